@@ -1,0 +1,22 @@
+//! What server and agent say to each other: messages, frames and signed orders. Pure: no sockets, no clock.
+//!
+//! - [`message`]: the messages, protobuf-encoded. A peer skips a message or field it does not know.
+//! - [`frame`]: length-prefixed frames with a hard upper bound, read and written over any byte stream.
+//! - [`order`]: orders, how they are signed, and the checks an endpoint makes before it obeys one.
+//! - [`token`]: enrolment tokens as text.
+//!
+//! The channel itself is TLS 1.3 with client certificates on port [`PORT`]; `docs/protocol.md` tells the whole story.
+
+pub mod frame;
+pub mod message;
+pub mod order;
+pub mod token;
+
+/// Default TCP port of the agent channel.
+pub const PORT: u16 = 17472;
+/// Version of the protocol this build speaks. Peers of different versions talk in what both know.
+pub const VERSION: u32 = 1;
+/// Longest silence on a connection, in seconds, before one side sends a ping.
+pub const KEEP_ALIVE_SECONDS: u64 = 60;
+/// A connection without any frame for this long is dead.
+pub const DEAD_AFTER_SECONDS: u64 = 150;

@@ -1,0 +1,320 @@
+//! What can be asked: sensors, their columns and parameters, and named groups of endpoints.
+//!
+//! A sensor is declared once, as plain data. The parser resolves names against these declarations, completion
+//! reads them, documentation pages are printed from them, the server bounds what arrives by them, and the agent
+//! takes its limits from them. The code that produces rows lives elsewhere (crate `sensors`); nothing here runs.
+
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// How the text of a cell is compared and sorted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ValueType {
+    /// Any text; compared without regard to case unless asked otherwise.
+    Text,
+    /// A whole number, within the range of `i128`.
+    Integer,
+    /// A decimal number.
+    Decimal,
+    /// Parts separated by dots, dashes and the like; numeric parts compare as numbers.
+    Version,
+    /// A moment in RFC 3339 form, UTC: `2026-11-22T22:41:49Z`.
+    DateTime,
+    /// A span of time: `2 hours`, `1d 3h`, `90s`; printed by sensors as whole seconds with unit `s`.
+    Duration,
+    /// A number of bytes: `1.5 GB`, `4096`; printed by sensors as a plain number of bytes.
+    DataSize,
+    /// An IPv4 or IPv6 address; compared with addresses and CIDR networks.
+    IpAddress,
+    /// Hexadecimal digits of a digest; compared without regard to case.
+    Hash,
+    /// `True` or `False`.
+    Boolean,
+}
+
+/// One column of a sensor's table.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Column {
+    /// Name as shown and as written after the colon in `Sensor:Column`.
+    pub name: String,
+    /// How its cells compare.
+    pub value_type: ValueType,
+    /// One sentence: what the cell says, and its unit where it has one.
+    pub description: String,
+}
+
+/// One parameter, given in brackets after the sensor's name, bound by its place in that bracket.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Parameter {
+    /// Key: the name scripts see it by, also accepted as `key=value` inside the bracket.
+    pub key: String,
+    /// Type that a given value must read as.
+    pub value_type: ValueType,
+    /// Value when the bracket does not give one (or gives `""`); without a default the parameter must be given.
+    pub default: Option<String>,
+    /// When not empty, the only values accepted (matched without regard to case).
+    pub allowed: Vec<String>,
+    /// One sentence for people.
+    pub description: String,
+}
+
+/// Systems on which a sensor gives rows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Platforms {
+    /// Linux.
+    pub linux: bool,
+    /// macOS.
+    pub macos: bool,
+    /// Windows.
+    pub windows: bool,
+}
+
+impl Platforms {
+    /// Every platform.
+    pub const ALL: Self = Self {
+        linux: true,
+        macos: true,
+        windows: true,
+    };
+    /// Linux only.
+    pub const LINUX: Self = Self {
+        linux: true,
+        macos: false,
+        windows: false,
+    };
+
+    /// Whether the system this code was compiled for is among them.
+    #[must_use]
+    pub fn includes_this(self) -> bool {
+        (cfg!(target_os = "linux") && self.linux)
+            || (cfg!(target_os = "macos") && self.macos)
+            || (cfg!(windows) && self.windows)
+    }
+}
+
+/// How many rows an endpoint gives. A sensor that gives one joins every row of one that gives many.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Rows {
+    /// Exactly one row for each endpoint.
+    One,
+    /// Any number of rows.
+    Many,
+}
+
+/// What one run of a sensor may use; an order may lower each, never raise it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Limits {
+    /// Wall time.
+    pub wall: Duration,
+    /// Processor time.
+    pub cpu: Duration,
+    /// Memory for rows and work, in bytes.
+    pub memory: u64,
+    /// Rows.
+    pub rows: u64,
+    /// Bytes of all cells together.
+    pub bytes: u64,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            wall: Duration::from_secs(30),
+            cpu: Duration::from_secs(15),
+            memory: 256 << 20,
+            rows: 200_000,
+            bytes: 32 << 20,
+        }
+    }
+}
+
+/// A sensor's declaration.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Sensor {
+    /// Name, unique without regard to case.
+    pub name: String,
+    /// Further names that questions may use; the canonical form prints `name`.
+    pub aliases: Vec<String>,
+    /// Heading under which it is listed: `Processes`, `Network`, …
+    pub category: String,
+    /// What it tells, in one or two sentences.
+    pub description: String,
+    /// Columns in order; at least one.
+    pub columns: Vec<Column>,
+    /// Parameters in order.
+    pub parameters: Vec<Parameter>,
+    /// One row or many.
+    pub rows: Rows,
+    /// Where it works.
+    pub platforms: Platforms,
+    /// How long an endpoint may answer from rows it gathered before.
+    pub max_age: Duration,
+    /// Limits of one run.
+    pub limits: Limits,
+    /// A question that uses it, in canonical form.
+    pub example: String,
+}
+
+impl Sensor {
+    /// Starts a declaration: many rows, Linux only, 10 minutes of age, default limits, and the plain question as example.
+    #[must_use]
+    pub fn new(name: &str, category: &str, description: &str) -> Self {
+        Self {
+            name: name.into(),
+            aliases: Vec::new(),
+            category: category.into(),
+            description: description.into(),
+            columns: Vec::new(),
+            parameters: Vec::new(),
+            rows: Rows::Many,
+            platforms: Platforms::LINUX,
+            max_age: Duration::from_secs(600),
+            limits: Limits::default(),
+            example: format!("Get {name} from all machines"),
+        }
+    }
+    /// Adds a column.
+    #[must_use]
+    pub fn column(mut self, name: &str, value_type: ValueType, description: &str) -> Self {
+        self.columns.push(Column {
+            name: name.into(),
+            value_type,
+            description: description.into(),
+        });
+        self
+    }
+    /// Adds a parameter; `default` `None` makes it required.
+    #[must_use]
+    pub fn parameter(
+        mut self,
+        key: &str,
+        value_type: ValueType,
+        default: Option<&str>,
+        allowed: &[&str],
+        description: &str,
+    ) -> Self {
+        self.parameters.push(Parameter {
+            key: key.into(),
+            value_type,
+            default: default.map(Into::into),
+            allowed: allowed.iter().map(|a| (*a).into()).collect(),
+            description: description.into(),
+        });
+        self
+    }
+    /// Declares that each endpoint gives exactly one row.
+    #[must_use]
+    pub fn one_row(mut self) -> Self {
+        self.rows = Rows::One;
+        self
+    }
+    /// Sets the platforms.
+    #[must_use]
+    pub fn platforms(mut self, platforms: Platforms) -> Self {
+        self.platforms = platforms;
+        self
+    }
+    /// Sets the maximum age in seconds.
+    #[must_use]
+    pub fn max_age(mut self, seconds: u64) -> Self {
+        self.max_age = Duration::from_secs(seconds);
+        self
+    }
+    /// Sets the limits.
+    #[must_use]
+    pub fn limits(mut self, limits: Limits) -> Self {
+        self.limits = limits;
+        self
+    }
+    /// Adds another accepted name.
+    #[must_use]
+    pub fn alias(mut self, name: &str) -> Self {
+        self.aliases.push(name.into());
+        self
+    }
+    /// Sets the example question.
+    #[must_use]
+    pub fn example(mut self, question: &str) -> Self {
+        self.example = question.into();
+        self
+    }
+    /// Place of a column by name, without regard to case.
+    #[must_use]
+    pub fn column_index(&self, name: &str) -> Option<usize> {
+        self.columns
+            .iter()
+            .position(|c| c.name.eq_ignore_ascii_case(name))
+    }
+}
+
+/// A computer group: a name that stands for a filter.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Group {
+    /// Name, unique without regard to case.
+    pub name: String,
+    /// The filter's text, as it would stand after `from all machines with`.
+    pub filter: String,
+}
+
+/// All that questions may name.
+#[derive(Clone, Debug, Default)]
+pub struct Catalogue {
+    sensors: Vec<Sensor>,
+    by_name: BTreeMap<String, usize>,
+    groups: BTreeMap<String, Group>,
+}
+
+impl Catalogue {
+    /// Collects declarations. A name or alias that is taken already keeps its first meaning.
+    #[must_use]
+    pub fn new(sensors: impl IntoIterator<Item = Sensor>) -> Self {
+        let mut made = Self::default();
+        for sensor in sensors {
+            let at = made.sensors.len();
+            for name in std::iter::once(&sensor.name).chain(&sensor.aliases) {
+                made.by_name.entry(name.to_lowercase()).or_insert(at);
+            }
+            made.sensors.push(sensor);
+        }
+        made
+    }
+    /// The same catalogue with these groups in place of its own.
+    #[must_use]
+    pub fn with_groups(mut self, groups: impl IntoIterator<Item = Group>) -> Self {
+        self.groups = groups
+            .into_iter()
+            .map(|g| (g.name.to_lowercase(), g))
+            .collect();
+        self
+    }
+    /// The sensor of this name or alias, without regard to case.
+    #[must_use]
+    pub fn sensor(&self, name: &str) -> Option<&Sensor> {
+        self.by_name
+            .get(&name.to_lowercase())
+            .and_then(|at| self.sensors.get(*at))
+    }
+    /// The group of this name, without regard to case.
+    #[must_use]
+    pub fn group(&self, name: &str) -> Option<&Group> {
+        self.groups.get(&name.to_lowercase())
+    }
+    /// All sensors, in the order of declaration.
+    #[must_use]
+    pub fn sensors(&self) -> &[Sensor] {
+        &self.sensors
+    }
+    /// All groups, by name.
+    pub fn groups(&self) -> impl Iterator<Item = &Group> {
+        self.groups.values()
+    }
+    /// All lower-case names and aliases with the sensor each means, in order of name.
+    pub fn names(&self) -> impl Iterator<Item = (&str, &Sensor)> {
+        self.by_name
+            .iter()
+            .filter_map(|(n, at)| self.sensors.get(*at).map(|s| (n.as_str(), s)))
+    }
+}

@@ -1,0 +1,3 @@
+//! The question language of Cordon.
+pub mod ast;
+pub mod catalogue;

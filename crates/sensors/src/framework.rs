@@ -1,0 +1,231 @@
+//! What a sensor is to the code that runs it: a declaration, a function, and the sink that holds it to its limits.
+//!
+//! A family module (`processes`, `network`, …) exports `pub const SENSORS: &[Entry]`. Rows go through [`Sink`], which
+//! counts rows, bytes and time and stops a sensor at its limit with what it found until then. Limits are cooperative:
+//! a sensor that loops without pushing calls [`Sink::check`] now and then.
+
+use question::ast::Row;
+use question::catalogue::{Limits, Sensor};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
+
+/// A sensor: how it is declared and how it runs.
+#[derive(Clone, Copy)]
+pub struct Entry {
+    /// Makes the declaration.
+    pub declare: fn() -> Sensor,
+    /// Produces the rows on this platform. A platform without an implementation returns [`SensorError::Unsupported`].
+    pub collect: fn(&Request, &mut Sink) -> Result<(), SensorError>,
+}
+
+/// What a run is asked for.
+#[derive(Clone, Debug, Default)]
+pub struct Request {
+    /// One value for each declared parameter, in its order, defaults filled in and types checked.
+    pub parameters: Vec<String>,
+    /// What the agent knows and a sensor cannot find by itself.
+    pub host: Arc<HostFacts>,
+}
+
+impl Request {
+    /// The parameter at this place; empty when there is none.
+    #[must_use]
+    pub fn parameter(&self, at: usize) -> &str {
+        self.parameters.get(at).map_or("", String::as_str)
+    }
+}
+
+/// Facts that the agent gives to sensors about itself.
+#[derive(Clone, Debug, Default)]
+pub struct HostFacts {
+    /// Hexadecimal endpoint id from the certificate; empty without a server.
+    pub endpoint_id: String,
+    /// Version of the running agent.
+    pub agent_version: String,
+    /// Folder with the agent's state (`tags.txt` lies there); empty when there is none.
+    pub state_dir: std::path::PathBuf,
+    /// Rows for the sensor Agent Status: name and value.
+    pub status: Vec<(String, String)>,
+    /// Rows for the sensor Sensor Run Times: sensor, runs, average ms, maximum ms, last state.
+    pub run_times: Vec<(String, u64, f64, f64, String)>,
+}
+
+/// Why a run ended without (all of) its rows. Each becomes a state of the endpoint in the answer.
+#[derive(Debug, thiserror::Error)]
+pub enum SensorError {
+    /// There is no implementation for this platform.
+    #[error("unsupported on this platform")]
+    Unsupported,
+    /// The system refused access.
+    #[error("access to {what} was denied")]
+    Denied {
+        /// Path or interface.
+        what: String,
+    },
+    /// A parameter does not make sense.
+    #[error("parameter {key}: {problem}")]
+    Parameter {
+        /// Key of the parameter.
+        key: String,
+        /// What is wrong and what would be right.
+        problem: String,
+    },
+    /// Reading failed.
+    #[error("cannot read {what}")]
+    Read {
+        /// Path or interface.
+        what: String,
+        /// The system's error.
+        #[source]
+        source: std::io::Error,
+    },
+    /// What was read does not have the expected form.
+    #[error("{what} does not have the expected form: {problem}")]
+    Form {
+        /// Path or interface.
+        what: String,
+        /// What is odd.
+        problem: String,
+    },
+    /// A limit was reached; rows until then are in the sink.
+    #[error(transparent)]
+    Limit(#[from] LimitHit),
+}
+
+/// The limit that stopped a run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum LimitHit {
+    /// Wall time.
+    #[error("wall time limit reached")]
+    Wall,
+    /// Processor time.
+    #[error("processor time limit reached")]
+    Cpu,
+    /// Memory.
+    #[error("memory limit reached")]
+    Memory,
+    /// Rows.
+    #[error("row limit reached")]
+    Rows,
+    /// Bytes.
+    #[error("byte limit reached")]
+    Bytes,
+    /// The question was cancelled.
+    #[error("cancelled")]
+    Cancelled,
+}
+
+/// Longest cell in bytes; what is longer is cut and ends with [`CUT_MARK`].
+pub const CELL_MAX: usize = 64 << 10;
+/// Ends a cell that was cut.
+pub const CUT_MARK: &str = "…[cut]";
+
+/// Takes rows and holds the run to its limits.
+pub struct Sink {
+    rows: Vec<Row>,
+    bytes: u64,
+    limits: Limits,
+    started: Instant,
+    cancelled: Arc<AtomicBool>,
+}
+
+impl Sink {
+    /// A sink for one run under these limits; setting `cancelled` stops the run at its next row or check.
+    #[must_use]
+    pub fn new(limits: Limits, cancelled: Arc<AtomicBool>) -> Self {
+        Self {
+            rows: Vec::new(),
+            bytes: 0,
+            limits,
+            started: Instant::now(),
+            cancelled,
+        }
+    }
+
+    /// Adds a row; cells in the order of the declared columns.
+    ///
+    /// # Errors
+    /// [`LimitHit`] when a limit is reached; the row is then not added.
+    pub fn push<C: AsRef<[u8]>>(
+        &mut self,
+        cells: impl IntoIterator<Item = C>,
+    ) -> Result<(), LimitHit> {
+        self.check()?;
+        let row: Row = cells.into_iter().map(|c| bounded(c.as_ref())).collect();
+        let size: usize = row.iter().map(|c| c.len()).sum();
+        if self.rows.len() as u64 >= self.limits.rows {
+            return Err(LimitHit::Rows);
+        }
+        if self.bytes + size as u64 > self.limits.bytes {
+            return Err(LimitHit::Bytes);
+        }
+        // A cell costs its bytes and about 16 more, a row about 24.
+        let held =
+            self.bytes + size as u64 + (self.rows.len() as u64) * (24 + 16 * row.len() as u64);
+        if held > self.limits.memory {
+            return Err(LimitHit::Memory);
+        }
+        self.bytes += size as u64;
+        self.rows.push(row);
+        Ok(())
+    }
+
+    /// Checks time and cancellation.
+    ///
+    /// # Errors
+    /// [`LimitHit`] when the run must stop.
+    pub fn check(&self) -> Result<(), LimitHit> {
+        if self.cancelled.load(Ordering::Relaxed) {
+            return Err(LimitHit::Cancelled);
+        }
+        if self.started.elapsed() > self.limits.wall {
+            return Err(LimitHit::Wall);
+        }
+        if thread_cpu() > self.limits.cpu {
+            return Err(LimitHit::Cpu);
+        }
+        Ok(())
+    }
+
+    /// The limits of this run.
+    #[must_use]
+    pub fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
+    /// The rows gathered so far.
+    #[must_use]
+    pub fn into_rows(self) -> Vec<Row> {
+        self.rows
+    }
+}
+
+fn bounded(cell: &[u8]) -> question::ast::Cell {
+    if cell.len() <= CELL_MAX {
+        return cell.into();
+    }
+    // Cut before a character, not inside one.
+    let mut end = CELL_MAX - CUT_MARK.len();
+    while end > 0 && cell.get(end).is_some_and(|b| b & 0xC0 == 0x80) && CELL_MAX - end < 16 {
+        end -= 1;
+    }
+    let mut cut = cell.get(..end).unwrap_or_default().to_vec();
+    cut.extend_from_slice(CUT_MARK.as_bytes());
+    cut.into()
+}
+
+/// Processor time of the calling thread: a run has a thread of its own, so this is the run's.
+#[cfg(unix)]
+fn thread_cpu() -> std::time::Duration {
+    let t = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
+    std::time::Duration::new(
+        u64::try_from(t.tv_sec).unwrap_or(0),
+        u32::try_from(t.tv_nsec).unwrap_or(0),
+    )
+}
+
+#[cfg(not(unix))]
+fn thread_cpu() -> std::time::Duration {
+    std::time::Duration::ZERO
+}

@@ -1,0 +1,49 @@
+//! Sensors: the tables an endpoint can produce.
+//!
+//! Each family of sensors is a module that declares them as data and implements them for each system. [`entries`] lists
+//! them all, [`catalogue`] gives the declarations to the language, [`run`] runs one. The crate works alone: `cordon ask
+//! --local` needs nothing else.
+
+pub mod framework;
+
+use framework::{Entry, Request, SensorError, Sink};
+use question::ast::Row;
+use question::catalogue::{Catalogue, Limits};
+use std::collections::HashMap;
+use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, LazyLock};
+
+/// Families in the order of the documentation. A new family is one line here.
+const FAMILIES: &[&[Entry]] = &[];
+
+static BY_NAME: LazyLock<HashMap<String, Entry>> =
+    LazyLock::new(|| entries().map(|e| ((e.declare)().name, *e)).collect());
+
+/// Every sensor of this build.
+pub fn entries() -> impl Iterator<Item = &'static Entry> {
+    FAMILIES.iter().copied().flatten()
+}
+
+/// The declarations of every sensor of this build.
+#[must_use]
+pub fn catalogue() -> Catalogue {
+    Catalogue::new(entries().map(|e| (e.declare)()))
+}
+
+/// Runs a sensor on the calling thread (give it one of its own: processor time is measured by thread).
+///
+/// Returns the rows found, and the error that stopped it early, if one did.
+pub fn run(
+    sensor: &str,
+    request: &Request,
+    limits: Limits,
+    cancelled: Arc<AtomicBool>,
+) -> (Vec<Row>, Result<(), SensorError>) {
+    let mut sink = Sink::new(limits, cancelled);
+    let outcome = BY_NAME
+        .get(sensor)
+        .map_or(Err(SensorError::Unsupported), |e| {
+            (e.collect)(request, &mut sink)
+        });
+    (sink.into_rows(), outcome)
+}
