@@ -1,1 +1,125 @@
-fn main() {}
+//! The developer's commands: `cargo xtask up | test | lint | bench | windows | packages | deps`.
+//!
+//! Each is thin: it makes sure that what it needs is installed, then runs the ordinary tools. `.ci/run` calls `test` and nothing else.
+
+mod deps;
+mod packages;
+mod shell;
+mod windows;
+
+use anyhow::{Result, bail};
+use clap::{Parser, Subcommand};
+use shell::{cargo, root, target_dir};
+
+/// Developer's commands.
+#[derive(Parser)]
+struct Cli {
+    #[command(subcommand)]
+    command: Task,
+}
+
+/// Tasks.
+#[derive(Subcommand)]
+enum Task {
+    /// Build, then run server and local agent here and print a first answer
+    Up {
+        /// Passed on to `cordon up`, as in `--once`
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        rest: Vec<String>,
+    },
+    /// Install what the tests need, then run formatting, lints, dependency rules and all tests
+    Test {
+        /// Only the tests, without formatting and lints
+        #[arg(long)]
+        only_tests: bool,
+    },
+    /// Formatting, clippy with warnings denied, documentation, dependency rules
+    Lint,
+    /// Measure against the aims
+    Bench {
+        /// `ask`
+        what: String,
+        /// Passed on to the benchmark
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        rest: Vec<String>,
+    },
+    /// Build for Windows and answer `Get Computer Name` under Wine
+    Windows,
+    /// Install the Debian packages that tests use
+    Packages,
+    /// Check layering, licences and workspace rules
+    Deps,
+}
+
+fn main() -> Result<()> {
+    match Cli::parse().command {
+        Task::Up { rest } => {
+            cargo(&["build", "--locked", "--package", "cordon"])?;
+            shell::run(
+                std::process::Command::new(target_dir().join("debug").join("cordon"))
+                    .arg("up")
+                    .args(rest),
+            )
+        }
+        Task::Test { only_tests } => {
+            packages::install()?;
+            packages::nextest()?;
+            if !only_tests {
+                lint()?;
+            }
+            cargo(&["build", "--locked", "--workspace"])?;
+            cargo(&[
+                "nextest",
+                "run",
+                "--locked",
+                "--workspace",
+                "--no-fail-fast",
+            ])?;
+            cargo(&["test", "--locked", "--workspace", "--doc", "--quiet"])
+        }
+        Task::Lint => lint(),
+        Task::Bench { what, rest } => match what.as_str() {
+            "ask" => {
+                cargo(&[
+                    "build",
+                    "--locked",
+                    "--release",
+                    "--package",
+                    "cordon",
+                    "--bin",
+                    "cordon",
+                ])?;
+                let mut args = vec![
+                    "bench",
+                    "--locked",
+                    "--package",
+                    "cordon",
+                    "--bench",
+                    "ask",
+                    "--",
+                ];
+                args.extend(rest.iter().map(String::as_str));
+                cargo(&args)
+            }
+            other => bail!("there is no benchmark `{other}`; there is: ask"),
+        },
+        Task::Windows => windows::run_all(),
+        Task::Packages => packages::install(),
+        Task::Deps => deps::check(&root()),
+    }
+}
+
+fn lint() -> Result<()> {
+    cargo(&["fmt", "--all", "--check"])?;
+    deps::check(&root())?;
+    cargo(&[
+        "clippy",
+        "--locked",
+        "--workspace",
+        "--all-targets",
+        "--",
+        "--deny",
+        "warnings",
+    ])?;
+    packages::deny()
+}

@@ -1,0 +1,88 @@
+//! Rules of the workspace that no other tool checks: crates know only what lies below them, and share lints and versions.
+
+use anyhow::{Context, Result, bail};
+use serde_json::Value;
+use std::path::Path;
+use std::process::Command;
+
+/// Crates from top to bottom, in layers. A crate may depend on crates of lower layers only; within a layer, on none.
+const LAYERS: &[&[&str]] = &[
+    &["xtask"],
+    &["cordon"],
+    &["server", "agent", "simulate"],
+    &["sensors"],
+    &["question", "answer", "protocol"],
+];
+
+/// The server gets its catalogue handed in: it must not know the engines that run on endpoints.
+const FORBIDDEN: &[(&str, &str)] = &[("server", "sensors")];
+
+/// Checks all rules.
+pub fn check(root: &Path) -> Result<()> {
+    let output = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
+        .args(["metadata", "--format-version=1", "--no-deps", "--locked"])
+        .current_dir(root)
+        .output()
+        .context("cannot run cargo metadata")?;
+    if !output.status.success() {
+        bail!(
+            "cargo metadata failed: {}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+    }
+    let metadata: Value = serde_json::from_slice(&output.stdout)
+        .context("cargo metadata printed something else than JSON")?;
+    let layer = |name: &str| LAYERS.iter().position(|l| l.contains(&name));
+    let mut wrong = Vec::new();
+    for package in metadata
+        .get("packages")
+        .and_then(Value::as_array)
+        .into_iter()
+        .flatten()
+    {
+        let name = package
+            .get("name")
+            .and_then(Value::as_str)
+            .unwrap_or_default();
+        let Some(own) = layer(name) else {
+            wrong.push(format!(
+                "crate {name} has no layer; give it one in xtask/src/deps.rs"
+            ));
+            continue;
+        };
+        for dependency in package
+            .get("dependencies")
+            .and_then(Value::as_array)
+            .into_iter()
+            .flatten()
+        {
+            let other = dependency
+                .get("name")
+                .and_then(Value::as_str)
+                .unwrap_or_default();
+            let for_tests = dependency.get("kind").and_then(Value::as_str) == Some("dev");
+            if let Some(theirs) = layer(other)
+                && !for_tests
+                && (theirs <= own || FORBIDDEN.contains(&(name, other)))
+            {
+                wrong.push(format!("crate {name} must not know {other}"));
+            }
+        }
+        let manifest = package
+            .get("manifest_path")
+            .and_then(Value::as_str)
+            .unwrap_or_default();
+        let text =
+            std::fs::read_to_string(manifest).with_context(|| format!("cannot read {manifest}"))?;
+        if !text.contains("[lints]\nworkspace = true") {
+            wrong.push(format!("{manifest} does not share the workspace's lints"));
+        }
+        for line in text.lines().filter(|l| l.contains("version = \"")) {
+            wrong.push(format!("{manifest} pins its own version: {line}"));
+        }
+    }
+    if !wrong.is_empty() {
+        bail!("workspace rules broken:\n  {}", wrong.join("\n  "));
+    }
+    Ok(())
+}

@@ -1,0 +1,81 @@
+//! What the tests need beyond Rust: Debian packages (`packages.txt`), cargo-nextest, cargo-deny.
+
+use crate::shell::{cargo, root, run, works};
+use anyhow::{Context, Result, bail};
+use std::process::Command;
+
+/// Installs the Debian packages that are missing.
+pub fn install() -> Result<()> {
+    let list = root().join("xtask/packages.txt");
+    let text = std::fs::read_to_string(&list)
+        .with_context(|| format!("cannot read {}", list.display()))?;
+    let missing: Vec<&str> = text
+        .lines()
+        .map(str::trim)
+        .filter(|l| !l.is_empty() && !l.starts_with('#'))
+        .filter(|p| {
+            !works(
+                "dpkg-query",
+                &["--show", "--showformat=${db:Status-Status}", p],
+            ) || !installed(p)
+        })
+        .collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    if !works("apt-get", &["--version"]) {
+        bail!(
+            "the tests need these Debian packages, and there is no apt-get here to install them: {}",
+            missing.join(" ")
+        );
+    }
+    let root = works("sh", &["-c", "test $(id -u) = 0"]);
+    let apt = |args: &[&str]| {
+        let mut command = if root {
+            Command::new("apt-get")
+        } else {
+            Command::new("sudo")
+        };
+        if !root {
+            command.arg("apt-get");
+        }
+        command.args(args).env("DEBIAN_FRONTEND", "noninteractive");
+        run(&mut command)
+    };
+    apt(&["update", "--quiet"])?;
+    let mut args = vec!["install", "--yes", "--quiet", "--no-install-recommends"];
+    args.extend(missing);
+    apt(&args)
+}
+
+/// A removed package may still be known: only `installed` counts.
+fn installed(package: &str) -> bool {
+    Command::new("dpkg-query")
+        .args(["--show", "--showformat=${db:Status-Status}", package])
+        .output()
+        .is_ok_and(|o| o.stdout == b"installed")
+}
+
+/// Installs cargo-nextest when it is missing.
+pub fn nextest() -> Result<()> {
+    if works("cargo", &["nextest", "--version"]) {
+        return Ok(());
+    }
+    cargo(&["install", "--locked", "cargo-nextest"])
+}
+
+/// Runs cargo-deny over licences, bans and sources, installing it when it is missing.
+pub fn deny() -> Result<()> {
+    if !works("cargo", &["deny", "--version"]) {
+        cargo(&["install", "--locked", "cargo-deny", "--no-default-features"])?;
+    }
+    cargo(&[
+        "deny",
+        "--all-features",
+        "check",
+        "--hide-inclusion-graph",
+        "bans",
+        "licenses",
+        "sources",
+    ])
+}

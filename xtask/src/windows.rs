@@ -1,0 +1,137 @@
+//! `cargo xtask windows`: builds the binary for Windows with Debian's second toolchain and runs it under Wine.
+//!
+//! The toolchain that builds everything else has only its own platform's standard library; Debian's carries the library's source, so
+//! that it can be built for Windows. Wine shows that the program starts and works on Windows' interfaces; it is no Windows.
+
+use crate::shell::{root, run, target_dir, works};
+use anyhow::{Context, Result, bail};
+use std::path::Path;
+use std::process::Command;
+
+const TARGET: &str = "x86_64-pc-windows-gnu";
+const PACKAGES: [&str; 5] = [
+    "rustc-web",
+    "cargo-web",
+    "rust-web-src",
+    "gcc-mingw-w64-x86-64",
+    "wine64",
+];
+
+/// Stands in for bcryptprimitives.dll, which Debian's Wine lacks. Made beside the program for Wine only, never shipped.
+const RANDOM_STAND_IN: &str = "#include <windows.h>\nBOOLEAN NTAPI SystemFunction036(PVOID, ULONG);\n\
+    __declspec(dllexport) BOOL WINAPI ProcessPrng(PBYTE to, SIZE_T n) { return SystemFunction036(to, (ULONG)n); }\n";
+
+/// Builds, runs, checks the answer.
+pub fn run_all() -> Result<()> {
+    if !works("dpkg-query", &[&["--show"][..], &PACKAGES[..]].concat()) {
+        run(Command::new("apt-get").args(["update", "--quiet"]))?;
+        run(Command::new("apt-get")
+            .args(["install", "--yes", "--quiet", "--no-install-recommends"])
+            .args(PACKAGES)
+            .env("DEBIAN_FRONTEND", "noninteractive"))?;
+    }
+    let version = Command::new("/usr/bin/rustc")
+        .arg("--version")
+        .output()
+        .context("cannot run Debian's rustc")?;
+    let version = String::from_utf8_lossy(&version.stdout)
+        .split_whitespace()
+        .nth(1)
+        .unwrap_or_default()
+        .to_owned();
+    let target = target_dir().join("windows");
+    run(Command::new("/usr/bin/cargo")
+        .args([
+            "build",
+            "--locked",
+            "-Zbuild-std=std,panic_abort",
+            "--target",
+            TARGET,
+            "--package",
+            "cordon",
+        ])
+        .current_dir(root())
+        .env(
+            "PATH",
+            format!("/usr/bin:{}", std::env::var("PATH").unwrap_or_default()),
+        )
+        .env("RUSTC", "/usr/bin/rustc")
+        .env("RUSTC_BOOTSTRAP", "1")
+        .env_remove("RUSTUP_TOOLCHAIN")
+        .env(
+            "__CARGO_TESTS_ONLY_SRC_ROOT",
+            format!("/usr/src/rustc-{version}/library"),
+        )
+        .env("CARGO_TARGET_DIR", &target)
+        .env("CC_x86_64_pc_windows_gnu", "x86_64-w64-mingw32-gcc")
+        .env("AR_x86_64_pc_windows_gnu", "x86_64-w64-mingw32-ar")
+        .env("AWS_LC_SYS_PREBUILT_NASM", "1")
+        .env(
+            "CARGO_TARGET_X86_64_PC_WINDOWS_GNU_LINKER",
+            "x86_64-w64-mingw32-gcc",
+        ))?;
+    let folder = target.join(TARGET).join("debug");
+    stand_in(&folder)?;
+    let prefix = target.join("wine");
+    let wine = |args: &[&str]| {
+        let mut command = Command::new("/usr/bin/wine");
+        command
+            .args(args)
+            .env("WINEPREFIX", &prefix)
+            .env("WINEDEBUG", "-all")
+            .env("WINEDLLOVERRIDES", "mscoree,mshtml=");
+        command
+    };
+    if !prefix.join("drive_c").exists() {
+        // A new prefix complains about much that does not matter here.
+        drop(
+            wine(&["wineboot", "--init"])
+                .output()
+                .context("cannot start Wine")?,
+        );
+    }
+    let program = folder.join("cordon.exe");
+    let output = wine(&[
+        &program.to_string_lossy(),
+        "ask",
+        "--local",
+        "Get Computer Name from all machines",
+        "--output",
+        "json",
+    ])
+    .output()
+    .context("cannot start the program under Wine")?;
+    let text = String::from_utf8_lossy(&output.stdout);
+    println!("{text}");
+    let answer: serde_json::Value = serde_json::from_str(&text).with_context(|| {
+        format!(
+            "no JSON answer; standard error: {}",
+            String::from_utf8_lossy(&output.stderr)
+        )
+    })?;
+    let name = answer
+        .pointer("/tables/0/rows/0/Computer Name")
+        .and_then(serde_json::Value::as_str)
+        .unwrap_or_default();
+    if name.is_empty() {
+        bail!("the Windows build did not answer `Get Computer Name`");
+    }
+    println!("Windows build under Wine answers: {name}");
+    Ok(())
+}
+
+fn stand_in(folder: &Path) -> Result<()> {
+    let library = folder.join("bcryptprimitives.dll");
+    if library.exists() {
+        return Ok(());
+    }
+    let source = folder.join("stand-in.c");
+    std::fs::write(&source, RANDOM_STAND_IN)
+        .with_context(|| format!("cannot write {}", source.display()))?;
+    run(Command::new("x86_64-w64-mingw32-gcc")
+        .arg("-shared")
+        .arg("-o")
+        .arg(&library)
+        .arg(&source)
+        .arg("-ladvapi32"))
+}
