@@ -1,1 +1,9 @@
-//! placeholder
+//! The Cordon server: HTTP API, agent gateway, questions, identity, and the store under all of them.
+//!
+//! - [`store`]: what is kept on disk, behind traits; `store::sqlite` implements them.
+//! - [`audit`]: the log of who did what, as a hash chain that can be checked without a running server.
+//! - [`ids`]: a type for each kind of identifier.
+
+pub mod audit;
+pub mod ids;
+pub mod store;

@@ -1,0 +1,29 @@
+//! The audit log as the store keeps it. See [`crate::audit`] for what it is and how it is checked.
+
+use super::Reply;
+use crate::audit::{Deed, Entry, Head, Verdict};
+
+/// Which entries a reader wants: newest first.
+#[derive(Clone, Debug, Default)]
+pub struct AuditQuery {
+    /// Only entries with a smaller number.
+    pub before: Option<u64>,
+    /// Only this person's.
+    pub who: Option<String>,
+    /// Only actions that start so.
+    pub action: Option<String>,
+    /// At most this many.
+    pub limit: u32,
+}
+
+/// Reading and writing the log. Methods elsewhere that take a [`Deed`] write it in their own transaction.
+pub trait Audit {
+    /// Writes a deed that changes nothing in the store; gives its number.
+    fn note(&self, deed: Deed) -> Reply<'_, u64>;
+    /// Entries, newest first.
+    fn audit_entries(&self, query: AuditQuery) -> Reply<'_, Vec<Entry>>;
+    /// The newest entry's number and hash.
+    fn audit_head(&self) -> Reply<'_, Head>;
+    /// Checks the whole log.
+    fn audit_verify(&self, noted: Option<Head>) -> Reply<'_, Verdict>;
+}

@@ -1,0 +1,27 @@
+//! What the server keeps: traits by subject, and the one implementation over SQLite.
+//!
+//! The rest of the server sees [`Store`] only. Every method gives a [`Reply`], a future that ends when the answer
+//! is known; a write's reply ends only after it is safely on disk. Where a change must be audited, the method takes
+//! the [`Deed`](crate::audit::Deed) and writes both in one transaction, so neither exists without the other.
+//!
+//! A second implementation (PostgreSQL) has to satisfy the same traits and the same tests.
+
+pub mod audit;
+pub mod error;
+pub mod lock;
+pub mod sqlite;
+
+pub use audit::Audit;
+pub use error::StoreError;
+
+use std::future::Future;
+use std::pin::Pin;
+
+/// What a method of the store gives.
+pub type Result<T> = std::result::Result<T, StoreError>;
+
+/// A future answer of the store. Dropping the future of a write that was begun does not undo it.
+pub type Reply<'a, T> = Pin<Box<dyn Future<Output = Result<T>> + Send + 'a>>;
+
+/// Everything the server keeps, by subject.
+pub trait Store: audit::Audit + Send + Sync + 'static {}

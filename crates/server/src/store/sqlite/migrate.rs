@@ -1,0 +1,119 @@
+//! Numbered migrations, from the first table on.
+//!
+//! Each is a file under `migrations/sqlite`, compiled in, applied once in a transaction of its own, and recorded with
+//! the SHA-256 of its text. A file that was released is never changed again: a differing checksum is refused, as is
+//! a database that knows migrations this program does not.
+
+use super::super::{Result, StoreError};
+use rusqlite::{Connection, TransactionBehavior, params};
+use sha2::{Digest, Sha256};
+use std::collections::BTreeMap;
+use std::path::Path;
+
+/// One step of the schema.
+#[derive(Clone, Copy, Debug)]
+pub struct Migration {
+    /// Its number; steps are applied in this order.
+    pub number: u32,
+    /// What it brings.
+    pub name: &'static str,
+    /// Its statements.
+    pub sql: &'static str,
+}
+
+macro_rules! migration {
+    ($number:literal, $name:literal) => {
+        Migration {
+            number: $number,
+            name: $name,
+            sql: include_str!(concat!(
+                env!("CARGO_MANIFEST_DIR"),
+                "/migrations/sqlite/",
+                $name,
+                ".sql"
+            )),
+        }
+    };
+}
+
+/// All steps in order of number.
+pub const MIGRATIONS: &[Migration] = &[migration!(1, "0001-accounts-and-audit")];
+
+/// Brings the database up to date, or says why it must not be touched.
+pub fn apply(connection: &mut Connection, path: &Path, migrations: &[Migration]) -> Result<()> {
+    let located = |e: rusqlite::Error| StoreError::from(e).located(path);
+    connection
+        .execute_batch(
+            "CREATE TABLE IF NOT EXISTS migrations (
+                 number INTEGER PRIMARY KEY,
+                 name TEXT NOT NULL,
+                 checksum BLOB NOT NULL,
+                 applied_at TEXT NOT NULL
+             ) STRICT",
+        )
+        .map_err(located)?;
+    let applied = applied(connection).map_err(located)?;
+    let known = migrations.iter().map(|m| m.number).max().unwrap_or(0);
+    if let Some(found) = applied
+        .keys()
+        .rev()
+        .find(|number| !migrations.iter().any(|m| m.number == **number))
+    {
+        return Err(StoreError::Newer {
+            path: path.to_owned(),
+            found: *found,
+            known,
+        });
+    }
+    for migration in migrations {
+        let checksum = Sha256::digest(migration.sql.as_bytes());
+        match applied.get(&migration.number) {
+            Some(stored) if stored[..] == checksum[..] => {}
+            Some(_) => {
+                return Err(StoreError::MigrationChanged {
+                    path: path.to_owned(),
+                    number: migration.number,
+                });
+            }
+            None => {
+                run(connection, migration, &checksum).map_err(|source| StoreError::Migration {
+                    number: migration.number,
+                    name: migration.name,
+                    source,
+                })?;
+                tracing::info!(
+                    number = migration.number,
+                    name = migration.name,
+                    "applied a migration"
+                );
+            }
+        }
+    }
+    Ok(())
+}
+
+fn applied(connection: &Connection) -> rusqlite::Result<BTreeMap<u32, Vec<u8>>> {
+    connection
+        .prepare("SELECT number, checksum FROM migrations")?
+        .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?
+        .collect()
+}
+
+fn run(
+    connection: &mut Connection,
+    migration: &Migration,
+    checksum: &[u8],
+) -> rusqlite::Result<()> {
+    let tx = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    tx.execute_batch(migration.sql)?;
+    tx.execute(
+        "INSERT INTO migrations (number, name, checksum, applied_at) VALUES (?1, ?2, ?3, ?4)",
+        params![
+            migration.number,
+            migration.name,
+            checksum,
+            jiff::Timestamp::now().to_string()
+        ],
+    )?;
+    tx.commit()
+}
