@@ -1,1 +1,37 @@
-//! placeholder
+//! Answers that merge: which endpoints gave which row, and what became of every endpoint that was asked.
+//!
+//! An [`Answer`] maps each distinct row to the [`EndpointSet`] that gave it, and holds a [`Coverage`] in which each endpoint has
+//! exactly one [`State`]. Putting two answers together is a union row by row and the greater state endpoint by endpoint, so it is
+//! commutative, associative and idempotent: a repeated or late contribution does no harm, and the same code merges in a server,
+//! between servers and in a chain of agents. Counts are cardinalities of sets, exact at any moment.
+//!
+//! The crate is pure but for one thing: cells that do not fit the [`Budget`] go to a temporary file that has no name and ends with the
+//! answer. It knows neither the wire nor the store; the server translates both ways. Sets are written in the portable Roaring
+//! format (<https://github.com/RoaringBitmap/RoaringFormatSpec>).
+
+mod answer;
+mod compare;
+mod coverage;
+mod error;
+mod members;
+mod page;
+mod row;
+mod set;
+mod spill;
+mod table;
+
+pub use crate::answer::{
+    Added, Answer, Changes, Contribution, NewRow, Problem, ProblemReport, TableChanges,
+};
+pub use crate::compare::{Both, Comparison, OneSided, compare};
+pub use crate::coverage::{Coverage, State};
+pub use crate::error::AnswerError;
+pub use crate::page::{CompareCells, Page, PageQuery, PageRow, Sort};
+pub use crate::set::EndpointSet;
+pub use crate::spill::Budget;
+
+/// The small number of an endpoint, given at enrolment and never reused.
+pub type Ordinal = u32;
+
+/// One cell: any bytes.
+pub type Cell = Box<[u8]>;
