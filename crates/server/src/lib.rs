@@ -2,8 +2,12 @@
 //!
 //! - [`store`]: what is kept on disk, behind traits; `store::sqlite` implements them.
 //! - [`audit`]: the log of who did what, as a hash chain that can be checked without a running server.
+//! - [`auth`]: users, sessions, API tokens, and what each may do.
+//! - [`catalogue`]: the sensors and groups that questions may name.
 //! - [`ids`]: a type for each kind of identifier.
 
 pub mod audit;
+pub mod auth;
+pub mod catalogue;
 pub mod ids;
 pub mod store;

@@ -13,7 +13,6 @@ CREATE TABLE users (
 CREATE TABLE sessions (
     digest BLOB PRIMARY KEY,             -- SHA-256 of the cookie's value
     user_id INTEGER NOT NULL REFERENCES users (id) ON DELETE CASCADE,
-    csrf BLOB NOT NULL,                  -- SHA-256 of the token that unsafe requests must show
     created_at INTEGER NOT NULL,
     seen_at INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;

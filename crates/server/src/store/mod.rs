@@ -6,13 +6,17 @@
 //!
 //! A second implementation (PostgreSQL) has to satisfy the same traits and the same tests.
 
+pub mod accounts;
 pub mod audit;
 pub mod error;
+pub mod groups;
 pub mod lock;
 pub mod sqlite;
 
+pub use accounts::Accounts;
 pub use audit::Audit;
 pub use error::StoreError;
+pub use groups::Groups;
 
 use std::future::Future;
 use std::pin::Pin;
@@ -24,4 +28,4 @@ pub type Result<T> = std::result::Result<T, StoreError>;
 pub type Reply<'a, T> = Pin<Box<dyn Future<Output = Result<T>> + Send + 'a>>;
 
 /// Everything the server keeps, by subject.
-pub trait Store: audit::Audit + Send + Sync + 'static {}
+pub trait Store: Accounts + Audit + Groups + Send + Sync + 'static {}

@@ -6,7 +6,9 @@
 //!
 //! A domain method is one expression: `self.write(move |tx| …)` or `self.read(move |db| …)`.
 
+mod accounts;
 pub(crate) mod audit;
+mod groups;
 pub mod migrate;
 mod readers;
 mod writer;

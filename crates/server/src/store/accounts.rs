@@ -1,0 +1,156 @@
+//! People and programs that may use the server: users, their sessions, and API tokens.
+//!
+//! Secrets never come here: passwords arrive as argon2id strings, cookies and tokens as SHA-256 digests.
+//! All times are seconds since 1970, given by the caller, so that expiry can be tested without waiting.
+
+use super::Reply;
+use crate::audit::Deed;
+use crate::auth::role::{Role, Scopes};
+use crate::ids::{ApiTokenId, UserId};
+
+/// SHA-256 of a session's or a token's secret.
+pub type Digest = [u8; 32];
+
+/// A user as shown to people.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct User {
+    /// Number.
+    pub id: UserId,
+    /// Name, unique without regard to case.
+    pub name: String,
+    /// What they may do.
+    pub role: Role,
+    /// Whether somebody else set the password, so that they should change it.
+    pub one_time: bool,
+    /// When they were added.
+    pub created_at: i64,
+}
+
+/// A user about to be added.
+#[derive(Clone)]
+pub struct NewUser {
+    /// Name.
+    pub name: String,
+    /// What they may do.
+    pub role: Role,
+    /// PHC string.
+    pub password: String,
+    /// See [`User::one_time`].
+    pub one_time: bool,
+    /// When.
+    pub created_at: i64,
+}
+
+/// A session with its user.
+#[derive(Clone, Debug)]
+pub struct Session {
+    /// Who.
+    pub user: User,
+    /// When it began.
+    pub created_at: i64,
+    /// Its last use, to the minute.
+    pub seen_at: i64,
+}
+
+/// An API token as shown to people.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ApiToken {
+    /// Number.
+    pub id: ApiTokenId,
+    /// What its owner calls it.
+    pub name: String,
+    /// For whom it acts.
+    pub user: User,
+    /// What it may do at most.
+    pub scopes: Scopes,
+    /// When it was made.
+    pub created_at: i64,
+    /// When it ends.
+    pub expires_at: i64,
+    /// Its last use, to the minute.
+    pub used_at: Option<i64>,
+}
+
+/// A token about to be added.
+#[derive(Clone, Debug)]
+pub struct NewApiToken {
+    /// SHA-256 of its text.
+    pub digest: Digest,
+    /// What its owner calls it.
+    pub name: String,
+    /// For whom it acts.
+    pub user: UserId,
+    /// What it may do at most.
+    pub scopes: Scopes,
+    /// When.
+    pub created_at: i64,
+    /// When it ends.
+    pub expires_at: i64,
+}
+
+/// Keeping users, sessions and API tokens.
+pub trait Accounts {
+    /// All users, by name.
+    fn users(&self) -> Reply<'_, Vec<User>>;
+    /// A user and their PHC string.
+    fn user_with_password(&self, name: String) -> Reply<'_, Option<(User, String)>>;
+    /// Adds a user; a taken name is a conflict.
+    fn create_user(&self, user: NewUser, deed: Deed) -> Reply<'_, UserId>;
+    /// Adds a user if there is none at all; says whether it did.
+    fn create_first_user(&self, user: NewUser, deed: Deed) -> Reply<'_, bool>;
+    /// Removes a user with their sessions and tokens; the last administrator stays.
+    fn delete_user(&self, name: String, deed: Deed) -> Reply<'_, ()>;
+    /// Sets a password of the user's own choice and ends their sessions, but for the one given.
+    fn set_password(
+        &self,
+        user: UserId,
+        password: String,
+        keep: Option<Digest>,
+        deed: Deed,
+    ) -> Reply<'_, ()>;
+
+    /// Begins a session; those that are over by the two limits are cleared away.
+    fn begin_session(
+        &self,
+        digest: Digest,
+        user: UserId,
+        now: i64,
+        limits: SessionLimits,
+        deed: Deed,
+    ) -> Reply<'_, ()>;
+    /// The session of this digest, over or not.
+    fn session(&self, digest: Digest) -> Reply<'_, Option<Session>>;
+    /// Notes that a session was used.
+    fn touch_session(&self, digest: Digest, now: i64) -> Reply<'_, ()>;
+    /// Ends a session.
+    fn end_session(&self, digest: Digest, deed: Deed) -> Reply<'_, ()>;
+
+    /// Tokens of one user, or all.
+    fn api_tokens(&self, user: Option<UserId>) -> Reply<'_, Vec<ApiToken>>;
+    /// The token of this digest, over or not.
+    fn api_token(&self, digest: Digest) -> Reply<'_, Option<ApiToken>>;
+    /// Adds a token.
+    fn create_api_token(&self, token: NewApiToken, deed: Deed) -> Reply<'_, ApiTokenId>;
+    /// Notes that a token was used.
+    fn touch_api_token(&self, id: ApiTokenId, now: i64) -> Reply<'_, ()>;
+    /// Removes a token, of this user only if one is given.
+    fn delete_api_token(&self, id: ApiTokenId, user: Option<UserId>, deed: Deed) -> Reply<'_, ()>;
+}
+
+/// How long sessions last, in seconds.
+#[derive(Clone, Copy, Debug)]
+pub struct SessionLimits {
+    /// Without use.
+    pub idle: i64,
+    /// In all.
+    pub total: i64,
+}
+
+impl SessionLimits {
+    /// Whether a session is over.
+    #[must_use]
+    pub fn is_over(&self, session: &Session, now: i64) -> bool {
+        now.saturating_sub(session.seen_at) > self.idle
+            || now.saturating_sub(session.created_at) > self.total
+    }
+}

@@ -1,0 +1,283 @@
+//! Users, sessions and API tokens in SQLite.
+
+use super::super::accounts::{
+    Accounts, ApiToken, Digest, NewApiToken, NewUser, Session, SessionLimits, User,
+};
+use super::super::{Reply, Result, StoreError};
+use super::{SqliteStore, audit};
+use crate::audit::Deed;
+use crate::auth::role::{Role, Scopes};
+use crate::ids::{ApiTokenId, UserId};
+use rusqlite::types::Type;
+use rusqlite::{Connection, OptionalExtension as _, Row, params};
+
+const USER: &str = "u.id, u.name, u.role, u.one_time, u.created_at";
+const TOKEN: &str = "t.id, t.name, t.scopes, t.created_at, t.expires_at, t.used_at";
+
+impl Accounts for SqliteStore {
+    fn users(&self) -> Reply<'_, Vec<User>> {
+        self.read(|db| {
+            let mut statement =
+                db.prepare_cached(&format!("SELECT {USER} FROM users u ORDER BY u.name"))?;
+            let users = statement.query_map([], |row| user(row, 0))?;
+            Ok(users.collect::<rusqlite::Result<_>>()?)
+        })
+    }
+
+    fn user_with_password(&self, name: String) -> Reply<'_, Option<(User, String)>> {
+        self.read(move |db| {
+            let found = db
+                .prepare_cached(&format!(
+                    "SELECT {USER}, u.password FROM users u WHERE u.name = ?1"
+                ))?
+                .query_row([name], |row| Ok((user(row, 0)?, row.get(5)?)))
+                .optional()?;
+            Ok(found)
+        })
+    }
+
+    fn create_user(&self, user: NewUser, deed: Deed) -> Reply<'_, UserId> {
+        self.write(move |tx| {
+            let id = insert_user(tx, &user)?;
+            audit::append(tx, &deed)?;
+            Ok(id)
+        })
+    }
+
+    fn create_first_user(&self, user: NewUser, deed: Deed) -> Reply<'_, bool> {
+        self.write(move |tx| {
+            let some: bool =
+                tx.query_row("SELECT EXISTS (SELECT 1 FROM users)", [], |row| row.get(0))?;
+            if some {
+                return Ok(false);
+            }
+            insert_user(tx, &user)?;
+            audit::append(tx, &deed)?;
+            Ok(true)
+        })
+    }
+
+    fn delete_user(&self, name: String, deed: Deed) -> Reply<'_, ()> {
+        self.write(move |tx| {
+            let role: Option<String> = tx
+                .query_row("SELECT role FROM users WHERE name = ?1", [&name], |row| {
+                    row.get(0)
+                })
+                .optional()?;
+            let role = role.ok_or_else(|| StoreError::Missing(format!("the user `{name}`")))?;
+            let administrators: i64 = tx.query_row(
+                "SELECT count(*) FROM users WHERE role = 'administrator'",
+                [],
+                |row| row.get(0),
+            )?;
+            if role == Role::Administrator.as_str() && administrators == 1 {
+                return Err(StoreError::Conflict(format!(
+                    "`{name}` is the last administrator; add another one first"
+                )));
+            }
+            tx.execute("DELETE FROM users WHERE name = ?1", [&name])?;
+            audit::append(tx, &deed)?;
+            Ok(())
+        })
+    }
+
+    fn set_password(
+        &self,
+        user: UserId,
+        password: String,
+        keep: Option<Digest>,
+        deed: Deed,
+    ) -> Reply<'_, ()> {
+        self.write(move |tx| {
+            let changed = tx.execute(
+                "UPDATE users SET password = ?2, one_time = 0 WHERE id = ?1",
+                params![user, password],
+            )?;
+            if changed == 0 {
+                return Err(StoreError::Missing(format!("user {user}")));
+            }
+            tx.execute(
+                "DELETE FROM sessions WHERE user_id = ?1 AND digest IS NOT ?2",
+                params![user, keep],
+            )?;
+            audit::append(tx, &deed)?;
+            Ok(())
+        })
+    }
+
+    fn begin_session(
+        &self,
+        digest: Digest,
+        user: UserId,
+        now: i64,
+        limits: SessionLimits,
+        deed: Deed,
+    ) -> Reply<'_, ()> {
+        self.write(move |tx| {
+            tx.prepare_cached("DELETE FROM sessions WHERE seen_at < ?1 OR created_at < ?2")?
+                .execute([
+                    now.saturating_sub(limits.idle),
+                    now.saturating_sub(limits.total),
+                ])?;
+            tx.prepare_cached(
+                "INSERT INTO sessions (digest, user_id, created_at, seen_at) VALUES (?1, ?2, ?3, ?3)",
+            )?
+            .execute(params![digest, user, now])?;
+            audit::append(tx, &deed)?;
+            Ok(())
+        })
+    }
+
+    fn session(&self, digest: Digest) -> Reply<'_, Option<Session>> {
+        self.read(move |db| {
+            let found = db
+                .prepare_cached(&format!(
+                    "SELECT {USER}, s.created_at, s.seen_at
+                     FROM sessions s JOIN users u ON u.id = s.user_id WHERE s.digest = ?1"
+                ))?
+                .query_row([digest], |row| {
+                    Ok(Session {
+                        user: user(row, 0)?,
+                        created_at: row.get(5)?,
+                        seen_at: row.get(6)?,
+                    })
+                })
+                .optional()?;
+            Ok(found)
+        })
+    }
+
+    fn touch_session(&self, digest: Digest, now: i64) -> Reply<'_, ()> {
+        self.write(move |tx| {
+            tx.prepare_cached("UPDATE sessions SET seen_at = max(seen_at, ?2) WHERE digest = ?1")?
+                .execute(params![digest, now])?;
+            Ok(())
+        })
+    }
+
+    fn end_session(&self, digest: Digest, deed: Deed) -> Reply<'_, ()> {
+        self.write(move |tx| {
+            if tx.execute("DELETE FROM sessions WHERE digest = ?1", [digest])? > 0 {
+                audit::append(tx, &deed)?;
+            }
+            Ok(())
+        })
+    }
+
+    fn api_tokens(&self, of: Option<UserId>) -> Reply<'_, Vec<ApiToken>> {
+        self.read(move |db| {
+            let mut statement = db.prepare_cached(&format!(
+                "SELECT {TOKEN}, {USER} FROM api_tokens t JOIN users u ON u.id = t.user_id
+                 WHERE ?1 IS NULL OR t.user_id = ?1 ORDER BY t.id"
+            ))?;
+            let tokens = statement.query_map([of], api_token)?;
+            Ok(tokens.collect::<rusqlite::Result<_>>()?)
+        })
+    }
+
+    fn api_token(&self, digest: Digest) -> Reply<'_, Option<ApiToken>> {
+        self.read(move |db| {
+            let found = db
+                .prepare_cached(&format!(
+                    "SELECT {TOKEN}, {USER} FROM api_tokens t JOIN users u ON u.id = t.user_id
+                     WHERE t.digest = ?1"
+                ))?
+                .query_row([digest], api_token)
+                .optional()?;
+            Ok(found)
+        })
+    }
+
+    fn create_api_token(&self, token: NewApiToken, deed: Deed) -> Reply<'_, ApiTokenId> {
+        self.write(move |tx| {
+            let id = tx.query_row(
+                "INSERT INTO api_tokens (digest, name, user_id, scopes, created_at, expires_at)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6) RETURNING id",
+                params![
+                    token.digest,
+                    token.name,
+                    token.user,
+                    token.scopes.to_string(),
+                    token.created_at,
+                    token.expires_at
+                ],
+                |row| row.get(0),
+            )?;
+            audit::append(tx, &deed)?;
+            Ok(id)
+        })
+    }
+
+    fn touch_api_token(&self, id: ApiTokenId, now: i64) -> Reply<'_, ()> {
+        self.write(move |tx| {
+            tx.prepare_cached("UPDATE api_tokens SET used_at = ?2 WHERE id = ?1")?
+                .execute(params![id, now])?;
+            Ok(())
+        })
+    }
+
+    fn delete_api_token(&self, id: ApiTokenId, user: Option<UserId>, deed: Deed) -> Reply<'_, ()> {
+        self.write(move |tx| {
+            let deleted = tx.execute(
+                "DELETE FROM api_tokens WHERE id = ?1 AND (?2 IS NULL OR user_id = ?2)",
+                params![id, user],
+            )?;
+            if deleted == 0 {
+                return Err(StoreError::Missing(format!("API token {id}")));
+            }
+            audit::append(tx, &deed)?;
+            Ok(())
+        })
+    }
+}
+
+fn insert_user(tx: &Connection, user: &NewUser) -> Result<UserId> {
+    let id = tx
+        .query_row(
+            "INSERT INTO users (name, role, password, one_time, created_at)
+             VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT DO NOTHING RETURNING id",
+            params![
+                user.name,
+                user.role.as_str(),
+                user.password,
+                user.one_time,
+                user.created_at
+            ],
+            |row| row.get(0),
+        )
+        .optional()?;
+    id.ok_or_else(|| StoreError::Conflict(format!("a user `{}` exists already", user.name)))
+}
+
+/// Reads the columns of [`USER`] from this place on.
+fn user(row: &Row<'_>, at: usize) -> rusqlite::Result<User> {
+    Ok(User {
+        id: row.get(at)?,
+        name: row.get(at + 1)?,
+        role: parsed(row, at + 2)?,
+        one_time: row.get(at + 3)?,
+        created_at: row.get(at + 4)?,
+    })
+}
+
+fn api_token(row: &Row<'_>) -> rusqlite::Result<ApiToken> {
+    Ok(ApiToken {
+        id: row.get(0)?,
+        name: row.get(1)?,
+        scopes: parsed::<Scopes>(row, 2)?,
+        created_at: row.get(3)?,
+        expires_at: row.get(4)?,
+        used_at: row.get(5)?,
+        user: user(row, 6)?,
+    })
+}
+
+fn parsed<T>(row: &Row<'_>, column: usize) -> rusqlite::Result<T>
+where
+    T: std::str::FromStr,
+    T::Err: std::error::Error + Send + Sync + 'static,
+{
+    row.get::<_, String>(column)?.parse().map_err(|e: T::Err| {
+        rusqlite::Error::FromSqlConversionFailure(column, Type::Text, e.into())
+    })
+}
