@@ -197,3 +197,62 @@ mod system {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Answer, Contribution, State};
+
+    fn contribution(ordinal: u32, text: &str) -> Contribution {
+        Contribution {
+            ordinal,
+            state: State::Answered,
+            rows: vec![(0, vec![text.as_bytes().into()])],
+            problems: vec![],
+            rows_cut: 0,
+        }
+    }
+
+    #[test]
+    fn a_failed_write_keeps_the_rows_in_memory() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut answer = Answer::new(1, Budget::new(0, folder.path()));
+        // A file that can be read but not written stands for a full disk.
+        let path = folder.path().join("spill");
+        std::fs::write(&path, b"").unwrap();
+        answer.set_spill(Spill::over(File::open(&path).unwrap(), folder.path()));
+        answer.add(contribution(1, "first")).unwrap();
+        let error = answer.add(contribution(2, "second")).unwrap_err();
+        assert!(matches!(error, AnswerError::SpillWrite { .. }), "{error}");
+        assert_eq!(answer.row(0, 0).unwrap().cells, [Box::from(&b"first"[..])]);
+        assert_eq!(answer.coverage().state_of(2), None);
+        assert_eq!(answer.rows(), 1);
+    }
+
+    #[test]
+    fn damage_on_disk_is_noticed() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("spill");
+        let file = File::options()
+            .create_new(true)
+            .read(true)
+            .write(true)
+            .open(&path)
+            .unwrap();
+        let mut answer = Answer::new(1, Budget::new(0, folder.path()));
+        answer.set_spill(Spill::over(file, folder.path()));
+        answer.add(contribution(1, "first")).unwrap();
+        answer.add(contribution(1, "second")).unwrap();
+        assert_eq!(answer.row(0, 0).unwrap().count, 1);
+        std::fs::write(&path, b"\x05\0\0\0other").unwrap();
+        assert!(matches!(
+            answer.row(0, 0),
+            Err(AnswerError::SpillDamaged { .. })
+        ));
+        std::fs::write(&path, b"").unwrap();
+        assert!(matches!(
+            answer.row(0, 0),
+            Err(AnswerError::SpillRead { .. })
+        ));
+    }
+}
