@@ -116,4 +116,125 @@ pub enum Operator {
     NotMatches,
     /// Equal to one of the values.
     In,
+    /// The cell does not start with the value.
+    NotStartsWith,
+    /// The cell does not end with it.
+    NotEndsWith,
+    /// Equal to none of the values.
+    NotIn,
+}
+
+impl Operator {
+    /// Every operator, in the order in which completion offers them.
+    pub const ALL: [Self; 16] = [
+        Self::Contains,
+        Self::NotContains,
+        Self::Equals,
+        Self::NotEquals,
+        Self::StartsWith,
+        Self::NotStartsWith,
+        Self::EndsWith,
+        Self::NotEndsWith,
+        Self::Less,
+        Self::LessOrEqual,
+        Self::Greater,
+        Self::GreaterOrEqual,
+        Self::Matches,
+        Self::NotMatches,
+        Self::In,
+        Self::NotIn,
+    ];
+
+    /// Whether it looks at the cell's text, whatever the column's type.
+    #[must_use]
+    pub fn is_textual(self) -> bool {
+        matches!(
+            self,
+            Self::Contains
+                | Self::NotContains
+                | Self::StartsWith
+                | Self::NotStartsWith
+                | Self::EndsWith
+                | Self::NotEndsWith
+                | Self::Matches
+                | Self::NotMatches
+        )
+    }
+
+    /// Whether its value is a regular expression.
+    #[must_use]
+    pub fn is_pattern(self) -> bool {
+        matches!(self, Self::Matches | Self::NotMatches)
+    }
+
+    /// Whether it takes a list of values.
+    #[must_use]
+    pub fn is_list(self) -> bool {
+        matches!(self, Self::In | Self::NotIn)
+    }
+}
+
+impl Filter {
+    /// Joins conditions by `and`, keeping the normal form: no `and` directly within an `and`, none with fewer than
+    /// two parts. `None` when there is nothing to join.
+    #[must_use]
+    pub fn all_of(parts: Vec<Self>) -> Option<Self> {
+        let mut flat = Vec::with_capacity(parts.len());
+        for part in parts {
+            match part {
+                Self::And(inner) => flat.extend(inner),
+                other => flat.push(other),
+            }
+        }
+        if flat.len() > 1 {
+            return Some(Self::And(flat));
+        }
+        flat.pop()
+    }
+
+    /// Joins conditions by `or`, in the same normal form.
+    #[must_use]
+    pub fn any_of(parts: Vec<Self>) -> Option<Self> {
+        let mut flat = Vec::with_capacity(parts.len());
+        for part in parts {
+            match part {
+                Self::Or(inner) => flat.extend(inner),
+                other => flat.push(other),
+            }
+        }
+        if flat.len() > 1 {
+            return Some(Self::Or(flat));
+        }
+        flat.pop()
+    }
+
+    /// The opposite; two negations cancel.
+    #[must_use]
+    pub fn negated(self) -> Self {
+        match self {
+            Self::Not(inner) => *inner,
+            other => Self::Not(Box::new(other)),
+        }
+    }
+
+    /// Levels of nesting: 1 for a comparison.
+    #[must_use]
+    pub fn depth(&self) -> usize {
+        match self {
+            Self::Term(_) => 1,
+            Self::Not(inner) => 1 + inner.depth(),
+            Self::And(parts) | Self::Or(parts) => {
+                1 + parts.iter().map(Self::depth).max().unwrap_or(0)
+            }
+        }
+    }
+
+    /// Calls `f` for each comparison, from left to right.
+    pub fn each_term<'a>(&'a self, f: &mut impl FnMut(&'a Term)) {
+        match self {
+            Self::Term(term) => f(term),
+            Self::Not(inner) => inner.each_term(f),
+            Self::And(parts) | Self::Or(parts) => parts.iter().for_each(|p| p.each_term(f)),
+        }
+    }
 }

@@ -34,6 +34,39 @@ pub enum ValueType {
     Boolean,
 }
 
+impl ValueType {
+    /// Every type, in the order in which completion offers them.
+    pub const ALL: [Self; 10] = [
+        Self::Text,
+        Self::Integer,
+        Self::Decimal,
+        Self::Version,
+        Self::DateTime,
+        Self::Duration,
+        Self::DataSize,
+        Self::IpAddress,
+        Self::Hash,
+        Self::Boolean,
+    ];
+
+    /// Name as it stands after `as` in a question.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Text => "Text",
+            Self::Integer => "Integer",
+            Self::Decimal => "Decimal",
+            Self::Version => "Version",
+            Self::DateTime => "DateTime",
+            Self::Duration => "Duration",
+            Self::DataSize => "DataSize",
+            Self::IpAddress => "IPAddress",
+            Self::Hash => "Hash",
+            Self::Boolean => "Boolean",
+        }
+    }
+}
+
 /// One column of a sensor's table.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Column {

@@ -1,3 +1,36 @@
-//! The question language of Cordon.
+//! The question language of Cordon: `Get <sensors> from <which endpoints>`.
+//!
+//! Pure: no clock, no input or output, no state. Text becomes a tree ([`parse`]), a tree prints back in one canonical
+//! form (`Display`), and `parse(print(q)) == q`. The server parses what people type, the agent parses the canonical
+//! text in a signed order, and both use the same evaluation ([`eval`]), so that a filter means one thing everywhere.
+//!
+//! * [`catalogue`]: the names a question may use; [`ast`]: the tree.
+//! * [`complete`] and [`interpret`] help people to write questions; they only ever propose text that parses.
+//! * [`plan`] says which tables an answer has; [`eval`] filters and joins rows; [`value`] compares typed cells;
+//!   [`cell`] shows cells of any bytes without harm.
 pub mod ast;
 pub mod catalogue;
+pub mod cell;
+mod complete;
+mod error;
+pub mod eval;
+mod interpret;
+mod matcher;
+mod names;
+mod parse;
+mod plan;
+mod print;
+mod scan;
+pub mod value;
+mod words;
+
+pub use ast::{Cell, Filter, Operator, Quantifier, Question, Row, Select, SensorCall, Term};
+pub use catalogue::{Catalogue, Group, Sensor, ValueType};
+pub use complete::{Completion, Suggestion, SuggestionKind, complete};
+pub use error::ParseError;
+pub use interpret::{Reading, interpret};
+pub use parse::parse;
+pub use plan::{Plan, PlannedColumn, PlannedPart, TablePlan, plan};
+
+/// Longest question, in characters, both as typed and in canonical form.
+pub const MAX_CHARACTERS: usize = 32_000;

@@ -1,0 +1,385 @@
+//! Recursive descent from text to tree, names resolved on the way.
+//!
+//! ```text
+//! question  = "get" [options] ( "number of machines" | select { "and" select } )
+//!             "from" ( "all machines" | "machines" | GROUP ) [ "with" filter ]
+//! select    = call [ rows ]
+//! call      = SENSOR [ "[" parameter { "," parameter } "]" ] [ options ]
+//! rows      = { "having" condition | comparison }, joined by and/or      (conditions on the rows of this sensor)
+//! filter    = any of { all of { [ "not" ] ( "(" filter ")" | GROUP | term ) } }
+//! term      = [ "any" | "all" ] call [ ":" COLUMN ] comparison
+//! comparison = [ "as" TYPE ] operator value [ "matching case" ]
+//! ```
+//!
+//! **`and` in the get clause** either starts the next sensor or another condition on the rows of the last one. It
+//! continues the conditions when what follows is `having`, `not`, `(`, an operator, or the same sensor with a column
+//! (`Sensor:Column`); a sensor's name always wins over an operator that is spelled like its start (`Is Linux`). `or`
+//! always continues. Canonical form puts several conditions into parentheses, where there is no doubt.
+//!
+//! Modules: `call` (sensors, parameters, options), `term` (comparisons and values), `filter` (from clause), `rows` (get
+//! clause). Depth is bounded, each character is looked at a bounded number of times, and nothing here panics.
+
+mod call;
+mod filter;
+mod rows;
+mod term;
+
+use crate::MAX_CHARACTERS;
+use crate::ast::{Filter, Question, Select};
+use crate::catalogue::{Catalogue, Sensor, ValueType};
+use crate::error::ParseError;
+use crate::names::Names;
+use crate::scan::Scanner;
+
+/// Parentheses, negations and groups within each other.
+const MAX_NESTING: usize = 128;
+/// Levels of the finished tree. Canonical text never nests deeper than its tree, so it always parses again.
+const MAX_DEPTH: usize = 64;
+/// Comparisons, once groups are expanded; more would not fit the canonical text.
+const MAX_TERMS: usize = 8_000;
+
+/// What may stand at a place: for the list of what was expected, and for completion.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Want<'a> {
+    Keyword(&'static str),
+    Sensor,
+    Group,
+    Column(&'a Sensor),
+    Operator(ValueType),
+    /// Value of a comparison: its type, the sensor, and the column.
+    Value(ValueType),
+    Parameter(&'a Sensor, usize),
+    Type,
+    Option(&'static str),
+}
+
+impl Want<'_> {
+    fn describe(&self) -> String {
+        match self {
+            Self::Keyword(word) => format!("`{word}`"),
+            Self::Sensor => "a sensor".into(),
+            Self::Group => "a computer group".into(),
+            Self::Column(s) => format!("a column of {}", s.name),
+            Self::Operator(_) => "an operator".into(),
+            Self::Value(t) => format!("a value ({})", t.name()),
+            Self::Parameter(s, i) => match s.parameters.get(*i) {
+                Some(p) => format!("a value for {}", p.key),
+                None => "`]`".into(),
+            },
+            Self::Type => "a type".into(),
+            Self::Option(key) => format!("`{key}`"),
+        }
+    }
+}
+
+type Parsed<T> = Result<T, ParseError>;
+
+/// Parses a question and resolves its names.
+///
+/// # Errors
+/// When the text is not a question: what is wrong, where, what was expected and which names come near.
+pub fn parse(text: &str, catalogue: &Catalogue) -> Result<Question, ParseError> {
+    let names = Names::new(catalogue);
+    Parser::new(text, catalogue, &names, false)?.question()
+}
+
+/// What a parser wanted at each place of a text, up to where it stopped; for completion.
+pub(crate) fn wants<'a>(
+    text: &str,
+    catalogue: &'a Catalogue,
+    names: &Names<'a>,
+) -> Vec<(usize, Want<'a>)> {
+    match Parser::new(text, catalogue, names, true) {
+        Ok(mut parser) => {
+            // Only what was wanted on the way matters, not how it ended.
+            let _ended = parser.question();
+            parser.wants
+        }
+        Err(_) => Vec::new(),
+    }
+}
+
+pub(crate) struct Parser<'a, 'n> {
+    catalogue: &'a Catalogue,
+    names: &'n Names<'a>,
+    scan: Scanner,
+    wants: Vec<(usize, Want<'a>)>,
+    /// Keep what was wanted at earlier places.
+    keep_wants: bool,
+    nesting: usize,
+    terms: usize,
+    /// Groups being expanded, outermost first.
+    open_groups: Vec<String>,
+    /// Options after `Get?` that hold for every sensor without its own.
+    max_age: Option<u64>,
+    ignore_case: bool,
+}
+
+impl<'a, 'n> Parser<'a, 'n> {
+    fn new(
+        text: &str,
+        catalogue: &'a Catalogue,
+        names: &'n Names<'a>,
+        keep_wants: bool,
+    ) -> Parsed<Self> {
+        // Bytes bound characters from above, so a huge text is refused before it is copied.
+        if text.len() > MAX_CHARACTERS && text.chars().nth(MAX_CHARACTERS).is_some() {
+            return Err(ParseError {
+                message: format!("the question is longer than {MAX_CHARACTERS} characters"),
+                start: MAX_CHARACTERS,
+                end: MAX_CHARACTERS + 1,
+                expected: Vec::new(),
+                nearest: Vec::new(),
+            });
+        }
+        Ok(Self {
+            catalogue,
+            names,
+            scan: Scanner::new(text),
+            wants: Vec::new(),
+            keep_wants,
+            nesting: 0,
+            terms: 0,
+            open_groups: Vec::new(),
+            max_age: None,
+            ignore_case: true,
+        })
+    }
+
+    fn question(&mut self) -> Parsed<Question> {
+        if !self.keyword("get") {
+            return self.fail("a question starts with `Get`");
+        }
+        let options = self.question_options()?;
+        let counting = self.keyword("number of machines");
+        let selects = if counting {
+            Vec::new()
+        } else {
+            self.selects()?
+        };
+        let filter = self.from_clause(counting)?;
+        self.scan.skip_space();
+        if self.scan.pos < self.scan.len() {
+            return self.fail("the question should end here");
+        }
+        let question = Question {
+            selects,
+            filter,
+            options,
+        };
+        self.check_size(&question)?;
+        Ok(question)
+    }
+
+    fn selects(&mut self) -> Parsed<Vec<Select>> {
+        let mut selects = Vec::new();
+        loop {
+            self.want_keyword_if(selects.is_empty(), "number of machines");
+            let (sensor, call) = self.call()?;
+            let rows = self.row_conditions(sensor, &call)?;
+            selects.push(Select { call, rows });
+            if !self.keyword("and") {
+                return Ok(selects);
+            }
+        }
+    }
+
+    /// From `from` to the end of the filter.
+    fn from_clause(&mut self, counting: bool) -> Parsed<Option<Filter>> {
+        if !self.keyword("from") {
+            // `Get number of machines with …` and `Get number of machines` say the same without it.
+            self.scan.skip_space();
+            if counting && self.scan.pos == self.scan.len() {
+                return Ok(None);
+            }
+            if counting && self.keyword("with") {
+                return self.filter().map(Some);
+            }
+            return self.fail("the question needs `from all machines` here");
+        }
+        let at = self.here();
+        let machines = [
+            "all machines",
+            "all computers",
+            "all endpoints",
+            "machines",
+            "computers",
+            "endpoints",
+        ]
+        .iter()
+        .find_map(|words| self.scan.words_at(at, words));
+        self.want(Want::Keyword("all machines"));
+        self.want(Want::Group);
+        let group = match self.names.group_at(self.scan.chars(), at) {
+            Some((end, group)) if machines.is_none_or(|m| end > m) => Some((end, group)),
+            _ => None,
+        };
+        let from_group = if let Some((end, group)) = group {
+            self.scan.pos = end;
+            Some(self.expand(group, at, end)?)
+        } else if let Some(end) = machines {
+            self.scan.pos = end;
+            None
+        } else if self.scan.quote_at(at) {
+            let (name, start, end) = self.quoted()?;
+            let Some(group) = self.names.group(&name) else {
+                return Err(self.unknown_group(&name, start, end));
+            };
+            Some(self.expand(group, start, end)?)
+        } else {
+            let (name, end) = self.unresolved(at);
+            if name.is_empty() {
+                return self.fail("`from` is followed by `all machines` or a computer group");
+            }
+            return Err(self.unknown_group(&name, at, end));
+        };
+        let with = if self.keyword("with") || self.keyword("where") {
+            Some(self.filter()?)
+        } else {
+            None
+        };
+        Ok(Filter::all_of(from_group.into_iter().chain(with).collect()))
+    }
+
+    /// Bounds that keep the canonical text parseable.
+    fn check_size(&self, question: &Question) -> Parsed<()> {
+        let deepest = question
+            .selects
+            .iter()
+            .filter_map(|s| s.rows.as_ref())
+            .chain(&question.filter)
+            .map(Filter::depth)
+            .max()
+            .unwrap_or(0);
+        let message = if deepest > MAX_DEPTH {
+            format!("conditions are nested in more than {MAX_DEPTH} levels")
+        } else if question.to_string().chars().count() > MAX_CHARACTERS {
+            format!("written out in full, the question is longer than {MAX_CHARACTERS} characters")
+        } else {
+            return Ok(());
+        };
+        Err(ParseError {
+            message,
+            start: 0,
+            end: self.scan.len(),
+            expected: Vec::new(),
+            nearest: Vec::new(),
+        })
+    }
+
+    // ---- small helpers, used by all modules ----
+
+    /// The place after white space.
+    fn here(&mut self) -> usize {
+        self.scan.skip_space();
+        self.scan.pos
+    }
+
+    /// Notes what may stand at the next place.
+    fn want(&mut self, want: Want<'a>) {
+        let at = self.scan.past_space(self.scan.pos);
+        self.want_at(at, want);
+    }
+
+    fn want_at(&mut self, at: usize, want: Want<'a>) {
+        // Within a group's text, places mean nothing outside.
+        if !self.open_groups.is_empty() {
+            return;
+        }
+        if !self.keep_wants {
+            self.wants.retain(|(place, _)| *place >= at);
+        }
+        if self.wants.len() < 4 * MAX_CHARACTERS
+            && !self.wants.iter().rev().take(16).any(|w| *w == (at, want))
+        {
+            self.wants.push((at, want));
+        }
+    }
+
+    fn want_keyword_if(&mut self, wanted: bool, word: &'static str) {
+        if wanted {
+            self.want(Want::Keyword(word));
+        }
+    }
+
+    /// Takes these words when they stand next.
+    fn keyword(&mut self, words: &'static str) -> bool {
+        self.want(Want::Keyword(words));
+        let at = self.scan.past_space(self.scan.pos);
+        match self.scan.words_at(at, words) {
+            Some(end) => {
+                self.scan.pos = end;
+                true
+            }
+            None => false,
+        }
+    }
+
+    /// An error at the next place, over the word or character that stands there.
+    fn fail<T>(&mut self, message: &str) -> Parsed<T> {
+        let start = self.here();
+        let end = match self.scan.word_end(start) {
+            end if end > start => end,
+            end => (end + 1).min(self.scan.len().max(start)),
+        };
+        Err(self.error(message, start, end))
+    }
+
+    /// An error at a place, with what was wanted there.
+    fn error(&self, message: impl Into<String>, start: usize, end: usize) -> ParseError {
+        let mut expected: Vec<String> = Vec::new();
+        for (_, want) in self.wants.iter().filter(|(at, _)| *at == start) {
+            let text = want.describe();
+            if !expected.contains(&text) {
+                expected.push(text);
+            }
+        }
+        ParseError {
+            message: message.into(),
+            start,
+            end,
+            expected,
+            nearest: Vec::new(),
+        }
+    }
+
+    /// The quoted string at the next place, and where it stands.
+    fn quoted(&mut self) -> Parsed<(String, usize, usize)> {
+        let start = self.here();
+        match self.scan.quoted() {
+            Some(text) => Ok((text, start, self.scan.pos)),
+            None => Err(self.error("nothing closes this quote", start, self.scan.len())),
+        }
+    }
+
+    /// One level deeper; the caller counts `nesting` down again.
+    fn deeper(&mut self) -> Parsed<()> {
+        self.nesting += 1;
+        if self.nesting > MAX_NESTING {
+            return self.fail("this is nested too deeply");
+        }
+        Ok(())
+    }
+
+    /// Words at `at` that look like a name, up to one that cannot be part of it.
+    fn unresolved(&self, at: usize) -> (String, usize) {
+        let mut end = at;
+        let mut next = at;
+        loop {
+            let word_end = self.scan.word_end(next);
+            if word_end == next {
+                break;
+            }
+            let word = self.scan.slice(next, word_end).to_lowercase();
+            let stops = crate::words::ends_value(&word)
+                || crate::words::breaks_value(&word)
+                || crate::words::operator_at(&self.scan, next).is_some();
+            if end > at && stops || word_end - at > 200 {
+                break;
+            }
+            end = word_end;
+            next = self.scan.past_space(end);
+        }
+        (self.scan.slice(at, end), end)
+    }
+}

@@ -1,0 +1,48 @@
+//! The main path, once through.
+
+use crate::catalogue::catalogue;
+use question::eval::{SensorRows, Unavailable, join, keep, matches};
+use question::{Row, SensorCall, parse, plan};
+use std::sync::Arc;
+
+pub fn row(cells: &[&str]) -> Row {
+    cells.iter().map(|c| c.as_bytes().into()).collect()
+}
+
+/// Rows by sensor name; a sensor not listed is unavailable.
+pub struct Fixed(pub Vec<(&'static str, Vec<Row>)>);
+
+impl SensorRows for Fixed {
+    fn rows(&mut self, call: &SensorCall) -> Result<Arc<Vec<Row>>, Unavailable> {
+        self.0
+            .iter()
+            .find(|(name, _)| *name == call.sensor)
+            .map(|(_, rows)| Arc::new(rows.clone()))
+            .ok_or_else(|| Unavailable("timed out".into()))
+    }
+}
+
+#[test]
+fn the_question_of_the_house() {
+    let catalogue = catalogue();
+    let text = "Get Running Processes with Hash from all machines with Is Linux = True";
+    let question = parse(text, &catalogue).unwrap();
+    let canonical =
+        "Get Running Processes with Hash[\"SHA-256\"] from all machines with Is Linux = True";
+    assert_eq!(question.to_string(), canonical);
+    assert_eq!(parse(canonical, &catalogue).unwrap(), question);
+    let filter = question.filter.as_ref().unwrap();
+    let mut linux = Fixed(vec![("Is Linux", vec![row(&["True"])])]);
+    assert_eq!(matches(filter, &mut linux, &catalogue), Ok(true));
+    let mut other = Fixed(vec![("Is Linux", vec![row(&["False"])])]);
+    assert_eq!(matches(filter, &mut other, &catalogue), Ok(false));
+    assert_eq!(
+        matches(filter, &mut Fixed(vec![]), &catalogue),
+        Err(Unavailable("timed out".into()))
+    );
+    let plan = plan(&question, &catalogue);
+    assert_eq!(plan.tables.len(), 1);
+    let rows = vec![row(&["/bin/sh", "ab"]), row(&["/bin/ls", "cd"])];
+    let kept = keep(&question.selects[0], &rows, &catalogue);
+    assert_eq!(join(&plan, &[kept]), vec![rows]);
+}

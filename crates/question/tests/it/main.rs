@@ -1,0 +1,3 @@
+//! Tests of the question language through its public interface.
+mod basics;
+mod catalogue;
