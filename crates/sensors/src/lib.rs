@@ -4,7 +4,13 @@
 //! them all, [`catalogue`] gives the declarations to the language, [`run`] runs one. The crate works alone: `cordon ask
 //! --local` needs nothing else.
 
+pub mod agent_self;
+pub mod disk;
+pub mod docs;
 pub mod framework;
+pub mod kernel;
+pub mod text;
+pub mod users;
 
 use framework::{Entry, Request, SensorError, Sink};
 use question::ast::Row;
@@ -14,7 +20,7 @@ use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, LazyLock};
 
 /// Families in the order of the documentation. A new family is one line here.
-const FAMILIES: &[&[Entry]] = &[];
+const FAMILIES: &[&[Entry]] = &[users::SENSORS, kernel::SENSORS, agent_self::SENSORS];
 
 static BY_NAME: LazyLock<HashMap<String, Entry>> =
     LazyLock::new(|| entries().map(|e| ((e.declare)().name, *e)).collect());

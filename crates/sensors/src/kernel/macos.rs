@@ -1,0 +1,7 @@
+//! Not there yet on this system.
+
+use crate::framework::{SensorError, Sink};
+
+pub fn kernel_modules(_: &mut Sink) -> Result<(), SensorError> {
+    Err(SensorError::Unsupported)
+}

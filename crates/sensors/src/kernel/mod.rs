@@ -1,0 +1,58 @@
+//! The kernel's modules.
+//!
+//! `/proc/modules` is read by the crate `procfs`; where a module's file lies comes from `modules.dep` (depmod(8)), its
+//! version and taint marks from `/sys/module`.
+
+#[cfg(target_os = "linux")]
+#[path = "linux.rs"]
+pub mod system;
+
+#[cfg(target_os = "macos")]
+#[path = "macos.rs"]
+mod system;
+
+#[cfg(windows)]
+#[path = "windows.rs"]
+mod system;
+
+use crate::framework::Entry;
+use question::catalogue::Sensor;
+use question::catalogue::ValueType::{DataSize, Integer, Text, Version};
+
+/// The sensors of this family.
+pub const SENSORS: &[Entry] = &[Entry {
+    declare: || {
+        Sensor::new(
+            "Kernel Modules",
+            "Kernel",
+            "Modules loaded into the kernel. A kernel without support for modules gives no rows.",
+        )
+        .column("Name", Text, "Name of the module.")
+        .column("Size", DataSize, "Memory it takes, in bytes.")
+        .column(
+            "References",
+            Integer,
+            "How many users it has; empty when the kernel does not count.",
+        )
+        .column("Used By", Text, "Modules that use it, separated by commas.")
+        .column("State", Text, "Live, Loading or Unloading.")
+        .column(
+            "Taint",
+            Text,
+            "Letters of the taint it brought: P proprietary, O out of tree, E unsigned, F forced.",
+        )
+        .column(
+            "Version",
+            Version,
+            "Version that the module states, if any.",
+        )
+        .column(
+            "Path",
+            Text,
+            "File of the module; empty when the module index does not list it.",
+        )
+        .max_age(900)
+        .example("Get Kernel Modules having Kernel Modules:Taint contains E from all machines")
+    },
+    collect: |_, sink| system::kernel_modules(sink),
+}];

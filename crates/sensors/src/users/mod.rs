@@ -1,0 +1,183 @@
+//! Who may use the machine and who does: logins, accounts, administrators, sudo rules and SSH keys.
+//!
+//! The formats are read by [`utmp`], [`accounts`], [`sudoers`] and [`ssh_keys`], which take bytes; [`collect`] knows
+//! where the files lie and makes rows of them.
+
+pub mod accounts;
+pub mod collect;
+pub mod ssh_keys;
+pub mod sudoers;
+pub mod utmp;
+
+use crate::disk::system_root;
+use crate::framework::Entry;
+use question::catalogue::Sensor;
+use question::catalogue::ValueType::{DateTime, Integer, IpAddress, Text};
+
+const CATEGORY: &str = "Users";
+
+/// The sensors of this family.
+pub const SENSORS: &[Entry] = &[
+    Entry {
+        declare: logged_in_users,
+        collect: |_, sink| collect::logged_in_users(system_root()?, sink),
+    },
+    Entry {
+        declare: last_logins,
+        collect: |_, sink| collect::last_logins(system_root()?, sink),
+    },
+    Entry {
+        declare: failed_logins,
+        collect: |_, sink| collect::failed_logins(system_root()?, sink),
+    },
+    Entry {
+        declare: local_users,
+        collect: |_, sink| collect::local_users(system_root()?, sink),
+    },
+    Entry {
+        declare: local_administrators,
+        collect: |_, sink| collect::local_administrators(system_root()?, sink),
+    },
+    Entry {
+        declare: sudoers,
+        collect: |_, sink| collect::sudoers(system_root()?, sink),
+    },
+    Entry {
+        declare: ssh_authorized_keys,
+        collect: |_, sink| collect::ssh_authorized_keys(system_root()?, sink),
+    },
+];
+
+fn logged_in_users() -> Sensor {
+    Sensor::new(
+        "Logged In Users",
+        CATEGORY,
+        "Users with a session now, from the login records and from the session files of the login manager.",
+    )
+    .column("User", Text, "Login name.")
+    .column("Terminal", Text, "Terminal or display of the session; empty when it has none.")
+    .column("Remote Host", Text, "Name or address from which the user came; empty for a local session.")
+    .column("Login Time", DateTime, "When the session began, UTC.")
+    .column("PID", Integer, "Process that leads the session.")
+    .max_age(60)
+    .example("Get Logged In Users from all machines with Is Linux = True")
+}
+
+fn last_logins() -> Sensor {
+    Sensor::new(
+        "Last Logins",
+        CATEGORY,
+        "Logins and how each ended, newest first, from the login history and its last rotated file.",
+    )
+    .column("User", Text, "Login name.")
+    .column("Terminal", Text, "Terminal or display.")
+    .column("Remote Host", Text, "Name or address from which the user came, as recorded.")
+    .column("Remote Address", IpAddress, "Address from which the user came, where recorded.")
+    .column("Login Time", DateTime, "When the session began, UTC.")
+    .column("Logout Time", DateTime, "When it ended, UTC; empty while it lasts.")
+    .column("End", Text, "How it ended: logged out, down, crash, or open when no end is recorded.")
+    .example("Get Last Logins having Last Logins:User = root from all machines")
+}
+
+fn failed_logins() -> Sensor {
+    Sensor::new(
+        "Failed Logins",
+        CATEGORY,
+        "Attempts to log in that failed, newest first, from the record of bad logins and its last rotated file.",
+    )
+    .column("User", Text, "Login name that was tried.")
+    .column("Terminal", Text, "Terminal or service.")
+    .column("Remote Host", Text, "Name or address from which the attempt came, as recorded.")
+    .column("Remote Address", IpAddress, "Address from which the attempt came, where recorded.")
+    .column("Time", DateTime, "When it happened, UTC.")
+    .example("Get Failed Logins from all machines")
+}
+
+fn local_users() -> Sensor {
+    Sensor::new("Local Users", CATEGORY, "Accounts of this machine itself.")
+        .column("User", Text, "Login name.")
+        .column("User ID", Integer, "Numeric user id.")
+        .column("Group ID", Integer, "Numeric id of the primary group.")
+        .column(
+            "Groups",
+            Text,
+            "Names of all its groups, the primary one first, separated by commas.",
+        )
+        .column("Full Name", Text, "Comment field: full name and more.")
+        .column("Home", Text, "Home folder.")
+        .column("Shell", Text, "Login shell.")
+        .column(
+            "Password",
+            Text,
+            "State of the password: set, empty, locked or unknown.",
+        )
+        .column(
+            "Password Changed",
+            DateTime,
+            "Day of the last change, UTC; empty when not recorded.",
+        )
+        .example("Get Local Users having Local Users:User ID = 0 from all machines")
+}
+
+fn local_administrators() -> Sensor {
+    Sensor::new(
+        "Local Administrators",
+        CATEGORY,
+        "Accounts and groups that have or may take the rights of the superuser, with a row for each reason.",
+    )
+    .column("Account", Text, "Login name; a group not known here is written with a percent sign.")
+    .column("Reason", Text, "Why: user ID 0, membership of an administrative group, or a sudo rule for all commands.")
+    .column("Source", Text, "File, and line of the sudo rule.")
+    .max_age(900)
+    .example("Get Local Administrators from all machines")
+}
+
+fn sudoers() -> Sensor {
+    Sensor::new(
+        "Sudoers",
+        CATEGORY,
+        "Statements of the sudo policy with all files that it includes, in the order of reading.",
+    )
+    .column(
+        "Kind",
+        Text,
+        "Rule, defaults, include, unknown, or user, run-as, host or command alias.",
+    )
+    .column(
+        "Who",
+        Text,
+        "Users and %groups of a rule; name of an alias; what defaults are bound to.",
+    )
+    .column("Hosts", Text, "Hosts of a rule.")
+    .column(
+        "Run As",
+        Text,
+        "Users and groups to run as; empty means the superuser.",
+    )
+    .column("Tags", Text, "Tags such as NOPASSWD, separated by commas.")
+    .column(
+        "What",
+        Text,
+        "Commands of a rule, members of an alias, settings, or path of an include.",
+    )
+    .column("Path", Text, "File.")
+    .column("Line", Integer, "Line on which the statement begins.")
+    .example("Get Sudoers having Sudoers:Tags contains NOPASSWD from all machines")
+}
+
+fn ssh_authorized_keys() -> Sensor {
+    Sensor::new(
+        "SSH Authorized Keys",
+        CATEGORY,
+        "Public keys that may log in over SSH, for every account, where the SSH server looks for them.",
+    )
+    .column("User", Text, "Account that the key opens.")
+    .column("Type", Text, "Type of the key.")
+    .column("Fingerprint", Text, "SHA256 fingerprint as OpenSSH prints it; empty when the key cannot be decoded.")
+    .column("Options", Text, "Options before the key, such as a forced command.")
+    .column("Comment", Text, "Comment after the key.")
+    .column("Path", Text, "File.")
+    .column("Line", Integer, "Line in the file.")
+    .alias("SSH Keys")
+    .example("Get SSH Authorized Keys having SSH Authorized Keys:User = root from all machines")
+}
