@@ -4,10 +4,14 @@
 //! - [`audit`]: the log of who did what, as a hash chain that can be checked without a running server.
 //! - [`auth`]: users, sessions, API tokens, and what each may do.
 //! - [`catalogue`]: the sensors and groups that questions may name.
+//! - [`identity`]: the server's own keys, endpoints and their certificates, enrolment.
+//! - [`fleet`]: who is connected.
 //! - [`ids`]: a type for each kind of identifier.
 
 pub mod audit;
 pub mod auth;
 pub mod catalogue;
+pub mod fleet;
+pub mod identity;
 pub mod ids;
 pub mod store;

@@ -8,6 +8,7 @@
 
 pub mod accounts;
 pub mod audit;
+pub mod endpoints;
 pub mod error;
 pub mod groups;
 pub mod lock;
@@ -15,6 +16,7 @@ pub mod sqlite;
 
 pub use accounts::Accounts;
 pub use audit::Audit;
+pub use endpoints::Endpoints;
 pub use error::StoreError;
 pub use groups::Groups;
 
@@ -28,4 +30,4 @@ pub type Result<T> = std::result::Result<T, StoreError>;
 pub type Reply<'a, T> = Pin<Box<dyn Future<Output = Result<T>> + Send + 'a>>;
 
 /// Everything the server keeps, by subject.
-pub trait Store: Accounts + Audit + Groups + Send + Sync + 'static {}
+pub trait Store: Accounts + Audit + Endpoints + Groups + Send + Sync + 'static {}

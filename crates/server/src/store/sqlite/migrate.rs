@@ -37,7 +37,11 @@ macro_rules! migration {
 }
 
 /// All steps in order of number.
-pub const MIGRATIONS: &[Migration] = &[migration!(1, "0001-accounts-and-audit")];
+pub const MIGRATIONS: &[Migration] = &[
+    migration!(1, "0001-accounts-and-audit"),
+    migration!(10, "0010-endpoints"),
+    migration!(11, "0011-questions"),
+];
 
 /// Brings the database up to date, or says why it must not be touched.
 pub fn apply(connection: &mut Connection, path: &Path, migrations: &[Migration]) -> Result<()> {

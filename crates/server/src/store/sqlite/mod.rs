@@ -9,6 +9,7 @@
 mod accounts;
 pub(crate) mod audit;
 mod groups;
+mod endpoints;
 pub mod migrate;
 mod readers;
 mod writer;

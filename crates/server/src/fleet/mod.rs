@@ -1,0 +1,159 @@
+//! Who is connected, right now: a [`Link`] for each connection, by ordinal.
+//!
+//! The gateway puts links in and takes them out; questions and identity reach endpoints through them. Nothing here waits for
+//! the network: a link's outbox takes a message or says that it is full.
+
+pub mod link;
+
+pub use link::{Link, Outgoing};
+
+use answer::EndpointSet;
+use serde::Serialize;
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::sync::{Arc, PoisonError, RwLock};
+use tokio::sync::watch;
+
+/// The connected endpoints.
+#[derive(Default)]
+pub struct Fleet {
+    links: RwLock<HashMap<u32, Arc<Link>>>,
+    changed: watch::Sender<u64>,
+}
+
+/// A connection as shown to people.
+#[derive(Clone, Debug, Serialize, utoipa::ToSchema)]
+pub struct Presence {
+    /// Ordinal of the endpoint.
+    pub ordinal: u32,
+    /// Where it connects from.
+    #[schema(value_type = String)]
+    pub address: SocketAddr,
+    /// Since when.
+    #[schema(value_type = String, format = DateTime)]
+    pub since: jiff::Timestamp,
+    /// Seconds since its last message.
+    pub silent_seconds: u64,
+    /// What it measured about itself, once it has said so.
+    pub vitals: Option<AgentVitals>,
+}
+
+/// See [`protocol::message::Vitals`].
+#[derive(Clone, Copy, Debug, Serialize, utoipa::ToSchema)]
+pub struct AgentVitals {
+    /// Resident memory in bytes.
+    pub memory: u64,
+    /// Processor time in milliseconds.
+    pub cpu_ms: u64,
+    /// Uptime in seconds.
+    pub uptime: u64,
+    /// Threads that hang in a sensor beyond its limit.
+    pub hanging: u32,
+}
+
+/// What became of a newcomer.
+pub(crate) enum Joined {
+    /// It is the only connection of its endpoint now; an older one of the same machine was closed.
+    Alone,
+    /// Another machine is connected with this identity; the newcomer must go.
+    Doubled,
+}
+
+impl Fleet {
+    /// Nobody is connected.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Takes a connection in. A half-dead older connection of the same machine gives way; one of another machine stays.
+    pub(crate) fn join(&self, link: &Arc<Link>) -> Joined {
+        let older = {
+            let mut links = self.links.write().unwrap_or_else(PoisonError::into_inner);
+            match links.get(&link.ordinal) {
+                Some(older) if older.machine != link.machine => return Joined::Doubled,
+                _ => links.insert(link.ordinal, Arc::clone(link)),
+            }
+        };
+        match older {
+            Some(older) => older.close("a newer connection of the same endpoint took its place", false),
+            None => self.touch(),
+        }
+        Joined::Alone
+    }
+
+    /// Forgets a connection, unless a newer one stands in its place.
+    pub(crate) fn leave(&self, link: &Arc<Link>) {
+        let mut links = self.links.write().unwrap_or_else(PoisonError::into_inner);
+        if links
+            .get(&link.ordinal)
+            .is_some_and(|held| Arc::ptr_eq(held, link))
+        {
+            links.remove(&link.ordinal);
+            drop(links);
+            self.touch();
+        }
+    }
+
+    fn touch(&self) {
+        self.changed.send_modify(|n| *n += 1);
+    }
+
+    /// Changes whenever somebody comes or goes.
+    #[must_use]
+    pub fn changes(&self) -> watch::Receiver<u64> {
+        self.changed.subscribe()
+    }
+
+    /// The connected endpoints.
+    #[must_use]
+    pub fn online(&self) -> EndpointSet {
+        let links = self.links.read().unwrap_or_else(PoisonError::into_inner);
+        links.keys().copied().collect()
+    }
+
+    /// How many are connected.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        let links = self.links.read().unwrap_or_else(PoisonError::into_inner);
+        links.len()
+    }
+
+    /// Whether this endpoint is connected.
+    #[must_use]
+    pub fn is_online(&self, ordinal: u32) -> bool {
+        self.link(ordinal).is_some()
+    }
+
+    /// How this endpoint is connected.
+    #[must_use]
+    pub fn presence(&self, ordinal: u32) -> Option<Presence> {
+        self.link(ordinal).map(|link| link.presence())
+    }
+
+    /// How every connected endpoint is connected, by ordinal.
+    #[must_use]
+    pub fn presences(&self) -> Vec<Presence> {
+        let mut all: Vec<_> = self.links().iter().map(|link| link.presence()).collect();
+        all.sort_by_key(|p| p.ordinal);
+        all
+    }
+
+    pub(crate) fn link(&self, ordinal: u32) -> Option<Arc<Link>> {
+        let links = self.links.read().unwrap_or_else(PoisonError::into_inner);
+        links.get(&ordinal).cloned()
+    }
+
+    pub(crate) fn links(&self) -> Vec<Arc<Link>> {
+        let links = self.links.read().unwrap_or_else(PoisonError::into_inner);
+        links.values().cloned().collect()
+    }
+
+    /// Wakes the writers of all connections: there is a new order in the log.
+    pub(crate) fn wake_all(&self) {
+        // Copied out first: waking ten thousand tasks takes a while, and joining must not wait for it.
+        for link in self.links() {
+            link.wake();
+        }
+    }
+}

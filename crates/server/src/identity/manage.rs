@@ -1,0 +1,251 @@
+//! What administrators do with endpoints and enrolment tokens, and what the server notes about endpoints.
+
+use super::enrol::tame;
+use super::{Endpoint, Identity, Standing, TokenInfo, TokenRequest};
+use crate::audit::Deed;
+use crate::ids::{EndpointId, TokenId};
+use crate::store::StoreError;
+use crate::store::endpoints::{NewToken, Sighting};
+use jiff::Timestamp;
+use protocol::message::Hello;
+use protocol::token::EnrolmentToken;
+use sha2::{Digest as _, Sha256};
+
+/// Longest life of an enrolment token, in seconds.
+const LONGEST_TOKEN_LIFE: i64 = 366 * 86_400;
+
+/// Why a change of endpoints or tokens was not made.
+#[derive(Debug, thiserror::Error)]
+pub enum ManageError {
+    /// No such endpoint.
+    #[error("there is no endpoint {0}")]
+    NoEndpoint(EndpointId),
+    /// It is revoked, which is for good.
+    #[error("endpoint {0} was revoked; it can only enrol anew, as another endpoint")]
+    Revoked(EndpointId),
+    /// A token with no use.
+    #[error("an enrolment token needs at least one use and a life between one second and one year")]
+    Token,
+    /// No random bytes.
+    #[error("the system gave no random bytes")]
+    Random(#[source] getrandom::Error),
+    /// The store.
+    #[error("the change could not be stored")]
+    Store(#[source] StoreError),
+}
+
+impl Identity {
+    /// Makes an enrolment token. Its text is given this once and kept nowhere.
+    ///
+    /// # Errors
+    /// [`ManageError`].
+    pub async fn create_token(
+        &self,
+        request: TokenRequest,
+        by: &str,
+    ) -> Result<(TokenInfo, EnrolmentToken), ManageError> {
+        let approve = request.approve || self.approve_all;
+        self.new_token(TokenRequest { approve, ..request }, by).await
+    }
+
+    /// A token for the machine the server itself runs on: one use, ten minutes, no approval.
+    pub(crate) async fn local_token(&self) -> Result<EnrolmentToken, ManageError> {
+        let request = TokenRequest {
+            uses: Some(1),
+            life: std::time::Duration::from_secs(600),
+            approve: false,
+        };
+        self.new_token(request, "server").await.map(|(_, token)| token)
+    }
+
+    async fn new_token(
+        &self,
+        request: TokenRequest,
+        by: &str,
+    ) -> Result<(TokenInfo, EnrolmentToken), ManageError> {
+        let life = i64::try_from(request.life.as_secs()).unwrap_or(i64::MAX);
+        if request.uses == Some(0) || !(1..=LONGEST_TOKEN_LIFE).contains(&life) {
+            return Err(ManageError::Token);
+        }
+        let mut secret = vec![0_u8; 32];
+        getrandom::fill(&mut secret).map_err(ManageError::Random)?;
+        let now = Timestamp::now();
+        let token = NewToken {
+            secret: Sha256::digest(&secret).into(),
+            uses: request.uses,
+            expires_at: now + jiff::SignedDuration::from_secs(life),
+            approve: request.approve,
+            created_by: by.to_owned(),
+            created_at: now,
+        };
+        let deed = Deed::new(by, "enrolment-token.create", "").with(serde_json::json!({
+            "uses": token.uses, "expires_at": token.expires_at, "approve": token.approve,
+        }));
+        let info = self
+            .store
+            .add_token(token, deed)
+            .await
+            .map_err(ManageError::Store)?;
+        let authority_fingerprint = self
+            .trust
+            .load()
+            .showing()
+            .map(super::authority::Authority::fingerprint)
+            .unwrap_or_default();
+        let token = EnrolmentToken {
+            servers: self.servers(),
+            authority_fingerprint,
+            secret,
+        };
+        Ok((info, token))
+    }
+
+    /// All tokens, newest first.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn tokens(&self) -> Result<Vec<TokenInfo>, StoreError> {
+        self.store.tokens().await
+    }
+
+    /// Withdraws a token: it lets nobody in any more. Endpoints it let in stay.
+    ///
+    /// # Errors
+    /// [`StoreError::Missing`] when there is none.
+    pub async fn revoke_token(&self, id: TokenId, by: &str) -> Result<(), StoreError> {
+        let deed = Deed::new(by, "enrolment-token.revoke", format!("token {id}"));
+        self.store.revoke_token(id, Timestamp::now(), deed).await
+    }
+
+    /// Lets a waiting endpoint work; for one that works already, clears the mark of a doubled identity.
+    ///
+    /// # Errors
+    /// [`ManageError`].
+    pub async fn approve(&self, id: EndpointId, by: &str) -> Result<Endpoint, ManageError> {
+        self.stand(id, Standing::Approved, "endpoint.approve", by)
+            .await
+    }
+
+    /// Shuts an endpoint out for good: its connection is closed at once and its certificates are worth nothing.
+    ///
+    /// # Errors
+    /// [`ManageError`].
+    pub async fn revoke(&self, id: EndpointId, by: &str) -> Result<Endpoint, ManageError> {
+        let endpoint = self
+            .stand(id, Standing::Revoked, "endpoint.revoke", by)
+            .await?;
+        if let Some(link) = self.fleet.link(endpoint.ordinal) {
+            link.close("this endpoint was revoked by an administrator", true);
+        }
+        Ok(endpoint)
+    }
+
+    async fn stand(
+        &self,
+        id: EndpointId,
+        standing: Standing,
+        action: &'static str,
+        by: &str,
+    ) -> Result<Endpoint, ManageError> {
+        let endpoint = self.endpoint(id).ok_or(ManageError::NoEndpoint(id))?;
+        if endpoint.standing == Standing::Revoked {
+            return if standing == Standing::Revoked {
+                Ok(endpoint)
+            } else {
+                Err(ManageError::Revoked(id))
+            };
+        }
+        let deed = Deed::new(by, action, format!("endpoint {id}")).with(serde_json::json!({
+            "ordinal": endpoint.ordinal, "hostname": endpoint.hostname,
+        }));
+        self.store
+            .set_standing(endpoint.ordinal, standing, deed)
+            .await
+            .map_err(ManageError::Store)?;
+        self.amend(endpoint.ordinal, |e| {
+            e.standing = standing;
+            e.doubled &= standing != Standing::Approved;
+        });
+        self.endpoint(id).ok_or(ManageError::NoEndpoint(id))
+    }
+
+    /// Marks an endpoint whose identity was shown by a second machine. Audited once until an administrator clears the mark, so
+    /// that a copied machine which keeps trying cannot flood the log.
+    pub(crate) async fn note_doubled(&self, ordinal: u32, address: std::net::SocketAddr, refused: bool) {
+        let Some(endpoint) = self.by_ordinal(ordinal) else {
+            return;
+        };
+        tracing::warn!(ordinal, id = %endpoint.id, %address, refused, "another machine shows the identity of this endpoint");
+        if endpoint.doubled {
+            return;
+        }
+        self.amend(ordinal, |e| e.doubled = true);
+        let deed = Deed::new(
+            format!("endpoint:{}", endpoint.id),
+            "endpoint.doubled",
+            format!("endpoint {}", endpoint.id),
+        )
+        .with(serde_json::json!({
+            "ordinal": ordinal, "hostname": endpoint.hostname, "address": address, "refused": refused,
+        }));
+        if let Err(error) = self.store.set_doubled(ordinal, deed).await {
+            tracing::error!(error = &error as &dyn std::error::Error, ordinal, "a doubled identity could not be noted");
+        }
+    }
+
+    /// Takes what an endpoint says of itself at the start of a connection, for the memory now and the store soon.
+    pub(crate) fn introduce(&self, ordinal: u32, hello: &Hello) {
+        self.amend(ordinal, |e| {
+            e.hostname = tame(&hello.hostname, 255);
+            e.platform = tame(&hello.platform, 32);
+            e.agent_version = tame(&hello.agent_version, 64);
+            e.machine = hello.machine.iter().copied().take(64).collect();
+            e.trust_version = hello.trust_version;
+            e.last_seen = Some(Timestamp::now());
+        });
+    }
+
+    pub(crate) fn trust_sent(&self, ordinal: u32, version: u64) {
+        self.amend(ordinal, |e| e.trust_version = e.trust_version.max(version));
+    }
+
+    /// Writes what these endpoints said of themselves to the store.
+    pub(crate) async fn note_seen(&self, ordinals: Vec<u32>) {
+        let at = Timestamp::now();
+        let sightings: Vec<_> = {
+            let mut registry = self
+                .registry
+                .write()
+                .unwrap_or_else(std::sync::PoisonError::into_inner);
+            ordinals
+                .into_iter()
+                .filter_map(|ordinal| {
+                    let endpoint = registry.by_ordinal.get_mut(&ordinal)?;
+                    endpoint.last_seen = Some(at);
+                    Some(Sighting {
+                        ordinal,
+                        at,
+                        hostname: endpoint.hostname.clone(),
+                        platform: endpoint.platform.clone(),
+                        agent_version: endpoint.agent_version.clone(),
+                        machine: endpoint.machine.clone(),
+                        trust_version: endpoint.trust_version,
+                    })
+                })
+                .collect()
+        };
+        if sightings.is_empty() {
+            return;
+        }
+        if let Err(error) = self.store.sightings(sightings).await {
+            tracing::warn!(error = &error as &dyn std::error::Error, "the times when endpoints were last seen could not be stored");
+        }
+    }
+
+    fn servers(&self) -> Vec<String> {
+        self.servers
+            .read()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
+            .clone()
+    }
+}

@@ -1,0 +1,276 @@
+//! Who is who: the server's own keys, the endpoints and their certificates, enrolment tokens.
+//!
+//! Private keys live in one file ([`vault`]); certificates are made in [`authority`]; what agents believe, and how that is replaced,
+//! is in [`trust`]; both ports take their TLS settings from [`tls`]; letting machines in is [`enrol`]. Endpoints are kept in the
+//! store and, because every connection asks for one, in memory as well: a change goes to the store first.
+
+pub(crate) mod authority;
+mod enrol;
+mod manage;
+mod rotate;
+pub(crate) mod tls;
+pub(crate) mod trust;
+mod types;
+pub(crate) mod vault;
+
+pub use authority::{CertificateError, ENDPOINT_LIFE, SERVER_NAME};
+pub use rotate::RotateError;
+pub use tls::{ALPN, TlsError};
+pub use trust::TrustError;
+pub use types::{Endpoint, Refusal, Standing, TokenInfo, TokenRequest, TrustPart, TrustStatus};
+pub use vault::VaultError;
+
+use crate::fleet::Fleet;
+use crate::ids::EndpointId;
+use crate::store::{Store, StoreError};
+use answer::EndpointSet;
+use arc_swap::ArcSwap;
+use authority::Authority;
+use ed25519_dalek::SigningKey;
+use jiff::Timestamp;
+use protocol::message::{Order, SignedOrder};
+use std::collections::{BTreeMap, HashMap};
+use std::path::Path;
+use std::sync::{Arc, PoisonError, RwLock};
+use tls::{ClientCheck, ShownCertificate};
+use tokio::sync::watch;
+use trust::TrustState;
+use vault::{Secrets, Vault};
+
+/// A server certificate with less life left than this is made anew.
+const RENEW_SERVER_BEFORE_SECONDS: i64 = 130 * 86_400;
+
+/// Why identity could not be set up.
+#[derive(Debug, thiserror::Error)]
+pub enum IdentityError {
+    /// The key file.
+    #[error("the server's keys are not usable")]
+    Vault(#[source] VaultError),
+    /// A certificate.
+    #[error("a certificate could not be made")]
+    Certificate(#[source] CertificateError),
+    /// Stored trust.
+    #[error("the stored trust is not usable")]
+    Trust(#[source] TrustError),
+    /// TLS.
+    #[error("TLS could not be set up")]
+    Tls(#[source] TlsError),
+    /// The store.
+    #[error("the endpoints could not be read from the store")]
+    Store(#[source] StoreError),
+}
+
+#[derive(Default)]
+struct Registry {
+    by_ordinal: BTreeMap<u32, Endpoint>,
+    ordinals: HashMap<EndpointId, u32>,
+    approved: EndpointSet,
+}
+
+impl Registry {
+    fn put(&mut self, endpoint: Endpoint) {
+        if endpoint.standing == Standing::Approved {
+            self.approved.insert(endpoint.ordinal);
+        } else {
+            self.approved.remove(endpoint.ordinal);
+        }
+        self.ordinals.insert(endpoint.id, endpoint.ordinal);
+        self.by_ordinal.insert(endpoint.ordinal, endpoint);
+    }
+}
+
+/// The server's identity and everyone else's.
+pub struct Identity {
+    store: Arc<dyn Store>,
+    fleet: Arc<Fleet>,
+    vault: Vault,
+    secrets: tokio::sync::Mutex<Secrets>,
+    trust: ArcSwap<TrustState>,
+    shown: Arc<ShownCertificate>,
+    check: Arc<ClientCheck>,
+    registry: RwLock<Registry>,
+    members: watch::Sender<u64>,
+    servers: RwLock<Vec<String>>,
+    approve_all: bool,
+}
+
+impl Identity {
+    /// Reads the keys, or makes them at the first start, and reads the endpoints. `names` are what the server is reached by;
+    /// with `approve_all` every new endpoint waits for an administrator.
+    ///
+    /// # Errors
+    /// [`IdentityError`].
+    pub async fn open(
+        data_dir: &Path,
+        names: &[String],
+        approve_all: bool,
+        store: Arc<dyn Store>,
+        fleet: Arc<Fleet>,
+    ) -> Result<Arc<Self>, IdentityError> {
+        let vault = Vault::open(data_dir.join("identity")).map_err(IdentityError::Vault)?;
+        let now = Timestamp::now().as_second();
+        let loaded = vault.load().map_err(IdentityError::Vault)?;
+        let first = loaded.is_none();
+        let mut secrets = match loaded {
+            Some(secrets) => secrets,
+            None => make_secrets(names, now)?,
+        };
+        let trust = TrustState::load(&secrets).map_err(IdentityError::Trust)?;
+        let showing = trust.showing().ok_or(IdentityError::Trust(TrustError::Empty))?;
+        let stale = secrets.server.not_after - now < RENEW_SERVER_BEFORE_SECONDS
+            || secrets.server.names != names
+            || secrets.server.issuer != hex::encode(showing.fingerprint());
+        if stale {
+            secrets.server = showing
+                .issue_server(names, now)
+                .map_err(IdentityError::Certificate)?;
+        }
+        if first || stale {
+            vault.save(&secrets).map_err(IdentityError::Vault)?;
+        }
+        let shown = ShownCertificate::new(&secrets.server, &showing.certificate)
+            .map_err(IdentityError::Tls)?;
+        let check = ClientCheck::new(&trust.certificates()).map_err(IdentityError::Tls)?;
+        let mut registry = Registry::default();
+        for endpoint in store.endpoints().await.map_err(IdentityError::Store)? {
+            registry.put(endpoint);
+        }
+        Ok(Arc::new(Self {
+            store,
+            fleet,
+            vault,
+            secrets: tokio::sync::Mutex::new(secrets),
+            trust: ArcSwap::from_pointee(trust),
+            shown: Arc::new(shown),
+            check: Arc::new(check),
+            registry: RwLock::new(registry),
+            members: watch::Sender::new(0),
+            servers: RwLock::new(Vec::new()),
+            approve_all,
+        }))
+    }
+
+    fn registry(&self) -> std::sync::RwLockReadGuard<'_, Registry> {
+        self.registry.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Changes an endpoint in memory, after the store has it. Tells whom it concerns when the approved set changed.
+    fn amend(&self, ordinal: u32, change: impl FnOnce(&mut Endpoint)) {
+        let mut registry = self.registry.write().unwrap_or_else(PoisonError::into_inner);
+        let Some(mut endpoint) = registry.by_ordinal.get(&ordinal).cloned() else {
+            return;
+        };
+        let before = endpoint.standing;
+        change(&mut endpoint);
+        let after = endpoint.standing;
+        registry.put(endpoint);
+        drop(registry);
+        if before != after {
+            self.members.send_modify(|n| *n += 1);
+        }
+    }
+
+    fn admit(&self, endpoint: Endpoint) {
+        self.registry
+            .write()
+            .unwrap_or_else(PoisonError::into_inner)
+            .put(endpoint);
+        self.members.send_modify(|n| *n += 1);
+    }
+
+    /// All endpoints, by ordinal.
+    #[must_use]
+    pub fn endpoints(&self) -> Vec<Endpoint> {
+        self.registry().by_ordinal.values().cloned().collect()
+    }
+
+    /// One endpoint.
+    #[must_use]
+    pub fn endpoint(&self, id: EndpointId) -> Option<Endpoint> {
+        let registry = self.registry();
+        let ordinal = registry.ordinals.get(&id)?;
+        registry.by_ordinal.get(ordinal).cloned()
+    }
+
+    /// The endpoint with this ordinal.
+    #[must_use]
+    pub fn by_ordinal(&self, ordinal: u32) -> Option<Endpoint> {
+        self.registry().by_ordinal.get(&ordinal).cloned()
+    }
+
+    /// Endpoints that may work.
+    #[must_use]
+    pub fn approved(&self) -> EndpointSet {
+        self.registry().approved.clone()
+    }
+
+    /// Changes whenever an endpoint is added, approved or revoked.
+    #[must_use]
+    pub fn changes(&self) -> watch::Receiver<u64> {
+        self.members.subscribe()
+    }
+
+    /// The authorities' certificates, PEM, one after the other.
+    #[must_use]
+    pub fn authority_pem(&self) -> String {
+        self.trust
+            .load()
+            .authorities()
+            .iter()
+            .map(|a| a.pem.as_str())
+            .collect()
+    }
+
+    /// TLS settings of the HTTPS port. They follow every later change of the certificate.
+    ///
+    /// # Errors
+    /// [`TlsError`].
+    pub fn https(&self) -> Result<Arc<rustls::ServerConfig>, TlsError> {
+        tls::https(Arc::clone(&self.shown)).map(Arc::new)
+    }
+
+    pub(crate) fn agent_channel(&self) -> Result<Arc<rustls::ServerConfig>, TlsError> {
+        tls::agent_channel(Arc::clone(&self.shown), Arc::clone(&self.check)).map(Arc::new)
+    }
+
+    /// Says under which addresses (`host:port`) agents reach the server; new enrolment tokens carry them.
+    pub(crate) fn set_servers(&self, servers: Vec<String>) {
+        *self.servers.write().unwrap_or_else(PoisonError::into_inner) = servers;
+    }
+
+    /// Signs an order with the newest key.
+    pub(crate) fn sign(&self, order: Order) -> Option<SignedOrder> {
+        let trust = self.trust.load();
+        trust
+            .signing()
+            .map(|key| protocol::order::sign(order, key))
+    }
+
+    /// Whether agents still accept what this key signed.
+    pub(crate) fn key_is_current(&self, key: &[u8]) -> bool {
+        self.trust.load().public_keys().iter().any(|k| k == key)
+    }
+
+    /// Changes with the set of order keys.
+    pub(crate) fn trust_version(&self) -> u64 {
+        self.trust.load().bundle.version
+    }
+}
+
+fn make_secrets(names: &[String], now: i64) -> Result<Secrets, IdentityError> {
+    let authority = Authority::create(now).map_err(IdentityError::Certificate)?;
+    let server = Authority::load(&authority)
+        .and_then(|a| a.issue_server(names, now))
+        .map_err(IdentityError::Certificate)?;
+    let key: SigningKey = trust::seed().map_err(IdentityError::Certificate)?;
+    let mut secrets = Secrets {
+        format: Vault::format(),
+        trust_version: 0,
+        authorities: vec![authority],
+        order_keys: vec![hex::encode(key.to_bytes())],
+        server,
+        trust_history: Vec::new(),
+    };
+    trust::sign_next(&mut secrets, &key).map_err(IdentityError::Trust)?;
+    Ok(secrets)
+}

@@ -1,0 +1,218 @@
+//! Replacing the authority and the order key under running agents. The steps are told in [`super::trust`].
+
+use super::authority::{Authority, CertificateError};
+use super::trust::{TrustError, TrustState, seed, sign_next};
+use super::vault::{AuthoritySecret, Secrets, VaultError};
+use super::{Identity, Standing, TlsError, TrustPart, TrustStatus};
+use crate::audit::Deed;
+use crate::fleet::{Link, Outgoing};
+use crate::store::StoreError;
+use jiff::Timestamp;
+use protocol::message::{ToAgent, server_says};
+use std::sync::Arc;
+
+/// Why trust was not changed.
+#[derive(Debug, thiserror::Error)]
+pub enum RotateError {
+    /// A replacement is under way.
+    #[error("a replacement of the {0} is under way; drop the old one before you start another")]
+    UnderWay(&'static str),
+    /// There is nothing to drop.
+    #[error("no replacement of the {0} is under way")]
+    NothingToDrop(&'static str),
+    /// Endpoints would be locked out.
+    #[error(
+        "{0} endpoints do not know the replacement yet and would be locked out; wait until they were connected, or force it"
+    )]
+    Behind(u64),
+    /// A new key or certificate could not be made.
+    #[error("a new certificate or key could not be made")]
+    Certificate(#[source] CertificateError),
+    /// The new trust is not usable.
+    #[error("the new trust is not usable")]
+    Trust(#[source] TrustError),
+    /// The key file.
+    #[error("the new keys could not be kept")]
+    Vault(#[source] VaultError),
+    /// TLS.
+    #[error("the new certificates cannot be used")]
+    Tls(#[source] TlsError),
+    /// The audit entry.
+    #[error("the change could not be entered into the audit log")]
+    Store(#[source] StoreError),
+}
+
+impl Identity {
+    /// Where trust stands.
+    #[must_use]
+    pub fn trust_status(&self) -> TrustStatus {
+        let trust = self.trust.load();
+        let version = trust.bundle.version;
+        let issuer = trust.issuer();
+        let behind = self
+            .registry()
+            .by_ordinal
+            .values()
+            .filter(|e| {
+                e.standing == Standing::Approved
+                    && (e.trust_version < version || e.issuer != issuer)
+            })
+            .count();
+        TrustStatus {
+            version,
+            authorities: trust
+                .authorities()
+                .iter()
+                .map(|a| hex::encode(a.fingerprint()))
+                .collect(),
+            order_keys: trust.public_keys().iter().map(hex::encode).collect(),
+            behind: behind as u64,
+        }
+    }
+
+    /// First step: adds a new authority or order key beside the old one. Connected agents are told at once.
+    ///
+    /// # Errors
+    /// [`RotateError`]; nothing has changed then.
+    pub async fn rotate(&self, part: TrustPart, by: &str) -> Result<TrustStatus, RotateError> {
+        let mut held = self.secrets.lock().await;
+        let mut next = held.clone();
+        match part {
+            TrustPart::Authority => {
+                if next.authorities.len() > 1 {
+                    return Err(RotateError::UnderWay(part.name()));
+                }
+                let now = Timestamp::now().as_second();
+                next.authorities
+                    .push(Authority::create(now).map_err(RotateError::Certificate)?);
+            }
+            TrustPart::OrderKey => {
+                if next.order_keys.len() > 1 {
+                    return Err(RotateError::UnderWay(part.name()));
+                }
+                let key = seed().map_err(RotateError::Certificate)?;
+                next.order_keys.push(hex::encode(key.to_bytes()));
+            }
+        }
+        self.change(&mut held, next, part, "trust.rotate", by)
+            .await
+    }
+
+    /// Second step: drops the old authority or order key. Refused while approved endpoints have not heard of the new one, unless
+    /// `force` is set; those then have to enrol anew.
+    ///
+    /// # Errors
+    /// [`RotateError`]; nothing has changed then.
+    pub async fn drop_old(
+        &self,
+        part: TrustPart,
+        force: bool,
+        by: &str,
+    ) -> Result<TrustStatus, RotateError> {
+        let mut held = self.secrets.lock().await;
+        let mut next = held.clone();
+        let count = match part {
+            TrustPart::Authority => next.authorities.len(),
+            TrustPart::OrderKey => next.order_keys.len(),
+        };
+        if count < 2 {
+            return Err(RotateError::NothingToDrop(part.name()));
+        }
+        let behind = self.trust_status().behind;
+        if behind > 0 && !force {
+            return Err(RotateError::Behind(behind));
+        }
+        match part {
+            TrustPart::Authority => {
+                let rest: Vec<AuthoritySecret> = next.authorities.split_off(count - 1);
+                next.authorities = rest;
+                let now = Timestamp::now().as_second();
+                let names = next.server.names.clone();
+                if let Some(first) = next.authorities.first() {
+                    next.server = Authority::load(first)
+                        .and_then(|a| a.issue_server(&names, now))
+                        .map_err(RotateError::Certificate)?;
+                }
+            }
+            TrustPart::OrderKey => {
+                next.order_keys = next.order_keys.split_off(count - 1);
+            }
+        }
+        self.change(&mut held, next, part, "trust.drop-old", by)
+            .await
+    }
+
+    /// Signs, keeps, uses and tells. The signer is the key that signs now: every agent that is up to date holds it.
+    async fn change(
+        &self,
+        held: &mut Secrets,
+        mut next: Secrets,
+        part: TrustPart,
+        action: &'static str,
+        by: &str,
+    ) -> Result<TrustStatus, RotateError> {
+        {
+            let trust = self.trust.load();
+            let signer = trust
+                .signing()
+                .ok_or(RotateError::Trust(TrustError::Empty))?;
+            sign_next(&mut next, signer).map_err(RotateError::Trust)?;
+        }
+        let state = TrustState::load(&next).map_err(RotateError::Trust)?;
+        let deed = Deed::new(by, action, part.name())
+            .with(serde_json::json!({ "version": next.trust_version }));
+        self.store.note(deed).await.map_err(RotateError::Store)?;
+        self.vault.save(&next).map_err(RotateError::Vault)?;
+        self.check
+            .replace(&state.certificates())
+            .map_err(RotateError::Tls)?;
+        if let Some(showing) = state.showing() {
+            self.shown
+                .replace(&next.server, &showing.certificate)
+                .map_err(RotateError::Tls)?;
+        }
+        self.trust.store(Arc::new(state));
+        *held = next;
+        for link in self.fleet.links() {
+            self.tell_trust(&link).await;
+        }
+        // Open orders may have to be signed anew.
+        self.members.send_modify(|n| *n += 1);
+        Ok(self.trust_status())
+    }
+
+    /// Sends an endpoint the trust it lacks, and a certificate of the newest authority if its own is of an older one.
+    pub(crate) async fn tell_trust(&self, link: &Arc<Link>) {
+        let Some(endpoint) = self.by_ordinal(link.ordinal) else {
+            return;
+        };
+        let (frames, version, issuer) = {
+            let trust = self.trust.load();
+            (
+                trust.frames_after(endpoint.trust_version),
+                trust.bundle.version,
+                trust.issuer(),
+            )
+        };
+        for frame in frames {
+            if !link.send(Outgoing::Frame(frame)) {
+                return;
+            }
+        }
+        self.trust_sent(link.ordinal, version);
+        if endpoint.issuer == issuer {
+            return;
+        }
+        match self.reissue(link.ordinal, &link.key).await {
+            Ok(credentials) => {
+                let frame = protocol::frame::encode(&ToAgent {
+                    body: Some(server_says::Body::Renewed(credentials)),
+                });
+                link.send(Outgoing::Frame(frame.into()));
+            }
+            Err(error) => {
+                tracing::warn!(error = &error as &dyn std::error::Error, ordinal = link.ordinal, "an endpoint's certificate could not be renewed");
+            }
+        }
+    }
+}

@@ -1,0 +1,151 @@
+//! What the rest of the server sees of identity: endpoints, tokens, and why something was refused.
+
+use crate::ids::{EndpointId, TokenId};
+use serde::{Deserialize, Serialize};
+
+/// Whether an endpoint may work.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Standing {
+    /// Enrolled, but an administrator has to approve it.
+    Waiting,
+    /// Works.
+    Approved,
+    /// Shut out for good.
+    Revoked,
+}
+
+/// An endpoint as the server knows it. Whether it is connected is [`crate::fleet::Fleet`]'s to say.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
+pub struct Endpoint {
+    /// Its identity.
+    pub id: EndpointId,
+    /// Its small number, assigned once and never given to another.
+    pub ordinal: u32,
+    /// Host name as it last said.
+    pub hostname: String,
+    /// `linux`, `macos` or `windows`, as it last said.
+    pub platform: String,
+    /// Version of its agent, as it last said.
+    pub agent_version: String,
+    /// Whether it may work.
+    pub standing: Standing,
+    /// Two machines showed this identity, or it moved to another machine; cleared by approving the endpoint again.
+    pub doubled: bool,
+    /// When it enrolled.
+    #[schema(value_type = String, format = DateTime)]
+    pub enrolled_at: jiff::Timestamp,
+    /// When it was last connected.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub last_seen: Option<jiff::Timestamp>,
+    /// End of its newest certificate.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub certificate_until: Option<jiff::Timestamp>,
+    /// Facts about the machine, hashed; see [`protocol::message::Hello::machine`].
+    #[serde(skip)]
+    pub machine: Vec<u8>,
+    /// Version of the trust bundle it showed or was sent.
+    #[serde(skip)]
+    pub trust_version: u64,
+    /// Authority (hex SHA-256) that issued its newest certificate.
+    #[serde(skip)]
+    pub issuer: String,
+}
+
+/// An enrolment token as listed: never its secret.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
+pub struct TokenInfo {
+    /// Number.
+    pub id: TokenId,
+    /// Machines it may let in; `None` means any number.
+    pub uses: Option<u32>,
+    /// Machines it let in.
+    pub used: u32,
+    /// Last moment.
+    #[schema(value_type = String, format = DateTime)]
+    pub expires_at: jiff::Timestamp,
+    /// Whether its endpoints wait for approval.
+    pub approve: bool,
+    /// Who made it.
+    pub created_by: String,
+    /// When.
+    #[schema(value_type = String, format = DateTime)]
+    pub created_at: jiff::Timestamp,
+    /// When it was withdrawn.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub revoked_at: Option<jiff::Timestamp>,
+}
+
+/// What a token to be made should allow.
+#[derive(Clone, Copy, Debug)]
+pub struct TokenRequest {
+    /// Machines it may let in; `None` means any number.
+    pub uses: Option<u32>,
+    /// How long it lives.
+    pub life: std::time::Duration,
+    /// Whether its endpoints wait for approval, even where the server does not demand it.
+    pub approve: bool,
+}
+
+/// Why a machine was not let in. The text goes to the machine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// No such token: wrong secret, or made by another server.
+    #[error("this enrolment token is not known to the server")]
+    UnknownToken,
+    /// Expired.
+    #[error("this enrolment token has expired; ask for a new one")]
+    Expired,
+    /// Used up.
+    #[error("this enrolment token was used already; ask for a new one")]
+    UsedUp,
+    /// Withdrawn.
+    #[error("this enrolment token was withdrawn; ask for a new one")]
+    Withdrawn,
+    /// Endpoint revoked.
+    #[error("this endpoint was revoked; remove its identity and enrol it anew")]
+    Revoked,
+    /// Bad request.
+    #[error(
+        "the certificate signing request is not usable: it needs an ECDSA P-256 or Ed25519 key and its own signature"
+    )]
+    Request,
+    /// The server could not look.
+    #[error("the server cannot enrol at the moment; try again")]
+    Unavailable,
+}
+
+/// What is replaced.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum TrustPart {
+    /// The certificate authority.
+    Authority,
+    /// The key that signs orders.
+    OrderKey,
+}
+
+impl TrustPart {
+    /// For logs and the audit.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Authority => "authority",
+            Self::OrderKey => "order-key",
+        }
+    }
+}
+
+/// Where a replacement stands.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
+pub struct TrustStatus {
+    /// Version of the trust bundle.
+    pub version: u64,
+    /// Authorities (hex SHA-256), oldest first; two while one replaces the other.
+    pub authorities: Vec<String>,
+    /// Order keys (hex), oldest first.
+    pub order_keys: Vec<String>,
+    /// Approved endpoints that have not been told of this version, or hold a certificate of an older authority. They would
+    /// be locked out if the old part were dropped now.
+    pub behind: u64,
+}
