@@ -12,6 +12,7 @@ pub mod endpoints;
 pub mod error;
 pub mod groups;
 pub mod lock;
+pub mod questions;
 pub mod sqlite;
 
 pub use accounts::Accounts;
@@ -19,6 +20,7 @@ pub use audit::Audit;
 pub use endpoints::Endpoints;
 pub use error::StoreError;
 pub use groups::Groups;
+pub use questions::Questions;
 
 use std::future::Future;
 use std::pin::Pin;
@@ -30,4 +32,4 @@ pub type Result<T> = std::result::Result<T, StoreError>;
 pub type Reply<'a, T> = Pin<Box<dyn Future<Output = Result<T>> + Send + 'a>>;
 
 /// Everything the server keeps, by subject.
-pub trait Store: Accounts + Audit + Endpoints + Groups + Send + Sync + 'static {}
+pub trait Store: Accounts + Audit + Endpoints + Groups + Questions + Send + Sync + 'static {}

@@ -11,6 +11,7 @@ pub(crate) mod audit;
 mod groups;
 mod endpoints;
 pub mod migrate;
+mod questions;
 mod readers;
 mod writer;
 

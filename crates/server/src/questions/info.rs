@@ -1,0 +1,152 @@
+//! What a question looks like from outside, and what can go wrong with one.
+
+use crate::ids::QuestionId;
+use crate::store::StoreError;
+use crate::store::questions::StoredQuestion;
+use answer::{AnswerError, State};
+use jiff::Timestamp;
+use question::{ParseError, Plan};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+/// A question as listed.
+#[derive(Clone, Debug, Serialize)]
+pub struct QuestionInfo {
+    /// Number.
+    pub id: QuestionId,
+    /// Canonical text.
+    pub text: String,
+    /// Who asked.
+    pub asked_by: String,
+    /// When.
+    pub asked_at: Timestamp,
+    /// Until when endpoints may answer.
+    pub expires_at: Timestamp,
+    /// Whether it was cancelled.
+    pub cancelled: bool,
+    /// Whether nothing more is taken: it expired or was cancelled.
+    pub closed: bool,
+    /// Tables of the answer.
+    pub plan: Plan,
+    /// Endpoints by state.
+    pub coverage: BTreeMap<State, u64>,
+    /// Distinct rows in all tables.
+    pub rows: u64,
+    /// Rows that limits cut off on endpoints, as far as those can tell.
+    pub rows_cut: u64,
+    /// Number of the signed order.
+    pub order: u64,
+}
+
+/// Why a question was not asked.
+#[derive(Debug, thiserror::Error)]
+pub enum AskError {
+    /// It does not parse.
+    #[error("the question is not understood")]
+    Parse(#[source] ParseError),
+    /// Its life is not allowed.
+    #[error("a question lives between one second and 30 days")]
+    Expiry,
+    /// It is for nobody.
+    #[error("the list of target endpoints is empty")]
+    NoTargets,
+    /// It is too long for an order.
+    #[error("the question and its targets do not fit into one order of {0} bytes")]
+    TooLarge(usize),
+    /// There is no key to sign with.
+    #[error("the server has no key to sign orders with")]
+    NoKey,
+    /// The plan cannot be kept.
+    #[error("the plan of the answer cannot be encoded")]
+    Plan(#[source] serde_json::Error),
+    /// The store.
+    #[error("the question could not be stored")]
+    Store(#[source] StoreError),
+    /// The server ends.
+    #[error("the server is stopping")]
+    Stopping,
+}
+
+/// What went wrong with a question that exists, or not.
+#[derive(Debug, thiserror::Error)]
+pub enum QuestionError {
+    /// No such question.
+    #[error("there is no question {0}")]
+    Unknown(QuestionId),
+    /// It is over.
+    #[error("question {0} is closed already")]
+    Closed(QuestionId),
+    /// The store.
+    #[error("the question could not be read or stored")]
+    Store(#[source] StoreError),
+    /// What is stored is not readable.
+    #[error("what is stored about question {id} is damaged")]
+    Damaged {
+        /// Which.
+        id: QuestionId,
+        /// Decoder's error.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// The answer cannot be rebuilt.
+    #[error("the answer to question {id} cannot be read back")]
+    Answer {
+        /// Which.
+        id: QuestionId,
+        /// Why.
+        #[source]
+        source: AnswerError,
+    },
+    /// There is no key to sign with.
+    #[error("the server has no key to sign orders with")]
+    NoKey,
+    /// No folder for large answers.
+    #[error("cannot create the folder {path} for large answers")]
+    Folder {
+        /// Where.
+        path: PathBuf,
+        /// System's error.
+        #[source]
+        source: std::io::Error,
+    },
+}
+
+/// What is kept of a closed question, so that a list needs no answers.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub(super) struct Summary {
+    pub coverage: BTreeMap<State, u64>,
+    pub rows: u64,
+    pub rows_cut: u64,
+}
+
+pub(super) fn plan(stored: &StoredQuestion) -> Result<Plan, QuestionError> {
+    serde_json::from_str(&stored.plan).map_err(|source| QuestionError::Damaged {
+        id: stored.id,
+        source: source.into(),
+    })
+}
+
+pub(super) fn from_store(stored: &StoredQuestion) -> Result<QuestionInfo, QuestionError> {
+    let summary: Summary = match &stored.summary {
+        Some(text) => serde_json::from_str(text).map_err(|source| QuestionError::Damaged {
+            id: stored.id,
+            source: source.into(),
+        })?,
+        None => Summary::default(),
+    };
+    Ok(QuestionInfo {
+        id: stored.id,
+        text: stored.text.clone(),
+        asked_by: stored.asked_by.clone(),
+        asked_at: stored.asked_at,
+        expires_at: stored.expires_at,
+        cancelled: stored.cancelled_at.is_some(),
+        closed: stored.closed,
+        plan: plan(stored)?,
+        coverage: summary.coverage,
+        rows: summary.rows,
+        rows_cut: summary.rows_cut,
+        order: stored.order,
+    })
+}

@@ -1,0 +1,236 @@
+//! A question in memory: what was asked, its answer so far, and the way into its merging task.
+
+use super::ANSWER_MEMORY;
+use super::info::{QuestionInfo, Summary};
+use super::intake::Delivery;
+use super::merge::Job;
+use crate::ids::QuestionId;
+use answer::{Answer, Budget, EndpointSet, State};
+use jiff::Timestamp;
+use question::{Catalogue, Plan};
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::time::{Duration, Instant};
+use tokio::sync::{mpsc, oneshot, watch};
+
+/// Bounds of one endpoint's answer to this question, from the declared limits of its sensors.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Bounds {
+    /// Rows.
+    pub rows: u64,
+    /// Bytes of all cells.
+    pub bytes: u64,
+}
+
+/// See the module.
+pub(crate) struct Live {
+    pub id: QuestionId,
+    pub order: u64,
+    pub text: String,
+    pub plan: Plan,
+    pub bounds: Bounds,
+    pub asked_by: String,
+    pub asked_at: Timestamp,
+    pub expires_at: Timestamp,
+    pub targets: Option<EndpointSet>,
+    /// When it ends by the monotonic clock: a jump of the wall clock neither ends a question nor keeps it.
+    pub deadline: Instant,
+    pub version: watch::Sender<u64>,
+    cancelled: AtomicBool,
+    closed: AtomicBool,
+    answer: RwLock<Answer>,
+    inbox: Mutex<Option<mpsc::Sender<Job>>>,
+    started: Instant,
+    used: AtomicU64,
+}
+
+/// What a [`Live`] is made of.
+pub(super) struct Parts {
+    pub id: QuestionId,
+    pub order: u64,
+    pub text: String,
+    pub plan: Plan,
+    pub asked_by: String,
+    pub asked_at: Timestamp,
+    pub expires_at: Timestamp,
+    pub targets: Option<EndpointSet>,
+    pub cancelled: bool,
+    pub closed: bool,
+}
+
+impl Live {
+    pub fn new(parts: Parts, answer: Answer, catalogue: &Catalogue) -> Self {
+        let left = parts.expires_at.duration_since(Timestamp::now());
+        let left = Duration::try_from(left).unwrap_or(Duration::ZERO);
+        let now = Instant::now();
+        Self {
+            id: parts.id,
+            order: parts.order,
+            text: parts.text,
+            bounds: bounds(&parts.plan, catalogue),
+            plan: parts.plan,
+            asked_by: parts.asked_by,
+            asked_at: parts.asked_at,
+            expires_at: parts.expires_at,
+            targets: parts.targets,
+            deadline: now + left,
+            version: watch::Sender::new(answer.version()),
+            cancelled: AtomicBool::new(parts.cancelled),
+            closed: AtomicBool::new(parts.closed),
+            answer: RwLock::new(answer),
+            inbox: Mutex::new(None),
+            started: now,
+            used: AtomicU64::new(0),
+        }
+    }
+
+    pub fn empty_answer(plan: &Plan, spill: &Path) -> Answer {
+        Answer::new(plan.tables.len(), Budget::new(ANSWER_MEMORY, spill))
+    }
+
+    pub fn answer(&self) -> RwLockReadGuard<'_, Answer> {
+        self.answer.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub fn answer_mut(&self) -> RwLockWriteGuard<'_, Answer> {
+        self.answer.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub fn closed(&self) -> bool {
+        self.closed.load(Ordering::Acquire)
+    }
+
+    pub fn cancelled(&self) -> bool {
+        self.cancelled.load(Ordering::Acquire)
+    }
+
+    pub(super) fn set_cancelled(&self) {
+        self.cancelled.store(true, Ordering::Release);
+    }
+
+    /// Nothing more is taken; watchers hear of it.
+    pub(super) fn set_closed(&self) {
+        self.closed.store(true, Ordering::Release);
+        *self.inbox.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        self.used();
+        self.announce();
+    }
+
+    /// Tells watchers the answer's version.
+    pub(super) fn announce(&self) {
+        let version = self.answer().version();
+        self.version.send_replace(version);
+    }
+
+    pub fn is_target(&self, ordinal: u32) -> bool {
+        self.targets.as_ref().is_none_or(|t| t.contains(ordinal))
+    }
+
+    /// Whether this endpoint has given its answer. A refused order may still be answered by a later try.
+    pub fn answered(&self, ordinal: u32) -> bool {
+        self.answer()
+            .coverage()
+            .state_of(ordinal)
+            .is_some_and(|s| s > State::Denied)
+    }
+
+    pub(super) fn set_inbox(&self, inbox: mpsc::Sender<Job>) {
+        *self.inbox.lock().unwrap_or_else(PoisonError::into_inner) = Some(inbox);
+    }
+
+    fn inbox(&self) -> Option<mpsc::Sender<Job>> {
+        self.inbox
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
+    /// Hands an endpoint's answer over; waits while the merging task is behind. Gives it back when the question is closed.
+    pub async fn deliver(&self, delivery: Delivery) -> Result<(), Box<Delivery>> {
+        let Some(inbox) = self.inbox() else {
+            return Err(Box::new(delivery));
+        };
+        match inbox.send(Job::Answer(delivery)).await {
+            Ok(()) => Ok(()),
+            Err(mpsc::error::SendError(Job::Answer(delivery))) => Err(Box::new(delivery)),
+            Err(_) => Ok(()),
+        }
+    }
+
+    /// Ends the question after everything delivered before.
+    pub(super) async fn end(&self) {
+        let Some(inbox) = self.inbox() else {
+            return;
+        };
+        let (done, ended) = oneshot::channel();
+        if inbox.send(Job::Close(done)).await.is_ok() && ended.await.is_err() {
+            tracing::debug!(question = %self.id, "the merging task ended before it closed the question");
+        }
+    }
+
+    pub(super) fn used(&self) {
+        let now = u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX);
+        self.used.store(now, Ordering::Relaxed);
+    }
+
+    /// For how long nobody looked at it.
+    pub(super) fn idle(&self) -> Duration {
+        if self.version.receiver_count() > 0 {
+            return Duration::ZERO;
+        }
+        let used = Duration::from_millis(self.used.load(Ordering::Relaxed));
+        self.started.elapsed().saturating_sub(used)
+    }
+
+    pub(super) fn summary(&self) -> Summary {
+        let answer = self.answer();
+        Summary {
+            coverage: answer.coverage().counts(),
+            rows: answer.rows(),
+            rows_cut: answer.rows_cut(),
+        }
+    }
+
+    pub fn info(&self) -> QuestionInfo {
+        let summary = self.summary();
+        QuestionInfo {
+            id: self.id,
+            text: self.text.clone(),
+            asked_by: self.asked_by.clone(),
+            asked_at: self.asked_at,
+            expires_at: self.expires_at,
+            cancelled: self.cancelled(),
+            closed: self.closed(),
+            plan: self.plan.clone(),
+            coverage: summary.coverage,
+            rows: summary.rows,
+            rows_cut: summary.rows_cut,
+            order: self.order,
+        }
+    }
+}
+
+/// The sum over the sensors, with room for one-row columns that are repeated in every row, within what the server can hold.
+fn bounds(plan: &Plan, catalogue: &Catalogue) -> Bounds {
+    let mut sensors: Vec<&str> = plan
+        .tables
+        .iter()
+        .flat_map(|t| t.columns.iter().map(|c| c.sensor.as_str()))
+        .collect();
+    sensors.sort_unstable();
+    sensors.dedup();
+    let (mut rows, mut bytes) = (1_u64, 64 << 10);
+    for sensor in sensors {
+        let limits = catalogue
+            .sensor(sensor)
+            .map(|s| s.limits)
+            .unwrap_or_default();
+        rows = rows.saturating_add(limits.rows);
+        bytes = limits.bytes.saturating_mul(2).saturating_add(bytes);
+    }
+    Bounds {
+        rows: rows.min(2_000_000),
+        bytes: bytes.min(256 << 20),
+    }
+}

@@ -1,0 +1,336 @@
+//! The life of a question: asked, signed, pushed to the fleet, answered, kept, ended.
+//!
+//! Each question that takes answers has one task ([`merge`]) that owns its progress: it merges what endpoints send in batches, keeps
+//! each batch in the store, then lets the endpoints know. So the order of events is one order, nothing is acknowledged before it is
+//! on disk, and questions do not wait for each other. Orders that are open stand in one log ([`log`]) that every connection reads.
+//! Readers take the merged answer's lock only for as long as they look; no lock is held over a disk or a network.
+
+mod ask;
+mod close;
+mod info;
+mod intake;
+mod live;
+mod log;
+mod merge;
+mod restore;
+mod watch;
+
+pub use info::{AskError, QuestionError, QuestionInfo};
+pub(crate) use intake::{Delivery, Receipt};
+pub(crate) use live::Live;
+pub(crate) use log::Cursor;
+
+use crate::catalogue::SharedCatalogue;
+use crate::fleet::Fleet;
+use crate::identity::Identity;
+use crate::ids::QuestionId;
+use crate::store::{Store, StoreError};
+use answer::{Answer, EndpointSet};
+use log::OrderLog;
+use question::Plan;
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+/// Life of a question when the asker does not say.
+pub const DEFAULT_LIFE: Duration = Duration::from_secs(600);
+/// Longest life of a question.
+pub const LONGEST_LIFE: Duration = Duration::from_secs(30 * 86_400);
+/// A closed question that nobody looked at for this long is dropped from memory.
+const IDLE: Duration = Duration::from_secs(300);
+/// Bytes of cells that one answer may keep in memory; the rest goes to a file.
+const ANSWER_MEMORY: usize = 32 << 20;
+
+/// All questions.
+pub struct Questions {
+    store: Arc<dyn Store>,
+    fleet: Arc<Fleet>,
+    identity: Arc<Identity>,
+    catalogue: SharedCatalogue,
+    spill: PathBuf,
+    live: RwLock<HashMap<QuestionId, Arc<Live>>>,
+    by_order: RwLock<HashMap<u64, Arc<Live>>>,
+    log: OrderLog,
+    last_order: AtomicU64,
+    /// One question at a time is read back from the store.
+    loading: tokio::sync::Mutex<()>,
+    tasks: TaskTracker,
+    stop: CancellationToken,
+}
+
+impl Questions {
+    /// Reads the open questions back and starts the tasks that look after them.
+    ///
+    /// # Errors
+    /// The store's, or an answer that cannot be read back.
+    pub async fn open(
+        data_dir: &Path,
+        store: Arc<dyn Store>,
+        fleet: Arc<Fleet>,
+        identity: Arc<Identity>,
+        catalogue: SharedCatalogue,
+    ) -> Result<Arc<Self>, QuestionError> {
+        let last = store.last_order().await.map_err(QuestionError::Store)?;
+        let spill = data_dir.join("spill");
+        std::fs::create_dir_all(&spill).map_err(|source| QuestionError::Folder {
+            path: spill.clone(),
+            source,
+        })?;
+        let questions = Arc::new(Self {
+            store,
+            fleet,
+            identity,
+            catalogue,
+            spill,
+            live: RwLock::default(),
+            by_order: RwLock::default(),
+            log: OrderLog::default(),
+            last_order: AtomicU64::new(last),
+            loading: tokio::sync::Mutex::new(()),
+            tasks: TaskTracker::new(),
+            stop: CancellationToken::new(),
+        });
+        questions.reopen().await?;
+        questions
+            .tasks
+            .spawn(Arc::clone(&questions).watch_presence());
+        questions.tasks.spawn(Arc::clone(&questions).watch_time());
+        Ok(questions)
+    }
+
+    /// Ends the tasks after what they have taken is kept. Open questions go on when the server starts again.
+    pub async fn stop(&self) {
+        self.stop.cancel();
+        self.tasks.close();
+        self.tasks.wait().await;
+    }
+
+    /// A number for a new order. Numbers follow the clock, so that not even a store restored from an old backup gives one twice.
+    fn next_order(&self) -> u64 {
+        let now = u64::try_from(jiff::Timestamp::now().as_millisecond()).unwrap_or(0);
+        let mut last = self.last_order.load(Ordering::Relaxed);
+        loop {
+            let next = now.max(last + 1);
+            match self.last_order.compare_exchange_weak(
+                last,
+                next,
+                Ordering::Relaxed,
+                Ordering::Relaxed,
+            ) {
+                Ok(_) => return next,
+                Err(other) => last = other,
+            }
+        }
+    }
+
+    fn put(&self, live: &Arc<Live>) {
+        self.live
+            .write()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(live.id, Arc::clone(live));
+        if !live.closed() {
+            self.by_order
+                .write()
+                .unwrap_or_else(PoisonError::into_inner)
+                .insert(live.order, Arc::clone(live));
+        }
+    }
+
+    /// The open question of this order.
+    pub(crate) fn by_order(&self, order: u64) -> Option<Arc<Live>> {
+        self.by_order
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(&order)
+            .cloned()
+    }
+
+    fn in_memory(&self, id: QuestionId) -> Option<Arc<Live>> {
+        let live = self.live.read().unwrap_or_else(PoisonError::into_inner);
+        let found = live.get(&id).cloned();
+        drop(live);
+        if let Some(live) = &found {
+            live.used();
+        }
+        found
+    }
+
+    fn all_in_memory(&self) -> Vec<Arc<Live>> {
+        let live = self.live.read().unwrap_or_else(PoisonError::into_inner);
+        live.values().cloned().collect()
+    }
+
+    fn open_ones(&self) -> Vec<Arc<Live>> {
+        let live = self
+            .by_order
+            .read()
+            .unwrap_or_else(PoisonError::into_inner);
+        live.values().cloned().collect()
+    }
+
+    /// The question, read back from the store when it is not in memory.
+    async fn get(&self, id: QuestionId) -> Result<Arc<Live>, QuestionError> {
+        if let Some(live) = self.in_memory(id) {
+            return Ok(live);
+        }
+        let _one = self.loading.lock().await;
+        if let Some(live) = self.in_memory(id) {
+            return Ok(live);
+        }
+        let stored = self
+            .store
+            .question(id)
+            .await
+            .map_err(QuestionError::Store)?
+            .ok_or(QuestionError::Unknown(id))?;
+        let live = self.load(stored).await?;
+        self.put(&live);
+        Ok(live)
+    }
+
+    /// Questions with smaller numbers than `before`, newest first.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn list(
+        &self,
+        before: Option<QuestionId>,
+        limit: u32,
+    ) -> Result<Vec<QuestionInfo>, QuestionError> {
+        let stored = self
+            .store
+            .questions(before, limit)
+            .await
+            .map_err(QuestionError::Store)?;
+        stored
+            .into_iter()
+            .map(|q| match self.in_memory(q.id) {
+                Some(live) => Ok(live.info()),
+                None => info::from_store(&q),
+            })
+            .collect()
+    }
+
+    /// One question.
+    ///
+    /// # Errors
+    /// [`QuestionError::Unknown`], or the store's.
+    pub async fn info(&self, id: QuestionId) -> Result<QuestionInfo, QuestionError> {
+        if let Some(live) = self.in_memory(id) {
+            return Ok(live.info());
+        }
+        let stored = self
+            .store
+            .question(id)
+            .await
+            .map_err(QuestionError::Store)?
+            .ok_or(QuestionError::Unknown(id))?;
+        info::from_store(&stored)
+    }
+
+    /// Looks at an answer; merging waits as long as `look` takes, so it should not take long on large answers.
+    ///
+    /// # Errors
+    /// [`QuestionError::Unknown`], or the store's.
+    pub async fn with_answer<T: Send>(
+        &self,
+        id: QuestionId,
+        look: impl FnOnce(&Answer, &Plan) -> T + Send,
+    ) -> Result<T, QuestionError> {
+        let live = self.get(id).await?;
+        Ok(blocking(|| look(&live.answer(), &live.plan)))
+    }
+
+    /// As [`Self::with_answer`], with two answers at once.
+    ///
+    /// # Errors
+    /// [`QuestionError::Unknown`], or the store's.
+    pub async fn with_answers<T: Send>(
+        &self,
+        left: QuestionId,
+        right: QuestionId,
+        look: impl FnOnce((&Answer, &Plan), (&Answer, &Plan)) -> T + Send,
+    ) -> Result<T, QuestionError> {
+        let one = self.get(left).await?;
+        let other = self.get(right).await?;
+        Ok(blocking(|| {
+            if Arc::ptr_eq(&one, &other) {
+                // The same lock must not be taken twice.
+                let answer = one.answer();
+                return look((&answer, &one.plan), (&answer, &one.plan));
+            }
+            // Everyone takes two locks in the order of the numbers.
+            let (first, second) = if one.id < other.id {
+                (&one, &other)
+            } else {
+                (&other, &one)
+            };
+            let (a, b) = (first.answer(), second.answer());
+            if one.id < other.id {
+                look((&a, &first.plan), (&b, &second.plan))
+            } else {
+                look((&b, &second.plan), (&a, &first.plan))
+            }
+        }))
+    }
+
+    /// Follows an answer: the receiver changes with each change of the answer, and once more when the question closes.
+    /// Its value is the answer's version.
+    ///
+    /// # Errors
+    /// [`QuestionError::Unknown`], or the store's.
+    pub async fn follow(
+        &self,
+        id: QuestionId,
+    ) -> Result<tokio::sync::watch::Receiver<u64>, QuestionError> {
+        Ok(self.get(id).await?.version.subscribe())
+    }
+
+    /// Orders in the log that this endpoint has to get, after its cursor. See [`log`].
+    pub(crate) fn orders(&self, ordinal: u32, cursor: &mut Cursor) -> Vec<Arc<[u8]>> {
+        self.log.take(ordinal, cursor)
+    }
+
+    /// A cursor for a new connection: it gets every open order it has not answered.
+    pub(crate) fn cursor(&self) -> Cursor {
+        self.log.cursor()
+    }
+
+    /// How many questions take answers.
+    #[must_use]
+    pub fn open_count(&self) -> usize {
+        self.by_order
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .len()
+    }
+
+    /// Endpoints that a question is for, as of now.
+    fn expected(&self, targets: Option<&EndpointSet>) -> EndpointSet {
+        let approved = self.identity.approved();
+        match targets {
+            Some(targets) => targets.intersect(&approved),
+            None => approved,
+        }
+    }
+}
+
+/// Runs work that may take a while without stopping the other tasks of this thread, where the runtime has other threads.
+fn blocking<T>(work: impl FnOnce() -> T) -> T {
+    let several = tokio::runtime::Handle::try_current()
+        .is_ok_and(|h| h.runtime_flavor() == tokio::runtime::RuntimeFlavor::MultiThread);
+    if several {
+        tokio::task::block_in_place(work)
+    } else {
+        work()
+    }
+}
+
+/// For logs: the store's failure with what it says underneath.
+fn report(error: &StoreError) -> &(dyn std::error::Error + 'static) {
+    error
+}
