@@ -6,6 +6,7 @@
 //! - [`catalogue`]: the sensors and groups that questions may name.
 //! - [`identity`]: the server's own keys, endpoints and their certificates, enrolment.
 //! - [`fleet`]: who is connected.
+//! - [`questions`]: the life of a question, from asking to its kept answer.
 //! - [`ids`]: a type for each kind of identifier.
 
 pub mod audit;
@@ -14,4 +15,5 @@ pub mod catalogue;
 pub mod fleet;
 pub mod identity;
 pub mod ids;
+pub mod questions;
 pub mod store;

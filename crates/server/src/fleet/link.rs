@@ -210,7 +210,13 @@ mod tests {
     use super::*;
 
     fn link() -> Arc<Link> {
-        Link::new(7, EndpointId([1; 32]), b"m", b"k", ([127, 0, 0, 1], 9).into())
+        Link::new(
+            7,
+            EndpointId([1; 32]),
+            b"m",
+            b"k",
+            ([127, 0, 0, 1], 9).into(),
+        )
     }
 
     #[test]

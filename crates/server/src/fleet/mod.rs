@@ -76,7 +76,10 @@ impl Fleet {
             }
         };
         match older {
-            Some(older) => older.close("a newer connection of the same endpoint took its place", false),
+            Some(older) => older.close(
+                "a newer connection of the same endpoint took its place",
+                false,
+            ),
             None => self.touch(),
         }
         Joined::Alone

@@ -161,7 +161,11 @@ impl Authority {
     }
 
     /// Issues the certificate that the server shows.
-    pub fn issue_server(&self, names: &[String], now: i64) -> Result<ServerSecret, CertificateError> {
+    pub fn issue_server(
+        &self,
+        names: &[String],
+        now: i64,
+    ) -> Result<ServerSecret, CertificateError> {
         let key = KeyPair::generate_for(&rcgen::PKCS_ECDSA_P256_SHA256)
             .map_err(make("the server's key"))?;
         let mut params = CertificateParams::default();

@@ -54,7 +54,10 @@ impl Identity {
             now: Timestamp::now(),
         };
         let enrolment = self.store.enrol(applicant).await.map_err(|error| {
-            tracing::error!(error = &error as &dyn std::error::Error, "an enrolment could not be stored");
+            tracing::error!(
+                error = &error as &dyn std::error::Error,
+                "an enrolment could not be stored"
+            );
             Refusal::Unavailable
         })?;
         let endpoint = match enrolment {
@@ -77,7 +80,10 @@ impl Identity {
             }),
             Standing::Approved => {
                 let credentials = self.issue(&endpoint, key.key()).await.map_err(|error| {
-                    tracing::error!(error = &error as &dyn std::error::Error, "a certificate could not be issued");
+                    tracing::error!(
+                        error = &error as &dyn std::error::Error,
+                        "a certificate could not be issued"
+                    );
                     Refusal::Unavailable
                 })?;
                 self.trust_sent(endpoint.ordinal, self.trust_version());
@@ -125,7 +131,8 @@ impl Identity {
         let (issued, issuer, bundle) = {
             let trust = self.trust.load();
             let authority = trust.issuing().ok_or(CertificateError::NoEndpoint)?;
-            let issued = authority.issue_endpoint(endpoint.id, key, Timestamp::now().as_second())?;
+            let issued =
+                authority.issue_endpoint(endpoint.id, key, Timestamp::now().as_second())?;
             (issued, trust.issuer(), trust.bundle.clone())
         };
         let until = Timestamp::from_second(issued.not_after).unwrap_or(Timestamp::MAX);
@@ -133,7 +140,11 @@ impl Identity {
         let noted = vec![(ordinal, issuer.clone(), until)];
         // The note serves people and the end of a change of authority; the certificate is good without it.
         if let Err(error) = self.store.certificates_issued(noted).await {
-            tracing::warn!(error = &error as &dyn std::error::Error, ordinal, "a new certificate could not be noted");
+            tracing::warn!(
+                error = &error as &dyn std::error::Error,
+                ordinal,
+                "a new certificate could not be noted"
+            );
         }
         self.amend(ordinal, |e| {
             e.issuer = issuer;

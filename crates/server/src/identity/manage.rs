@@ -45,7 +45,8 @@ impl Identity {
         by: &str,
     ) -> Result<(TokenInfo, EnrolmentToken), ManageError> {
         let approve = request.approve || self.approve_all;
-        self.new_token(TokenRequest { approve, ..request }, by).await
+        self.new_token(TokenRequest { approve, ..request }, by)
+            .await
     }
 
     /// A token for the machine the server itself runs on: one use, ten minutes, no approval.
@@ -55,7 +56,9 @@ impl Identity {
             life: std::time::Duration::from_secs(600),
             approve: false,
         };
-        self.new_token(request, "server").await.map(|(_, token)| token)
+        self.new_token(request, "server")
+            .await
+            .map(|(_, token)| token)
     }
 
     async fn new_token(
@@ -171,7 +174,12 @@ impl Identity {
 
     /// Marks an endpoint whose identity was shown by a second machine. Audited once until an administrator clears the mark, so
     /// that a copied machine which keeps trying cannot flood the log.
-    pub(crate) async fn note_doubled(&self, ordinal: u32, address: std::net::SocketAddr, refused: bool) {
+    pub(crate) async fn note_doubled(
+        &self,
+        ordinal: u32,
+        address: std::net::SocketAddr,
+        refused: bool,
+    ) {
         let Some(endpoint) = self.by_ordinal(ordinal) else {
             return;
         };
@@ -189,7 +197,11 @@ impl Identity {
             "ordinal": ordinal, "hostname": endpoint.hostname, "address": address, "refused": refused,
         }));
         if let Err(error) = self.store.set_doubled(ordinal, deed).await {
-            tracing::error!(error = &error as &dyn std::error::Error, ordinal, "a doubled identity could not be noted");
+            tracing::error!(
+                error = &error as &dyn std::error::Error,
+                ordinal,
+                "a doubled identity could not be noted"
+            );
         }
     }
 
@@ -238,7 +250,10 @@ impl Identity {
             return;
         }
         if let Err(error) = self.store.sightings(sightings).await {
-            tracing::warn!(error = &error as &dyn std::error::Error, "the times when endpoints were last seen could not be stored");
+            tracing::warn!(
+                error = &error as &dyn std::error::Error,
+                "the times when endpoints were last seen could not be stored"
+            );
         }
     }
 

@@ -116,7 +116,9 @@ impl Identity {
             None => make_secrets(names, now)?,
         };
         let trust = TrustState::load(&secrets).map_err(IdentityError::Trust)?;
-        let showing = trust.showing().ok_or(IdentityError::Trust(TrustError::Empty))?;
+        let showing = trust
+            .showing()
+            .ok_or(IdentityError::Trust(TrustError::Empty))?;
         let stale = secrets.server.not_after - now < RENEW_SERVER_BEFORE_SECONDS
             || secrets.server.names != names
             || secrets.server.issuer != hex::encode(showing.fingerprint());
@@ -156,7 +158,10 @@ impl Identity {
 
     /// Changes an endpoint in memory, after the store has it. Tells whom it concerns when the approved set changed.
     fn amend(&self, ordinal: u32, change: impl FnOnce(&mut Endpoint)) {
-        let mut registry = self.registry.write().unwrap_or_else(PoisonError::into_inner);
+        let mut registry = self
+            .registry
+            .write()
+            .unwrap_or_else(PoisonError::into_inner);
         let Some(mut endpoint) = registry.by_ordinal.get(&ordinal).cloned() else {
             return;
         };
@@ -241,9 +246,7 @@ impl Identity {
     /// Signs an order with the newest key.
     pub(crate) fn sign(&self, order: Order) -> Option<SignedOrder> {
         let trust = self.trust.load();
-        trust
-            .signing()
-            .map(|key| protocol::order::sign(order, key))
+        trust.signing().map(|key| protocol::order::sign(order, key))
     }
 
     /// Whether agents still accept what this key signed.

@@ -94,8 +94,7 @@ impl Identity {
                 next.order_keys.push(hex::encode(key.to_bytes()));
             }
         }
-        self.change(&mut held, next, part, "trust.rotate", by)
-            .await
+        self.change(&mut held, next, part, "trust.rotate", by).await
     }
 
     /// Second step: drops the old authority or order key. Refused while approved endpoints have not heard of the new one, unless
@@ -211,7 +210,11 @@ impl Identity {
                 link.send(Outgoing::Frame(frame.into()));
             }
             Err(error) => {
-                tracing::warn!(error = &error as &dyn std::error::Error, ordinal = link.ordinal, "an endpoint's certificate could not be renewed");
+                tracing::warn!(
+                    error = &error as &dyn std::error::Error,
+                    ordinal = link.ordinal,
+                    "an endpoint's certificate could not be renewed"
+                );
             }
         }
     }

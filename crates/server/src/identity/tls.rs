@@ -12,7 +12,9 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer, UnixTime, pem::PemObject 
 use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
 use rustls::server::{ClientHello, ResolvesServerCert, WebPkiClientVerifier};
 use rustls::sign::CertifiedKey;
-use rustls::{DigitallySignedStruct, DistinguishedName, RootCertStore, ServerConfig, SignatureScheme};
+use rustls::{
+    DigitallySignedStruct, DistinguishedName, RootCertStore, ServerConfig, SignatureScheme,
+};
 use std::sync::Arc;
 
 /// What the agent channel is called in ALPN.
@@ -56,7 +58,10 @@ pub(crate) struct ShownCertificate(ArcSwap<CertifiedKey>);
 
 impl ShownCertificate {
     /// Starts with this certificate; `authority` is sent along, so that an enrolling machine can compare its fingerprint.
-    pub fn new(secret: &ServerSecret, authority: &CertificateDer<'static>) -> Result<Self, TlsError> {
+    pub fn new(
+        secret: &ServerSecret,
+        authority: &CertificateDer<'static>,
+    ) -> Result<Self, TlsError> {
         Ok(Self(ArcSwap::from_pointee(certified(secret, authority)?)))
     }
     /// Shows another one from now on.
@@ -83,8 +88,8 @@ fn certified(
     let stored = |what| move |source| TlsError::Stored { what, source };
     let certificate = CertificateDer::from_pem_slice(secret.certificate.as_bytes())
         .map_err(stored("the server's certificate"))?;
-    let key = PrivateKeyDer::from_pem_slice(secret.key.as_bytes())
-        .map_err(stored("the server's key"))?;
+    let key =
+        PrivateKeyDer::from_pem_slice(secret.key.as_bytes()).map_err(stored("the server's key"))?;
     CertifiedKey::from_der(vec![certificate, authority.clone()], key, &provider())
         .map_err(TlsError::Key)
 }

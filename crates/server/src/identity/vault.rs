@@ -184,7 +184,9 @@ impl Vault {
                 path: path.clone(),
                 source,
             })?;
-        if secrets.format != FORMAT || secrets.authorities.is_empty() || secrets.order_keys.is_empty()
+        if secrets.format != FORMAT
+            || secrets.authorities.is_empty()
+            || secrets.order_keys.is_empty()
         {
             return Err(VaultError::Format {
                 path,
@@ -251,7 +253,10 @@ mod tests {
         fs::write(folder.path().join(".keys.json.new"), b"half").unwrap();
         write_private(&path, b"two").unwrap();
         assert_eq!(fs::read(&path).unwrap(), b"two");
-        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        assert_eq!(
+            fs::metadata(&path).unwrap().permissions().mode() & 0o777,
+            0o600
+        );
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
     }
 

@@ -6,7 +6,6 @@
 //! Readers take the merged answer's lock only for as long as they look; no lock is held over a disk or a network.
 
 mod ask;
-mod close;
 mod info;
 mod intake;
 mod live;
@@ -58,6 +57,8 @@ pub struct Questions {
     last_order: AtomicU64,
     /// One question at a time is read back from the store.
     loading: tokio::sync::Mutex<()>,
+    /// A question with a new deadline was added.
+    time: tokio::sync::Notify,
     tasks: TaskTracker,
     stop: CancellationToken,
 }
@@ -91,6 +92,7 @@ impl Questions {
             log: OrderLog::default(),
             last_order: AtomicU64::new(last),
             loading: tokio::sync::Mutex::new(()),
+            time: tokio::sync::Notify::new(),
             tasks: TaskTracker::new(),
             stop: CancellationToken::new(),
         });
@@ -165,10 +167,7 @@ impl Questions {
     }
 
     fn open_ones(&self) -> Vec<Arc<Live>> {
-        let live = self
-            .by_order
-            .read()
-            .unwrap_or_else(PoisonError::into_inner);
+        let live = self.by_order.read().unwrap_or_else(PoisonError::into_inner);
         live.values().cloned().collect()
     }
 

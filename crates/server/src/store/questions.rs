@@ -114,12 +114,7 @@ pub trait Questions {
         deed: Deed,
     ) -> Reply<'_, bool>;
     /// Notes that nothing more is taken, with what is known then.
-    fn close_question(
-        &self,
-        id: QuestionId,
-        summary: String,
-        unanswered: String,
-    ) -> Reply<'_, ()>;
+    fn close_question(&self, id: QuestionId, summary: String, unanswered: String) -> Reply<'_, ()>;
     /// One question.
     fn question(&self, id: QuestionId) -> Reply<'_, Option<StoredQuestion>>;
     /// Questions with smaller numbers than `before`, newest first.
@@ -262,10 +257,19 @@ mod tests {
 
     #[test]
     fn damaged_bytes_are_an_error_and_cost_no_memory() {
-        for bad in [&[2, 1, 9][..], &[0xff; 12], &[1], &[0xff, 0xff, 0xff, 0xff, 0x0f]] {
+        for bad in [
+            &[2, 1, 9][..],
+            &[0xff; 12],
+            &[1],
+            &[0xff, 0xff, 0xff, 0xff, 0x0f],
+        ] {
             assert_eq!(unpack_cells(bad), Err(Unpackable), "{bad:?}");
         }
-        for bad in [&[0][..], &[0, 0xff, 0xff, 0xff, 0xff, 0x0f], &[0, 2, 0xff, 0xff, 0xff, 0xff, 0x0f, 1]] {
+        for bad in [
+            &[0][..],
+            &[0, 0xff, 0xff, 0xff, 0xff, 0x0f],
+            &[0, 2, 0xff, 0xff, 0xff, 0xff, 0x0f, 1],
+        ] {
             assert_eq!(unpack_rows(bad), Err(Unpackable), "{bad:?}");
         }
     }

@@ -8,8 +8,8 @@
 
 mod accounts;
 pub(crate) mod audit;
-mod groups;
 mod endpoints;
+mod groups;
 pub mod migrate;
 mod questions;
 mod readers;

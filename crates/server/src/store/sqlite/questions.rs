@@ -128,12 +128,7 @@ impl Questions for SqliteStore {
         })
     }
 
-    fn close_question(
-        &self,
-        id: QuestionId,
-        summary: String,
-        unanswered: String,
-    ) -> Reply<'_, ()> {
+    fn close_question(&self, id: QuestionId, summary: String, unanswered: String) -> Reply<'_, ()> {
         self.write(move |tx| {
             tx.prepare_cached(
                 "UPDATE questions SET closed = 1, summary = ?2, unanswered = ?3 WHERE id = ?1",
@@ -215,10 +210,7 @@ impl Questions for SqliteStore {
                 let problems = if part.problems.is_empty() {
                     None
                 } else {
-                    Some(
-                        serde_json::to_string(&part.problems)
-                            .map_err(|e| damaged("problem", e))?,
-                    )
+                    Some(serde_json::to_string(&part.problems).map_err(|e| damaged("problem", e))?)
                 };
                 part_in.execute(params![
                     id,
@@ -273,11 +265,12 @@ impl Questions for SqliteStore {
             let mut rows = statement.query(params![id, after, limit])?;
             let mut found = Vec::new();
             while let Some(row) = rows.next()? {
-                let packed = row.get_ref(3)?.as_blob().map_err(|e| damaged("answer", e))?;
+                let packed = row
+                    .get_ref(3)?
+                    .as_blob()
+                    .map_err(|e| damaged("answer", e))?;
                 let problems: Vec<Problem> = match row.get::<_, Option<String>>(4)? {
-                    Some(text) => {
-                        serde_json::from_str(&text).map_err(|e| damaged("problem", e))?
-                    }
+                    Some(text) => serde_json::from_str(&text).map_err(|e| damaged("problem", e))?,
                     None => Vec::new(),
                 };
                 let part = StoredPart {

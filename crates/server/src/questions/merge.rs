@@ -1,0 +1,243 @@
+//! The task of an open question: merge what came, keep it, let the endpoints know, in this order.
+//!
+//! While one batch is being written, the next gathers in the inbox; so under load the batches grow and the disk is asked less often.
+//! A full inbox makes connections wait, which makes their endpoints wait. If the store fails, the batch is tried again until it is in:
+//! the endpoints keep their answers until they hear that they are stored.
+
+use super::intake::{Delivery, Receipt};
+use super::{Live, Questions, report};
+use crate::store::questions::{AnswerBatch, StoredPart};
+use answer::{Answer, AnswerError, Contribution, EndpointSet, State};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use std::sync::{Arc, PoisonError};
+use std::time::Duration;
+use tokio::sync::{mpsc, oneshot};
+
+/// Answers that may wait for the task.
+const INBOX: usize = 256;
+/// Answers merged in one go.
+const BATCH: usize = 512;
+const FIRST_PAUSE: Duration = Duration::from_millis(200);
+const LONGEST_PAUSE: Duration = Duration::from_secs(30);
+
+/// What the task is asked to do.
+pub(super) enum Job {
+    /// Take this in.
+    Answer(Delivery),
+    /// End the question.
+    Close(oneshot::Sender<()>),
+}
+
+impl Questions {
+    pub(super) fn start_merging(self: &Arc<Self>, live: &Arc<Live>) {
+        let (inbox, jobs) = mpsc::channel(INBOX);
+        live.set_inbox(inbox);
+        self.tasks
+            .spawn(Arc::clone(self).merge(Arc::clone(live), jobs));
+    }
+
+    async fn merge(self: Arc<Self>, live: Arc<Live>, mut inbox: mpsc::Receiver<Job>) {
+        let mut jobs = Vec::new();
+        loop {
+            let got = tokio::select! {
+                biased;
+                () = self.stop.cancelled() => 0,
+                got = inbox.recv_many(&mut jobs, BATCH) => got,
+            };
+            if got == 0 {
+                return;
+            }
+            let (batch, receipts, closes) = take_in(&live, &mut jobs);
+            live.announce();
+            if !batch.parts.is_empty() || !batch.rows.is_empty() {
+                let batch = Arc::new(batch);
+                let kept = self
+                    .insist("an answer", || {
+                        self.store.save_answers(live.id, Arc::clone(&batch))
+                    })
+                    .await;
+                if !kept {
+                    return;
+                }
+            }
+            for receipt in receipts {
+                receipt.give();
+            }
+            if !closes.is_empty() {
+                self.close(&live).await;
+                for done in closes {
+                    // The one who asked may have gone.
+                    drop(done.send(()));
+                }
+                return;
+            }
+        }
+    }
+
+    /// Tries a write until it succeeds or the server stops.
+    async fn insist<'a, T>(
+        &self,
+        what: &str,
+        mut write: impl FnMut() -> crate::store::Reply<'a, T>,
+    ) -> bool {
+        let mut pause = FIRST_PAUSE;
+        loop {
+            let error = match write().await {
+                Ok(_) => return true,
+                Err(error) => error,
+            };
+            tracing::error!(
+                error = report(&error),
+                "{what} could not be stored; trying again in {pause:?}"
+            );
+            tokio::select! {
+                () = self.stop.cancelled() => return false,
+                () = tokio::time::sleep(pause) => {}
+            }
+            pause = (pause * 2).min(LONGEST_PAUSE);
+        }
+    }
+
+    async fn close(&self, live: &Arc<Live>) {
+        let unanswered = {
+            let mut answer = live.answer_mut();
+            let unanswered = unanswered(&answer);
+            if live.cancelled() {
+                for (_, set) in &unanswered {
+                    cancel(&mut answer, set);
+                }
+                vec![(
+                    State::Cancelled,
+                    answer.coverage().endpoints(State::Cancelled),
+                )]
+            } else {
+                unanswered
+            }
+        };
+        live.set_closed();
+        self.by_order
+            .write()
+            .unwrap_or_else(PoisonError::into_inner)
+            .remove(&live.order);
+        self.log
+            .retain(|order| order.cancels || order.live.id != live.id);
+        let summary = serde_json::to_string(&live.summary()).unwrap_or_default();
+        let unanswered: Vec<_> = unanswered
+            .into_iter()
+            .map(|(state, set)| (state, BASE64.encode(set.to_bytes())))
+            .collect();
+        let unanswered = serde_json::to_string(&unanswered).unwrap_or_default();
+        self.insist("the end of a question", || {
+            self.store
+                .close_question(live.id, summary.clone(), unanswered.clone())
+        })
+        .await;
+        tracing::info!(question = %live.id, cancelled = live.cancelled(), "a question is closed");
+    }
+}
+
+fn unanswered(answer: &Answer) -> Vec<(State, EndpointSet)> {
+    [State::Pending, State::Offline]
+        .into_iter()
+        .map(|state| (state, answer.coverage().endpoints(state)))
+        .collect()
+}
+
+/// Marks those that have not answered as cancelled.
+pub(super) fn cancel(answer: &mut Answer, endpoints: &EndpointSet) {
+    for ordinal in endpoints.iter() {
+        let marked = answer.add(Contribution {
+            ordinal,
+            state: State::Cancelled,
+            rows: Vec::new(),
+            problems: Vec::new(),
+            rows_cut: 0,
+        });
+        if let Err(error) = marked {
+            tracing::error!(%error, ordinal, "an endpoint could not be marked as cancelled");
+        }
+    }
+}
+
+type Taken = (AnswerBatch, Vec<Receipt>, Vec<oneshot::Sender<()>>);
+
+/// Merges a batch into the answer. The lock is held for this alone.
+fn take_in(live: &Live, jobs: &mut Vec<Job>) -> Taken {
+    let mut batch = AnswerBatch::default();
+    let mut receipts = Vec::with_capacity(jobs.len());
+    let mut closes = Vec::new();
+    let mut answer = live.answer_mut();
+    for job in jobs.drain(..) {
+        let Delivery {
+            contribution,
+            receipt,
+            charge,
+        } = match job {
+            Job::Answer(delivery) => delivery,
+            Job::Close(done) => {
+                closes.push(done);
+                continue;
+            }
+        };
+        let ordinal = contribution.ordinal;
+        // The first whole answer counts. Another one would be a way to grow the answer without end.
+        let settled = answer
+            .coverage()
+            .state_of(ordinal)
+            .is_some_and(|s| s > State::Denied);
+        let added = if settled {
+            Ok(answer::Added::default())
+        } else {
+            add(&mut answer, contribution)
+        };
+        match added {
+            Ok(added) => {
+                if !added.is_empty() {
+                    let state = answer.coverage().state_of(ordinal);
+                    batch.rows.extend(added.new_rows);
+                    batch.parts.push(StoredPart {
+                        ordinal,
+                        state: state.unwrap_or(State::Error),
+                        rows: added.memberships,
+                        problems: added.problems,
+                        rows_cut: added.rows_cut.unwrap_or(0),
+                    });
+                }
+                receipts.extend(receipt);
+            }
+            Err(error) => {
+                tracing::error!(error = &error as &dyn std::error::Error, ordinal, question = %live.id, "an answer could not be merged");
+                if let Some(receipt) = receipt {
+                    // It keeps its answer and sends it again when it comes back.
+                    receipt.link.goodbye(protocol::message::Goodbye {
+                        reason: "the server cannot take answers at the moment".into(),
+                        retry_after_ms: 30_000,
+                        revoked: false,
+                    });
+                }
+            }
+        }
+        drop(charge);
+    }
+    (batch, receipts, closes)
+}
+
+/// Adds a contribution; what can never be added becomes an error of that endpoint.
+fn add(answer: &mut Answer, contribution: Contribution) -> Result<answer::Added, AnswerError> {
+    let ordinal = contribution.ordinal;
+    match answer.add(contribution) {
+        Err(
+            error @ (AnswerError::UnknownTable { .. }
+            | AnswerError::UnknownRow { .. }
+            | AnswerError::TooLarge { .. }),
+        ) => answer.add(Contribution {
+            ordinal,
+            state: State::Error,
+            rows: Vec::new(),
+            problems: vec![("answer".into(), State::Error, error.to_string())],
+            rows_cut: 0,
+        }),
+        other => other,
+    }
+}
