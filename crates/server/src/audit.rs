@@ -10,6 +10,7 @@
 use crate::store::{self, StoreError};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
+use std::fmt;
 use std::path::Path;
 
 /// Hash of an entry, and of the nothing before the first.
@@ -115,6 +116,34 @@ pub struct Verdict {
     pub fault: Option<Fault>,
 }
 
+impl Verdict {
+    /// Whether nothing is wrong.
+    #[must_use]
+    pub fn is_intact(&self) -> bool {
+        self.fault.is_none()
+    }
+}
+
+impl fmt::Display for Verdict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.fault {
+            None => write!(
+                f,
+                "the audit log is intact: {} entries, head {}",
+                self.good, self.head
+            ),
+            Some(fault) => write!(
+                f,
+                "the audit log is broken at entry {}: {}; the {} entries before it are good, head {}",
+                fault.number,
+                fault.problem.text(),
+                self.good,
+                self.head
+            ),
+        }
+    }
+}
+
 /// The first entry that breaks the chain.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct Fault {
@@ -140,6 +169,19 @@ pub enum Problem {
     BeyondHead,
     /// The entry that was noted elsewhere has another hash: the log was rewritten.
     Rewritten,
+}
+
+impl Problem {
+    fn text(self) -> &'static str {
+        match self {
+            Self::OutOfOrder => "another entry stands in its place, entries were removed or put in",
+            Self::Unlinked => "it does not follow from the entry before it",
+            Self::Changed => "it was changed",
+            Self::Missing => "it was cut from the end of the log",
+            Self::BeyondHead => "it was added behind the recorded end of the log",
+            Self::Rewritten => "its hash is not the one that was noted, the log was rewritten",
+        }
+    }
 }
 
 /// Checks a whole log, in order, against its head record and, if given, against an older head noted elsewhere.
@@ -196,6 +238,11 @@ pub fn verify<E>(
 pub fn verify_file(database: &Path, noted: Option<Head>) -> Result<Verdict, StoreError> {
     let connection = store::sqlite::open_offline(database)?;
     store::sqlite::verify_audit(&connection, noted).map_err(|e| e.located(database))
+}
+
+/// Checks the log in a server's data folder.
+pub fn verify_store(folder: &Path) -> Result<Verdict, StoreError> {
+    verify_file(&folder.join(store::sqlite::FILE_NAME), None)
 }
 
 #[cfg(test)]

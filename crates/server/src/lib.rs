@@ -7,13 +7,16 @@
 //! - [`identity`]: the server's own keys, endpoints and their certificates, enrolment.
 //! - [`fleet`]: who is connected.
 //! - [`questions`]: the life of a question, from asking to its kept answer.
+//! - [`http`]: the HTTPS port with the API and the console page; [`metrics`]: counts for Prometheus.
 //! - [`ids`]: a type for each kind of identifier.
 
 pub mod audit;
 pub mod auth;
 pub mod catalogue;
 pub mod fleet;
+pub mod http;
 pub mod identity;
 pub mod ids;
+pub mod metrics;
 pub mod questions;
 pub mod store;

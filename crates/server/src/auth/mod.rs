@@ -144,6 +144,18 @@ pub struct SignedIn {
     pub user: User,
 }
 
+/// An API token that was made.
+pub struct MadeToken {
+    /// Number.
+    pub id: ApiTokenId,
+    /// Its text, known here and to its owner only.
+    pub text: Zeroizing<String>,
+    /// What it may do.
+    pub scopes: Scopes,
+    /// When it ends.
+    pub expires_at: i64,
+}
+
 /// What tells the time, in seconds since 1970.
 pub type Clock = Arc<dyn Fn() -> i64 + Send + Sync>;
 
@@ -399,22 +411,24 @@ impl Auth {
         Ok(self.store.delete_user(name, deed).await?)
     }
 
-    /// Makes an API token that acts for the caller. It cannot do more, nor live longer, than what made it.
+    /// Makes an API token that acts for the caller. It cannot do more, nor live longer, than what made it: scopes the
+    /// caller does not have are left out.
     pub async fn create_token(
         &self,
         caller: &Caller,
         name: String,
         scopes: Scopes,
         life: Duration,
-    ) -> Result<(ApiTokenId, Zeroizing<String>, i64), AuthError> {
-        check_name(&name)?;
+    ) -> Result<MadeToken, AuthError> {
+        // Tokens get names like "command line"; nothing refers to them by name.
+        check_name(&name.replace(' ', "-"))?;
+        let first = scopes
+            .iter()
+            .next()
+            .ok_or_else(|| AuthError::Invalid("a token needs at least one scope".into()))?;
+        let scopes: Scopes = scopes.iter().filter(|p| caller.may(*p)).collect();
         if scopes.is_empty() {
-            return Err(AuthError::Invalid(
-                "a token needs at least one scope".into(),
-            ));
-        }
-        if let Some(beyond) = scopes.iter().find(|p| !caller.may(*p)) {
-            return Err(AuthError::Forbidden(beyond));
+            return Err(AuthError::Forbidden(first));
         }
         if life.is_zero() || life > LONGEST_TOKEN_LIFE {
             return Err(AuthError::Invalid(format!(
@@ -444,7 +458,12 @@ impl Auth {
             expires_at,
         };
         let id = self.store.create_api_token(token, deed).await?;
-        Ok((id, text, expires_at))
+        Ok(MadeToken {
+            id,
+            text,
+            scopes,
+            expires_at,
+        })
     }
 
     /// Removes a token: one's own, or for an administrator anybody's.

@@ -185,12 +185,14 @@ async fn tokens_are_narrowed_by_scope_role_and_time_and_cannot_widen_themselves(
         error,
         Err(AuthError::Forbidden(Permission::Admin))
     ));
-    let (id, secret, _) = world
+    let made = world
         .auth
-        .create_token(&rita, "t".into(), scopes("ask"), hour)
+        .create_token(&rita, "command line".into(), scopes("ask,admin"), hour)
         .await
         .expect("made");
-    let credential = Credential::Token(secret);
+    assert_eq!(made.scopes, scopes("ask"));
+    let id = made.id;
+    let credential = Credential::Token(made.text);
     let token = world.auth.check(&credential).await.expect("valid");
     assert_eq!(token.permissions(), [Permission::Ask]);
     assert_eq!(token.who(), format!("rita (token {id})"));
@@ -202,12 +204,12 @@ async fn tokens_are_narrowed_by_scope_role_and_time_and_cannot_widen_themselves(
         widened,
         Err(AuthError::Forbidden(Permission::Read))
     ));
-    let (_, _, ends) = world
+    let made = world
         .auth
         .create_token(&token, "v".into(), scopes("ask"), 10 * hour)
         .await
         .expect("made");
-    assert_eq!(ends, world.time.load(Ordering::SeqCst) + 3600);
+    assert_eq!(made.expires_at, world.time.load(Ordering::SeqCst) + 3600);
     let changed = world
         .auth
         .change_password(&token, text("x"), text("a longer password"), HOME)

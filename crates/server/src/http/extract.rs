@@ -1,0 +1,165 @@
+//! What handlers take from a request: the caller with the permission they need, and bodies, queries and paths whose
+//! failures are told like every other error.
+//!
+//! A handler's first argument is [`SignedIn`], [`Reads`], [`Asks`] or [`Administers`]; so a request is judged before anything else
+//! of it is looked at. Requests of a session that may change something must also show the session's token in
+//! `x-csrf-token`: a foreign page can send the cookie, but can neither read that token nor set that header.
+
+use super::Api;
+use super::error::ApiError;
+use crate::auth::role::Permission;
+use crate::auth::{AuthError, Caller, Credential, secret};
+use axum::extract::{FromRequest, FromRequestParts};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, Method, header};
+use std::net::SocketAddr;
+use std::sync::Arc;
+use zeroize::Zeroizing;
+
+/// Name of the session cookie. The prefix makes browsers insist on Secure, Path=/ and no Domain.
+pub const COOKIE: &str = "__Host-cordon";
+
+/// Header with the session's token.
+pub const CSRF: &str = "x-csrf-token";
+
+/// The other end of the connection.
+#[derive(Clone, Copy, Debug)]
+pub struct Peer(pub SocketAddr);
+
+/// What a request shows of who sends it.
+pub fn credential(headers: &HeaderMap) -> Option<Credential> {
+    if let Some(value) = headers.get(header::AUTHORIZATION) {
+        // A request with a broken header is not judged by its cookie instead.
+        let (scheme, token) = value.to_str().ok()?.split_once(' ')?;
+        let token = token.trim();
+        if !scheme.eq_ignore_ascii_case("bearer") || !token.starts_with(secret::TOKEN_PREFIX) {
+            return None;
+        }
+        return Some(Credential::Token(Zeroizing::new(token.to_owned())));
+    }
+    headers
+        .get_all(header::COOKIE)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(';'))
+        .filter_map(|pair| pair.trim().split_once('='))
+        .find(|(name, _)| *name == COOKIE)
+        .map(|(_, value)| Credential::Session(Zeroizing::new(value.to_owned())))
+}
+
+async fn caller(parts: &Parts, api: &Api) -> Result<Caller, ApiError> {
+    let credential = credential(&parts.headers).ok_or(AuthError::Unauthenticated)?;
+    let caller = api.auth.check(&credential).await?;
+    let safe = matches!(parts.method, Method::GET | Method::HEAD);
+    if let (false, Some(expected)) = (safe, caller.csrf()) {
+        let shown = parts.headers.get(CSRF).and_then(|v| v.to_str().ok());
+        if !shown.is_some_and(|shown| secret::same(shown, expected)) {
+            return Err(AuthError::Csrf.into());
+        }
+    }
+    Ok(caller)
+}
+
+macro_rules! guard {
+    ($(#[$doc:meta])* $name:ident, $permission:expr) => {
+        $(#[$doc])*
+        pub struct $name(pub Caller);
+
+        impl FromRequestParts<Arc<Api>> for $name {
+            type Rejection = ApiError;
+            async fn from_request_parts(parts: &mut Parts, api: &Arc<Api>) -> Result<Self, ApiError> {
+                let caller = caller(parts, api).await?;
+                let needed: Option<Permission> = $permission;
+                match needed.filter(|p| !caller.may(*p)) {
+                    Some(missing) => Err(AuthError::Forbidden(missing).into()),
+                    None => Ok(Self(caller)),
+                }
+            }
+        }
+    };
+}
+
+guard!(
+    /// Anybody who was let in.
+    SignedIn,
+    None
+);
+guard!(
+    /// A caller who may read.
+    Reads,
+    Some(Permission::Read)
+);
+guard!(
+    /// A caller who may ask.
+    Asks,
+    Some(Permission::Ask)
+);
+guard!(
+    /// A caller who may administer.
+    Administers,
+    Some(Permission::Admin)
+);
+
+impl FromRequestParts<Arc<Api>> for Peer {
+    type Rejection = ApiError;
+    async fn from_request_parts(parts: &mut Parts, _: &Arc<Api>) -> Result<Self, ApiError> {
+        parts
+            .extensions
+            .get::<Self>()
+            .copied()
+            .ok_or_else(|| ApiError::invalid("the connection has no address"))
+    }
+}
+
+/// A JSON body.
+#[derive(FromRequest)]
+#[from_request(via(axum::Json), rejection(ApiError))]
+pub struct Json<T>(pub T);
+
+/// A query string.
+#[derive(FromRequestParts)]
+#[from_request(via(axum::extract::Query), rejection(ApiError))]
+pub struct Query<T>(pub T);
+
+/// Path parameters.
+#[derive(FromRequestParts)]
+#[from_request(via(axum::extract::Path), rejection(ApiError))]
+pub struct Path<T>(pub T);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use axum::http::HeaderValue;
+
+    fn shown(headers: &[(header::HeaderName, &'static str)]) -> Option<(bool, String)> {
+        let mut map = HeaderMap::new();
+        for (name, value) in headers {
+            map.append(name, HeaderValue::from_static(value));
+        }
+        credential(&map).map(|c| match c {
+            Credential::Session(text) => (true, text.to_string()),
+            Credential::Token(text) => (false, text.to_string()),
+        })
+    }
+
+    #[test]
+    fn a_token_wins_over_a_cookie_and_a_broken_header_over_both() {
+        let cookie = (header::COOKIE, "a=b; __Host-cordon=secret; c=d");
+        let session = Some((true, "secret".to_owned()));
+        assert_eq!(shown(std::slice::from_ref(&cookie)), session);
+        assert_eq!(
+            shown(&[cookie.clone(), (header::AUTHORIZATION, "bearer cordon_x")]),
+            Some((false, "cordon_x".to_owned()))
+        );
+        for broken in ["Basic abc", "Bearer other", "Bearer"] {
+            assert_eq!(
+                shown(&[cookie.clone(), (header::AUTHORIZATION, broken)]),
+                None
+            );
+        }
+        assert_eq!(
+            shown(&[(header::COOKIE, "x__Host-cordon=1; cordon=2")]),
+            None
+        );
+    }
+}

@@ -1,0 +1,154 @@
+//! The HTTPS port: the API under `/api/v1`, described by an OpenAPI 3.1 document, and a small console page.
+//!
+//! - [`serve`]: accepting, TLS, draining; [`middleware`]: what surrounds every request.
+//! - [`extract`]: callers and their permissions; [`error`]: errors as the API tells them.
+//! - A module for each subject holds its routes; each handler declares its path, permission and replies beside its code, and
+//!   the document is made from that. `openapi.json` in the crate's folder is the committed copy; a test compares.
+
+mod accounts;
+mod audit;
+pub mod error;
+pub mod extract;
+mod language;
+pub mod middleware;
+mod page;
+pub mod serve;
+
+pub use serve::serve;
+
+use crate::auth::Auth;
+use crate::catalogue::SharedCatalogue;
+use crate::metrics::{Metrics, Observed};
+use crate::store::{Store, StoreError};
+use axum::extract::DefaultBodyLimit;
+use axum::http::{StatusCode, header};
+use axum::response::IntoResponse;
+use axum::routing::get;
+use axum::{Router, middleware as layers};
+use error::ApiError;
+use std::any::Any;
+use std::sync::Arc;
+use tokio_util::sync::CancellationToken;
+use tower_http::catch_panic::CatchPanicLayer;
+use utoipa::Modify;
+use utoipa::OpenApi as _;
+use utoipa::openapi::OpenApi;
+use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme};
+use utoipa_axum::router::OpenApiRouter;
+
+/// Longest body of a request. A question has at most 32,000 characters of at most 4 bytes.
+const LONGEST_BODY: usize = 256 << 10;
+
+/// What handlers work with.
+pub struct Api {
+    /// Who is let in.
+    pub auth: Auth,
+    /// What is kept.
+    pub store: Arc<dyn Store>,
+    /// What can be asked.
+    pub catalogue: SharedCatalogue,
+    /// Counts.
+    pub metrics: Metrics,
+    /// Names of requests.
+    pub requests: middleware::RequestIds,
+    /// Cancelled when the server stops; streams end then.
+    pub stop: CancellationToken,
+}
+
+impl Api {
+    /// Puts the stored groups into the catalogue.
+    pub async fn reload_groups(&self) -> Result<(), StoreError> {
+        self.catalogue.set_groups(self.store.groups().await?);
+        Ok(())
+    }
+
+    fn observe(&self) -> Observed {
+        Observed::default()
+    }
+}
+
+#[derive(utoipa::OpenApi)]
+#[openapi(
+    info(
+        title = "Cordon",
+        description = "Questions to a fleet of endpoints, and their answers as they fill up. A browser signs in at `/login` and \
+                       sends the cookie, and with every request that is not a GET the header `x-csrf-token`. A program sends \
+                       `Authorization: Bearer cordon_…`; the scopes named at an operation are what its token needs, and what \
+                       a signed-in user's role must allow (administrator: all; operator: read, ask; reader: read).",
+        license(name = "Apache-2.0", identifier = "Apache-2.0")
+    ),
+    modifiers(&Schemes)
+)]
+struct Document;
+
+struct Schemes;
+
+impl Modify for Schemes {
+    fn modify(&self, document: &mut OpenApi) {
+        let components = document.components.get_or_insert_with(Default::default);
+        let cookie = ApiKeyValue::new(extract::COOKIE);
+        components.add_security_scheme("session", SecurityScheme::ApiKey(ApiKey::Cookie(cookie)));
+        let bearer = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).build();
+        components.add_security_scheme("token", SecurityScheme::Http(bearer));
+    }
+}
+
+fn parts() -> (Router<Arc<Api>>, OpenApi) {
+    let version = OpenApiRouter::new()
+        .merge(accounts::routes())
+        .merge(language::routes())
+        .merge(audit::routes());
+    OpenApiRouter::with_openapi(Document::openapi())
+        .nest("/api/v1", version)
+        .split_for_parts()
+}
+
+/// The API's description.
+#[must_use]
+pub fn openapi() -> OpenApi {
+    parts().1
+}
+
+/// All routes.
+pub fn router(api: Arc<Api>) -> Result<Router, serde_json::Error> {
+    let (routes, document) = parts();
+    let document: bytes::Bytes = serde_json::to_vec(&document)?.into();
+    let router = routes
+        .route(
+            "/api/v1/openapi.json",
+            get(move || async move { ([(header::CONTENT_TYPE, "application/json")], document) }),
+        )
+        .merge(page::routes())
+        .fallback(|| async { ApiError::not_found("there is nothing at this path") })
+        .method_not_allowed_fallback(|| async {
+            ApiError::new(
+                StatusCode::METHOD_NOT_ALLOWED,
+                "invalid",
+                "this path does not take that method",
+            )
+        })
+        .layer(DefaultBodyLimit::max(LONGEST_BODY))
+        .layer(CatchPanicLayer::custom(panicked))
+        .layer(layers::from_fn_with_state(
+            Arc::clone(&api),
+            middleware::around,
+        ))
+        .with_state(api);
+    Ok(router)
+}
+
+/// One request's defect is that request's failure only.
+fn panicked(panic: Box<dyn Any + Send>) -> axum::response::Response {
+    let text = panic
+        .downcast_ref::<String>()
+        .map(String::as_str)
+        .or_else(|| panic.downcast_ref::<&str>().copied())
+        .unwrap_or("no message");
+    tracing::error!(panic = text, "a request panicked; this is a defect");
+    ApiError::new(
+        StatusCode::INTERNAL_SERVER_ERROR,
+        "internal",
+        "the server failed; its log tells why, under this reply's x-request-id",
+    )
+    .into_response()
+}
