@@ -1,0 +1,31 @@
+//! Any bytes are messages, orders and tokens or errors, never a panic.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use prost::Message;
+use protocol::message::{Order, SignedOrder, SignedTrust, ToAgent, ToServer, Trust};
+use protocol::order::{self, Seen};
+
+struct Nothing;
+
+impl Seen for Nothing {
+    fn completed(&self, _: u64) -> bool {
+        false
+    }
+}
+
+fuzz_target!(|bytes: &[u8]| {
+    drop(ToServer::decode(bytes));
+    drop(ToAgent::decode(bytes));
+    drop(Order::decode(bytes));
+    if let Ok(signed) = SignedOrder::decode(bytes) {
+        let keys = vec![signed.key.clone()];
+        drop(order::check(&signed, &keys, 0, |_| true, &Nothing));
+    }
+    if let Ok(signed) = SignedTrust::decode(bytes) {
+        drop(order::check_trust(&signed, &Trust { order_keys: vec![signed.key.clone()], ..Trust::default() }));
+    }
+    if let Ok(text) = std::str::from_utf8(bytes) {
+        drop(text.parse::<protocol::token::EnrolmentToken>());
+    }
+});
