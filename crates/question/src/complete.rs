@@ -281,7 +281,7 @@ fn keyword_detail(word: &str) -> &'static str {
         "as" => "compare as another type",
         "matching case" => "upper and lower case differ",
         "(" | ")" => "grouping",
-        "[" => "parameters",
+        "[" | "]" => "parameters",
         _ => "",
     }
 }

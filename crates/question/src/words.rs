@@ -209,7 +209,8 @@ fn name_characters(name: &str) -> bool {
 }
 
 /// Whether a sensor's name may stand without quotes. `with`, `in`, `is` and `not` within it do no harm (nothing in
-/// canonical form continues a name with them so that it could be misread); the words that join and compare would.
+/// canonical form continues a name with them so that it could be misread); the words that join and compare would, and
+/// so would words at its start that mean something before a name (`not In Use` is no `not in`).
 pub(crate) fn is_bare_name(name: &str) -> bool {
     let lower = name.to_lowercase();
     name_characters(name)
@@ -218,7 +219,7 @@ pub(crate) fn is_bare_name(name: &str) -> bool {
             .any(|w| is_operator_word(w) || ends_value(w) || w == "as")
         && !matches!(
             lower.split(' ').next(),
-            Some("all" | "any" | "not" | "get" | "with" | "machines")
+            Some("all" | "any" | "not" | "in" | "get" | "with" | "machines")
         )
         && !lower.starts_with("number of machines")
 }

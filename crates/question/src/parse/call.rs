@@ -23,6 +23,7 @@ impl<'a> Parser<'a, '_> {
     /// A sensor's name at the next place.
     pub(super) fn sensor(&mut self) -> Parsed<&'a Sensor> {
         let at = self.here();
+        self.last_name = Some(at);
         self.want(Want::Sensor);
         if self.scan.quote_at(at) {
             let (name, start, end) = self.quoted()?;
@@ -146,7 +147,11 @@ impl<'a> Parser<'a, '_> {
                     self.scan.pos += 1;
                     return Ok(out);
                 }
-                Some(_) => return self.fail("a value in brackets ends with `,` or `]`"),
+                Some(_) => {
+                    self.want(Want::Keyword(","));
+                    self.want(Want::Keyword("]"));
+                    return self.fail("a value in brackets ends with `,` or `]`");
+                }
                 None => return Err(self.error("nothing closes this bracket", opened, next)),
             }
         }
@@ -220,7 +225,7 @@ impl<'a> Parser<'a, '_> {
                 n => format!("{} takes only {n} parameter(s)", sensor.name),
             };
             let mut error = self.error(message, given.start, given.end);
-            error.expected = vec!["`]`".into()];
+            error.expected = vec!["]".into()];
             return Err(error);
         };
         if slot.is_some() {

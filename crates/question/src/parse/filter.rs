@@ -1,6 +1,6 @@
 //! The filter of the from clause, and computer groups, which stand for their filters.
 
-use super::{Parsed, Parser, Want};
+use super::{MAX_EXPANDED, Parsed, Parser, Want};
 use crate::ParseError;
 use crate::ast::{Filter, Quantifier, Term};
 use crate::catalogue::{Group, Sensor};
@@ -91,7 +91,9 @@ impl<'a> Parser<'a, '_> {
         }
         let next = self.here();
         if next == self.scan.len() {
-            return Err(self.error("nothing closes this parenthesis", opened, next));
+            let mut error = self.error("nothing closes this parenthesis", opened, next);
+            error.expected = vec![")".into()];
+            return Err(error);
         }
         self.fail("this does not continue the condition")
     }
@@ -146,9 +148,13 @@ impl<'a> Parser<'a, '_> {
             ));
         }
         self.deeper()?;
-        if group.filter.len() > crate::MAX_CHARACTERS * 4 {
+        self.expanded = self.expanded.saturating_add(group.filter.len());
+        if self.expanded > MAX_EXPANDED {
             return Err(self.error(
-                format!("the computer group {} is too large", group.name),
+                format!(
+                    "with the computer group {} the question becomes too large",
+                    group.name
+                ),
                 start,
                 end,
             ));

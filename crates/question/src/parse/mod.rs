@@ -28,7 +28,7 @@ use crate::MAX_CHARACTERS;
 use crate::ast::{Filter, Question, Select};
 use crate::catalogue::{Catalogue, Sensor, ValueType};
 use crate::error::ParseError;
-use crate::names::Names;
+use crate::names::{Names, nearest, normal};
 use crate::scan::Scanner;
 
 /// Parentheses, negations and groups within each other.
@@ -37,6 +37,10 @@ const MAX_NESTING: usize = 128;
 const MAX_DEPTH: usize = 64;
 /// Comparisons, once groups are expanded; more would not fit the canonical text.
 const MAX_TERMS: usize = 8_000;
+/// Regular expressions; compiling them is by far the dearest part of parsing.
+const MAX_PATTERNS: usize = 100;
+/// Bytes of group filters that one question may read.
+const MAX_EXPANDED: usize = 1 << 20;
 
 /// What may stand at a place: for the list of what was expected, and for completion.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -56,7 +60,8 @@ pub(crate) enum Want<'a> {
 impl Want<'_> {
     fn describe(&self) -> String {
         match self {
-            Self::Keyword(word) => format!("`{word}`"),
+            Self::Keyword("get") => "Get".into(),
+            Self::Keyword(word) => (*word).into(),
             Self::Sensor => "a sensor".into(),
             Self::Group => "a computer group".into(),
             Self::Column(s) => format!("a column of {}", s.name),
@@ -64,10 +69,10 @@ impl Want<'_> {
             Self::Value(t) => format!("a value ({})", t.name()),
             Self::Parameter(s, i) => match s.parameters.get(*i) {
                 Some(p) => format!("a value for {}", p.key),
-                None => "`]`".into(),
+                None => "]".into(),
             },
             Self::Type => "a type".into(),
-            Self::Option(key) => format!("`{key}`"),
+            Self::Option(key) => (*key).into(),
         }
     }
 }
@@ -108,6 +113,11 @@ pub(crate) struct Parser<'a, 'n> {
     keep_wants: bool,
     nesting: usize,
     terms: usize,
+    patterns: usize,
+    /// Bytes of group filters read.
+    expanded: usize,
+    /// Where the last sensor's name began.
+    last_name: Option<usize>,
     /// Groups being expanded, outermost first.
     open_groups: Vec<String>,
     /// Options after `Get?` that hold for every sensor without its own.
@@ -140,6 +150,9 @@ impl<'a, 'n> Parser<'a, 'n> {
             keep_wants,
             nesting: 0,
             terms: 0,
+            patterns: 0,
+            expanded: 0,
+            last_name: None,
             open_groups: Vec::new(),
             max_age: None,
             ignore_case: true,
@@ -192,10 +205,10 @@ impl<'a, 'n> Parser<'a, 'n> {
             if counting && self.scan.pos == self.scan.len() {
                 return Ok(None);
             }
-            if counting && self.keyword("with") {
+            if counting && (self.keyword("with") || self.keyword("where")) {
                 return self.filter().map(Some);
             }
-            return self.fail("the question needs `from all machines` here");
+            return Err(self.no_from());
         }
         let at = self.here();
         let machines = [
@@ -239,6 +252,30 @@ impl<'a, 'n> Parser<'a, 'n> {
             None
         };
         Ok(Filter::all_of(from_group.into_iter().chain(with).collect()))
+    }
+
+    /// What stands here is neither a condition nor the next sensor. Perhaps it was meant to be part of the name before.
+    fn no_from(&mut self) -> ParseError {
+        let at = self.here();
+        let (_, end) = self.unresolved(at);
+        let end = if end > at {
+            end
+        } else {
+            (at + 1).min(self.scan.len())
+        };
+        let mut error = self.error(
+            "the question needs `from all machines` here",
+            at,
+            end.max(at),
+        );
+        if let Some(start) = self.last_name.filter(|start| end > at && at - start < 200) {
+            let whole = self.scan.slice(start, end);
+            let before = self.scan.slice(start, at);
+            let names = self.catalogue.sensors().iter().map(|s| s.name.as_str());
+            error.nearest = nearest(&whole, names);
+            error.nearest.retain(|n| normal(n) != normal(&before));
+        }
+        error
     }
 
     /// Bounds that keep the canonical text parseable.
@@ -371,10 +408,11 @@ impl<'a, 'n> Parser<'a, 'n> {
                 break;
             }
             let word = self.scan.slice(next, word_end).to_lowercase();
+            // `Is Linx` is a name, though `is` is an operator elsewhere.
             let stops = crate::words::ends_value(&word)
                 || crate::words::breaks_value(&word)
-                || crate::words::operator_at(&self.scan, next).is_some();
-            if end > at && stops || word_end - at > 200 {
+                || (end > at && crate::words::operator_at(&self.scan, next).is_some());
+            if stops || word_end - at > 200 {
                 break;
             }
             end = word_end;

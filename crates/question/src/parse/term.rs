@@ -1,10 +1,11 @@
 //! Comparisons: column, type, operator, values.
 
-use super::{MAX_TERMS, Parsed, Parser, Want};
+use super::{MAX_PATTERNS, MAX_TERMS, Parsed, Parser, Want};
 use crate::ast::{Operator, Quantifier, SensorCall, Term};
 use crate::catalogue::{Sensor, ValueType};
 use crate::matcher::{effective_type, pattern};
 use crate::names::{column_at, nearest};
+use crate::print::{column_text, name_text};
 use crate::value;
 use crate::words::{breaks_value, ends_value, operator_at, type_at};
 
@@ -72,6 +73,28 @@ impl<'a> Parser<'a, '_> {
         let Some((op, end)) = operator_at(&self.scan, at) else {
             return self.fail("a comparison needs an operator here");
         };
+        let whole_row = column.is_none() && as_type.is_none() && sensor.columns.len() > 1;
+        let orders = matches!(
+            op,
+            Operator::Less | Operator::LessOrEqual | Operator::Greater | Operator::GreaterOrEqual
+        );
+        if whole_row && orders {
+            // The joined cells of a row have no order that anyone could mean.
+            let mut error = self.error(
+                format!(
+                    "{} has several columns: name the one to compare",
+                    sensor.name
+                ),
+                at,
+                end,
+            );
+            error.expected = sensor
+                .columns
+                .iter()
+                .map(|c| format!("{}:{}", name_text(&sensor.name), column_text(&c.name)))
+                .collect();
+            return Err(error);
+        }
         self.scan.pos = end;
         let values = if op.is_list() {
             self.list(op, value_type)?
@@ -116,7 +139,11 @@ impl<'a> Parser<'a, '_> {
                     return Ok(out);
                 }
                 None => return Err(self.error("nothing closes this list", opened, next)),
-                Some(_) => return self.fail("a value in a list ends with `,` or `)`"),
+                Some(_) => {
+                    self.want(Want::Keyword(","));
+                    self.want(Want::Keyword(")"));
+                    return self.fail("a value in a list ends with `,` or `)`");
+                }
             }
         }
     }
@@ -137,6 +164,14 @@ impl<'a> Parser<'a, '_> {
         };
         let end = self.scan.pos;
         if op.is_pattern() {
+            self.patterns += 1;
+            if self.patterns > MAX_PATTERNS {
+                return Err(self.error(
+                    format!("a question has at most {MAX_PATTERNS} regular expressions"),
+                    start,
+                    end,
+                ));
+            }
             if let Err(cause) = pattern(&text, true) {
                 return Err(self.error(pattern_message(&cause), start, end));
             }
@@ -150,7 +185,9 @@ impl<'a> Parser<'a, '_> {
             Operator::Equals | Operator::NotEquals | Operator::In | Operator::NotIn
         );
         if let Err(message) = value::check_compared(&text, value_type, ordered) {
-            return Err(self.error(message, start, end));
+            let mut error = self.error(message, start, end);
+            error.expected = vec![format!("a value ({})", value_type.name())];
+            return Err(error);
         }
         Ok(value::canonical(&text, value_type).map_or(text, str::to_owned))
     }

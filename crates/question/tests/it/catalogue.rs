@@ -84,7 +84,7 @@ pub fn sensors() -> Vec<Sensor> {
             &["MD5", "SHA-1", "SHA-256"],
             "Which digest.",
         )
-        .alias("Running Processes with MD5 Hash"),
+        .alias("Process Hashes"),
         Sensor::new(
             "Established Connections",
             "Network",

@@ -1,0 +1,418 @@
+//! Free words: what a text that is no question may mean, as ranked questions.
+//!
+//! Two ways, both ending in text that goes through the parser, so that a reading is always a question:
+//!
+//! * *Repair*: the text is nearly a question. `Get` or `from all machines` is added, a name that no sensor has is
+//!   replaced by the nearest one.
+//! * *Words*: the words are compared with the names, aliases, columns and descriptions of all sensors, rare words
+//!   weighing more ([`score`]). What looks like a value (an address, a digest, `more than 30 days`, a word that no
+//!   sensor knows) becomes a condition on a column that suits it ([`seed`]); `linux` and the like become filters.
+//!
+//! Nothing here asks anything: a person chooses among the readings.
+
+mod score;
+mod seed;
+mod tokens;
+
+use crate::ast::Question;
+use crate::catalogue::{Catalogue, Rows, Sensor, ValueType};
+use crate::print::{name_text, value_text};
+use score::{Match, Vocabulary};
+use seed::Seed;
+use serde::{Deserialize, Serialize};
+use tokens::{Token, tokens};
+
+/// One meaning of a text.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Reading {
+    /// The question.
+    pub question: Question,
+    /// Its canonical text.
+    pub canonical: String,
+    /// How well it fits, from 0 to 1.
+    pub score: f64,
+}
+
+/// Free words beyond this many characters are not read.
+const MOST_CHARACTERS: usize = 1_000;
+const MOST_READINGS: usize = 8;
+/// Below this, a reading says more about chance than about the text.
+const LEAST_SCORE: f64 = 0.2;
+
+/// Reads free words: best first, empty when nothing fits. A text that parses has exactly one reading, with score 1.
+#[must_use]
+pub fn interpret(text: &str, catalogue: &Catalogue) -> Vec<Reading> {
+    let mut found = Vec::new();
+    if add(&mut found, text, 1.0, catalogue) {
+        return found;
+    }
+    if text.len() > 4 * MOST_CHARACTERS || text.chars().count() > MOST_CHARACTERS {
+        return found;
+    }
+    repair(text, catalogue, &mut found);
+    // What is a question but for a slip outranks what its words alone might mean.
+    let best = found.iter().map(|r| r.score).fold(1.0, f64::min) - 0.05;
+    let mut by_word = Vec::new();
+    by_words(text, catalogue, &mut by_word);
+    for reading in by_word {
+        if !found.iter().any(|r| r.question == reading.question) {
+            found.push(Reading {
+                score: reading.score.min(best),
+                ..reading
+            });
+        }
+    }
+    found.sort_by(|a, b| b.score.total_cmp(&a.score));
+    found.retain(|r| r.score >= LEAST_SCORE);
+    found.truncate(MOST_READINGS);
+    found
+}
+
+/// Adds a reading when its text parses; the better score counts when it is there already.
+fn add(found: &mut Vec<Reading>, text: &str, score: f64, catalogue: &Catalogue) -> bool {
+    let Ok(question) = crate::parse(text, catalogue) else {
+        return false;
+    };
+    match found.iter_mut().find(|r| r.question == question) {
+        Some(same) => same.score = same.score.max(score),
+        None => found.push(Reading {
+            canonical: question.to_string(),
+            question,
+            score,
+        }),
+    }
+    true
+}
+
+fn repair(text: &str, catalogue: &Catalogue, found: &mut Vec<Reading>) {
+    let text = text.trim().trim_end_matches(['?', '.', ';', '!']);
+    for (candidate, cost) in [
+        (text.to_owned(), 0.0),
+        (format!("{text} from all machines"), 0.04),
+        (format!("Get {text}"), 0.03),
+        (format!("Get {text} from all machines"), 0.06),
+    ] {
+        let mut candidate = candidate;
+        let mut cost = cost;
+        for _ in 0..4 {
+            match crate::parse(&candidate, catalogue) {
+                Ok(_) => {
+                    add(found, &candidate, 0.97 - cost, catalogue);
+                    break;
+                }
+                Err(error) => {
+                    // Only a name that is nearly right is replaced; a wrong word may mean anything.
+                    let Some(name) = error.nearest.first() else {
+                        break;
+                    };
+                    let was: String = candidate
+                        .chars()
+                        .skip(error.start)
+                        .take(error.end.saturating_sub(error.start))
+                        .collect();
+                    let likeness = strsim::normalized_damerau_levenshtein(
+                        &was.to_lowercase(),
+                        &name.to_lowercase(),
+                    );
+                    if likeness < 0.7 {
+                        break;
+                    }
+                    cost += 0.05 + (1.0 - likeness) / 2.0;
+                    candidate = candidate
+                        .chars()
+                        .take(error.start)
+                        .chain(name_text(name).chars())
+                        .chain(candidate.chars().skip(error.end))
+                        .collect();
+                }
+            }
+        }
+    }
+}
+
+/// What the words say besides naming sensors.
+struct Said {
+    /// `Is Linux = True` and the like.
+    filters: Vec<String>,
+    /// The text asks for machines, not for rows.
+    machines: bool,
+    /// It asks how many.
+    counting: bool,
+    /// Values to compare with.
+    seeds: Vec<Seed>,
+}
+
+fn by_words(text: &str, catalogue: &Catalogue, found: &mut Vec<Reading>) {
+    let vocabulary = Vocabulary::new(catalogue);
+    let mut list = tokens(text);
+    vocabulary.mend(&mut list);
+    let counting = tokens::asks_how_many(&list);
+    let machines = tokens::asks_for_machines(&list);
+    let filters = platform_filters(&mut list, catalogue);
+    let seeds = seed::take(&mut list);
+    let words: Vec<Token> = list.into_iter().filter(|t| !t.is_stop()).collect();
+    let said = Said {
+        filters,
+        machines,
+        counting,
+        seeds,
+    };
+
+    let mut matches = vocabulary.matches(&words, catalogue, &said.seeds);
+    matches.truncate(12);
+    for found_match in &matches {
+        readings_of(found_match, &words, &said, catalogue, found);
+    }
+    several(&words, &vocabulary, &said, catalogue, found);
+    // Only a platform was named: the machines themselves.
+    if !said.filters.is_empty() {
+        let with = said.filters.join(" and ");
+        let score = if words.is_empty() && said.seeds.is_empty() {
+            0.8
+        } else {
+            0.35
+        };
+        add(
+            found,
+            &format!("Get Computer Name from all machines with {with}"),
+            if said.counting { score * 0.8 } else { score },
+            catalogue,
+        );
+        if said.counting {
+            add(
+                found,
+                &format!("Get number of machines from all machines with {with}"),
+                score,
+                catalogue,
+            );
+        }
+    }
+}
+
+/// Words that name a yes-or-no sensor (`linux` for `Is Linux`, `virtual` for `Is Virtual`) become filters.
+fn platform_filters(list: &mut Vec<Token>, catalogue: &Catalogue) -> Vec<String> {
+    let mut filters = Vec::new();
+    let mut kept: Vec<Token> = Vec::new();
+    for token in list.drain(..) {
+        let word = match token.lower.as_str() {
+            "macos" | "osx" | "macs" | "apple" => "mac",
+            "win" => "windows",
+            other => other,
+        };
+        let sensor = (!token.quoted)
+            .then(|| catalogue.sensor(&format!("is {word}")))
+            .flatten()
+            .filter(|s| {
+                s.rows == Rows::One
+                    && matches!(s.columns.as_slice(), [only] if only.value_type == ValueType::Boolean)
+            });
+        let Some(sensor) = sensor else {
+            kept.push(token);
+            continue;
+        };
+        let not = kept
+            .last()
+            .is_some_and(|t| matches!(t.lower.as_str(), "not" | "non" | "without" | "except"));
+        let filter = format!(
+            "{} = {}",
+            name_text(&sensor.name),
+            if not { "False" } else { "True" }
+        );
+        if !filters.contains(&filter) {
+            filters.push(filter);
+        }
+    }
+    *list = kept;
+    // `linux and windows` means both kinds, not machines that are both.
+    if filters.len() > 1 && filters.iter().all(|f| f.ends_with("True")) {
+        return vec![format!("({})", filters.join(" or "))];
+    }
+    filters
+}
+
+/// Readings that ask one sensor.
+fn readings_of(
+    found_match: &Match<'_>,
+    words: &[Token],
+    said: &Said,
+    catalogue: &Catalogue,
+    found: &mut Vec<Reading>,
+) {
+    let sensor = found_match.sensor;
+    let Some(Asked {
+        call,
+        conditions,
+        missed,
+    }) = asked(sensor, found_match, words, &said.seeds)
+    else {
+        return;
+    };
+    let base = found_match.score * 0.9_f64.powi(i32::try_from(missed).unwrap_or(9));
+    let filters = &said.filters;
+    let rows = if conditions.is_empty() {
+        call.clone()
+    } else {
+        // One comparison goes behind the name, several into parentheses.
+        let name = name_text(&sensor.name);
+        let written: Vec<String> = conditions.iter().map(|c| format!("{name}{c}")).collect();
+        format!("{call} having ({})", written.join(" and "))
+    };
+    let by_machine: Vec<String> = conditions
+        .iter()
+        .map(|c| format!("{call}{c}"))
+        .chain(filters.iter().cloned())
+        .collect();
+    let with = |parts: &[String]| match parts {
+        [] => String::new(),
+        parts => format!(" with {}", parts.join(" and ")),
+    };
+    let (rows_score, machine_score) = match (said.machines, conditions.is_empty()) {
+        (true, false) => (base * 0.8, base),
+        (true, true) => (base, 0.0),
+        (false, false) => (base, base * 0.75),
+        (false, true) => (base, 0.0),
+    };
+    let rows_score = if said.counting && !by_machine.is_empty() {
+        rows_score * 0.8
+    } else {
+        rows_score
+    };
+    add(
+        found,
+        &format!("Get {rows} from all machines{}", with(filters)),
+        rows_score,
+        catalogue,
+    );
+    if machine_score > 0.0 {
+        add(
+            found,
+            &format!("Get Computer Name from all machines{}", with(&by_machine)),
+            machine_score * if said.counting { 0.9 } else { 1.0 },
+            catalogue,
+        );
+        if said.counting {
+            add(
+                found,
+                &format!(
+                    "Get number of machines from all machines{}",
+                    with(&by_machine)
+                ),
+                base,
+                catalogue,
+            );
+        }
+    }
+    if said.machines && conditions.is_empty() {
+        add(
+            found,
+            &format!(
+                "Get Computer Name and {call} from all machines{}",
+                with(filters)
+            ),
+            base * 0.9,
+            catalogue,
+        );
+    }
+}
+
+/// A sensor as the words ask for it.
+struct Asked {
+    call: String,
+    /// `:Column op value`, each.
+    conditions: Vec<String>,
+    /// Words and values that found no place.
+    missed: usize,
+}
+
+/// `None` when a parameter is missing that the sensor cannot do without.
+fn asked(
+    sensor: &Sensor,
+    found_match: &Match<'_>,
+    words: &[Token],
+    seeds: &[Seed],
+) -> Option<Asked> {
+    let mut values: Vec<Seed> = seeds.to_vec();
+    // Words that no sensor knows are taken for something to look for.
+    for word in words
+        .iter()
+        .filter(|w| found_match.unknown.contains(&w.stem))
+    {
+        values.push(Seed::word(word));
+    }
+    values.sort_by_key(|s| s.place);
+    let mut bound = Vec::new();
+    for parameter in &sensor.parameters {
+        let by_word = parameter.allowed.iter().find(|allowed| {
+            let plain = |t: &str| t.to_lowercase().replace('-', "");
+            words.iter().any(|w| plain(&w.lower) == plain(allowed))
+                || values
+                    .iter()
+                    .any(|v| v.digest().is_some_and(|d| plain(d) == plain(allowed)))
+        });
+        let given = match by_word {
+            Some(allowed) => Some(allowed.clone()),
+            None if parameter.allowed.is_empty() && parameter.default.is_none() => {
+                let at = values.iter().position(|v| {
+                    v.op.is_none()
+                        && crate::value::parse_check(&v.text, parameter.value_type).is_ok()
+                })?;
+                Some(values.remove(at).text)
+            }
+            None => None,
+        };
+        bound.push(given.unwrap_or_default());
+    }
+    let mut call = name_text(&sensor.name);
+    if bound.iter().any(|b| !b.is_empty()) {
+        let written: Vec<String> = bound.iter().map(|b| crate::words::quote(b)).collect();
+        call = format!("{call}[{}]", written.join(", "));
+    }
+    let mut conditions = Vec::new();
+    let mut missed = 0;
+    for value in &values {
+        match seed::condition(sensor, value, words) {
+            Some(condition) => conditions.push(condition),
+            None => missed += 1,
+        }
+    }
+    Some(Asked {
+        call,
+        conditions,
+        missed,
+    })
+}
+
+/// Several sensors named in full: all of them in one question.
+fn several(
+    words: &[Token],
+    vocabulary: &Vocabulary<'_>,
+    said: &Said,
+    catalogue: &Catalogue,
+    found: &mut Vec<Reading>,
+) {
+    let (named, covered) = vocabulary.named_in_full(words);
+    if named.len() < 2 {
+        return;
+    }
+    let names: Vec<String> = named.iter().map(|s| name_text(&s.name)).collect();
+    let with = match said.filters.as_slice() {
+        [] => String::new(),
+        filters => format!(" with {}", filters.join(" and ")),
+    };
+    let share = covered as f64 / words.len().max(1) as f64;
+    let mut score = 0.95 * share;
+    if !said.seeds.is_empty() {
+        score *= 0.7;
+    }
+    add(
+        found,
+        &format!("Get {} from all machines{with}", names.join(" and ")),
+        score,
+        catalogue,
+    );
+}
+
+/// A value as a question writes it.
+fn written(value: &str) -> String {
+    value_text(value)
+}

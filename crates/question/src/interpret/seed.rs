@@ -1,0 +1,230 @@
+//! Values in free text, and the comparison that each becomes for a given sensor.
+
+use super::tokens::{Token, stems};
+use super::written;
+use crate::ast::Operator;
+use crate::catalogue::{Column, Sensor, ValueType};
+use crate::print::column_text;
+use crate::value;
+use crate::words::operator_text;
+
+/// A value found in the text.
+#[derive(Clone, Debug)]
+pub(super) struct Seed {
+    /// The value, with its unit.
+    pub(super) text: String,
+    /// `more than` and the like, where it was said.
+    pub(super) op: Option<Operator>,
+    /// Stem of the word before it: `port` in `port 22`.
+    before: Option<String>,
+    /// Place in the text.
+    pub(super) place: usize,
+    kind: Kind,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    /// A number alone.
+    Number,
+    /// A number with a unit, an address, a digest, a moment: only columns of that type suit.
+    Typed(ValueType),
+    /// Any other text.
+    Word,
+}
+
+impl Seed {
+    /// A word that no sensor knows.
+    pub(super) fn word(token: &Token) -> Self {
+        Self {
+            text: token.text.clone(),
+            op: None,
+            before: None,
+            place: token.place,
+            kind: Kind::Word,
+        }
+    }
+
+    /// The algorithm whose digests are as long as this one.
+    pub(super) fn digest(&self) -> Option<&'static str> {
+        if self.kind != Kind::Typed(ValueType::Hash) {
+            return None;
+        }
+        match self.text.len() {
+            32 => Some("MD5"),
+            40 => Some("SHA-1"),
+            64 => Some("SHA-256"),
+            _ => None,
+        }
+    }
+
+    pub(super) fn is_address(&self) -> bool {
+        self.kind == Kind::Typed(ValueType::IpAddress)
+    }
+}
+
+/// Takes values, with the words that compare them, out of the text.
+pub(super) fn take(list: &mut Vec<Token>) -> Vec<Seed> {
+    let mut seeds = Vec::new();
+    let mut kept: Vec<Token> = Vec::new();
+    let mut at = 0;
+    while let Some(token) = list.get(at) {
+        let (op, words) = comparing(list.get(at..).unwrap_or_default());
+        let value_at = at + words;
+        match list
+            .get(value_at)
+            .and_then(|t| value_of(t, list.get(value_at + 1), op))
+        {
+            Some((text, kind, used)) => {
+                seeds.push(Seed {
+                    text,
+                    op,
+                    before: kept
+                        .iter()
+                        .rev()
+                        .find(|t| !t.is_stop())
+                        .map(|t| t.stem.clone()),
+                    place: token.place,
+                    kind,
+                });
+                at = value_at + used;
+            }
+            None => {
+                kept.push(token.clone());
+                at += 1;
+            }
+        }
+    }
+    *list = kept;
+    seeds
+}
+
+/// `more than` and the like, and how many words it takes.
+fn comparing(rest: &[Token]) -> (Option<Operator>, usize) {
+    let word = |i: usize| rest.get(i).map_or("", |t| t.lower.as_str());
+    let (op, words) = match (word(0), word(1)) {
+        (
+            "more" | "greater" | "larger" | "bigger" | "longer" | "newer" | "higher" | "later",
+            "than",
+        ) => (Operator::Greater, 2),
+        ("less" | "fewer" | "smaller" | "shorter" | "older" | "lower" | "earlier", "than") => {
+            (Operator::Less, 2)
+        }
+        ("at", "least") => (Operator::GreaterOrEqual, 2),
+        ("at", "most") | ("up", "to") => (Operator::LessOrEqual, 2),
+        ("over" | "above" | "after" | "since" | ">", _) => (Operator::Greater, 1),
+        ("under" | "below" | "before" | "<", _) => (Operator::Less, 1),
+        (">=" | "=>", _) => (Operator::GreaterOrEqual, 1),
+        ("<=" | "=<", _) => (Operator::LessOrEqual, 1),
+        ("=" | "==", _) => (Operator::Equals, 1),
+        _ => return (None, 0),
+    };
+    (Some(op), words)
+}
+
+/// The value that a word is, with the unit behind it; how many words that takes.
+fn value_of(
+    token: &Token,
+    next: Option<&Token>,
+    op: Option<Operator>,
+) -> Option<(String, Kind, usize)> {
+    let text = token.text.as_str();
+    if token.quoted {
+        return Some((text.to_owned(), Kind::Word, 1));
+    }
+    let is = |t: ValueType| value::parse_check(text, t).is_ok();
+    let digits = text.starts_with(|c: char| c.is_ascii_digit());
+    if matches!(text.len(), 32 | 40 | 64) && is(ValueType::Hash) {
+        return Some((text.to_owned(), Kind::Typed(ValueType::Hash), 1));
+    }
+    if is(ValueType::IpAddress) {
+        return Some((text.to_owned(), Kind::Typed(ValueType::IpAddress), 1));
+    }
+    if text.starts_with(['/', '~', '\\']) || text.get(1..3) == Some(":\\") {
+        return (text.len() > 1).then(|| (text.to_owned(), Kind::Word, 1));
+    }
+    if !digits {
+        // After `=` comes a value, whatever it looks like.
+        return (op == Some(Operator::Equals)).then(|| (text.to_owned(), Kind::Word, 1));
+    }
+    if is(ValueType::Integer) || is(ValueType::Decimal) {
+        if let Some(unit) = next {
+            let both = format!("{text} {}", unit.text);
+            for t in [ValueType::Duration, ValueType::DataSize] {
+                if value::parse_check(&both, t).is_ok() {
+                    return Some((both, Kind::Typed(t), 2));
+                }
+            }
+            if matches!(unit.lower.as_str(), "%" | "percent") {
+                return Some((text.to_owned(), Kind::Number, 2));
+            }
+        }
+        return Some((text.to_owned(), Kind::Number, 1));
+    }
+    for t in [
+        ValueType::Duration,
+        ValueType::DataSize,
+        ValueType::DateTime,
+        ValueType::Version,
+    ] {
+        if is(t) {
+            return Some((text.to_owned(), Kind::Typed(t), 1));
+        }
+    }
+    None
+}
+
+/// `:Column op value` for the column of a sensor that suits a value best; `None` when none does.
+pub(super) fn condition(sensor: &Sensor, seed: &Seed, words: &[Token]) -> Option<String> {
+    let best = sensor
+        .columns
+        .iter()
+        .enumerate()
+        .filter_map(|(place, column)| {
+            let fits = suits(column, seed)?;
+            let names = stems(&column.name);
+            let near = seed.before.as_ref().is_some_and(|b| names.contains(b));
+            let said = words.iter().any(|w| names.contains(&w.stem));
+            // A lone number says nothing about which column it is for.
+            if seed.kind == Kind::Number && seed.op.is_none() && !near && !said {
+                return None;
+            }
+            let rank = fits + if near { 4 } else { 0 } + if said { 2 } else { 0 };
+            Some((rank, std::cmp::Reverse(place), column))
+        })
+        .max_by_key(|(rank, place, _)| (*rank, *place))?;
+    let column = best.2;
+    let op = match (seed.op, column.value_type) {
+        (Some(op), _) => op,
+        (None, ValueType::Text) => Operator::Contains,
+        (None, _) => Operator::Equals,
+    };
+    let place = if sensor.columns.len() == 1 {
+        String::new()
+    } else {
+        format!(":{}", column_text(&column.name))
+    };
+    Some(format!(
+        "{place} {} {}",
+        operator_text(op),
+        written(&seed.text)
+    ))
+}
+
+/// How well a column's type suits a value; `None` when it cannot hold it.
+fn suits(column: &Column, seed: &Seed) -> Option<i32> {
+    let ordered = seed.op.is_some_and(|op| op != Operator::Equals);
+    let reads = value::check_compared(&seed.text, column.value_type, ordered).is_ok();
+    match (seed.kind, column.value_type) {
+        (Kind::Typed(t), own) if own == t => reads.then_some(3),
+        (Kind::Number, ValueType::Integer | ValueType::Decimal) => reads.then_some(3),
+        (Kind::Number, ValueType::Version | ValueType::Duration | ValueType::DataSize) => {
+            reads.then_some(1)
+        }
+        (_, ValueType::Text) if !ordered => Some(match column.name.to_lowercase() {
+            n if n.contains("name") || n.contains("process") || n.contains("user") => 2,
+            _ => 1,
+        }),
+        (Kind::Word, ValueType::Boolean) => None,
+        _ => None,
+    }
+}
