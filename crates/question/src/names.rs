@@ -154,7 +154,7 @@ pub(crate) fn nearest<'n>(text: &str, names: impl Iterator<Item = &'n str>) -> V
             let start = strsim::jaro_winkler(&wanted, &folded) - 0.15;
             (whole.max(start), name)
         })
-        .filter(|(score, _)| *score >= 0.55)
+        .filter(|(score, _)| *score >= 0.6)
         .collect();
     scored.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(b.1)));
     let mut out: Vec<String> = Vec::new();

@@ -170,7 +170,7 @@ impl<'a, 'n> Parser<'a, 'n> {
         } else {
             self.selects()?
         };
-        let filter = self.from_clause(counting)?;
+        let filter = self.endpoints_clause(counting)?;
         self.scan.skip_space();
         if self.scan.pos < self.scan.len() {
             return self.fail("the question should end here");
@@ -198,14 +198,14 @@ impl<'a, 'n> Parser<'a, 'n> {
     }
 
     /// From `from` to the end of the filter.
-    fn from_clause(&mut self, counting: bool) -> Parsed<Option<Filter>> {
+    fn endpoints_clause(&mut self, counting: bool) -> Parsed<Option<Filter>> {
         if !self.keyword("from") {
             // `Get number of machines with …` and `Get number of machines` say the same without it.
             self.scan.skip_space();
             if counting && self.scan.pos == self.scan.len() {
                 return Ok(None);
             }
-            if counting && (self.keyword("with") || self.keyword("where")) {
+            if counting && self.with() {
                 return self.filter().map(Some);
             }
             return Err(self.no_from());
@@ -246,7 +246,7 @@ impl<'a, 'n> Parser<'a, 'n> {
             }
             return Err(self.unknown_group(&name, at, end));
         };
-        let with = if self.keyword("with") || self.keyword("where") {
+        let with = if self.with() {
             Some(self.filter()?)
         } else {
             None
@@ -254,25 +254,40 @@ impl<'a, 'n> Parser<'a, 'n> {
         Ok(Filter::all_of(from_group.into_iter().chain(with).collect()))
     }
 
+    /// `with`, for which `where` may stand.
+    fn with(&mut self) -> bool {
+        if self.keyword("with") {
+            return true;
+        }
+        let at = self.here();
+        let end = self.scan.words_at(at, "where");
+        if let Some(end) = end {
+            self.scan.pos = end;
+        }
+        end.is_some()
+    }
+
     /// What stands here is neither a condition nor the next sensor. Perhaps it was meant to be part of the name before.
     fn no_from(&mut self) -> ParseError {
         let at = self.here();
-        let (_, end) = self.unresolved(at);
-        let end = if end > at {
-            end
-        } else {
-            (at + 1).min(self.scan.len())
+        let end = match self.scan.word_end(at) {
+            end if end > at => end,
+            end => (end + 1).min(self.scan.len()),
         };
-        let mut error = self.error(
-            "the question needs `from all machines` here",
-            at,
-            end.max(at),
-        );
+        let mut error = self.error("the question needs `from all machines` here", at, end);
         if let Some(start) = self.last_name.filter(|start| end > at && at - start < 200) {
-            let whole = self.scan.slice(start, end);
+            // The name and up to three words after it.
+            let mut until = end;
+            for _ in 0..2 {
+                let next = self.scan.past_space(until);
+                if self.scan.words_at(next, "from").is_some() {
+                    break;
+                }
+                until = self.scan.word_end(next).max(until);
+            }
             let before = self.scan.slice(start, at);
             let names = self.catalogue.sensors().iter().map(|s| s.name.as_str());
-            error.nearest = nearest(&whole, names);
+            error.nearest = nearest(&self.scan.slice(start, until), names);
             error.nearest.retain(|n| normal(n) != normal(&before));
         }
         error

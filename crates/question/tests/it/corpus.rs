@@ -22,10 +22,10 @@ fn outcome(text: &str) -> String {
             let place: String = text.chars().skip(e.start).take(e.end - e.start).collect();
             let mut out = format!("! {}..{} {} at <{place}>", e.start, e.end, e.message);
             if !e.nearest.is_empty() {
-                let _ = write!(out, " nearest: {}", e.nearest.join(", "));
+                write!(out, " nearest: {}", e.nearest.join(", ")).unwrap();
             }
             if !e.expected.is_empty() {
-                let _ = write!(out, " expected: {}", e.expected.join(", "));
+                write!(out, " expected: {}", e.expected.join(", ")).unwrap();
             }
             out
         }

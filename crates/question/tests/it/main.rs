@@ -1,4 +1,6 @@
 //! Tests of the question language through its public interface.
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
 mod basics;
 mod catalogue;
 mod complete;
