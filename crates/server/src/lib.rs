@@ -5,7 +5,8 @@
 //! - [`auth`]: users, sessions, API tokens, and what each may do.
 //! - [`catalogue`]: the sensors and groups that questions may name.
 //! - [`identity`]: the server's own keys, endpoints and their certificates, enrolment.
-//! - [`fleet`]: who is connected.
+//! - [`fleet`]: who is connected; [`gateway`]: how.
+//! - [`start`]: putting it all together.
 //! - [`questions`]: the life of a question, from asking to its kept answer.
 //! - [`http`]: the HTTPS port with the API and the console page; [`metrics`]: counts for Prometheus.
 //! - [`ids`]: a type for each kind of identifier.
@@ -14,9 +15,14 @@ pub mod audit;
 pub mod auth;
 pub mod catalogue;
 pub mod fleet;
+pub mod gateway;
 pub mod http;
 pub mod identity;
 pub mod ids;
 pub mod metrics;
 pub mod questions;
+pub mod start;
 pub mod store;
+
+pub use gateway::Timing;
+pub use start::{Config, Running, Services, StartError, start};

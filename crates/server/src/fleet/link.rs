@@ -149,6 +149,7 @@ impl Link {
     }
 
     /// Whether the connection is about to be closed.
+    #[cfg(test)]
     pub(crate) fn closing(&self) -> bool {
         self.outbox().goodbye.is_some()
     }

@@ -51,10 +51,29 @@ pub struct AgentVitals {
     pub hanging: u32,
 }
 
+/// A place in the fleet, given up when dropped, however the connection's task ends.
+pub(crate) struct Membership {
+    fleet: Arc<Fleet>,
+    link: Arc<Link>,
+}
+
+impl Membership {
+    /// The connection.
+    pub fn link(&self) -> &Arc<Link> {
+        &self.link
+    }
+}
+
+impl Drop for Membership {
+    fn drop(&mut self) {
+        self.fleet.leave(&self.link);
+    }
+}
+
 /// What became of a newcomer.
 pub(crate) enum Joined {
     /// It is the only connection of its endpoint now; an older one of the same machine was closed.
-    Alone,
+    Alone(Membership),
     /// Another machine is connected with this identity; the newcomer must go.
     Doubled,
 }
@@ -67,7 +86,7 @@ impl Fleet {
     }
 
     /// Takes a connection in. A half-dead older connection of the same machine gives way; one of another machine stays.
-    pub(crate) fn join(&self, link: &Arc<Link>) -> Joined {
+    pub(crate) fn join(self: &Arc<Self>, link: &Arc<Link>) -> Joined {
         let older = {
             let mut links = self.links.write().unwrap_or_else(PoisonError::into_inner);
             match links.get(&link.ordinal) {
@@ -82,11 +101,14 @@ impl Fleet {
             ),
             None => self.touch(),
         }
-        Joined::Alone
+        Joined::Alone(Membership {
+            fleet: Arc::clone(self),
+            link: Arc::clone(link),
+        })
     }
 
     /// Forgets a connection, unless a newer one stands in its place.
-    pub(crate) fn leave(&self, link: &Arc<Link>) {
+    fn leave(&self, link: &Arc<Link>) {
         let mut links = self.links.write().unwrap_or_else(PoisonError::into_inner);
         if links
             .get(&link.ordinal)

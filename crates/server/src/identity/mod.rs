@@ -6,6 +6,7 @@
 
 pub(crate) mod authority;
 mod enrol;
+pub(crate) use enrol::tame;
 mod manage;
 mod rotate;
 pub(crate) mod tls;
@@ -14,6 +15,7 @@ mod types;
 pub(crate) mod vault;
 
 pub use authority::{CertificateError, ENDPOINT_LIFE, SERVER_NAME};
+pub use manage::ManageError;
 pub use rotate::RotateError;
 pub use tls::{ALPN, TlsError};
 pub use trust::TrustError;

@@ -60,7 +60,7 @@ pub(super) struct Parts {
 }
 
 impl Live {
-    pub fn new(parts: Parts, answer: Answer, catalogue: &Catalogue) -> Self {
+    pub(super) fn new(parts: Parts, answer: Answer, catalogue: &Catalogue) -> Self {
         let left = parts.expires_at.duration_since(Timestamp::now());
         let left = Duration::try_from(left).unwrap_or(Duration::ZERO);
         let now = Instant::now();

@@ -68,7 +68,7 @@ impl Questions {
                 self.close(&live).await;
                 for done in closes {
                     // The one who asked may have gone.
-                    drop(done.send(()));
+                    done.send(()).ok();
                 }
                 return;
             }

@@ -15,7 +15,7 @@ mod restore;
 mod watch;
 
 pub use info::{AskError, QuestionError, QuestionInfo};
-pub(crate) use intake::{Delivery, Receipt};
+pub(crate) use intake::{Charge, Delivery, Memory, Receipt};
 pub(crate) use live::Live;
 pub(crate) use log::Cursor;
 

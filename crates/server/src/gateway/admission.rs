@@ -1,0 +1,236 @@
+//! The first seconds of a connection: the TLS handshake, then who it is.
+//!
+//! A peer without a certificate may say one thing, `Enrol`, in one small frame. A peer with one must be an endpoint that is known and
+//! approved; it learns why if it is not. All of it happens within [`super::Timing::introduction`].
+
+use super::Gateway;
+use crate::fleet::{Joined, Link, Membership};
+use crate::identity::{ALPN, Standing};
+use crate::ids::EndpointId;
+use protocol::frame::{self, FrameError};
+use protocol::message::{
+    Enrolled, Goodbye, Hello, ToAgent, ToServer, Welcome, agent_says, server_says,
+};
+use std::net::SocketAddr;
+use std::sync::Arc;
+use tokio::io::AsyncWriteExt as _;
+use tokio::net::TcpStream;
+use tokio_rustls::server::TlsStream;
+
+/// An endpoint that may stay.
+pub(super) struct Admitted {
+    pub membership: Membership,
+    pub stream: TlsStream<TcpStream>,
+}
+
+/// Why a connection was not admitted.
+#[derive(Debug, thiserror::Error)]
+enum Rejected {
+    #[error("the connection failed")]
+    Connection(#[source] std::io::Error),
+    #[error("the TLS handshake failed")]
+    Handshake(#[source] std::io::Error),
+    #[error("the peer does not speak the agent protocol")]
+    Alpn,
+    #[error("the first message did not come")]
+    First(#[source] FrameError),
+    #[error("the first message is not the one that has to come first")]
+    Unexpected,
+    #[error("the certificate does not name an endpoint")]
+    Certificate,
+    #[error("endpoint {0} is not known here")]
+    Unknown(EndpointId),
+    #[error("endpoint {0} was revoked")]
+    Revoked(EndpointId),
+    #[error("endpoint {0} is connected from another machine")]
+    Doubled(EndpointId),
+    #[error("the reply could not be sent")]
+    Reply(#[source] FrameError),
+}
+
+fn say(body: server_says::Body) -> ToAgent {
+    ToAgent { body: Some(body) }
+}
+
+impl Gateway {
+    /// Admits an endpoint, or serves an enrolment and gives nothing.
+    pub(super) async fn admit(
+        self: &Arc<Self>,
+        stream: TcpStream,
+        address: SocketAddr,
+    ) -> Option<Admitted> {
+        let introduction = self.introduce(stream, address);
+        match tokio::time::timeout(self.timing.introduction, introduction).await {
+            Ok(Ok(admitted)) => admitted,
+            Ok(Err(rejected)) => {
+                tracing::info!(error = &rejected as &dyn std::error::Error, %address, "a connection was not admitted");
+                None
+            }
+            Err(_) => {
+                tracing::info!(%address, "a connection was closed because its peer did not introduce itself in time");
+                None
+            }
+        }
+    }
+
+    async fn introduce(
+        self: &Arc<Self>,
+        stream: TcpStream,
+        address: SocketAddr,
+    ) -> Result<Option<Admitted>, Rejected> {
+        stream.set_nodelay(true).map_err(Rejected::Connection)?;
+        let mut stream = self.tls.accept(stream).await.map_err(Rejected::Handshake)?;
+        let session = stream.get_ref().1;
+        if session.alpn_protocol() != Some(ALPN) {
+            return Err(Rejected::Alpn);
+        }
+        let shown = session
+            .peer_certificates()
+            .and_then(|chain| chain.first())
+            .map(|certificate| read_certificate(certificate));
+        match shown {
+            None => {
+                self.enrolment(&mut stream).await?;
+                Ok(None)
+            }
+            Some(None) => Err(Rejected::Certificate),
+            Some(Some((id, key))) => self.hello(stream, address, id, &key).await.map(Some),
+        }
+    }
+
+    async fn enrolment(&self, stream: &mut TlsStream<TcpStream>) -> Result<(), Rejected> {
+        let first: ToServer = frame::read(stream, frame::MAX_FIRST)
+            .await
+            .map_err(Rejected::First)?;
+        let enrolled = match first.body {
+            Some(agent_says::Body::Enrol(request)) => self.identity.enrol(request).await,
+            Some(_) => Enrolled {
+                refused: "only an enrolment can be asked for without a certificate".into(),
+                ..Enrolled::default()
+            },
+            None => return Err(Rejected::Unexpected),
+        };
+        let reply = say(server_says::Body::Enrolled(enrolled));
+        frame::write(stream, &reply)
+            .await
+            .map_err(Rejected::Reply)?;
+        farewell(stream).await;
+        Ok(())
+    }
+
+    async fn hello(
+        self: &Arc<Self>,
+        mut stream: TlsStream<TcpStream>,
+        address: SocketAddr,
+        id: EndpointId,
+        key: &[u8],
+    ) -> Result<Admitted, Rejected> {
+        let Some(endpoint) = self.identity.endpoint(id) else {
+            let reason = "this endpoint is not known to the server; enrol it anew";
+            dismiss(&mut stream, reason, 60_000, false).await;
+            return Err(Rejected::Unknown(id));
+        };
+        if endpoint.standing != Standing::Approved {
+            return Err(self.shut_out(&mut stream, id).await);
+        }
+        let first: ToServer = frame::read(&mut stream, frame::MAX_FIRST)
+            .await
+            .map_err(Rejected::First)?;
+        let hello: Hello = match first.body {
+            Some(agent_says::Body::Hello(hello)) if hello.protocol > 0 => hello,
+            _ => return Err(Rejected::Unexpected),
+        };
+        let machine = hello.machine.get(..64).unwrap_or(&hello.machine);
+        let link = Link::new(endpoint.ordinal, id, machine, key, address);
+        let membership = match self.fleet.join(&link) {
+            Joined::Alone(membership) => membership,
+            Joined::Doubled => {
+                self.identity
+                    .note_doubled(endpoint.ordinal, address, true)
+                    .await;
+                let reason = "another machine is connected with this identity";
+                dismiss(&mut stream, reason, 60_000, false).await;
+                return Err(Rejected::Doubled(id));
+            }
+        };
+        self.welcome(&mut stream, &link, &hello, &endpoint.machine, address)
+            .await?;
+        Ok(Admitted { membership, stream })
+    }
+
+    async fn welcome(
+        &self,
+        stream: &mut TlsStream<TcpStream>,
+        link: &Arc<Link>,
+        hello: &Hello,
+        machine: &[u8],
+        address: SocketAddr,
+    ) -> Result<(), Rejected> {
+        // It may have been revoked between the first look and its joining the fleet.
+        let standing = self.identity.by_ordinal(link.ordinal).map(|e| e.standing);
+        if standing != Some(Standing::Approved) {
+            return Err(self.shut_out(stream, link.id).await);
+        }
+        if machine != &*link.machine {
+            self.identity
+                .note_doubled(link.ordinal, address, false)
+                .await;
+        }
+        self.identity.introduce(link.ordinal, hello);
+        self.saw(link.ordinal);
+        let welcome = Welcome {
+            protocol: protocol::VERSION,
+            ordinal: link.ordinal,
+            now: jiff::Timestamp::now().as_second(),
+            keep_alive_seconds: u32::try_from(protocol::KEEP_ALIVE_SECONDS).unwrap_or(60),
+        };
+        frame::write(stream, &say(server_says::Body::Welcome(welcome)))
+            .await
+            .map_err(Rejected::Reply)?;
+        self.identity.tell_trust(link).await;
+        Ok(())
+    }
+
+    async fn shut_out(&self, stream: &mut TlsStream<TcpStream>, id: EndpointId) -> Rejected {
+        let reason = "this endpoint was revoked by an administrator";
+        dismiss(stream, reason, 0, true).await;
+        Rejected::Revoked(id)
+    }
+}
+
+/// Says goodbye to a peer that is not admitted. It may be gone already.
+async fn dismiss(
+    stream: &mut TlsStream<TcpStream>,
+    reason: &str,
+    retry_after_ms: u32,
+    revoked: bool,
+) {
+    let goodbye = say(server_says::Body::Goodbye(Goodbye {
+        reason: reason.into(),
+        retry_after_ms,
+        revoked,
+    }));
+    if frame::write(stream, &goodbye).await.is_ok() {
+        farewell(stream).await;
+    }
+}
+
+/// Closes TLS in order, so that the peer knows that nothing was cut off, and lets it read what was sent before the socket goes.
+pub(super) async fn farewell<S: tokio::io::AsyncWrite + Unpin>(stream: &mut S) {
+    if let Err(error) = stream.shutdown().await {
+        tracing::debug!(%error, "a connection ended before it was closed");
+    }
+}
+
+/// Endpoint and public key (SubjectPublicKeyInfo) of a certificate that was verified.
+fn read_certificate(certificate: &[u8]) -> Option<(EndpointId, Vec<u8>)> {
+    let (_, certificate) = x509_parser::parse_x509_certificate(certificate).ok()?;
+    let name = certificate
+        .subject()
+        .iter_common_name()
+        .next()?
+        .as_str()
+        .ok()?;
+    let id = name.parse().ok()?;
+    Some((id, certificate.public_key().raw.to_vec()))
+}

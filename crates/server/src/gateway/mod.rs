@@ -1,0 +1,224 @@
+//! The agent channel's server side: accepts connections, finds out who they are, and serves each in one task.
+//!
+//! - [`admission`]: TLS, then either a machine that enrols or an endpoint that says hello.
+//! - [`connection`]: the life of an enrolled endpoint's connection.
+//! - [`assembly`]: parts of answers, checked against the plan and put together.
+//! - [`allowance`]: what a peer may ask for nothing.
+//!
+//! An idle connection holds its TLS state, one task and an empty outbox; there are no read or write buffers beside what the TLS
+//! library keeps. `docs/protocol.md` describes the channel.
+
+mod admission;
+mod allowance;
+mod assembly;
+mod connection;
+
+use crate::fleet::Fleet;
+use crate::identity::Identity;
+use crate::questions::{Memory, Questions};
+use protocol::message::Goodbye;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use tokio::sync::Semaphore;
+use tokio_rustls::TlsAcceptor;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+/// Connections that have not yet shown who they are.
+const STRANGERS: usize = 1024;
+/// Connections the system may hold ready for us.
+const BACKLOG: u32 = 4096;
+/// Memory for answers on their way, all connections together.
+const ANSWERS_ON_THEIR_WAY: u64 = 512 << 20;
+/// How often it is noted who was seen.
+const NOTE_SEEN: Duration = Duration::from_secs(30);
+/// Pause after the system could not give a connection (mostly: no file descriptors left).
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+/// How long a drain waits for connections to end.
+const DRAIN: Duration = Duration::from_secs(10);
+
+/// Times of the channel. The defaults are what the protocol says.
+#[derive(Clone, Copy, Debug)]
+pub struct Timing {
+    /// From the connection to the end of the first message.
+    pub introduction: Duration,
+    /// Silence after which the server asks whether the agent is there.
+    pub ping_after: Duration,
+    /// Silence after which the connection is dead.
+    pub dead_after: Duration,
+    /// How long a peer may take to read what it is sent.
+    pub write: Duration,
+}
+
+impl Default for Timing {
+    fn default() -> Self {
+        Self {
+            introduction: Duration::from_secs(10),
+            // The agent pings first in most cases, so that only one side does.
+            ping_after: Duration::from_secs(protocol::KEEP_ALIVE_SECONDS + 15),
+            dead_after: Duration::from_secs(protocol::DEAD_AFTER_SECONDS),
+            write: Duration::from_secs(30),
+        }
+    }
+}
+
+/// The running gateway.
+pub(crate) struct Gateway {
+    identity: Arc<Identity>,
+    fleet: Arc<Fleet>,
+    questions: Arc<Questions>,
+    tls: TlsAcceptor,
+    timing: Timing,
+    memory: Memory,
+    strangers: Arc<Semaphore>,
+    seen: Mutex<Vec<u32>>,
+    tasks: TaskTracker,
+    /// No new connections.
+    stop: CancellationToken,
+    /// No connections at all.
+    kill: CancellationToken,
+}
+
+/// Listens where agents connect.
+pub(crate) fn listen(address: SocketAddr) -> std::io::Result<TcpListener> {
+    let socket = if address.is_ipv4() {
+        TcpSocket::new_v4()?
+    } else {
+        TcpSocket::new_v6()?
+    };
+    #[cfg(unix)]
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
+}
+
+impl Gateway {
+    pub fn start(
+        listener: TcpListener,
+        identity: Arc<Identity>,
+        fleet: Arc<Fleet>,
+        questions: Arc<Questions>,
+        timing: Timing,
+    ) -> Result<Arc<Self>, crate::identity::TlsError> {
+        let tls = TlsAcceptor::from(identity.agent_channel()?);
+        let gateway = Arc::new(Self {
+            identity,
+            fleet,
+            questions,
+            tls,
+            timing,
+            memory: Memory::new(ANSWERS_ON_THEIR_WAY),
+            strangers: Arc::new(Semaphore::new(STRANGERS)),
+            seen: Mutex::default(),
+            tasks: TaskTracker::new(),
+            stop: CancellationToken::new(),
+            kill: CancellationToken::new(),
+        });
+        gateway.tasks.spawn(Arc::clone(&gateway).accept(listener));
+        gateway.tasks.spawn(Arc::clone(&gateway).note_seen());
+        Ok(gateway)
+    }
+
+    async fn accept(self: Arc<Self>, listener: TcpListener) {
+        loop {
+            // First the place, then the connection: what cannot be served waits in the system's queue, not in our memory.
+            let place = tokio::select! {
+                () = self.stop.cancelled() => return,
+                place = Arc::clone(&self.strangers).acquire_owned() => place,
+            };
+            let Ok(place) = place else { return };
+            let accepted = tokio::select! {
+                () = self.stop.cancelled() => return,
+                accepted = listener.accept() => accepted,
+            };
+            match accepted {
+                Ok((stream, address)) => {
+                    self.tasks
+                        .spawn(Arc::clone(&self).serve(stream, address, place));
+                }
+                Err(error) => {
+                    tracing::warn!(%error, "a connection could not be accepted");
+                    tokio::time::sleep(ACCEPT_PAUSE).await;
+                }
+            }
+        }
+    }
+
+    async fn serve(
+        self: Arc<Self>,
+        stream: TcpStream,
+        address: SocketAddr,
+        place: tokio::sync::OwnedSemaphorePermit,
+    ) {
+        let kill = self.kill.clone();
+        let whole = async move {
+            // On the heap, and gone after the introduction: what a handshake needs must not stay with an idle connection.
+            let admitted = Box::pin(self.admit(stream, address)).await;
+            drop(place);
+            if let Some(admitted) = admitted {
+                self.run(admitted).await;
+            }
+        };
+        tokio::select! {
+            () = kill.cancelled() => {}
+            () = whole => {}
+        }
+    }
+
+    fn saw(&self, ordinal: u32) {
+        self.seen
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(ordinal);
+    }
+
+    async fn note_seen(self: Arc<Self>) {
+        loop {
+            let stopped = tokio::select! {
+                () = self.stop.cancelled() => true,
+                () = tokio::time::sleep(NOTE_SEEN) => false,
+            };
+            let mut seen =
+                std::mem::take(&mut *self.seen.lock().unwrap_or_else(PoisonError::into_inner));
+            if stopped {
+                seen.extend(self.fleet.online().iter());
+            }
+            seen.sort_unstable();
+            seen.dedup();
+            self.identity.note_seen(seen).await;
+            if stopped {
+                return;
+            }
+        }
+    }
+
+    /// Accepts nobody any more and says goodbye to everybody, asking each to come back at another moment.
+    pub async fn drain(&self) {
+        self.stop.cancel();
+        let links = self.fleet.links();
+        // A thousand a second: as many handshakes as two cores do with ease.
+        let spread = u32::try_from(links.len())
+            .unwrap_or(u32::MAX)
+            .clamp(200, 10_000);
+        let count = u32::try_from(links.len()).unwrap_or(u32::MAX).max(1);
+        for (at, link) in (0_u32..).zip(links) {
+            let retry = u64::from(at) * u64::from(spread) / u64::from(count);
+            link.goodbye(Goodbye {
+                reason: "the server is stopping".into(),
+                retry_after_ms: u32::try_from(retry).unwrap_or(spread),
+                revoked: false,
+            });
+        }
+        self.tasks.close();
+        if tokio::time::timeout(DRAIN, self.tasks.wait())
+            .await
+            .is_err()
+        {
+            tracing::warn!("some endpoints did not take their goodbye; their connections are cut");
+            self.kill.cancel();
+            self.tasks.wait().await;
+        }
+    }
+}

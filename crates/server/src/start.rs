@@ -1,0 +1,258 @@
+//! Putting the server together, and taking it apart in order.
+//!
+//! Start: store, identity, questions that are still open, agent channel, HTTPS port. Drain: no new connections, agents are told when
+//! to come back, what was taken is kept, then the store closes. Nothing here decides anything.
+
+use crate::auth::{Auth, AuthError};
+use crate::catalogue::SharedCatalogue;
+use crate::fleet::Fleet;
+use crate::gateway::{self, Gateway, Timing};
+use crate::http::{self, Api};
+use crate::identity::{Identity, IdentityError, ManageError, TlsError};
+use crate::questions::{QuestionError, Questions};
+use crate::store::sqlite::SqliteStore;
+use crate::store::{Store, StoreError};
+use protocol::token::EnrolmentToken;
+use question::Catalogue;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use tokio_util::sync::CancellationToken;
+
+/// What a server is started with.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Folder for everything that is kept.
+    pub data_dir: PathBuf,
+    /// Where the HTTPS port listens; port 0 takes a free one.
+    pub http: SocketAddr,
+    /// Where agents connect; port 0 takes a free one.
+    pub agents: SocketAddr,
+    /// DNS names and IP addresses by which the server is reached; they stand in its certificate and in enrolment tokens.
+    pub names: Vec<String>,
+    /// What can be asked.
+    pub catalogue: Catalogue,
+    /// Whether every new endpoint waits for an administrator.
+    pub approve_enrolments: bool,
+    /// Times of the agent channel.
+    pub timing: Timing,
+}
+
+impl Config {
+    /// A server for this machine alone, on free ports.
+    #[must_use]
+    pub fn local(data_dir: PathBuf, catalogue: Catalogue) -> Self {
+        Self {
+            data_dir,
+            http: SocketAddr::from(([127, 0, 0, 1], 0)),
+            agents: SocketAddr::from(([127, 0, 0, 1], 0)),
+            names: vec!["localhost".into(), "127.0.0.1".into()],
+            catalogue,
+            approve_enrolments: false,
+            timing: Timing::default(),
+        }
+    }
+}
+
+/// Why the server did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The store.
+    #[error("the store cannot be opened")]
+    Store(#[source] StoreError),
+    /// Keys and certificates.
+    #[error("the server's identity cannot be set up")]
+    Identity(#[source] IdentityError),
+    /// Questions.
+    #[error("the open questions cannot be taken up")]
+    Questions(#[source] QuestionError),
+    /// TLS.
+    #[error("TLS cannot be set up")]
+    Tls(#[source] TlsError),
+    /// Users.
+    #[error("the first administrator cannot be made")]
+    Auth(#[source] AuthError),
+    /// The API.
+    #[error("the API's description cannot be made")]
+    Api(#[source] serde_json::Error),
+    /// A port.
+    #[error("cannot listen on {address} for {what}; is another server running there?")]
+    Listen {
+        /// For whom.
+        what: &'static str,
+        /// Where.
+        address: SocketAddr,
+        /// System's error.
+        #[source]
+        source: std::io::Error,
+    },
+}
+
+/// The parts of a running server that work with each other.
+#[derive(Clone)]
+pub struct Services {
+    /// What is kept.
+    pub store: Arc<dyn Store>,
+    /// What can be asked.
+    pub catalogue: SharedCatalogue,
+    /// Who is connected.
+    pub fleet: Arc<Fleet>,
+    /// Who is who.
+    pub identity: Arc<Identity>,
+    /// What was asked.
+    pub questions: Arc<Questions>,
+    /// Cancelled when the server stops.
+    pub stop: CancellationToken,
+}
+
+/// A server at work.
+pub struct Running {
+    /// Address of the HTTPS port.
+    pub http: SocketAddr,
+    /// Address for agents.
+    pub agents: SocketAddr,
+    /// Password of the first administrator, at the very first start only.
+    pub first_password: Option<String>,
+    /// Certificates of the server's authorities, PEM.
+    pub authority_pem: String,
+    /// The parts.
+    pub services: Services,
+    gateway: Arc<Gateway>,
+    serving: tokio::task::JoinHandle<()>,
+}
+
+/// Starts a server.
+///
+/// # Errors
+/// [`StartError`]; nothing runs then.
+pub async fn start(config: Config) -> Result<Running, StartError> {
+    let store: Arc<dyn Store> =
+        Arc::new(SqliteStore::open(&config.data_dir).map_err(StartError::Store)?);
+    let catalogue = SharedCatalogue::new(config.catalogue);
+    catalogue.set_groups(store.groups().await.map_err(StartError::Store)?);
+    let fleet = Arc::new(Fleet::new());
+    let identity = Identity::open(
+        &config.data_dir,
+        &config.names,
+        config.approve_enrolments,
+        Arc::clone(&store),
+        Arc::clone(&fleet),
+    )
+    .await
+    .map_err(StartError::Identity)?;
+    let questions = Questions::open(
+        &config.data_dir,
+        Arc::clone(&store),
+        Arc::clone(&fleet),
+        Arc::clone(&identity),
+        catalogue.clone(),
+    )
+    .await
+    .map_err(StartError::Questions)?;
+    let services = Services {
+        store,
+        catalogue,
+        fleet,
+        identity,
+        questions,
+        stop: CancellationToken::new(),
+    };
+
+    let auth = Auth::new(Arc::clone(&services.store)).map_err(StartError::Auth)?;
+    let first_password = auth.first_start().await.map_err(StartError::Auth)?;
+    // Both ports before anything is served: a server that cannot listen on one does not half start.
+    let (agent_listener, agents) = listen("agents", config.agents)?;
+    let (http_listener, http) = listen("the API", config.http)?;
+    services
+        .identity
+        .set_servers(reachable(&config.names, agents));
+    let router = http::router(Arc::new(Api {
+        auth,
+        store: Arc::clone(&services.store),
+        catalogue: services.catalogue.clone(),
+        metrics: crate::metrics::Metrics::default(),
+        requests: http::middleware::RequestIds::default(),
+        stop: services.stop.clone(),
+    }))
+    .map_err(StartError::Api)?;
+    let https = services.identity.https().map_err(StartError::Tls)?;
+    let gateway = Gateway::start(
+        agent_listener,
+        Arc::clone(&services.identity),
+        Arc::clone(&services.fleet),
+        Arc::clone(&services.questions),
+        config.timing,
+    )
+    .map_err(StartError::Tls)?;
+    let serving = tokio::spawn(http::serve(
+        http_listener,
+        https,
+        router,
+        services.stop.clone(),
+    ));
+    tracing::info!(%http, %agents, "the server is ready");
+    Ok(Running {
+        http,
+        agents,
+        first_password: first_password.map(|p| p.to_string()),
+        authority_pem: services.identity.authority_pem(),
+        services,
+        gateway,
+        serving,
+    })
+}
+
+fn listen(
+    what: &'static str,
+    address: SocketAddr,
+) -> Result<(tokio::net::TcpListener, SocketAddr), StartError> {
+    let failed = |source| StartError::Listen {
+        what,
+        address,
+        source,
+    };
+    let listener = gateway::listen(address).map_err(failed)?;
+    let bound = listener.local_addr().map_err(failed)?;
+    Ok((listener, bound))
+}
+
+/// Addresses to put into enrolment tokens: every name, or where the socket listens when no name was given.
+fn reachable(names: &[String], agents: SocketAddr) -> Vec<String> {
+    let port = agents.port();
+    if names.is_empty() {
+        return vec![agents.to_string()];
+    }
+    names
+        .iter()
+        .map(|name| match name.parse::<std::net::Ipv6Addr>() {
+            Ok(address) => format!("[{address}]:{port}"),
+            Err(_) => format!("{name}:{port}"),
+        })
+        .collect()
+}
+
+impl Running {
+    /// A token for the agent on this very machine: one use, ten minutes.
+    ///
+    /// # Errors
+    /// The store's, or no random bytes.
+    pub async fn local_token(&self) -> Result<EnrolmentToken, ManageError> {
+        self.services.identity.local_token().await
+    }
+
+    /// Ends when the server is asked to stop from inside.
+    pub async fn ended(&mut self) {
+        self.services.stop.cancelled().await;
+    }
+
+    /// Stops: tells agents when to come back, lets requests end, keeps what was taken.
+    pub async fn drain(self) {
+        self.services.stop.cancel();
+        self.gateway.drain().await;
+        if let Err(error) = self.serving.await {
+            tracing::error!(%error, "the HTTPS port ended badly");
+        }
+        self.services.questions.stop().await;
+        tracing::info!("the server has stopped");
+    }
+}
