@@ -5,10 +5,14 @@
 //! --local` needs nothing else.
 
 pub mod agent_self;
+pub mod digest;
 pub mod disk;
 pub mod docs;
 pub mod framework;
+#[cfg(target_os = "linux")]
+mod handle;
 pub mod kernel;
+pub mod processes;
 pub mod text;
 pub mod users;
 
@@ -20,7 +24,12 @@ use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, LazyLock};
 
 /// Families in the order of the documentation. A new family is one line here.
-const FAMILIES: &[&[Entry]] = &[users::SENSORS, kernel::SENSORS, agent_self::SENSORS];
+const FAMILIES: &[&[Entry]] = &[
+    processes::SENSORS,
+    users::SENSORS,
+    kernel::SENSORS,
+    agent_self::SENSORS,
+];
 
 static BY_NAME: LazyLock<HashMap<String, Entry>> =
     LazyLock::new(|| entries().map(|e| ((e.declare)().name, *e)).collect());

@@ -1,0 +1,8 @@
+//! Not there yet on this system.
+
+use super::Kind;
+use crate::framework::{Request, SensorError, Sink};
+
+pub fn collect(_: Kind, _: &Request, _: &mut Sink) -> Result<(), SensorError> {
+    Err(SensorError::Unsupported)
+}
