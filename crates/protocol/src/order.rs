@@ -122,6 +122,16 @@ pub fn check(
     is_target: impl FnOnce(&[u8]) -> bool,
     seen: &impl Seen,
 ) -> Result<Order, Refused> {
+    let order = open(signed, trusted)?;
+    admit(&order, now, is_target, seen)?;
+    Ok(order)
+}
+
+/// First half of [`check`], the same for every endpoint that holds the same keys: who signed, and what.
+///
+/// # Errors
+/// [`Refused`], to be reported.
+pub fn open(signed: &SignedOrder, trusted: &[Vec<u8>]) -> Result<Order, Refused> {
     verify(
         ORDER_DOMAIN,
         &signed.body,
@@ -134,6 +144,19 @@ pub fn check(
     if digest(payload) != order.digest {
         return Err(Refused::BadDigest);
     }
+    Ok(order)
+}
+
+/// Second half of [`check`]: whether an opened order is for this endpoint, now, and for the first time.
+///
+/// # Errors
+/// [`Refused`], to be reported.
+pub fn admit(
+    order: &Order,
+    now: i64,
+    is_target: impl FnOnce(&[u8]) -> bool,
+    seen: &impl Seen,
+) -> Result<(), Refused> {
     if order.expires <= now {
         return Err(Refused::Expired {
             expires: order.expires,
@@ -157,7 +180,7 @@ pub fn check(
             number: order.number,
         });
     }
-    Ok(order)
+    Ok(())
 }
 
 /// Signs a trust bundle with an order key that agents already hold.

@@ -1,0 +1,171 @@
+//! Addresses and connections. Addresses outside the fleet are from the ranges reserved for documentation.
+
+use super::{Asked, Record, part};
+use crate::machine::{Machine, Role, System};
+
+fn address(machine: &Machine) -> String {
+    let n = machine.n;
+    format!("10.{}.{}.{}", 20 + (n >> 16), n >> 8 & 0xFF, n & 0xFF)
+}
+
+fn hardware(machine: &Machine) -> String {
+    let own = machine.own(50).to_be_bytes();
+    // Locally administered.
+    format!(
+        "02:{:02x}:{:02x}:{:02x}:{:02x}:{:02x}",
+        own[0], own[1], own[2], own[3], own[4]
+    )
+}
+
+fn adapter(machine: &Machine) -> &'static str {
+    match machine.system() {
+        System::Linux => "eth0",
+        System::Windows => "Ethernet",
+        System::MacOs => "en0",
+    }
+}
+
+pub(super) fn ip_address(asked: &Asked<'_>) -> Vec<Record> {
+    let row = |address: String, prefix: &str, family: &str| {
+        vec![
+            ("IP Address|Address", address),
+            (
+                "Adapter|Interface|Network Adapter|Name",
+                adapter(asked.machine).to_owned(),
+            ),
+            ("Prefix|Prefix Length", prefix.to_owned()),
+            ("Family|Version", family.to_owned()),
+            ("Scope", "global".to_owned()),
+        ]
+    };
+    let mut rows = vec![row(address(asked.machine), "16", "IPv4")];
+    if asked.machine.own(51).is_multiple_of(3) {
+        let own = asked.machine.n;
+        let v6 = format!("2001:db8:20::{:x}", own + 1);
+        rows.push(row(v6, "64", "IPv6"));
+    }
+    rows
+}
+
+pub(super) fn mac_address(asked: &Asked<'_>) -> Vec<Record> {
+    vec![vec![
+        ("MAC Address|Address", hardware(asked.machine)),
+        (
+            "Adapter|Interface|Network Adapter|Name",
+            adapter(asked.machine).to_owned(),
+        ),
+    ]]
+}
+
+pub(super) fn dns_servers(asked: &Asked<'_>) -> Vec<Record> {
+    let servers: &[&str] = match asked.machine.role() {
+        Role::Workstation => &["10.20.0.53"],
+        _ => &["10.20.0.53", "10.21.0.53"],
+    };
+    servers
+        .iter()
+        .map(|server| vec![("DNS Server|Server|Address", (*server).to_owned())])
+        .collect()
+}
+
+/// Port, program and its path.
+fn listeners(machine: &Machine) -> Vec<(u16, &'static str, &'static str)> {
+    let mut list = match machine.system() {
+        System::Linux => vec![(22, "sshd", "/usr/sbin/sshd")],
+        System::Windows => vec![
+            (135, "svchost.exe", "C:\\Windows\\System32\\svchost.exe"),
+            (445, "System", ""),
+            (3389, "svchost.exe", "C:\\Windows\\System32\\svchost.exe"),
+        ],
+        System::MacOs => vec![(
+            7000,
+            "ControlCenter",
+            "/System/Library/CoreServices/ControlCenter.app/Contents/MacOS/ControlCenter",
+        )],
+    };
+    match (machine.system(), machine.role()) {
+        (System::Linux, Role::Web) => list.extend([
+            (80, "nginx", "/usr/sbin/nginx"),
+            (443, "nginx", "/usr/sbin/nginx"),
+        ]),
+        (System::Linux, Role::Database) => {
+            list.push((5432, "postgres", "/usr/lib/postgresql/16/bin/postgres"));
+        }
+        (System::Linux, Role::Containers) => list.extend([
+            (10250, "kubelet", "/usr/bin/kubelet"),
+            (10256, "kube-proxy", "/usr/local/bin/kube-proxy"),
+        ]),
+        (System::Windows, Role::Web) => list.push((443, "System", "")),
+        (System::Windows, Role::Directory) => list.extend([
+            (53, "dns.exe", "C:\\Windows\\System32\\dns.exe"),
+            (88, "lsass.exe", "C:\\Windows\\System32\\lsass.exe"),
+            (389, "lsass.exe", "C:\\Windows\\System32\\lsass.exe"),
+        ]),
+        _ => {}
+    }
+    if machine.planted.odd_port {
+        list.push((31337, "updater", "/var/tmp/updater"));
+    }
+    list
+}
+
+pub(super) fn listen_ports(asked: &Asked<'_>) -> Vec<Record> {
+    listeners(asked.machine)
+        .into_iter()
+        .map(|(port, process, path)| {
+            vec![
+                ("Port|Local Port|Listen Port", port.to_string()),
+                ("Process|Process Name|Name", process.to_owned()),
+                ("Path|Process Path|Executable", path.to_owned()),
+                ("Protocol", "tcp".to_owned()),
+                ("Address|Local Address|Local IP", "0.0.0.0".to_owned()),
+                ("State", "LISTEN".to_owned()),
+            ]
+        })
+        .collect()
+}
+
+pub(super) fn established(asked: &Asked<'_>) -> Vec<Record> {
+    let machine = asked.machine;
+    let here = address(machine);
+    let row = |process: &str, local: u64, remote: String, port: u64| {
+        vec![
+            ("Process|Process Name|Name", process.to_owned()),
+            (
+                "PID|Process ID",
+                part(machine, local, 900, 30_000).to_string(),
+            ),
+            ("Protocol", "tcp".to_owned()),
+            ("Local Address|Local IP", here.clone()),
+            ("Local Port", local.to_string()),
+            ("Remote Address|Remote IP", remote),
+            ("Remote Port", port.to_string()),
+            ("State", "ESTABLISHED".to_owned()),
+        ]
+    };
+    let port = |purpose| part(machine, purpose, 32_768, 60_999);
+    let mut rows = vec![row("cordon", port(60), "10.20.0.10".to_owned(), 17_472)];
+    match (machine.system(), machine.role()) {
+        (System::Linux, Role::Web) => {
+            rows.push(row("php-fpm8.3", port(61), "10.20.4.7".to_owned(), 5432));
+            for purpose in 62..62 + machine.own(62) % 6 {
+                let guest = format!("198.51.100.{}", part(machine, purpose, 1, 255));
+                rows.push(row("nginx", 443, guest, port(purpose)));
+            }
+        }
+        (_, Role::Workstation) => {
+            for purpose in 62..64 + machine.own(62) % 5 {
+                let site = format!("203.0.113.{}", part(machine, purpose, 1, 40));
+                rows.push(row("firefox", port(purpose), site, 443));
+            }
+        }
+        (_, Role::Containers) => {
+            rows.push(row("kubelet", port(61), "10.20.5.1".to_owned(), 6443));
+        }
+        _ => rows.push(row("sshd", 22, "10.20.0.40".to_owned(), port(61))),
+    }
+    if machine.planted.odd_port {
+        rows.push(row("updater", port(69), "203.0.113.66".to_owned(), 4444));
+    }
+    rows
+}

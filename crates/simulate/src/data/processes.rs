@@ -1,0 +1,533 @@
+//! Processes: what runs on every machine of a system, what its role adds, and what was planted.
+
+use super::{Asked, Record, booted, moment};
+use crate::machine::{Machine, Role, System};
+use sha2::{Digest, Sha256};
+
+/// A running program. Kernel threads have no path.
+#[derive(Clone)]
+struct Process {
+    name: String,
+    path: String,
+    arguments: String,
+    user: &'static str,
+    /// Part of the content that differs between builds; empty means the release's own build.
+    content: &'static str,
+}
+
+/// Path, arguments, user; the name is the last part of the path.
+type Program = (&'static str, &'static str, &'static str);
+
+const LINUX: &[Program] = &[
+    (
+        "/usr/lib/systemd/systemd",
+        "--switched-root --system",
+        "root",
+    ),
+    ("/usr/lib/systemd/systemd-journald", "", "root"),
+    ("/usr/lib/systemd/systemd-udevd", "", "root"),
+    ("/usr/lib/systemd/systemd-resolved", "", "systemd-resolve"),
+    ("/usr/lib/systemd/systemd-logind", "", "root"),
+    ("/usr/lib/systemd/systemd-timesyncd", "", "systemd-timesync"),
+    ("/usr/lib/systemd/systemd-networkd", "", "systemd-network"),
+    ("/usr/bin/dbus-daemon", "--system --nopidfile", "messagebus"),
+    ("/usr/sbin/cron", "-f -P", "root"),
+    ("/usr/sbin/rsyslogd", "-n -iNONE", "syslog"),
+    ("/usr/sbin/sshd", "-D", "root"),
+    ("/sbin/agetty", "-o -- \\u --noclear - linux", "root"),
+    ("/usr/sbin/irqbalance", "", "root"),
+    ("/usr/bin/cordon", "agent", "root"),
+    ("/usr/libexec/polkitd", "--no-debug", "polkitd"),
+    ("/usr/sbin/chronyd", "-F 1", "_chrony"),
+    ("/usr/sbin/multipathd", "-d -s", "root"),
+    (
+        "/usr/bin/python3",
+        "/usr/bin/networkd-dispatcher --run-startup-triggers",
+        "root",
+    ),
+];
+const WINDOWS: &[Program] = &[
+    ("C:\\Windows\\System32\\smss.exe", "", "SYSTEM"),
+    ("C:\\Windows\\System32\\csrss.exe", "", "SYSTEM"),
+    ("C:\\Windows\\System32\\wininit.exe", "", "SYSTEM"),
+    ("C:\\Windows\\System32\\winlogon.exe", "", "SYSTEM"),
+    ("C:\\Windows\\System32\\services.exe", "", "SYSTEM"),
+    ("C:\\Windows\\System32\\lsass.exe", "", "SYSTEM"),
+    (
+        "C:\\Windows\\System32\\svchost.exe",
+        "-k DcomLaunch -p",
+        "SYSTEM",
+    ),
+    (
+        "C:\\Windows\\System32\\svchost.exe",
+        "-k RPCSS -p",
+        "NETWORK SERVICE",
+    ),
+    (
+        "C:\\Windows\\System32\\svchost.exe",
+        "-k netsvcs -p",
+        "SYSTEM",
+    ),
+    (
+        "C:\\Windows\\System32\\svchost.exe",
+        "-k LocalService -p",
+        "LOCAL SERVICE",
+    ),
+    (
+        "C:\\Windows\\System32\\svchost.exe",
+        "-k NetworkService -p",
+        "NETWORK SERVICE",
+    ),
+    ("C:\\Windows\\System32\\fontdrvhost.exe", "", "UMFD-0"),
+    ("C:\\Windows\\System32\\dwm.exe", "", "DWM-1"),
+    ("C:\\Windows\\System32\\spoolsv.exe", "", "SYSTEM"),
+    (
+        "C:\\Windows\\System32\\SearchIndexer.exe",
+        "/Embedding",
+        "SYSTEM",
+    ),
+    (
+        "C:\\Windows\\System32\\wbem\\WmiPrvSE.exe",
+        "",
+        "NETWORK SERVICE",
+    ),
+    ("C:\\Windows\\System32\\dllhost.exe", "", "SYSTEM"),
+    (
+        "C:\\Program Files\\Windows Defender\\MsMpEng.exe",
+        "",
+        "SYSTEM",
+    ),
+    ("C:\\Program Files\\Cordon\\cordon.exe", "agent", "SYSTEM"),
+];
+const MAC: &[Program] = &[
+    ("/sbin/launchd", "", "root"),
+    ("/usr/libexec/logd", "", "root"),
+    ("/usr/libexec/UserEventAgent", "(System)", "root"),
+    ("/usr/sbin/mDNSResponder", "", "_mdnsresponder"),
+    ("/usr/libexec/opendirectoryd", "", "root"),
+    ("/usr/sbin/cfprefsd", "daemon", "root"),
+    ("/usr/libexec/trustd", "", "_trustd"),
+    (
+        "/System/Library/CoreServices/WindowServer",
+        "-daemon",
+        "_windowserver",
+    ),
+    (
+        "/System/Library/CoreServices/Finder.app/Contents/MacOS/Finder",
+        "",
+        "ops",
+    ),
+    (
+        "/System/Library/CoreServices/Dock.app/Contents/MacOS/Dock",
+        "",
+        "ops",
+    ),
+    ("/usr/libexec/secd", "", "ops"),
+    ("/usr/sbin/syslogd", "", "root"),
+    ("/usr/libexec/airportd", "", "root"),
+    ("/usr/sbin/bluetoothd", "", "root"),
+    ("/usr/local/bin/cordon", "agent", "root"),
+];
+
+fn of_role(system: System, role: Role) -> &'static [Program] {
+    match (system, role) {
+        (System::Linux, Role::Web) => &[
+            ("/usr/sbin/nginx", "nginx: master process", "root"),
+            ("/usr/sbin/nginx", "nginx: worker process", "www-data"),
+            ("/usr/sbin/php-fpm8.3", "php-fpm: master process", "root"),
+            ("/usr/sbin/php-fpm8.3", "php-fpm: pool www", "www-data"),
+        ],
+        (System::Linux, Role::Database) => &[
+            (
+                "/usr/lib/postgresql/16/bin/postgres",
+                "-D /var/lib/postgresql/16/main",
+                "postgres",
+            ),
+            (
+                "/usr/lib/postgresql/16/bin/postgres",
+                "16/main: checkpointer",
+                "postgres",
+            ),
+            (
+                "/usr/lib/postgresql/16/bin/postgres",
+                "16/main: walwriter",
+                "postgres",
+            ),
+            ("/usr/bin/pgbackrest", "archive-push", "postgres"),
+        ],
+        (System::Linux, Role::Build) => &[
+            ("/usr/bin/dockerd", "-H fd://", "root"),
+            ("/usr/bin/containerd", "", "root"),
+            ("/opt/runner/bin/runner", "run --once", "builder"),
+            ("/usr/bin/git", "fetch --prune", "builder"),
+            ("/usr/bin/make", "-j32", "builder"),
+            (
+                "/usr/lib/gcc/x86_64-linux-gnu/13/cc1plus",
+                "-quiet",
+                "builder",
+            ),
+        ],
+        (System::Linux, Role::Containers) => &[
+            ("/usr/bin/containerd", "", "root"),
+            (
+                "/usr/bin/kubelet",
+                "--config=/var/lib/kubelet/config.yaml",
+                "root",
+            ),
+            (
+                "/usr/local/bin/kube-proxy",
+                "--config=/var/lib/kube-proxy/config.conf",
+                "root",
+            ),
+            (
+                "/usr/bin/containerd-shim-runc-v2",
+                "-namespace k8s.io",
+                "root",
+            ),
+            ("/pause", "", "65535"),
+            ("/coredns", "-conf /etc/coredns/Corefile", "nonroot"),
+            ("/bin/node_exporter", "", "nobody"),
+        ],
+        (System::Linux, _) => &[
+            ("/usr/bin/gnome-shell", "", "ops"),
+            ("/usr/bin/pipewire", "", "ops"),
+            ("/usr/bin/Xwayland", ":0 -rootless", "ops"),
+            ("/usr/lib64/firefox/firefox", "", "ops"),
+            ("/usr/sbin/NetworkManager", "--no-daemon", "root"),
+            ("/usr/sbin/gdm", "", "root"),
+        ],
+        (System::Windows, Role::Directory) => &[
+            ("C:\\Windows\\System32\\dns.exe", "", "SYSTEM"),
+            ("C:\\Windows\\System32\\dfsrs.exe", "", "SYSTEM"),
+            ("C:\\Windows\\System32\\ismserv.exe", "", "SYSTEM"),
+        ],
+        (System::Windows, Role::Workstation) => &[
+            ("C:\\Windows\\explorer.exe", "", "user"),
+            ("C:\\Windows\\System32\\sihost.exe", "", "user"),
+            ("C:\\Windows\\System32\\taskhostw.exe", "", "user"),
+            ("C:\\Windows\\System32\\ctfmon.exe", "", "user"),
+            (
+                "C:\\Program Files\\Mozilla Firefox\\firefox.exe",
+                "",
+                "user",
+            ),
+            (
+                "C:\\Program Files\\Microsoft Office\\root\\Office16\\OUTLOOK.EXE",
+                "",
+                "user",
+            ),
+            (
+                "C:\\Program Files (x86)\\Microsoft\\Edge\\Application\\msedge.exe",
+                "--type=renderer",
+                "user",
+            ),
+            (
+                "C:\\Program Files\\Microsoft OneDrive\\OneDrive.exe",
+                "/background",
+                "user",
+            ),
+        ],
+        (System::Windows, _) => &[
+            (
+                "C:\\Windows\\System32\\inetsrv\\w3wp.exe",
+                "-ap DefaultAppPool",
+                "IIS APPPOOL",
+            ),
+            ("C:\\Windows\\System32\\inetsrv\\inetinfo.exe", "", "SYSTEM"),
+        ],
+        (System::MacOs, _) => &[
+            (
+                "/Applications/Firefox.app/Contents/MacOS/firefox",
+                "",
+                "ops",
+            ),
+            ("/Applications/Slack.app/Contents/MacOS/Slack", "", "ops"),
+            (
+                "/System/Applications/Mail.app/Contents/MacOS/Mail",
+                "",
+                "ops",
+            ),
+        ],
+    }
+}
+
+fn last_part(path: &str) -> &str {
+    path.rsplit(['/', '\\']).next().unwrap_or(path)
+}
+
+fn processes(machine: &Machine) -> Vec<Process> {
+    let common = match machine.system() {
+        System::Linux => LINUX,
+        System::Windows => WINDOWS,
+        System::MacOs => MAC,
+    };
+    let programs = common
+        .iter()
+        .chain(of_role(machine.system(), machine.role()));
+    let mut list: Vec<Process> = programs
+        .map(|(path, arguments, user)| Process {
+            name: last_part(path).to_owned(),
+            path: (*path).to_owned(),
+            arguments: (*arguments).to_owned(),
+            user,
+            content: "",
+        })
+        .collect();
+    if machine.system() == System::Linux {
+        // Kernel threads: most of what runs on a Linux machine.
+        let thread = |name: String| Process {
+            name,
+            path: String::new(),
+            arguments: String::new(),
+            user: "root",
+            content: "",
+        };
+        let single = [
+            "kthreadd",
+            "rcu_gp",
+            "rcu_preempt",
+            "rcu_tasks_kthread",
+            "slub_flushwq",
+            "netns",
+            "mm_percpu_wq",
+            "kauditd",
+            "khungtaskd",
+            "oom_reaper",
+            "writeback",
+            "kcompactd0",
+            "ksmd",
+            "khugepaged",
+            "kintegrityd",
+            "kblockd",
+            "blkcg_punt_bio",
+            "edac-poller",
+            "devfreq_wq",
+            "watchdogd",
+            "kswapd0",
+            "kthrotld",
+            "scsi_eh_0",
+            "scsi_tmf_0",
+            "jbd2/vda1-8",
+            "ext4-rsv-conver",
+            "kstrp",
+            "charger_manager",
+        ];
+        list.extend(single.map(|name| thread(name.to_owned())));
+        let cores = if machine.role() == Role::Web { 4 } else { 16 };
+        for core in 0..cores {
+            for name in ["cpuhp", "idle_inject", "migration", "ksoftirqd"] {
+                list.push(thread(format!("{name}/{core}")));
+            }
+            list.push(thread(format!("kworker/{core}:0H-events_highpri")));
+        }
+    }
+    if machine.planted.altered_program {
+        for process in &mut list {
+            if matches!(process.name.as_str(), "sshd" | "svchost.exe" | "cfprefsd") {
+                process.content = "altered";
+            }
+        }
+    }
+    if machine.planted.rare_process {
+        let path = match machine.system() {
+            System::Linux => "/tmp/.font-unix/kworkerd-sync",
+            System::Windows => "C:\\Users\\Public\\svch0st.exe",
+            System::MacOs => "/private/tmp/.cache/mdworkerd",
+        };
+        list.push(Process {
+            name: last_part(path).to_owned(),
+            path: path.to_owned(),
+            arguments: "-o pool.example.net:3333".to_owned(),
+            user: "nobody",
+            content: "rare",
+        });
+    }
+    list
+}
+
+/// Digest of the program's content: the same path has the same content on all machines of one release and patch level.
+fn digest(machine: &Machine, process: &Process) -> [u8; 32] {
+    let mut hash = Sha256::new();
+    match process.content {
+        "" => hash.update([
+            u8::try_from(machine.kind() / 1000).unwrap_or(0),
+            machine.patch,
+        ]),
+        content => hash.update(content),
+    }
+    hash.update(&process.path);
+    hash.finalize().into()
+}
+
+fn hashes(machine: &Machine, process: &Process) -> [(&'static str, String); 3] {
+    let hex = if process.path.is_empty() {
+        String::new()
+    } else {
+        hex::encode(digest(machine, process))
+    };
+    let first = |digits: usize| hex.get(..digits).unwrap_or_default().to_owned();
+    [
+        ("MD5|MD5 Hash", first(32)),
+        ("SHA-1|SHA1 Hash", first(40)),
+        ("SHA-256|SHA256 Hash|Hash", first(64)),
+    ]
+}
+
+pub(super) fn running(asked: &Asked<'_>) -> Vec<Record> {
+    let mut names: Vec<String> = processes(asked.machine)
+        .into_iter()
+        .map(|p| p.name)
+        .collect();
+    names.sort_unstable();
+    names.dedup();
+    names
+        .into_iter()
+        .map(|name| vec![("Name|Process|Process Name|Running Processes", name)])
+        .collect()
+}
+
+pub(super) fn running_with_hash(asked: &Asked<'_>) -> Vec<Record> {
+    let mut list = processes(asked.machine);
+    list.sort_by(|a, b| (&a.path, &a.name).cmp(&(&b.path, &b.name)));
+    list.dedup_by(|a, b| a.path == b.path && a.name == b.name);
+    list.into_iter()
+        .map(|process| {
+            let mut record = vec![
+                (
+                    "Name|Process|Process Name|Running Processes",
+                    process.name.clone(),
+                ),
+                (
+                    "Path|Process Path|Executable|Image Path|Full Path",
+                    process.path.clone(),
+                ),
+            ];
+            record.extend(hashes(asked.machine, &process));
+            record
+        })
+        .collect()
+}
+
+pub(super) fn details(asked: &Asked<'_>) -> Vec<Record> {
+    let machine = asked.machine;
+    let wanted = |algorithm: &str| {
+        let plain = |text: &str| text.to_lowercase().replace('-', "");
+        asked.call.parameters.iter().any(|p| plain(p) == algorithm)
+    };
+    let one_hash = ["md5", "sha1", "sha256"].into_iter().position(wanted);
+    let booted = booted(machine, asked.now);
+    let mut pid = 0;
+    (0_i64..)
+        .zip(processes(machine))
+        .map(|(at, process)| {
+            pid += 1 + machine.own(80 + pid) % 40;
+            let digests = hashes(machine, &process);
+            let asked_for = one_hash
+                .and_then(|h| digests.get(h))
+                .map(|(_, hex)| hex.clone());
+            let command = if process.path.is_empty() {
+                String::new()
+            } else {
+                format!("{} {}", process.path, process.arguments)
+            };
+            let mut record = Record::new();
+            // A column simply called "Hash" takes the algorithm that the question asked for.
+            if let Some(hex) = asked_for {
+                record.push(("Hash", hex));
+            }
+            record.extend([
+                ("PID|Process ID", if at == 0 { 1 } else { pid }.to_string()),
+                ("Name|Process|Process Name", process.name.clone()),
+                (
+                    "Parent|Parent PID|PPID|Parent Process ID",
+                    if process.path.is_empty() { "2" } else { "1" }.to_owned(),
+                ),
+                (
+                    "Parent Name|Parent Process",
+                    if process.path.is_empty() {
+                        "kthreadd"
+                    } else {
+                        "systemd"
+                    }
+                    .to_owned(),
+                ),
+                ("User|User Name|Owner", process.user.to_owned()),
+                ("Start|Start Time|Started", moment(booted + at)),
+                (
+                    "Command Line|Command|Arguments",
+                    command.trim_end().to_owned(),
+                ),
+                (
+                    "Path|Process Path|Executable|Image Path",
+                    process.path.clone(),
+                ),
+                (
+                    "Deleted|Deleted Binary|Binary Deleted",
+                    if machine.planted.rare_process && process.content == "rare" {
+                        "True"
+                    } else {
+                        "False"
+                    }
+                    .to_owned(),
+                ),
+                ("State|Status", "S".to_owned()),
+            ]);
+            record.extend(digests);
+            record
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::machine::Planted;
+
+    fn linux(n: u32) -> Machine {
+        (n..)
+            .map(|n| Machine::new(1, n))
+            .find(|m| m.system() == System::Linux && m.role() == Role::Database)
+            .unwrap()
+    }
+
+    #[test]
+    fn machines_of_one_kind_run_the_same_and_planted_ones_do_not() {
+        let one = linux(0);
+        let other = (one.n + 1..)
+            .map(|n| Machine::new(1, n))
+            .find(|m| m.kind() == one.kind())
+            .unwrap();
+        let table = |machine: &Machine| {
+            let call = question::ast::SensorCall {
+                sensor: String::new(),
+                parameters: vec![],
+                max_age: None,
+                ignore_case: true,
+            };
+            running_with_hash(&Asked {
+                machine,
+                call: &call,
+                now: 0,
+            })
+        };
+        assert_eq!(table(&one), table(&other));
+        assert!(table(&one).len() > 90);
+        let mut planted = other;
+        planted.planted = Planted {
+            rare_process: true,
+            ..Planted::default()
+        };
+        assert_eq!(table(&planted).len(), table(&one).len() + 1);
+        planted.planted = Planted {
+            altered_program: true,
+            ..Planted::default()
+        };
+        let differ: Vec<_> = table(&planted)
+            .into_iter()
+            .zip(table(&one))
+            .filter(|(a, b)| a != b)
+            .collect();
+        assert_eq!(differ.len(), 1);
+        assert_eq!(differ[0].0[0].1, "sshd");
+    }
+}

@@ -1,0 +1,165 @@
+//! What a machine answers to a question: the filter first, then the sensors, exactly as the language defines it.
+//!
+//! While it evaluates, it notes whether anything that is the machine's own had a say. If not, every machine of this kind answers the
+//! same, and the outcome is kept for them.
+
+use crate::data::{self, Scope};
+use crate::machine::{Machine, Planted};
+use crate::outcome::Outcome;
+use crate::world::World;
+use protocol::message::{EndpointState, OrderLimits, Problem, QuestionOrder};
+use question::ast::{Question, Row, SensorCall};
+use question::eval::{self, SensorRows, Unavailable};
+use question::{Plan, parse, plan};
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// A question as all endpoints read it, and what kinds of machines answered so far.
+#[derive(Debug)]
+pub(crate) struct Asked {
+    read: Result<(Question, Plan), String>,
+    limits: OrderLimits,
+    by_kind: Mutex<HashMap<u32, Arc<Outcome>>>,
+}
+
+impl Asked {
+    pub(crate) fn new(order: &QuestionOrder, world: &World) -> Self {
+        let read = parse(&order.text, &world.catalogue)
+            .map(|question| {
+                let plan = plan(&question, &world.catalogue);
+                (question, plan)
+            })
+            .map_err(|error| error.to_string());
+        Self {
+            read,
+            limits: order.limits.unwrap_or_default(),
+            by_kind: Mutex::default(),
+        }
+    }
+
+    /// What this machine answers now.
+    pub(crate) fn outcome(&self, machine: &Machine, world: &World, now: i64) -> Arc<Outcome> {
+        let common = machine.planted == Planted::default();
+        let kept = || self.by_kind.lock().unwrap_or_else(PoisonError::into_inner);
+        if common && let Some(outcome) = kept().get(&machine.kind()) {
+            return Arc::clone(outcome);
+        }
+        let mut source = Source {
+            world,
+            machine,
+            now,
+            own: false,
+        };
+        let outcome = Arc::new(self.evaluate(&mut source));
+        if common && !source.own {
+            kept().insert(machine.kind(), Arc::clone(&outcome));
+        }
+        outcome
+    }
+
+    /// The answer of an endpoint on which a sensor fails.
+    pub(crate) fn failure(&self) -> Outcome {
+        let sensor = match &self.read {
+            Ok((question, _)) => question.selects.first().map(|s| s.call.sensor.clone()),
+            Err(_) => None,
+        };
+        let problem = Problem {
+            sensor: sensor.unwrap_or_default(),
+            state: EndpointState::Error.into(),
+            message: "simulated failure: the sensor's source could not be read".to_owned(),
+        };
+        Outcome::new(EndpointState::Error, vec![], vec![problem], self.limits)
+    }
+
+    fn evaluate(&self, source: &mut Source<'_>) -> Outcome {
+        let ended = |state, problems| Outcome::new(state, vec![], problems, self.limits);
+        let (question, plan) = match &self.read {
+            Ok(read) => read,
+            Err(message) => {
+                let problem = Problem {
+                    sensor: String::new(),
+                    state: EndpointState::Unsupported.into(),
+                    message: format!("this endpoint does not understand the question: {message}"),
+                };
+                return ended(EndpointState::Unsupported, vec![problem]);
+            }
+        };
+        let catalogue = &source.world.catalogue;
+        if let Some(filter) = &question.filter {
+            match eval::matches(filter, source, catalogue) {
+                Ok(true) => {}
+                Ok(false) => return ended(EndpointState::NotConcerned, vec![]),
+                Err(Unavailable(reason)) => {
+                    return ended(
+                        EndpointState::Unsupported,
+                        vec![problem("from clause", &reason)],
+                    );
+                }
+            }
+        }
+        let mut problems = Vec::new();
+        let mut per_select: Vec<Vec<Row>> = Vec::new();
+        for select in &question.selects {
+            match source.rows(&select.call) {
+                Ok(rows) => per_select.push(eval::keep(select, &rows, catalogue)),
+                Err(Unavailable(reason)) => {
+                    problems.push(problem(&select.call.sensor, &reason));
+                    let many = catalogue
+                        .sensor(&select.call.sensor)
+                        .is_none_or(|s| s.rows == question::catalogue::Rows::Many);
+                    // An empty cell keeps the rows of the sensors beside a one-row sensor.
+                    per_select.push(if many { vec![] } else { vec![vec![]] });
+                }
+            }
+        }
+        let tables = if problems.len() < question.selects.len() || question.selects.is_empty() {
+            eval::join(plan, &per_select)
+        } else {
+            vec![]
+        };
+        let state = if !problems.is_empty() {
+            EndpointState::Unsupported
+        } else if tables.iter().all(Vec::is_empty) {
+            EndpointState::Empty
+        } else {
+            EndpointState::Answered
+        };
+        Outcome::new(state, tables, problems, self.limits)
+    }
+}
+
+fn problem(sensor: &str, reason: &str) -> Problem {
+    Problem {
+        sensor: sensor.to_owned(),
+        state: EndpointState::Unsupported.into(),
+        message: reason.to_owned(),
+    }
+}
+
+struct Source<'a> {
+    world: &'a World,
+    machine: &'a Machine,
+    now: i64,
+    /// Whether something was read that other machines of the kind do not share.
+    own: bool,
+}
+
+impl SensorRows for Source<'_> {
+    fn rows(&mut self, call: &SensorCall) -> Result<Arc<Vec<Row>>, Unavailable> {
+        let known = self.world.catalogue.sensor(&call.sensor);
+        let Some((sensor, table)) = known.and_then(|s| Some((s, data::table(&s.name)?))) else {
+            return Err(Unavailable(format!(
+                "simulated endpoints do not have the sensor {}",
+                call.sensor
+            )));
+        };
+        let made = || Arc::new(table.rows(sensor, call, self.machine, self.now));
+        match table.scope(self.machine) {
+            Scope::Kind => Ok(self.world.shared_rows(self.machine.kind(), call, made)),
+            Scope::Own => {
+                self.own = true;
+                Ok(made())
+            }
+        }
+    }
+}
