@@ -63,7 +63,13 @@ impl Default for RequestIds {
 impl RequestIds {
     fn next(&self) -> String {
         let number = self.next.fetch_add(1, Ordering::Relaxed);
-        format!("{:x}-{number}", self.start)
+        format!("{}-{number}", self.run())
+    }
+
+    /// Names this run of the server.
+    #[must_use]
+    pub fn run(&self) -> String {
+        format!("{:x}", self.start)
     }
 }
 

@@ -6,19 +6,27 @@
 //!   the document is made from that. `openapi.json` in the crate's folder is the committed copy; a test compares.
 
 mod accounts;
+mod answers;
 mod audit;
 pub mod error;
+mod events;
+mod export;
 pub mod extract;
+mod fleet;
 mod language;
 pub mod middleware;
 mod page;
+mod questions;
 pub mod serve;
 
 pub use serve::serve;
 
 use crate::auth::Auth;
 use crate::catalogue::SharedCatalogue;
+use crate::fleet::Fleet;
+use crate::identity::Identity;
 use crate::metrics::{Metrics, Observed};
+use crate::questions::Questions;
 use crate::store::{Store, StoreError};
 use axum::extract::DefaultBodyLimit;
 use axum::http::{StatusCode, header};
@@ -47,6 +55,12 @@ pub struct Api {
     pub store: Arc<dyn Store>,
     /// What can be asked.
     pub catalogue: SharedCatalogue,
+    /// What is asked and answered.
+    pub questions: Arc<Questions>,
+    /// Who is who.
+    pub identity: Arc<Identity>,
+    /// Who is connected.
+    pub fleet: Arc<Fleet>,
     /// Counts.
     pub metrics: Metrics,
     /// Names of requests.
@@ -97,6 +111,11 @@ fn parts() -> (Router<Arc<Api>>, OpenApi) {
     let version = OpenApiRouter::new()
         .merge(accounts::routes())
         .merge(language::routes())
+        .merge(questions::routes())
+        .merge(answers::routes())
+        .merge(events::routes())
+        .merge(export::routes())
+        .merge(fleet::routes())
         .merge(audit::routes());
     OpenApiRouter::with_openapi(Document::openapi())
         .nest("/api/v1", version)

@@ -1,0 +1,212 @@
+//! Following an answer by server-sent events: what changed, never the whole again.
+//!
+//! The first event brings what is there, each further one the rows that are new or have another count. Changes that come
+//! close together share an event. A follower that lost its connection goes on where it was, by the event's id
+//! (<https://html.spec.whatwg.org/multipage/server-sent-events.html>). The stream ends when nothing more will come, when the
+//! server stops, and when the follower's session or token ends: a stream may live longer than a right to read it.
+
+use super::Api;
+use super::answers::RowInfo;
+use super::error::{ApiError, ErrorBody};
+use super::extract::{Path, Reads, credential};
+use crate::auth::Credential;
+use crate::ids::QuestionId;
+use crate::metrics::Follower;
+use answer::State;
+use axum::extract::State as Shared;
+use axum::http::HeaderMap;
+use axum::response::sse::{Event, KeepAlive, Sse};
+use futures_util::stream::{self, Stream};
+use serde::Serialize;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::watch;
+use tokio::time::Instant;
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+/// Rows of each table in one event at most.
+const MOST_ROWS: usize = 1000;
+/// Between two events at least: a fleet that answers changes the answer thousands of times a second.
+const PAUSE: Duration = Duration::from_millis(100);
+/// Between two looks at the follower's right.
+const RECHECK: Duration = Duration::from_secs(30);
+
+pub(super) fn routes() -> OpenApiRouter<Arc<Api>> {
+    OpenApiRouter::new().routes(routes!(events))
+}
+
+/// Data of an event named `changes`.
+#[derive(Serialize, ToSchema)]
+pub(super) struct ChangesEvent {
+    /// Version of the answer.
+    version: u64,
+    /// Tables with changed rows.
+    tables: Vec<ChangedTable>,
+    /// Endpoints by state, now.
+    #[schema(value_type = BTreeMap<String, u64>)]
+    coverage: BTreeMap<State, u64>,
+    /// Rows that limits cut off on endpoints, now.
+    rows_cut: u64,
+    /// False when more rows changed than an event holds (1,000 of each table): take a page of `/rows` instead.
+    complete: bool,
+    /// True when no more will come; the stream ends.
+    done: bool,
+}
+
+/// Changed rows of a table.
+#[derive(Serialize, ToSchema)]
+pub(super) struct ChangedTable {
+    /// The table's number.
+    table: u32,
+    /// Rows that are new or have another count.
+    rows: Vec<RowInfo>,
+}
+
+struct Follow {
+    api: Arc<Api>,
+    id: QuestionId,
+    version: watch::Receiver<u64>,
+    since: u64,
+    credential: Credential,
+    checked: Instant,
+    /// When the last event went out; `None` before the first.
+    sent: Option<Instant>,
+    done: bool,
+    _counted: Follower,
+}
+
+/// Follows an answer: events named `changes`.
+#[utoipa::path(get, path = "/questions/{id}/events", tag = "answers", security(("session" = []), ("token" = ["read"])),
+    params(
+        ("id" = u64, Path, description = "The question's number"),
+        ("last-event-id" = Option<String>, Header, description = "Id of the last event seen, to go on from there")
+    ), responses(
+    (status = OK, description = "A stream of events", content_type = "text/event-stream", body = ChangesEvent),
+    (status = NOT_FOUND, body = ErrorBody),
+))]
+async fn events(
+    _caller: Reads,
+    Shared(api): Shared<Arc<Api>>,
+    headers: HeaderMap,
+    Path(id): Path<QuestionId>,
+) -> Result<Sse<impl Stream<Item = Result<Event, axum::Error>>>, ApiError> {
+    let credential = credential(&headers).ok_or(crate::auth::AuthError::Unauthenticated)?;
+    let version = api.questions.follow(id).await?;
+    let closed = api.questions.info(id).await?.closed;
+    // A closed answer may have been read back from the store meanwhile, with other versions.
+    let since = if closed {
+        None
+    } else {
+        resumed(&api, &headers)
+    };
+    let follow = Follow {
+        _counted: api.metrics.follower(),
+        api,
+        id,
+        version,
+        since: since.unwrap_or(0),
+        credential,
+        checked: Instant::now(),
+        sent: None,
+        done: false,
+    };
+    let events = stream::unfold(follow, |mut follow| async {
+        let event = follow.next().await?;
+        Some((event, follow))
+    });
+    Ok(Sse::new(events).keep_alive(KeepAlive::new().interval(Duration::from_secs(15))))
+}
+
+/// The version a follower has seen, if it saw it of this run of the server.
+fn resumed(api: &Api, headers: &HeaderMap) -> Option<u64> {
+    let id = headers.get("last-event-id")?.to_str().ok()?;
+    let (run, version) = id.split_once('-')?;
+    (run == api.requests.run()).then(|| version.parse().ok())?
+}
+
+impl Follow {
+    async fn next(&mut self) -> Option<Result<Event, axum::Error>> {
+        if self.done {
+            return None;
+        }
+        let stop = self.api.stop.clone();
+        loop {
+            if let Some(sent) = self.sent {
+                tokio::select! {
+                    () = stop.cancelled() => return None,
+                    () = tokio::time::sleep_until(self.checked + RECHECK) => {
+                        self.still_allowed().await?;
+                        continue;
+                    }
+                    // Fails when the question left memory, which it does only after it closed.
+                    _ = self.version.changed() => {}
+                }
+                tokio::select! {
+                    () = stop.cancelled() => return None,
+                    () = tokio::time::sleep_until(sent + PAUSE) => {}
+                }
+            }
+            self.version.borrow_and_update();
+            match self.look().await {
+                Ok(Some(changes)) => {
+                    self.sent = Some(Instant::now());
+                    let id = format!("{}-{}", self.api.requests.run(), changes.version);
+                    return Some(Event::default().event("changes").id(id).json_data(changes));
+                }
+                Ok(None) => {}
+                Err(error) => {
+                    tracing::error!(?error, question = %self.id, "an answer cannot be followed");
+                    return None;
+                }
+            }
+        }
+    }
+
+    async fn still_allowed(&mut self) -> Option<()> {
+        self.checked = Instant::now();
+        let caller = self.api.auth.check(&self.credential).await.ok()?;
+        caller
+            .may(crate::auth::role::Permission::Read)
+            .then_some(())
+    }
+
+    /// What changed; `None` when nothing did.
+    async fn look(&mut self) -> Result<Option<ChangesEvent>, ApiError> {
+        let questions = &self.api.questions;
+        // In this order: when it was closed, nothing changed after what is read next.
+        let closed = questions.info(self.id).await?.closed;
+        let since = self.since;
+        let changes = questions
+            .with_answer(self.id, |answer, _| {
+                answer.changes_at_most(since, MOST_ROWS)
+            })
+            .await??;
+        let waiting = [State::Pending, State::Offline]
+            .iter()
+            .any(|state| changes.coverage.contains_key(state));
+        let done = closed || !(waiting || changes.coverage.is_empty());
+        if self.sent.is_some() && changes.version == since && !done {
+            return Ok(None);
+        }
+        self.since = changes.version;
+        self.done = done;
+        Ok(Some(ChangesEvent {
+            version: changes.version,
+            tables: changes
+                .tables
+                .into_iter()
+                .map(|table| ChangedTable {
+                    table: table.table,
+                    rows: table.rows.into_iter().map(Into::into).collect(),
+                })
+                .collect(),
+            coverage: changes.coverage,
+            rows_cut: changes.rows_cut,
+            complete: changes.complete,
+            done,
+        }))
+    }
+}
