@@ -20,8 +20,8 @@ pub struct Observed {
     pub connected: u64,
     /// Enrolled endpoints.
     pub endpoints: u64,
-    /// Questions asked since the first start.
-    pub questions: u64,
+    /// Questions that take answers.
+    pub open: u64,
     /// Answers of endpoints that were merged and stored since this start.
     pub answers: u64,
     /// Transactions of the store.
@@ -47,12 +47,13 @@ pub struct Metrics {
     followers: Gauge,
     connected: Gauge,
     endpoints: Gauge,
+    open: Gauge,
+    questions: Counter,
     totals: Mutex<Totals>,
 }
 
 /// Counters whose truth is elsewhere; each scrape adds what came since the last.
 struct Totals {
-    questions: Counter,
     answers: Counter,
     commits: Counter,
     jobs: Counter,
@@ -82,13 +83,14 @@ impl Default for Metrics {
         let followers = gauge("followers", "Open streams that follow an answer");
         let connected = gauge("agents_connected", "Agents connected now");
         let endpoints = gauge("endpoints", "Endpoints enrolled");
+        let open = gauge("questions_open", "Questions that take answers");
         let mut counter = |name: &str, help: &str| {
             let counter = Counter::<u64>::default();
             registry.register(name, help, counter.clone());
             counter
         };
+        let questions = counter("questions", "Questions asked since the start");
         let totals = Totals {
-            questions: counter("questions", "Questions asked"),
             answers: counter("answers", "Answers of endpoints merged and stored"),
             commits: counter("store_commits", "Transactions committed by the store"),
             jobs: counter("store_jobs", "Changes committed in them"),
@@ -101,6 +103,8 @@ impl Default for Metrics {
             followers,
             connected,
             endpoints,
+            open,
+            questions,
             totals: Mutex::new(totals),
         }
     }
@@ -122,6 +126,11 @@ impl Metrics {
         self.seconds.observe(took.as_secs_f64());
     }
 
+    /// Counts a question that was asked.
+    pub fn question(&self) {
+        self.questions.inc();
+    }
+
     /// Counts a follower for as long as the guard lives.
     #[must_use]
     pub fn follower(&self) -> Follower {
@@ -134,9 +143,9 @@ impl Metrics {
         let signed = |n: u64| i64::try_from(n).unwrap_or(i64::MAX);
         self.connected.set(signed(observed.connected));
         self.endpoints.set(signed(observed.endpoints));
+        self.open.set(signed(observed.open));
         let totals = self.totals.lock().unwrap_or_else(PoisonError::into_inner);
         for (counter, now) in [
-            (&totals.questions, observed.questions),
             (&totals.answers, observed.answers),
             (&totals.commits, observed.commits),
             (&totals.jobs, observed.jobs),

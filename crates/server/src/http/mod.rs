@@ -77,7 +77,16 @@ impl Api {
     }
 
     fn observe(&self) -> Observed {
-        Observed::default()
+        let writes = self.store.write_counts();
+        Observed {
+            connected: self.fleet.count() as u64,
+            endpoints: self.identity.endpoints().len() as u64,
+            open: self.questions.open_count() as u64,
+            answers: self.questions.answers_stored(),
+            commits: writes.commits,
+            jobs: writes.jobs,
+            failures: writes.failures,
+        }
     }
 }
 

@@ -141,6 +141,7 @@ async fn ask(
         .questions
         .ask(&wanted.text, &caller.who(), life, targets)
         .await?;
+    api.metrics.question();
     Ok((StatusCode::CREATED, axum::Json(info.into())))
 }
 

@@ -61,6 +61,8 @@ impl Questions {
                     return;
                 }
             }
+            self.answers_stored
+                .fetch_add(receipts.len() as u64, std::sync::atomic::Ordering::Relaxed);
             for receipt in receipts {
                 receipt.give();
             }

@@ -55,6 +55,7 @@ pub struct Questions {
     by_order: RwLock<HashMap<u64, Arc<Live>>>,
     log: OrderLog,
     last_order: AtomicU64,
+    answers_stored: AtomicU64,
     /// One question at a time is read back from the store.
     loading: tokio::sync::Mutex<()>,
     /// A question with a new deadline was added.
@@ -91,6 +92,7 @@ impl Questions {
             by_order: RwLock::default(),
             log: OrderLog::default(),
             last_order: AtomicU64::new(last),
+            answers_stored: AtomicU64::new(0),
             loading: tokio::sync::Mutex::new(()),
             time: tokio::sync::Notify::new(),
             tasks: TaskTracker::new(),
@@ -297,6 +299,12 @@ impl Questions {
     /// A cursor for a new connection: it gets every open order it has not answered.
     pub(crate) fn cursor(&self) -> Cursor {
         self.log.cursor()
+    }
+
+    /// Endpoints' answers stored since the start.
+    #[must_use]
+    pub fn answers_stored(&self) -> u64 {
+        self.answers_stored.load(Ordering::Relaxed)
     }
 
     /// How many questions take answers.

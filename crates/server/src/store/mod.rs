@@ -32,4 +32,18 @@ pub type Result<T> = std::result::Result<T, StoreError>;
 pub type Reply<'a, T> = Pin<Box<dyn Future<Output = Result<T>> + Send + 'a>>;
 
 /// Everything the server keeps, by subject.
-pub trait Store: Accounts + Audit + Endpoints + Groups + Questions + Send + Sync + 'static {}
+pub trait Store: Accounts + Audit + Endpoints + Groups + Questions + Send + Sync + 'static {
+    /// What was written so far.
+    fn write_counts(&self) -> WriteCounts;
+}
+
+/// Counters for the metrics page.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct WriteCounts {
+    /// Transactions committed.
+    pub commits: u64,
+    /// Changes committed in them.
+    pub jobs: u64,
+    /// Changes that failed and were undone.
+    pub failures: u64,
+}

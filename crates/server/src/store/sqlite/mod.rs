@@ -39,17 +39,6 @@ pub struct SqliteStore {
     _lock: FolderLock,
 }
 
-/// Counters for the metrics page.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct WriteCounts {
-    /// Transactions committed.
-    pub commits: u64,
-    /// Jobs committed in them.
-    pub jobs: u64,
-    /// Jobs that failed.
-    pub failures: u64,
-}
-
 impl SqliteStore {
     /// Opens or makes the database in `folder`, takes the folder's lock and brings the schema up to date.
     pub fn open(folder: &Path) -> Result<Self> {
@@ -74,12 +63,6 @@ impl SqliteStore {
         &self.path
     }
 
-    /// What the writer did so far.
-    #[must_use]
-    pub fn write_counts(&self) -> WriteCounts {
-        self.writer.counts()
-    }
-
     /// Runs a job on the writing connection inside a transaction. An error (or a panic) undoes this job and no other;
     /// the reply comes after the commit. A job must not begin or end transactions itself.
     pub(crate) fn write<T: Send + 'static>(
@@ -98,7 +81,11 @@ impl SqliteStore {
     }
 }
 
-impl super::Store for SqliteStore {}
+impl super::Store for SqliteStore {
+    fn write_counts(&self) -> super::WriteCounts {
+        self.writer.counts()
+    }
+}
 
 /// Opens the database of a folder read-only, without the folder's lock: for offline checks beside a running server.
 pub fn open_offline(path: &Path) -> Result<Connection> {

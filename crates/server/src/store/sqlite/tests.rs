@@ -3,7 +3,7 @@
 use super::migrate::Migration;
 use super::*;
 use crate::audit::{Deed, Problem};
-use crate::store::Audit as _;
+use crate::store::{Audit as _, Store as _};
 use std::sync::Arc;
 use std::sync::mpsc;
 

@@ -4,8 +4,7 @@
 //! Each runs in its own savepoint: its failure undoes its own work only. A caller hears of success after the commit,
 //! never before; when the commit itself fails, every job of the group gets that failure.
 
-use super::super::{Reply, Result, StoreError};
-use super::WriteCounts;
+use super::super::{Reply, Result, StoreError, WriteCounts};
 use rusqlite::Connection;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
