@@ -247,7 +247,7 @@ fn readings_of(
     else {
         return;
     };
-    let base = found_match.score * 0.9_f64.powi(i32::try_from(missed).unwrap_or(9));
+    let base = found_match.score * 0.8_f64.powi(i32::try_from(missed).unwrap_or(9));
     let filters = &said.filters;
     let rows = if conditions.is_empty() {
         call.clone()
@@ -332,12 +332,20 @@ fn asked(
     seeds: &[Seed],
 ) -> Option<Asked> {
     let mut values: Vec<Seed> = seeds.to_vec();
-    // Words that no sensor knows are taken for something to look for.
-    for word in words
+    // A word that no sensor knows is taken for something to look for; of several, those that are introduced as such or
+    // are no plain words. The others are words of a sentence that was not understood.
+    let unknown: Vec<&Token> = words
         .iter()
         .filter(|w| found_match.unknown.contains(&w.stem))
-    {
-        values.push(Seed::word(word));
+        .collect();
+    let mut missed = 0;
+    for word in &unknown {
+        let plain = word.lower.chars().all(char::is_alphabetic);
+        if word.quoted || word.introduced || !plain || unknown.len() == 1 {
+            values.push(Seed::word(word));
+        } else {
+            missed += 1;
+        }
     }
     values.sort_by_key(|s| s.place);
     let mut bound = Vec::new();
@@ -368,7 +376,6 @@ fn asked(
         call = format!("{call}[{}]", written.join(", "));
     }
     let mut conditions = Vec::new();
-    let mut missed = 0;
     for value in &values {
         match seed::condition(sensor, value, words) {
             Some(condition) => conditions.push(condition),

@@ -11,6 +11,8 @@ pub(super) struct Token {
     pub(super) quoted: bool,
     /// Part of `computer name`, whose words alone name nothing.
     naming: bool,
+    /// A word before it says that a value follows: `named sshd`.
+    pub(super) introduced: bool,
     /// Place among the words.
     pub(super) place: usize,
 }
@@ -110,6 +112,20 @@ const STOP: &[&str] = &[
     "equals",
 ];
 
+const INTRODUCES: &[&str] = &[
+    "named",
+    "called",
+    "like",
+    "containing",
+    "contains",
+    "of",
+    "run",
+    "runs",
+    "running",
+    "using",
+    "matching",
+];
+
 const MACHINES: &[&str] = &[
     "machine",
     "machines",
@@ -152,6 +168,9 @@ pub(super) fn tokens(text: &str) -> Vec<Token> {
             lower,
             quoted,
             naming: false,
+            introduced: out
+                .last()
+                .is_some_and(|t: &Token| INTRODUCES.contains(&t.lower.as_str())),
             place: out.len(),
         });
     };
