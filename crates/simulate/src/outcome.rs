@@ -53,11 +53,12 @@ impl Outcome {
                     table,
                     cells: row.into_iter().map(<[u8]>::into_vec).collect(),
                 };
+                let length = row.encoded_len();
+                if parts.last().is_some_and(|p| p.len() + length > PART_BYTES) {
+                    parts.push(Vec::new());
+                }
                 if let Some(part) = parts.last_mut() {
                     prost::encoding::message::encode(ROWS_FIELD, &row, part);
-                }
-                if parts.last().is_some_and(|p| p.len() >= PART_BYTES) {
-                    parts.push(Vec::new());
                 }
             }
         }

@@ -1,0 +1,5 @@
+//! Simulated endpoints against a small server over real TLS. The server here is made for tests: it can also do what a right one never does.
+
+mod fleet;
+mod harness;
+mod refusals;
