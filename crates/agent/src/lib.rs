@@ -1,1 +1,152 @@
-//! placeholder
+//! The agent: holds one connection to the server, checks the orders that come over it, answers questions from this
+//! machine's sensors, and keeps every answer until the server has it.
+//!
+//! - [`identity`]: key, certificate, trust; enrolment and TLS.
+//! - [`link`]: the connection and the conversation on it.
+//! - [`orders`]: the life of an order, pure; [`spool`]: the same on disk; [`desk`]: both driven together.
+//! - [`evaluate`]: filter, sensors, limits; [`answers`]: what came of it, cut and packed for the channel.
+//! - [`local`]: a question to this machine without any server.
+//! - [`vitals`] and [`status`]: what the agent says about itself; [`platform`]: what differs by system.
+//!
+//! One asynchronous thread serves the channel. Orders and sensors have threads of their own for as long as they run, so an
+//! idle agent is one sleeping thread with one timer.
+
+pub mod answers;
+pub mod desk;
+pub mod evaluate;
+mod files;
+pub mod identity;
+pub mod link;
+pub mod local;
+mod lock;
+pub mod orders;
+pub mod platform;
+pub mod spool;
+pub mod status;
+pub mod vitals;
+
+use desk::Desk;
+use evaluate::Evaluator;
+use evaluate::source::{Native, Sensors};
+use identity::{Identity, IdentityError};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use tokio_util::sync::CancellationToken;
+
+pub use identity::enrol::{EnrolError, EnrolOutcome, enrol};
+pub use link::LinkError;
+pub use lock::LockError;
+pub use protocol::token::EnrolmentToken;
+pub use spool::SpoolError;
+
+/// How an agent runs.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Folder with the identity, the spool and the tags. Nobody else may enter it.
+    pub state_dir: PathBuf,
+    /// Servers to try, `host:port`, after those of the signed list and before those of the enrolment token.
+    pub servers: Vec<String>,
+}
+
+/// Why the agent ended.
+#[derive(Debug, thiserror::Error)]
+pub enum AgentError {
+    /// There is no identity.
+    #[error(
+        "this machine is not enrolled: {state_dir} holds no identity; use `cordon enrol` first"
+    )]
+    NotEnrolled {
+        /// The state folder.
+        state_dir: PathBuf,
+    },
+    /// An administrator has to approve first.
+    #[error("this machine waits for approval: run `cordon enrol` again when it was given")]
+    NotApproved,
+    /// The server revoked the identity earlier.
+    #[error(
+        "the server revoked this endpoint; enrol it again with a new token if that was a mistake"
+    )]
+    Revoked,
+    /// Another agent runs here.
+    #[error(transparent)]
+    Lock(#[from] LockError),
+    /// The identity cannot be read.
+    #[error("the identity is not usable")]
+    Identity(#[from] IdentityError),
+    /// The spool cannot be opened.
+    #[error("the spool is not usable")]
+    Spool(#[from] SpoolError),
+    /// The spool failed while the agent ran.
+    #[error("the spool failed and no new one could be begun; the log says why")]
+    SpoolLost,
+    /// The link ended for good.
+    #[error(transparent)]
+    Link(#[from] LinkError),
+}
+
+/// Whether this folder holds a complete identity that was not revoked.
+#[must_use]
+pub fn is_enrolled(state_dir: &Path) -> bool {
+    Identity::load(state_dir)
+        .ok()
+        .flatten()
+        .is_some_and(|identity| identity.named().is_some() && !identity.revoked)
+}
+
+/// Runs the agent with this build's sensors until `shutdown`.
+///
+/// # Errors
+/// [`AgentError`], when there is no point in going on.
+pub async fn run(config: Config, shutdown: CancellationToken) -> Result<(), AgentError> {
+    run_with(config, Arc::new(Native), shutdown).await
+}
+
+/// Runs the agent with other sensors.
+///
+/// # Errors
+/// As [`run`].
+pub async fn run_with(
+    config: Config,
+    sensors: Arc<dyn Sensors>,
+    shutdown: CancellationToken,
+) -> Result<(), AgentError> {
+    let state_dir = config.state_dir;
+    if !state_dir.is_dir() {
+        return Err(AgentError::NotEnrolled { state_dir });
+    }
+    let _lock = lock::take(&state_dir)?;
+    let Some(identity) = Identity::load(&state_dir)? else {
+        return Err(AgentError::NotEnrolled { state_dir });
+    };
+    if identity.revoked {
+        return Err(AgentError::Revoked);
+    }
+    if identity.named().is_none() {
+        return Err(AgentError::NotApproved);
+    }
+    let status = status::Status::new(&identity, state_dir.clone());
+    let facts = {
+        let status = Arc::clone(&status);
+        Arc::new(move || status.facts())
+    };
+    let desk = Desk::open(&state_dir, Evaluator::new(sensors, facts))?;
+    status.watch(&desk);
+    let ended = tokio::select! {
+        ended = link::keep(identity, config.servers, Arc::clone(&desk), status, shutdown) => ended.map_err(AgentError::from),
+        () = desk.broken.cancelled() => Err(AgentError::SpoolLost),
+    };
+    desk.close();
+    ended
+}
+
+/// An error with all its causes on one line.
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut line = error.to_string();
+    let mut cause = error.source();
+    while let Some(inner) = cause {
+        line.push_str(": ");
+        line.push_str(&inner.to_string());
+        cause = inner.source();
+    }
+    line
+}

@@ -1,0 +1,266 @@
+//! A question on this endpoint: the filter first, and only where it holds the sensors, side by side, within limits.
+//!
+//! [`runner`] runs sensors and shares their rows, [`cache`] keeps rows for their maximum age, [`source`] says where
+//! sensors come from, [`state`] names what became of a run. Meaning (filters, joins) is the crate `question`'s.
+
+pub mod cache;
+pub mod runner;
+pub mod source;
+pub mod state;
+
+use crate::answers::{self, Outcome};
+use protocol::message::{EndpointState, OrderLimits, Problem};
+use question::catalogue::Rows;
+use question::eval::{self, SensorRows, Unavailable};
+use question::{ParseError, Plan, Question, Row, SensorCall};
+use runner::{Call, Facts, Ran, Runner, Ticket};
+use source::Sensors;
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+/// Answers questions from this machine's sensors. Cheap to share.
+#[derive(Clone)]
+pub struct Evaluator {
+    runner: Arc<Runner>,
+}
+
+/// One question's view of the sensors: a call gives the same rows to the filter and to the answer.
+struct View<'a> {
+    evaluator: &'a Evaluator,
+    limits: OrderLimits,
+    cancelled: &'a AtomicBool,
+    ran: HashMap<SensorCall, Ran>,
+    /// What the filter could not have, in the order met.
+    missed: Vec<Problem>,
+}
+
+impl Evaluator {
+    /// An evaluator over these sensors.
+    #[must_use]
+    pub fn new(sensors: Arc<dyn Sensors>, facts: Facts) -> Self {
+        Self {
+            runner: Runner::new(sensors, facts),
+        }
+    }
+
+    /// What runs the sensors.
+    #[must_use]
+    pub fn runner(&self) -> &Arc<Runner> {
+        &self.runner
+    }
+
+    /// Parses a question with the names this machine knows.
+    ///
+    /// # Errors
+    /// When it does not parse.
+    pub fn parse(&self, text: &str) -> Result<(Question, Plan), ParseError> {
+        let catalogue = self.runner.sensors().catalogue();
+        let question = question::parse(text, catalogue)?;
+        let plan = question::plan(&question, catalogue);
+        Ok((question, plan))
+    }
+
+    /// Answers a question's text; one that does not parse here is unsupported.
+    #[must_use]
+    pub fn answer(&self, text: &str, limits: OrderLimits, cancelled: &AtomicBool) -> Outcome {
+        match self.parse(text) {
+            Ok((question, plan)) => self.evaluate(&question, &plan, limits, cancelled),
+            Err(error) => {
+                let words = format!("this agent does not understand the question: {error}");
+                let state = EndpointState::Unsupported;
+                Outcome::bare(state, vec![answers::problem("", state, &words)])
+            }
+        }
+    }
+
+    /// Answers a question. Blocks for as long as its sensors take, their limits at most.
+    #[must_use]
+    pub fn evaluate(
+        &self,
+        question: &Question,
+        plan: &Plan,
+        limits: OrderLimits,
+        cancelled: &AtomicBool,
+    ) -> Outcome {
+        let catalogue = self.runner.sensors().catalogue();
+        let mut view = View {
+            evaluator: self,
+            limits,
+            cancelled,
+            ran: HashMap::new(),
+            missed: Vec::new(),
+        };
+        if let Some(filter) = &question.filter {
+            match eval::matches(filter, &mut view, catalogue) {
+                Ok(true) => {}
+                Ok(false) => return Outcome::bare(EndpointState::NotConcerned, Vec::new()),
+                Err(Unavailable(_)) => {
+                    let state = answers::gravest(&view.missed).unwrap_or(EndpointState::Error);
+                    return Outcome::bare(state, view.missed);
+                }
+            }
+        }
+        view.run_all(question.selects.iter().map(|select| &select.call));
+        let mut problems: Vec<Problem> = Vec::new();
+        let mut per_select = Vec::with_capacity(question.selects.len());
+        for select in &question.selects {
+            let Some(ran) = view.ran.get(&select.call) else {
+                per_select.push(Vec::new());
+                continue;
+            };
+            let mut kept = eval::keep(select, &ran.rows, catalogue);
+            if let Some((state, message)) = &ran.problem {
+                let known = problems
+                    .iter()
+                    .any(|p| p.sensor == select.call.sensor && &p.message == message);
+                if !known {
+                    problems.push(answers::problem(&select.call.sensor, *state, message));
+                }
+                // Without this, a one-row sensor that failed would take the rows of all others with it.
+                let sensor = catalogue.sensor(&select.call.sensor);
+                if ran.rows.is_empty()
+                    && let Some(sensor) = sensor
+                    && sensor.rows == Rows::One
+                    && question.selects.len() > 1
+                {
+                    kept = vec![vec![Box::default(); sensor.columns.len()]];
+                }
+            }
+            per_select.push(kept);
+        }
+        drop(view);
+        let mut outcome = Outcome {
+            tables: question::eval::join(plan, &per_select),
+            problems,
+            ..Outcome::default()
+        };
+        drop(per_select);
+        if let Some(hit) = answers::bound(&mut outcome, limits) {
+            let words = format!("{} rows of the answer were cut off", outcome.rows_cut);
+            outcome.problems.push(answers::problem("", hit, &words));
+        }
+        outcome.state = match answers::gravest(&outcome.problems) {
+            Some(state) => state,
+            None if outcome.tables.iter().all(Vec::is_empty) => EndpointState::Empty,
+            None => EndpointState::Answered,
+        };
+        if cancelled.load(Ordering::Relaxed) {
+            outcome.state = EndpointState::Cancelled;
+        }
+        outcome
+    }
+
+    fn call(&self, call: &SensorCall, limits: OrderLimits) -> Option<Call> {
+        let sensor = self.runner.sensors().catalogue().sensor(&call.sensor)?;
+        let asked = call.max_age.map(Duration::from_secs);
+        Some(Call {
+            key: (sensor.name.clone(), call.parameters.clone()),
+            max_age: asked.map_or(sensor.max_age, |age| age.min(sensor.max_age)),
+            keep_for: sensor.max_age,
+            limits: state::lowered(sensor.limits, limits),
+        })
+    }
+}
+
+impl View<'_> {
+    /// Runs all calls that were not run yet, side by side.
+    fn run_all<'c>(&mut self, calls: impl Iterator<Item = &'c SensorCall>) {
+        let mut under_way: Vec<(&SensorCall, Option<(Call, Ticket)>)> = Vec::new();
+        for call in calls {
+            if self.ran.contains_key(call) || under_way.iter().any(|(c, _)| *c == call) {
+                continue;
+            }
+            let begun = self.evaluator.call(call, self.limits).map(|prepared| {
+                let ticket = self.begin(&prepared);
+                (prepared, ticket)
+            });
+            under_way.push((call, begun));
+        }
+        for (call, begun) in under_way {
+            let ran = match begun {
+                Some((prepared, ticket)) => self.wait(&prepared, ticket),
+                None => Ran {
+                    rows: Arc::default(),
+                    problem: Some((
+                        EndpointState::Unsupported,
+                        "this agent has no such sensor".into(),
+                    )),
+                },
+            };
+            self.ran.insert(call.clone(), ran);
+        }
+    }
+
+    fn begin(&self, call: &Call) -> Ticket {
+        self.evaluator.runner.begin(call, self.cancelled)
+    }
+
+    /// Waits, and runs again by itself what a shared run's other limits had stopped.
+    fn wait(&self, call: &Call, ticket: Ticket) -> Ran {
+        let runner = &self.evaluator.runner;
+        let shared = matches!(ticket, Ticket::Flight { own_limits, .. } if !own_limits);
+        let mut ran = runner.wait(ticket, self.cancelled);
+        let stopped = ran
+            .problem
+            .as_ref()
+            .is_some_and(|(s, _)| state::is_limit(*s));
+        if shared && stopped {
+            let anew = Call {
+                max_age: Duration::ZERO,
+                ..call.clone()
+            };
+            let ticket = self.begin(&anew);
+            ran = runner.wait(ticket, self.cancelled);
+        }
+        // Rows from the cache or a shared run were gathered under other limits than this order's.
+        cut(&mut ran, call);
+        ran
+    }
+}
+
+/// Holds rows to the limits of this call where the run itself was not.
+fn cut(ran: &mut Ran, call: &Call) {
+    let mut bytes = 0_u64;
+    let mut hit = None;
+    let mut kept = 0;
+    for row in ran.rows.iter() {
+        bytes += row.iter().map(|cell| cell.len() as u64).sum::<u64>();
+        if kept as u64 >= call.limits.rows {
+            hit = Some((EndpointState::RowLimit, "row limit reached"));
+        } else if bytes > call.limits.bytes {
+            hit = Some((EndpointState::ByteLimit, "byte limit reached"));
+        }
+        if hit.is_some() {
+            break;
+        }
+        kept += 1;
+    }
+    if let Some((state, words)) = hit {
+        let rows: Vec<Row> = ran.rows.iter().take(kept).cloned().collect();
+        ran.rows = Arc::new(rows);
+        ran.problem.get_or_insert((state, words.into()));
+    }
+}
+
+impl SensorRows for View<'_> {
+    fn rows(&mut self, call: &SensorCall) -> Result<Arc<Vec<Row>>, Unavailable> {
+        self.run_all(std::iter::once(call));
+        let Some(ran) = self.ran.get(call) else {
+            return Err(Unavailable("error".into()));
+        };
+        match &ran.problem {
+            None => Ok(Arc::clone(&ran.rows)),
+            Some((state, message)) => {
+                self.missed
+                    .push(answers::problem(&call.sensor, *state, message));
+                Err(Unavailable(state::word(*state).into()))
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+#[path = "tests.rs"]
+mod tests;

@@ -1,0 +1,87 @@
+//! Files that survive a crash: written beside their place, flushed, then renamed into it. A reader finds the old content
+//! or the new, never half of either.
+
+use crate::platform;
+use std::io::{self, Write as _};
+use std::path::Path;
+
+/// Longest file that [`read`] takes; the agent's own are a few kilobytes.
+const LARGEST: u64 = 1 << 20;
+
+/// Puts `content` into a file that only the agent's account may read.
+///
+/// # Errors
+/// The system's; the old content then stands.
+pub fn write_private(path: &Path, content: &[u8]) -> io::Result<()> {
+    let folder = path.parent().unwrap_or(Path::new("."));
+    let mut name = path.file_name().unwrap_or_default().to_os_string();
+    name.push(".new");
+    let beside = folder.join(name);
+    // A leftover of a crash could have other permissions than a fresh file.
+    match std::fs::remove_file(&beside) {
+        Ok(()) => {}
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+        Err(error) => return Err(error),
+    }
+    let mut file = platform::private_file()
+        .write(true)
+        .create_new(true)
+        .open(&beside)?;
+    file.write_all(content)?;
+    file.sync_all()?;
+    drop(file);
+    std::fs::rename(&beside, path)?;
+    platform::sync_folder(folder)
+}
+
+/// Reads a small file; `None` when it does not exist.
+///
+/// # Errors
+/// The system's, or that the file is far too large to be ours.
+pub fn read(path: &Path) -> io::Result<Option<Vec<u8>>> {
+    use io::Read as _;
+    let file = match std::fs::File::open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(error),
+    };
+    let mut content = Vec::new();
+    file.take(LARGEST + 1).read_to_end(&mut content)?;
+    if content.len() as u64 > LARGEST {
+        return Err(io::Error::new(
+            io::ErrorKind::InvalidData,
+            "the file is larger than 1 MiB",
+        ));
+    }
+    Ok(Some(content))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn replaces_and_reads() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a");
+        assert!(read(&path).unwrap().is_none());
+        write_private(&path, b"one").unwrap();
+        std::fs::write(folder.path().join("a.new"), b"left by a crash").unwrap();
+        write_private(&path, b"two").unwrap();
+        assert_eq!(read(&path).unwrap().unwrap(), b"two");
+        assert!(!folder.path().join("a.new").exists());
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn only_the_owner_reads() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a");
+        write_private(&path, b"one").unwrap();
+        assert_eq!(
+            std::fs::metadata(&path).unwrap().permissions().mode() & 0o777,
+            0o600
+        );
+    }
+}

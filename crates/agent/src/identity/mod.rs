@@ -1,0 +1,396 @@
+//! Who this endpoint is: its key pair, its certificate, its ordinal, and whom it believes.
+//!
+//! All of it lies in one file, `identity.json`, that only the agent's account may read and that is replaced as a whole
+//! ([`crate::files`]): after a crash there is one consistent identity, never a certificate without its key. The key is
+//! ECDSA P-256 and stays the same when the certificate is renewed; it never leaves this file, so a fresh one would not
+//! be safer, and a crash between "issued" and "written" would lock the endpoint out.
+//!
+//! [`enrol`] gets the first certificate, [`tls`] makes connections from an identity.
+
+pub mod enrol;
+pub mod tls;
+
+use crate::files;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use protocol::message::{Credentials, Trust};
+use rcgen::{CertificateParams, DistinguishedName, DnType, KeyPair, PKCS_ECDSA_P256_SHA256};
+use rustls::pki_types::PrivatePkcs8KeyDer;
+use serde::{Deserialize, Serialize};
+use std::io;
+use std::path::{Path, PathBuf};
+use x509_parser::certificate::X509Certificate;
+use x509_parser::prelude::FromDer as _;
+use zeroize::{Zeroize as _, Zeroizing};
+
+const FILE: &str = "identity.json";
+
+/// What went wrong with the identity.
+#[derive(Debug, thiserror::Error)]
+pub enum IdentityError {
+    /// Reading the file failed.
+    #[error("cannot read the identity in {path}")]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// System's error.
+        #[source]
+        source: io::Error,
+    },
+    /// Writing the file failed.
+    #[error("cannot write the identity to {path}")]
+    Write {
+        /// The file.
+        path: PathBuf,
+        /// System's error.
+        #[source]
+        source: io::Error,
+    },
+    /// The file does not hold an identity.
+    #[error(
+        "{path} does not hold an identity; restore it, or remove it and enrol this machine again"
+    )]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// Reader's error.
+        #[source]
+        source: serde_json::Error,
+    },
+    /// A field of the file is not what it should be.
+    #[error(
+        "{path} does not hold a usable {field}; restore the file, or remove it and enrol this machine again"
+    )]
+    Field {
+        /// The file.
+        path: PathBuf,
+        /// Name of the field.
+        field: &'static str,
+    },
+    /// The key pair could not be made or used.
+    #[error("cannot make or use the key pair")]
+    Key(#[source] rcgen::Error),
+    /// The certificate cannot be read.
+    #[error("the certificate is not readable")]
+    Certificate,
+    /// The server gave a certificate that does not belong to this endpoint.
+    #[error("the server's reply is not usable: {0}")]
+    Credentials(&'static str),
+    /// A TLS configuration could not be made of it.
+    #[error("cannot set up TLS from the identity")]
+    Tls(#[source] rustls::Error),
+}
+
+/// As the file spells it; byte strings in base64.
+#[derive(Serialize, Deserialize)]
+struct Stored {
+    key: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    certificate: Option<String>,
+    #[serde(default)]
+    ordinal: u32,
+    #[serde(default)]
+    trust_version: u64,
+    #[serde(default)]
+    authorities: Vec<String>,
+    #[serde(default)]
+    order_keys: Vec<String>,
+    #[serde(default)]
+    servers: Vec<String>,
+    #[serde(default)]
+    token_servers: Vec<String>,
+    #[serde(default)]
+    revoked: bool,
+    #[serde(default)]
+    renew: bool,
+}
+
+/// What the certificate says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Named {
+    /// Hexadecimal endpoint id: the subject's common name.
+    pub endpoint_id: String,
+    /// Start of its life, seconds since 1970.
+    pub not_before: i64,
+    /// End of its life.
+    pub not_after: i64,
+}
+
+/// An endpoint's identity, or the beginning of one: a key without a certificate waits for approval.
+#[derive(Clone)]
+pub struct Identity {
+    path: PathBuf,
+    key: Zeroizing<Vec<u8>>,
+    certificate: Option<(Vec<u8>, Named)>,
+    /// Number of this endpoint on its server.
+    pub ordinal: u32,
+    /// Whom it believes.
+    pub trust: Trust,
+    /// Servers of the token it enrolled with, used when neither configuration nor trust names any.
+    pub token_servers: Vec<String>,
+    /// Set when the server revoked it.
+    pub revoked: bool,
+    /// A new certificate is due whatever the age of this one: the authorities changed.
+    pub renew: bool,
+}
+
+impl std::fmt::Debug for Identity {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Identity")
+            .field("path", &self.path)
+            .field("ordinal", &self.ordinal)
+            .field("named", &self.named())
+            .finish_non_exhaustive()
+    }
+}
+
+impl Identity {
+    /// A new key in this folder; nothing is written yet.
+    ///
+    /// # Errors
+    /// When no key can be made.
+    pub fn generate(state_dir: &Path) -> Result<Self, IdentityError> {
+        let pair = KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256).map_err(IdentityError::Key)?;
+        Ok(Self {
+            path: state_dir.join(FILE),
+            key: Zeroizing::new(pair.serialize_der()),
+            certificate: None,
+            ordinal: 0,
+            trust: Trust::default(),
+            token_servers: Vec::new(),
+            revoked: false,
+            renew: false,
+        })
+    }
+
+    /// Reads the identity of this folder; `None` when there is none.
+    ///
+    /// # Errors
+    /// When the file cannot be read or is damaged.
+    pub fn load(state_dir: &Path) -> Result<Option<Self>, IdentityError> {
+        let path = state_dir.join(FILE);
+        let content = files::read(&path).map_err(|source| IdentityError::Read {
+            path: path.clone(),
+            source,
+        })?;
+        let Some(content) = content.map(Zeroizing::new) else {
+            return Ok(None);
+        };
+        let mut stored: Stored =
+            serde_json::from_slice(&content).map_err(|source| IdentityError::Damaged {
+                path: path.clone(),
+                source,
+            })?;
+        let field = |field| {
+            let path = path.clone();
+            move || IdentityError::Field { path, field }
+        };
+        let key = Zeroizing::new(BASE64.decode(&stored.key).map_err(|_| field("key")())?);
+        stored.key.zeroize();
+        let certificate = match &stored.certificate {
+            None => None,
+            Some(text) => {
+                let der = BASE64.decode(text).map_err(|_| field("certificate")())?;
+                let named = named(&der).map_err(|_| field("certificate")())?;
+                Some((der, named))
+            }
+        };
+        let identity = Self {
+            key,
+            certificate,
+            ordinal: stored.ordinal,
+            trust: Trust {
+                version: stored.trust_version,
+                authorities: decode_all(&stored.authorities).ok_or_else(field("authorities"))?,
+                order_keys: decode_all(&stored.order_keys).ok_or_else(field("order_keys"))?,
+                servers: stored.servers,
+            },
+            token_servers: stored.token_servers,
+            revoked: stored.revoked,
+            renew: stored.renew,
+            path: path.clone(),
+        };
+        identity.pair().map_err(|_| field("key")())?;
+        Ok(Some(identity))
+    }
+
+    /// Writes the identity so that a crash leaves this one or the one before.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub fn save(&self) -> Result<(), IdentityError> {
+        let encode_all = |all: &[Vec<u8>]| all.iter().map(|b| BASE64.encode(b)).collect();
+        let mut stored = Stored {
+            key: BASE64.encode(&*self.key),
+            certificate: self.certificate.as_ref().map(|(der, _)| BASE64.encode(der)),
+            ordinal: self.ordinal,
+            trust_version: self.trust.version,
+            authorities: encode_all(&self.trust.authorities),
+            order_keys: encode_all(&self.trust.order_keys),
+            servers: self.trust.servers.clone(),
+            token_servers: self.token_servers.clone(),
+            revoked: self.revoked,
+            renew: self.renew,
+        };
+        let written = serde_json::to_vec_pretty(&stored)
+            .map_err(io::Error::from)
+            .map(Zeroizing::new)
+            .and_then(|content| files::write_private(&self.path, &content));
+        stored.key.zeroize();
+        written.map_err(|source| IdentityError::Write {
+            path: self.path.clone(),
+            source,
+        })
+    }
+
+    /// What the certificate says; `None` while there is none.
+    #[must_use]
+    pub fn named(&self) -> Option<&Named> {
+        self.certificate.as_ref().map(|(_, named)| named)
+    }
+
+    /// The certificate, DER; `None` while there is none.
+    #[must_use]
+    pub fn certificate(&self) -> Option<&[u8]> {
+        self.certificate.as_ref().map(|(der, _)| der.as_slice())
+    }
+
+    /// Whether it is time for a new certificate: two thirds of this one's life are over, or the authorities changed.
+    #[must_use]
+    pub fn renewal_due(&self, now: i64) -> bool {
+        self.named().is_some_and(|named| {
+            let life = named.not_after.saturating_sub(named.not_before);
+            self.renew || now >= named.not_before.saturating_add(life / 3 * 2)
+        })
+    }
+
+    /// A certificate signing request (PKCS #10, DER) for this key.
+    ///
+    /// # Errors
+    /// When the key cannot sign.
+    pub fn signing_request(&self) -> Result<Vec<u8>, IdentityError> {
+        let mut params = CertificateParams::default();
+        params.distinguished_name = DistinguishedName::new();
+        // The server names the subject itself and only takes the key; a request without any subject is odd to tools.
+        params
+            .distinguished_name
+            .push(DnType::CommonName, "cordon-agent");
+        let request = params
+            .serialize_request(&self.pair()?)
+            .map_err(IdentityError::Key)?;
+        Ok(request.der().to_vec())
+    }
+
+    /// Takes what an enrolment gave.
+    ///
+    /// # Errors
+    /// When it does not fit this key, or names nobody to trust.
+    pub fn adopt(&mut self, credentials: Credentials) -> Result<(), IdentityError> {
+        let refuse = IdentityError::Credentials;
+        let trust = credentials
+            .trust
+            .ok_or(refuse("it names nobody to trust"))?;
+        let checked = self.check_certificate(&credentials.certificate)?;
+        check_trust_content(&trust).map_err(refuse)?;
+        self.certificate = Some((credentials.certificate, checked));
+        self.ordinal = credentials.ordinal;
+        self.trust = trust;
+        self.revoked = false;
+        self.renew = false;
+        Ok(())
+    }
+
+    /// Takes a renewed certificate. Trust inside it is not taken: changes of trust come signed by an order key.
+    ///
+    /// # Errors
+    /// When it does not fit this key and this endpoint.
+    pub fn adopt_renewed(&mut self, credentials: Credentials) -> Result<(), IdentityError> {
+        let checked = self.check_certificate(&credentials.certificate)?;
+        if self
+            .named()
+            .is_some_and(|n| n.endpoint_id != checked.endpoint_id)
+        {
+            return Err(IdentityError::Credentials(
+                "the renewed certificate is for another endpoint",
+            ));
+        }
+        self.certificate = Some((credentials.certificate, checked));
+        self.renew = false;
+        Ok(())
+    }
+
+    /// Takes a checked change of trust; a change of authorities makes a new certificate due.
+    ///
+    /// # Errors
+    /// When an authority or a key in it is not one.
+    pub fn adopt_trust(&mut self, trust: Trust) -> Result<(), IdentityError> {
+        check_trust_content(&trust).map_err(IdentityError::Credentials)?;
+        if trust.authorities != self.trust.authorities {
+            self.renew = true;
+        }
+        self.trust = trust;
+        Ok(())
+    }
+
+    fn check_certificate(&self, der: &[u8]) -> Result<Named, IdentityError> {
+        let (_, certificate) =
+            X509Certificate::from_der(der).map_err(|_| IdentityError::Certificate)?;
+        if certificate.public_key().subject_public_key.data.as_ref()
+            != self.pair()?.public_key_raw()
+        {
+            return Err(IdentityError::Credentials(
+                "the certificate is for another key",
+            ));
+        }
+        named(der)
+    }
+
+    fn pair(&self) -> Result<KeyPair, IdentityError> {
+        KeyPair::from_pkcs8_der_and_sign_algo(
+            &PrivatePkcs8KeyDer::from(self.key.as_slice()),
+            &PKCS_ECDSA_P256_SHA256,
+        )
+        .map_err(IdentityError::Key)
+    }
+
+    fn key_der(&self) -> PrivatePkcs8KeyDer<'static> {
+        PrivatePkcs8KeyDer::from(self.key.to_vec())
+    }
+}
+
+fn decode_all(texts: &[String]) -> Option<Vec<Vec<u8>>> {
+    texts.iter().map(|t| BASE64.decode(t).ok()).collect()
+}
+
+fn named(der: &[u8]) -> Result<Named, IdentityError> {
+    let (_, certificate) =
+        X509Certificate::from_der(der).map_err(|_| IdentityError::Certificate)?;
+    let name = certificate
+        .subject()
+        .iter_common_name()
+        .next()
+        .and_then(|name| name.as_str().ok())
+        .ok_or(IdentityError::Certificate)?;
+    Ok(Named {
+        endpoint_id: name.to_owned(),
+        not_before: certificate.validity().not_before.timestamp(),
+        not_after: certificate.validity().not_after.timestamp(),
+    })
+}
+
+fn check_trust_content(trust: &Trust) -> Result<(), &'static str> {
+    if trust.authorities.is_empty() || trust.order_keys.is_empty() {
+        return Err("it names no authority or no order key");
+    }
+    if trust.order_keys.iter().any(|key| key.len() != 32) {
+        return Err("an order key in it is not 32 bytes long");
+    }
+    if trust
+        .authorities
+        .iter()
+        .any(|der| X509Certificate::from_der(der).is_err())
+    {
+        return Err("an authority in it is not a certificate");
+    }
+    Ok(())
+}

@@ -1,0 +1,446 @@
+//! The conversation on one connection: greeting, orders in, answers out, keep-alive, renewal, changes of trust.
+//!
+//! Reading and writing are two loops in one task, joined by a short queue, so that a slow reader on the other side never
+//! keeps an acknowledgement from being read. While the desk has no room the reading loop does not read: the server's
+//! queue fills, and it waits. Timers exist only for keep-alive; everything periodic happens when that fires.
+
+use crate::desk::{self, Desk, Reply};
+use crate::identity::{Identity, IdentityError};
+use crate::orders::Standing;
+use crate::status::Status;
+use crate::{platform, vitals};
+use protocol::frame::{self, FrameError};
+use protocol::message::{
+    Hello, Refusal, SignedTrust, ToAgent, ToServer, Welcome, agent_says, server_says,
+};
+use protocol::order::check_trust;
+use std::cell::{Cell, RefCell};
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _};
+use tokio::sync::mpsc;
+use tokio::time::{Instant, sleep_until, timeout, timeout_at};
+use tokio_util::sync::CancellationToken;
+
+/// Longest wait for the server's greeting.
+const GREETING: Duration = Duration::from_secs(15);
+/// A server that takes no byte for this long is dead.
+const STALLED: Duration = Duration::from_secs(60);
+/// Connection without any frame for this long is dead.
+const DEAD: Duration = Duration::from_secs(protocol::DEAD_AFTER_SECONDS);
+/// Vitals are sent when a keep-alive is due and the last are this old.
+const VITALS_EVERY: Duration = Duration::from_secs(600);
+/// A renewal that got no reply is asked for again after this.
+const RENEW_AGAIN: Duration = Duration::from_secs(3600);
+/// Messages that wait to be written, answers aside.
+const QUEUE: usize = 64;
+
+/// How a session ended when nothing failed.
+#[derive(Debug)]
+pub enum SessionEnd {
+    /// The agent ends.
+    Shutdown,
+    /// The server closed with a reason.
+    Goodbye {
+        /// For people.
+        reason: String,
+        /// Come back no sooner.
+        retry_after: Duration,
+    },
+    /// The identity was revoked.
+    Revoked(String),
+}
+
+/// How a session failed.
+#[derive(Debug, thiserror::Error)]
+pub enum SessionError {
+    /// A frame could not be read or written.
+    #[error(transparent)]
+    Frame(#[from] FrameError),
+    /// The server did not greet.
+    #[error("the server did not greet this endpoint within {} seconds", GREETING.as_secs())]
+    NoGreeting,
+    /// The first message was another.
+    #[error("the server began with something else than a greeting")]
+    Unexpected,
+    /// Silence.
+    #[error("nothing was heard from the server for {} seconds", DEAD.as_secs())]
+    Dead,
+    /// The server does not read.
+    #[error("the server took nothing for {} seconds", STALLED.as_secs())]
+    Stalled,
+    /// The identity could not be written.
+    #[error("the identity cannot be kept")]
+    Identity(#[from] IdentityError),
+}
+
+/// What both loops share. They run in one task, one at a time.
+struct Session<'a> {
+    server: &'a str,
+    identity: RefCell<&'a mut Identity>,
+    desk: &'a Arc<Desk>,
+    keep_alive: Duration,
+    /// Last frame in either direction.
+    active: Cell<Instant>,
+    /// Asked for a certificate at this moment.
+    renewing: Cell<Option<Instant>>,
+    queue: mpsc::Sender<agent_says::Body>,
+}
+
+/// Talks until one side ends it.
+///
+/// # Errors
+/// [`SessionError`]; the connection is of no more use then.
+pub async fn run<S: AsyncRead + AsyncWrite + Unpin>(
+    mut stream: S,
+    server: &str,
+    identity: &mut Identity,
+    instance: &[u8],
+    desk: &Arc<Desk>,
+    status: &Arc<Status>,
+    shutdown: &CancellationToken,
+) -> Result<SessionEnd, SessionError> {
+    let welcome = match timeout(GREETING, greet(&mut stream, identity, instance)).await {
+        Err(_) => return Err(SessionError::NoGreeting),
+        Ok(greeted) => match greeted? {
+            Ok(welcome) => welcome,
+            Err(end) => return Ok(end),
+        },
+    };
+    if welcome.ordinal != identity.ordinal {
+        tracing::warn!(
+            held = identity.ordinal,
+            told = welcome.ordinal,
+            "the server knows this endpoint by another number"
+        );
+    }
+    let skew = welcome.now.saturating_sub(desk::now());
+    if skew.abs() > protocol::order::CLOCK_SLACK_SECONDS {
+        tracing::warn!(
+            seconds = skew,
+            "this machine's clock differs from the server's; orders may be refused for it"
+        );
+    }
+    tracing::info!(%server, ordinal = welcome.ordinal, "connected");
+    status.connected(server);
+
+    let (reader, writer) = tokio::io::split(stream);
+    let (queue, queued) = mpsc::channel(QUEUE);
+    let session = Session {
+        server,
+        identity: RefCell::new(identity),
+        desk,
+        keep_alive: keep_alive(&welcome),
+        active: Cell::new(Instant::now()),
+        renewing: Cell::new(None),
+        queue,
+    };
+    let mut writer = writer;
+    let end = tokio::select! {
+        biased;
+        () = shutdown.cancelled() => Ok(SessionEnd::Shutdown),
+        end = session.read(reader) => end,
+        end = session.write(&mut writer, queued) => end,
+    };
+    // A clean close tells the server at once; a peer that is gone must not hold the agent up.
+    if let Ok(Err(error)) = timeout(Duration::from_secs(1), writer.shutdown()).await {
+        tracing::debug!(%error, "the connection did not close cleanly");
+    }
+    end
+}
+
+async fn greet<S: AsyncRead + AsyncWrite + Unpin>(
+    stream: &mut S,
+    identity: &Identity,
+    instance: &[u8],
+) -> Result<Result<Welcome, SessionEnd>, SessionError> {
+    let hello = agent_says::Body::Hello(Hello {
+        protocol: protocol::VERSION,
+        agent_version: env!("CARGO_PKG_VERSION").into(),
+        hostname: platform::hostname(),
+        platform: platform::NAME.into(),
+        machine: platform::machine_fingerprint(),
+        instance: instance.to_vec(),
+        trust_version: identity.trust.version,
+    });
+    frame::write(stream, &ToServer { body: Some(hello) }).await?;
+    loop {
+        let message: ToAgent = frame::read(stream, frame::MAX).await?;
+        match message.body {
+            Some(server_says::Body::Welcome(welcome)) => return Ok(Ok(welcome)),
+            Some(server_says::Body::Goodbye(bye)) => return Ok(Err(goodbye(bye))),
+            None => {}
+            Some(_) => return Err(SessionError::Unexpected),
+        }
+    }
+}
+
+fn goodbye(bye: protocol::message::Goodbye) -> SessionEnd {
+    if bye.revoked {
+        return SessionEnd::Revoked(bye.reason);
+    }
+    SessionEnd::Goodbye {
+        reason: bye.reason,
+        retry_after: Duration::from_millis(u64::from(bye.retry_after_ms)),
+    }
+}
+
+fn keep_alive(welcome: &Welcome) -> Duration {
+    let asked = u64::from(welcome.keep_alive_seconds);
+    let seconds = if asked == 0 {
+        protocol::KEEP_ALIVE_SECONDS
+    } else {
+        asked.min(protocol::KEEP_ALIVE_SECONDS)
+    };
+    Duration::from_secs(seconds)
+}
+
+impl Session<'_> {
+    async fn read<R: AsyncRead + Unpin>(&self, mut reader: R) -> Result<SessionEnd, SessionError> {
+        loop {
+            while !self.desk.has_room() {
+                self.desk.room.notified().await;
+            }
+            // Counts from here, not from the last frame: while there was no room, the silence was ours.
+            let dead = Instant::now() + DEAD;
+            let message: ToAgent = timeout_at(dead, frame::read(&mut reader, frame::MAX))
+                .await
+                .map_err(|_| SessionError::Dead)??;
+            self.active.set(Instant::now());
+            let Some(body) = message.body else {
+                tracing::debug!("a message that this agent does not know was skipped");
+                continue;
+            };
+            if let Some(end) = self.take(body).await? {
+                return Ok(end);
+            }
+        }
+    }
+
+    async fn take(&self, body: server_says::Body) -> Result<Option<SessionEnd>, SessionError> {
+        match body {
+            server_says::Body::Order(signed) => {
+                let (desk, order_keys, ordinal) = {
+                    let identity = self.identity.borrow();
+                    (
+                        Arc::clone(self.desk),
+                        identity.trust.order_keys.clone(),
+                        identity.ordinal,
+                    )
+                };
+                let reply = blocking(move || {
+                    let standing = Standing {
+                        order_keys: &order_keys,
+                        ordinal,
+                    };
+                    desk.offer(&signed, standing)
+                })
+                .await;
+                if let Some(Reply::Refusal(refusal)) = reply {
+                    self.say(agent_says::Body::Refusal(refusal)).await;
+                }
+            }
+            server_says::Body::Stored(stored) => {
+                let desk = Arc::clone(self.desk);
+                blocking(move || desk.stored(stored.order)).await;
+            }
+            server_says::Body::Ping(value) => self.say(agent_says::Body::Pong(value)).await,
+            server_says::Body::Pong(_) => {}
+            server_says::Body::Trust(signed) => self.take_trust(&signed).await?,
+            server_says::Body::Renewed(credentials) => {
+                self.renewing.set(None);
+                let mut identity = self.identity.borrow_mut();
+                let mut renewed = identity.clone();
+                match renewed.adopt_renewed(credentials) {
+                    Ok(()) => {
+                        renewed.save()?;
+                        **identity = renewed;
+                        tracing::info!("the certificate was renewed");
+                    }
+                    Err(error) => {
+                        tracing::error!(error = %crate::chain(&error), "the renewed certificate is not usable; the old one stays");
+                        self.renewing.set(Some(Instant::now()));
+                    }
+                }
+            }
+            server_says::Body::Goodbye(bye) => return Ok(Some(goodbye(bye))),
+            server_says::Body::Welcome(_) | server_says::Body::Enrolled(_) => {
+                tracing::debug!("a greeting in the middle of a conversation was skipped");
+            }
+        }
+        Ok(None)
+    }
+
+    async fn take_trust(&self, signed: &SignedTrust) -> Result<(), SessionError> {
+        let held = self.identity.borrow().trust.clone();
+        let refused = match check_trust(signed, &held) {
+            Ok(trust) => {
+                let mut identity = self.identity.borrow_mut();
+                let mut changed = identity.clone();
+                match changed.adopt_trust(trust) {
+                    Ok(()) => {
+                        changed.save()?;
+                        tracing::info!(version = changed.trust.version, "trust was changed");
+                        **identity = changed;
+                        None
+                    }
+                    Err(error) => Some(("not-understood", crate::chain(&error))),
+                }
+            }
+            Err(refused) => Some((refused.code(), refused.to_string())),
+        };
+        match refused {
+            None => {
+                if let Some(request) = self.renewal() {
+                    self.say(request).await;
+                }
+            }
+            Some((code, detail)) => {
+                tracing::warn!(code, %detail, "a change of trust was refused");
+                self.say(agent_says::Body::Refusal(Refusal {
+                    order: 0,
+                    code: code.into(),
+                    detail: format!("change of trust: {detail}"),
+                }))
+                .await;
+            }
+        }
+        Ok(())
+    }
+
+    /// The request for a new certificate, when it is time to and no other is under way.
+    fn renewal(&self) -> Option<agent_says::Body> {
+        let under_way = self
+            .renewing
+            .get()
+            .is_some_and(|asked| asked.elapsed() < RENEW_AGAIN);
+        if under_way || !self.identity.borrow().renewal_due(desk::now()) {
+            return None;
+        }
+        let request = self.identity.borrow().signing_request();
+        match request {
+            Ok(request) => {
+                self.renewing.set(Some(Instant::now()));
+                Some(agent_says::Body::Renew(request))
+            }
+            Err(error) => {
+                tracing::error!(error = %crate::chain(&error), "cannot ask for a new certificate");
+                None
+            }
+        }
+    }
+
+    /// Queues a message; waits while the queue is full. For the reading loop only: the writing loop, which empties the
+    /// queue, would wait for itself.
+    async fn say(&self, body: agent_says::Body) {
+        if self.queue.send(body).await.is_err() {
+            tracing::debug!("a message came too late to be sent");
+        }
+    }
+
+    async fn write<W: AsyncWrite + Unpin>(
+        &self,
+        writer: &mut W,
+        mut queued: mpsc::Receiver<agent_says::Body>,
+    ) -> Result<SessionEnd, SessionError> {
+        // Numbers whose answers went out on this connection.
+        let mut sent: HashSet<u64> = HashSet::new();
+        let mut last_vitals = Instant::now();
+        let measured = vitals::measure(self.desk.hanging());
+        self.put(writer, agent_says::Body::Vitals(measured)).await?;
+        self.send_answers(writer, &mut queued, &mut sent).await?;
+        if let Some(request) = self.renewal() {
+            self.put(writer, request).await?;
+        }
+        loop {
+            let quiet = self.active.get() + self.keep_alive;
+            tokio::select! {
+                biased;
+                Some(body) = queued.recv() => self.put(writer, body).await?,
+                () = self.desk.answers.notified() => {
+                    self.send_answers(writer, &mut queued, &mut sent).await?;
+                }
+                () = sleep_until(quiet) => {
+                    // Frames may have come or gone since the timer was set.
+                    if self.active.get() + self.keep_alive > Instant::now() {
+                        continue;
+                    }
+                    self.put(writer, agent_says::Body::Ping(super::random())).await?;
+                    if last_vitals.elapsed() >= VITALS_EVERY {
+                        last_vitals = Instant::now();
+                        let measured = vitals::measure(self.desk.hanging());
+                        self.put(writer, agent_says::Body::Vitals(measured)).await?;
+                    }
+                    if let Some(request) = self.renewal() {
+                        self.put(writer, request).await?;
+                    }
+                    let desk = Arc::clone(self.desk);
+                    blocking(move || desk.tidy(desk::now())).await;
+                }
+            }
+        }
+    }
+
+    /// Sends the answers that wait and were not sent on this connection, part by part, other messages in between.
+    async fn send_answers<W: AsyncWrite + Unpin>(
+        &self,
+        writer: &mut W,
+        queued: &mut mpsc::Receiver<agent_says::Body>,
+        sent: &mut HashSet<u64>,
+    ) -> Result<(), SessionError> {
+        let desk = Arc::clone(self.desk);
+        let waiting = blocking(move || desk.waiting()).await.unwrap_or_default();
+        // What is acknowledged needs no memory here.
+        sent.retain(|number| waiting.contains(number));
+        for number in waiting {
+            if sent.contains(&number) {
+                continue;
+            }
+            let attempt = super::random();
+            for at in 0.. {
+                let desk = Arc::clone(self.desk);
+                let Some(mut part) = blocking(move || desk.part(number, at)).await.flatten() else {
+                    break;
+                };
+                part.attempt = attempt;
+                let last = part.last;
+                self.put(writer, agent_says::Body::Answer(part)).await?;
+                while let Ok(body) = queued.try_recv() {
+                    self.put(writer, body).await?;
+                }
+                if last {
+                    tracing::debug!(order = number, server = self.server, "answer sent");
+                    sent.insert(number);
+                    self.desk.sent(number);
+                    break;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    async fn put<W: AsyncWrite + Unpin>(
+        &self,
+        writer: &mut W,
+        body: agent_says::Body,
+    ) -> Result<(), SessionError> {
+        let message = ToServer { body: Some(body) };
+        timeout(STALLED, frame::write(writer, &message))
+            .await
+            .map_err(|_| SessionError::Stalled)??;
+        self.active.set(Instant::now());
+        Ok(())
+    }
+}
+
+/// Runs what touches the disk away from the channel's thread. `None` only when the work itself broke down.
+pub async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Option<T> {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(done) => Some(done),
+        Err(error) => {
+            tracing::error!(%error, "work on the disk broke down");
+            None
+        }
+    }
+}

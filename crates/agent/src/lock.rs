@@ -1,0 +1,57 @@
+//! One process at a time in a state folder: two agents on one identity would show as two machines, and each would send
+//! the other's answers.
+
+use crate::platform;
+use std::fs::{File, TryLockError};
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// Why the folder could not be taken.
+#[derive(Debug, thiserror::Error)]
+pub enum LockError {
+    /// Another process has it.
+    #[error(
+        "another agent uses the state folder {path}; stop it first, or give this one a folder of its own"
+    )]
+    Taken {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// The lock file cannot be made.
+    #[error("cannot lock the state folder {path}")]
+    Io {
+        /// The folder.
+        path: PathBuf,
+        /// System's error.
+        #[source]
+        source: io::Error,
+    },
+}
+
+/// Holds the folder until it is dropped; the system lets go of it too when the process dies.
+#[derive(Debug)]
+pub struct Lock(#[allow(dead_code, reason = "the open file is the lock")] File);
+
+/// Takes the folder.
+///
+/// # Errors
+/// When it is taken, or the system says no.
+pub fn take(state_dir: &Path) -> Result<Lock, LockError> {
+    let failed = |source| LockError::Io {
+        path: state_dir.into(),
+        source,
+    };
+    let file = platform::private_file()
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .open(state_dir.join("lock"))
+        .map_err(failed)?;
+    match file.try_lock() {
+        Ok(()) => Ok(Lock(file)),
+        Err(TryLockError::WouldBlock) => Err(LockError::Taken {
+            path: state_dir.into(),
+        }),
+        Err(TryLockError::Error(source)) => Err(failed(source)),
+    }
+}
