@@ -24,22 +24,23 @@ pub trait SensorRows {
 #[error("{0}")]
 pub struct Unavailable(pub String);
 
-/// A filter made ready for many endpoints: expressions compiled, values read.
+/// A filter made ready for many endpoints or rows: expressions compiled, values read. It may be kept and shared; the
+/// functions below make one for each call.
 #[derive(Debug)]
-pub struct Prepared<'f>(Node<'f>);
+pub struct Prepared(Node);
 
 #[derive(Debug)]
-enum Node<'f> {
-    And(Vec<Node<'f>>),
-    Or(Vec<Node<'f>>),
-    Not(Box<Node<'f>>),
-    Term(&'f SensorCall, Matcher),
+enum Node {
+    And(Vec<Node>),
+    Or(Vec<Node>),
+    Not(Box<Node>),
+    Term(SensorCall, Matcher),
 }
 
-impl<'f> Prepared<'f> {
+impl Prepared {
     /// Makes a filter ready.
     #[must_use]
-    pub fn new(filter: &'f Filter, catalogue: &Catalogue) -> Self {
+    pub fn new(filter: &Filter, catalogue: &Catalogue) -> Self {
         Self(Node::new(filter, catalogue))
     }
 
@@ -59,14 +60,14 @@ impl<'f> Prepared<'f> {
     }
 }
 
-impl<'f> Node<'f> {
-    fn new(filter: &'f Filter, catalogue: &Catalogue) -> Self {
-        let all = |parts: &'f [Filter]| parts.iter().map(|p| Self::new(p, catalogue)).collect();
+impl Node {
+    fn new(filter: &Filter, catalogue: &Catalogue) -> Self {
+        let all = |parts: &[Filter]| parts.iter().map(|p| Self::new(p, catalogue)).collect();
         match filter {
             Filter::And(parts) => Self::And(all(parts)),
             Filter::Or(parts) => Self::Or(all(parts)),
             Filter::Not(inner) => Self::Not(Box::new(Self::new(inner, catalogue))),
-            Filter::Term(term) => Self::Term(&term.call, Matcher::new(term, catalogue)),
+            Filter::Term(term) => Self::Term(term.call.clone(), Matcher::new(term, catalogue)),
         }
     }
 
@@ -91,7 +92,7 @@ impl<'f> Node<'f> {
 
 /// `decisive` is what one part must give to decide for all of them.
 fn first_that_decides(
-    parts: &[Node<'_>],
+    parts: &[Node],
     decisive: bool,
     source: &mut dyn SensorRows,
 ) -> Result<bool, Unavailable> {

@@ -5,6 +5,7 @@ use crate::catalogue::{Catalogue, Sensor, ValueType};
 use crate::value::{self, Typed, folded};
 use std::borrow::Cow;
 use std::cmp::Ordering;
+use std::collections::HashSet;
 
 /// Memory that a compiled expression may take: what is larger is refused when the question is parsed.
 const PATTERN_BYTES: usize = 1 << 19;
@@ -65,6 +66,8 @@ enum Test {
     Ends(String),
     Pattern(Box<regex::Regex>),
     Equals(ValueType, Vec<Wanted>),
+    /// Equal to one of many texts or digests: a long list costs no more than a short one.
+    Among(ValueType, HashSet<String>),
     Order(ValueType, Wanted, fn(Ordering) -> bool),
     Opposite(Box<Test>),
     /// Nothing can satisfy it: a value or expression that parsing would have refused.
@@ -142,6 +145,16 @@ impl Test {
             None => Self::Never,
         };
         let equals = || {
+            if matches!(value_type, ValueType::Text | ValueType::Hash) && term.values.len() > 4 {
+                let plain = term.values.iter();
+                return Self::Among(
+                    value_type,
+                    plain
+                        .filter_map(|v| key(v, value_type, ignore_case))
+                        .map(Cow::into_owned)
+                        .collect(),
+                );
+            }
             Self::Equals(
                 value_type,
                 term.values.iter().filter_map(|v| wanted(v)).collect(),
@@ -193,6 +206,9 @@ impl Test {
                     (Wanted::Value(_), None) => false,
                 })
             }
+            Self::Among(t, values) => {
+                key(cell, *t, ignore_case).is_some_and(|k| values.contains(k.as_ref()))
+            }
             Self::Order(t, wanted, accepts) => match (read_cell(cell, *t, ignore_case), wanted) {
                 (Some(c), Wanted::Value(v)) => value::order(&c, v).is_some_and(*accepts),
                 _ => false,
@@ -200,6 +216,19 @@ impl Test {
             Self::Opposite(test) => !test.holds(cell, ignore_case),
             Self::Never => false,
         }
+    }
+}
+
+/// What texts and digests are looked up by.
+fn key(text: &str, value_type: ValueType, ignore_case: bool) -> Option<Cow<'_, str>> {
+    match value_type {
+        ValueType::Hash if text.is_empty() => Some(Cow::Borrowed("")),
+        ValueType::Hash => match value::read(text, value_type) {
+            Ok(Typed::Hash(digits)) => Some(Cow::Owned(digits)),
+            _ => None,
+        },
+        _ if ignore_case => Some(folded(text)),
+        _ => Some(Cow::Borrowed(text)),
     }
 }
 

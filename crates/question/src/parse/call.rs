@@ -245,8 +245,25 @@ impl<'a> Parser<'a, '_> {
 
     fn checked(&self, parameter: &Parameter, given: Given) -> Parsed<String> {
         if !parameter.allowed.is_empty() {
+            // `sha-256` and `SHA256` are the same choice, as long as no other comes as near.
+            let letters = |text: &str| -> String {
+                normal(text)
+                    .chars()
+                    .filter(|c| c.is_alphanumeric())
+                    .collect()
+            };
             let wanted = normal(&given.text);
-            if let Some(found) = parameter.allowed.iter().find(|a| normal(a) == wanted) {
+            let mut near = parameter
+                .allowed
+                .iter()
+                .filter(|a| letters(a) == letters(&wanted));
+            let found = match parameter.allowed.iter().find(|a| normal(a) == wanted) {
+                Some(exact) => Some(exact),
+                None => near
+                    .next()
+                    .filter(|n| near.next().is_none() && !letters(n).is_empty()),
+            };
+            if let Some(found) = found {
                 return Ok(found.clone());
             }
             let mut error = self.error(

@@ -62,6 +62,12 @@ fn comparisons_follow_their_types() {
         ("Computer Name matches a|web-01", true),
         ("Computer Name in (db-01, WEB-01)", true),
         ("Computer Name not in (db-01)", true),
+        ("Computer Name in (a, b, c, d, e, WEB-01)", true),
+        (
+            "Computer Name in (a, b, c, d, e, WEB-01) matching case",
+            false,
+        ),
+        ("Computer Name not in (a, b, c, d, e)", true),
         ("OS Version >= 9.10", true),
         ("OS Version as Text >= 9.10", false),
         ("Uptime > 1 day", true),
