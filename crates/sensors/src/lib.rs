@@ -6,6 +6,7 @@
 
 pub mod agent_self;
 pub mod digest;
+pub mod containers;
 pub mod disk;
 pub mod docs;
 pub mod framework;
@@ -13,6 +14,9 @@ pub mod framework;
 mod handle;
 pub mod kernel;
 pub mod processes;
+pub mod schedule;
+pub mod services;
+pub mod software;
 pub mod text;
 pub mod users;
 

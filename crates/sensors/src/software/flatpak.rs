@@ -1,0 +1,74 @@
+//! Flatpaks: applications and runtimes below `/var/lib/flatpak` and below each home, in folders
+//! `app/ID/ARCHITECTURE/BRANCH/active`.
+
+use super::Package;
+use crate::disk;
+use crate::framework::SensorError;
+use std::path::{Path, PathBuf};
+
+/// Version of the newest release in AppStream metadata: the first `<release version="…">`.
+#[must_use]
+pub fn release_version(bytes: &[u8]) -> Option<Vec<u8>> {
+    let place = find(bytes, b"<release ")?;
+    let element = bytes.get(place..)?.split(|b| *b == b'>').next()?;
+    let value = element.get(find(element, b"version=")? + b"version=".len()..)?;
+    let (quote, rest) = value.split_first()?;
+    if !matches!(quote, b'"' | b'\'') {
+        return None;
+    }
+    rest.split(|b| b == quote).next().map(<[u8]>::to_vec)
+}
+
+fn find(haystack: &[u8], needle: &[u8]) -> Option<usize> {
+    haystack.windows(needle.len()).position(|w| w == needle)
+}
+
+/// Flatpaks below a root.
+///
+/// # Errors
+/// When a folder cannot be read, or the first error of `each`.
+pub fn packages(
+    root: &Path,
+    each: &mut dyn FnMut(Package) -> Result<(), SensorError>,
+) -> Result<(), SensorError> {
+    let mut places = vec![disk::below(root, "/var/lib/flatpak")];
+    let mut homes: Vec<PathBuf> = disk::list(&disk::below(root, "/home"))?;
+    homes.push(disk::below(root, "/root"));
+    places.extend(homes.iter().map(|h| h.join(".local/share/flatpak")));
+    for place in places {
+        for kind in ["app", "runtime"] {
+            for id in disk::list(&place.join(kind))? {
+                for architecture in disk::list(&id)?.into_iter().filter(|a| is_folder(a)) {
+                    for branch in disk::list(&architecture)? {
+                        if is_folder(&branch) && branch.join("active").exists() {
+                            each(package(&id, &architecture, &branch))?;
+                        }
+                    }
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+/// `current` beside the architectures is a link to one of them.
+fn is_folder(path: &Path) -> bool {
+    std::fs::symlink_metadata(path).is_ok_and(|m| m.is_dir())
+}
+
+fn package(id: &Path, architecture: &Path, branch: &Path) -> Package {
+    let name = disk::name(id);
+    let stated = ["metainfo", "appdata"].iter().find_map(|folder| {
+        ["metainfo.xml", "appdata.xml"].iter().find_map(|end| {
+            let path = branch.join(format!("active/files/share/{folder}/{name}.{end}"));
+            let bytes = disk::read_if_there(&path, disk::CONFIG_MAX).ok()??;
+            release_version(&bytes)
+        })
+    });
+    Package {
+        name: name.into(),
+        // Runtimes and applications without metadata are told apart by their branch.
+        version: stated.unwrap_or_else(|| disk::name(branch).into()),
+        architecture: disk::name(architecture).into(),
+    }
+}
