@@ -21,7 +21,7 @@ pub const SENSORS: &[Entry] = &[
             .column("Tag", Text, "One tag.")
             .platforms(Platforms::ALL)
             .max_age(60)
-            .example("Get Computer Name from all machines with Custom Tags contains production")
+            .example("Get Agent Version from all machines with Custom Tags contains production")
         },
         collect: custom_tags,
     },

@@ -9,7 +9,7 @@ use std::time::Duration;
 pub fn page(sensor: &Sensor) -> String {
     let mut page = String::new();
     // Writing to a String cannot fail.
-    let _ = write(&mut page, sensor);
+    write(&mut page, sensor).ok();
     page
 }
 
@@ -25,14 +25,15 @@ pub fn index<'a>(sensors: impl IntoIterator<Item = &'a Sensor>) -> String {
     }
     let mut index = String::from("# Sensors\n");
     for (category, members) in categories {
-        let _ = writeln!(index, "\n## {}\n", escaped(category));
+        writeln!(index, "\n## {}\n", escaped(category)).ok();
         for sensor in members {
-            let _ = writeln!(
+            writeln!(
                 index,
                 "- **{}**: {}",
                 escaped(&sensor.name),
                 escaped(&sensor.description)
-            );
+            )
+            .ok();
         }
     }
     index

@@ -5,8 +5,8 @@
 //! --local` needs nothing else.
 
 pub mod agent_self;
-pub mod digest;
 pub mod containers;
+pub mod digest;
 pub mod disk;
 pub mod docs;
 pub mod framework;
@@ -15,6 +15,7 @@ mod handle;
 pub mod kernel;
 pub mod processes;
 pub mod schedule;
+pub mod script;
 pub mod services;
 pub mod software;
 pub mod text;
@@ -31,8 +32,13 @@ use std::sync::{Arc, LazyLock};
 const FAMILIES: &[&[Entry]] = &[
     processes::SENSORS,
     users::SENSORS,
+    software::SENSORS,
+    services::SENSORS,
+    schedule::SENSORS,
     kernel::SENSORS,
+    containers::SENSORS,
     agent_self::SENSORS,
+    script::shipped::SENSORS,
 ];
 
 static BY_NAME: LazyLock<HashMap<String, Entry>> =

@@ -3,10 +3,13 @@
 use crate::text;
 use std::collections::BTreeMap;
 
+/// Section and key.
+type Key = (Vec<u8>, Vec<u8>);
+
 /// Assignments by section and key. Values of a key keep their order; an empty value clears what came before it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Unit {
-    values: BTreeMap<(Vec<u8>, Vec<u8>), Vec<Vec<u8>>>,
+    values: BTreeMap<Key, Vec<Vec<u8>>>,
 }
 
 impl Unit {

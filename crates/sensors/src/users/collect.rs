@@ -286,7 +286,7 @@ fn grants_all(rule: &Statement, statements: &[Statement]) -> bool {
     let all = rule.what.split(|b| *b == b',').any(|command| {
         let last = command.rsplit(|b| matches!(b, b':' | b')' | b' ')).next();
         let last = last.unwrap_or_default();
-        resolve(last, Kind::CommandAlias, statements).contains(&b"ALL"[..].to_vec())
+        resolve(last, Kind::CommandAlias, statements).contains(&b"ALL"[..])
     });
     as_root && all
 }

@@ -60,7 +60,7 @@ fn logged_in_users() -> Sensor {
     .column("Login Time", DateTime, "When the session began, UTC.")
     .column("PID", Integer, "Process that leads the session.")
     .max_age(60)
-    .example("Get Logged In Users from all machines with Is Linux = True")
+    .example("Get Logged In Users from all machines")
 }
 
 fn last_logins() -> Sensor {

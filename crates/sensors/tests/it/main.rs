@@ -1,4 +1,14 @@
 //! Sensors against the system's own tools on the machine that runs the tests.
 
+mod agent_self;
 mod ask;
+mod catalogue;
+mod containers;
+mod kernel;
 mod processes;
+mod schedule;
+mod script;
+mod services;
+mod software;
+mod support;
+mod users;

@@ -1,0 +1,69 @@
+//! Script sensors that come with Cordon, registered like native ones.
+
+use super::{Interpreter, Output, ScriptSensor};
+use crate::framework::{Entry, Request, SensorError, Sink};
+use question::catalogue::Sensor;
+use question::catalogue::ValueType::{Integer, Text};
+use std::sync::LazyLock;
+
+/// The sensors of this family.
+pub const SENSORS: &[Entry] = &[
+    Entry {
+        declare: || MANDATORY_ACCESS.sensor.clone(),
+        collect: |request, sink| on_linux(&MANDATORY_ACCESS, request, sink),
+    },
+    Entry {
+        declare: || SSH_SERVER.sensor.clone(),
+        collect: |request, sink| on_linux(&SSH_SERVER, request, sink),
+    },
+];
+
+/// The scripts read places that only Linux has.
+fn on_linux(script: &ScriptSensor, request: &Request, sink: &mut Sink) -> Result<(), SensorError> {
+    crate::disk::system_root()?;
+    script.collect(request, sink)
+}
+
+static MANDATORY_ACCESS: LazyLock<ScriptSensor> = LazyLock::new(|| {
+    ScriptSensor {
+    sensor: Sensor::new(
+        "Mandatory Access Control",
+        "Security",
+        "Whether the kernel enforces mandatory access control with SELinux or AppArmor, and how much of it.",
+    )
+    .column("System", Text, "SELinux or AppArmor.")
+    .column("Mode", Text, "Enforcing, permissive, enabled or disabled.")
+    .column("Policy", Text, "Policy of SELinux as configured; empty for AppArmor.")
+    .column("Enforced Profiles", Integer, "Profiles of AppArmor in enforce mode; empty for SELinux.")
+    .column("Complaining Profiles", Integer, "Profiles of AppArmor in complain mode; empty for SELinux.")
+    .alias("SELinux Status")
+    .alias("AppArmor Status")
+    .max_age(900)
+    .example(
+        "Get Mandatory Access Control having Mandatory Access Control:Mode = disabled from all machines",
+    ),
+    interpreter: Interpreter::Shell,
+    script: include_str!("shipped/mandatory_access.sh").into(),
+    output: Output::Delimited("|".into()),
+}
+});
+
+static SSH_SERVER: LazyLock<ScriptSensor> = LazyLock::new(|| {
+    ScriptSensor {
+    sensor: Sensor::new(
+        "SSH Server Settings",
+        "Security",
+        "Settings in the configuration of the SSH server, with the files it includes; the first value of a setting is the one that counts.",
+    )
+    .column("Setting", Text, "Name of the setting, in lower case.")
+    .column("Value", Text, "Value as written.")
+    .column("Match", Text, "Condition of the block it stands in; empty when it holds for all.")
+    .column("Path", Text, "File.")
+    .parameter("setting", Text, Some(""), &[], "Only this setting; empty means all.")
+    .max_age(900)
+    .example("Get SSH Server Settings[PermitRootLogin] from all machines"),
+    interpreter: Interpreter::Python,
+    script: include_str!("shipped/ssh_server_settings.py").into(),
+    output: Output::JsonLines,
+}
+});

@@ -1,0 +1,211 @@
+//! What must hold for every sensor, whichever family it is of.
+
+use crate::support::text;
+use question::catalogue::{Rows, ValueType};
+use sensors::framework::{HostFacts, Request};
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::{Duration, Instant};
+
+#[test]
+fn every_declaration_is_complete() {
+    let mut names = BTreeSet::new();
+    for entry in sensors::entries() {
+        let s = (entry.declare)();
+        for name in std::iter::once(&s.name).chain(&s.aliases) {
+            assert!(
+                names.insert(name.to_lowercase()),
+                "{name} means two sensors"
+            );
+            assert_eq!(name.trim(), name);
+        }
+        assert!(!s.category.is_empty(), "{}", s.name);
+        assert!(
+            s.description.len() > 20 && s.description.ends_with('.'),
+            "{}: {}",
+            s.name,
+            s.description
+        );
+        assert!(!s.columns.is_empty(), "{}", s.name);
+        let mut columns = BTreeSet::new();
+        for c in &s.columns {
+            assert!(
+                columns.insert(c.name.to_lowercase()),
+                "{}: {} twice",
+                s.name,
+                c.name
+            );
+            assert!(
+                c.description.len() >= 5 && c.description.ends_with(['.', '…']),
+                "{}: {}: {}",
+                s.name,
+                c.name,
+                c.description
+            );
+        }
+        let mut keys = BTreeSet::new();
+        for p in &s.parameters {
+            assert!(
+                keys.insert(p.key.to_lowercase()),
+                "{}: {} twice",
+                s.name,
+                p.key
+            );
+            assert!(
+                p.description.ends_with('.'),
+                "{}: {}: {}",
+                s.name,
+                p.key,
+                p.description
+            );
+            if let (Some(default), false) = (&p.default, p.allowed.is_empty()) {
+                assert!(
+                    p.allowed.iter().any(|a| a.eq_ignore_ascii_case(default)),
+                    "{}: {}",
+                    s.name,
+                    p.key
+                );
+            }
+        }
+        assert!(s.max_age <= Duration::from_secs(30 * 86_400), "{}", s.name);
+        assert!(
+            !s.limits.wall.is_zero() && s.limits.rows > 0 && s.limits.bytes > 0,
+            "{}",
+            s.name
+        );
+    }
+}
+
+#[test]
+fn every_example_is_a_question_about_its_sensor() {
+    let catalogue = sensors::catalogue();
+    for s in catalogue.sensors() {
+        let question = question::parse(&s.example, &catalogue)
+            .unwrap_or_else(|e| panic!("{}: {}: {e}", s.name, s.example));
+        assert!(s.example.contains(&s.name), "{}: {}", s.name, s.example);
+        // And so is the plain form that a name gives, also for names with words of the language in them.
+        if s.parameters.iter().all(|p| p.default.is_some()) {
+            let plain = format!("Get {} from all machines", s.name);
+            let plain =
+                question::parse(&plain, &catalogue).unwrap_or_else(|e| panic!("{plain}: {e}"));
+            assert_eq!(plain.selects[0].call.sensor, s.name);
+        }
+        assert_eq!(
+            question::parse(&question.to_string(), &catalogue).unwrap(),
+            question
+        );
+    }
+}
+
+/// Every sensor that can run without being told more runs here, ends, and gives rows of its own shape.
+#[test]
+fn every_sensor_runs_on_this_machine() {
+    let state = tempfile::tempdir().unwrap();
+    for entry in sensors::entries() {
+        let s = (entry.declare)();
+        let Some(parameters) = s
+            .parameters
+            .iter()
+            .map(|p| p.default.clone())
+            .collect::<Option<Vec<_>>>()
+        else {
+            continue;
+        };
+        let request = Request {
+            parameters,
+            host: Arc::new(HostFacts {
+                endpoint_id: "00".repeat(32),
+                agent_version: "1.2.3".into(),
+                state_dir: state.path().into(),
+                ..HostFacts::default()
+            }),
+        };
+        let (name, limits) = (s.name.clone(), s.limits);
+        let began = Instant::now();
+        // A thread of its own, as the agent gives it: processor time is counted by thread.
+        let thread = std::thread::spawn(move || {
+            sensors::run(&name, &request, limits, Arc::new(AtomicBool::new(false)))
+        });
+        let (rows, outcome) = thread
+            .join()
+            .unwrap_or_else(|_| panic!("{} panicked", s.name));
+        let took = began.elapsed();
+        outcome.unwrap_or_else(|e| panic!("{}: {e}", s.name));
+        assert!(
+            took < s.limits.wall + Duration::from_secs(2),
+            "{} took {took:?}",
+            s.name
+        );
+        if s.rows == Rows::One {
+            assert_eq!(rows.len(), 1, "{}", s.name);
+        }
+        for row in text(rows) {
+            assert_eq!(row.len(), s.columns.len(), "{}: {row:?}", s.name);
+            for (cell, column) in row.iter().zip(&s.columns) {
+                assert!(
+                    reads_as(cell, column.value_type),
+                    "{}: {}: {cell:?} in {row:?}",
+                    s.name,
+                    column.name
+                );
+            }
+        }
+    }
+}
+
+/// Whether a cell has the form that its type promises; an empty cell means "not known".
+fn reads_as(cell: &str, value_type: ValueType) -> bool {
+    if cell.is_empty() {
+        return true;
+    }
+    match value_type {
+        ValueType::Text | ValueType::Version => true,
+        ValueType::Integer => cell.parse::<i128>().is_ok(),
+        ValueType::Decimal => cell.parse::<f64>().is_ok(),
+        ValueType::DataSize | ValueType::Duration => cell.parse::<u128>().is_ok(),
+        ValueType::DateTime => cell.ends_with('Z') && cell.parse::<jiff::Timestamp>().is_ok(),
+        ValueType::IpAddress => cell
+            .split('%')
+            .next()
+            .is_some_and(|a| a.parse::<std::net::IpAddr>().is_ok()),
+        ValueType::Hash => cell.bytes().all(|b| b.is_ascii_hexdigit()),
+        ValueType::Boolean => matches!(cell, "True" | "False"),
+    }
+}
+
+#[test]
+fn every_sensor_has_a_page() {
+    let catalogue = sensors::catalogue();
+    for s in catalogue.sensors() {
+        let page = sensors::docs::page(s);
+        assert!(page.starts_with(&format!("# {}\n", s.name)), "{page}");
+        assert!(page.contains(&s.example));
+        for c in &s.columns {
+            assert!(
+                page.contains(&format!("| {} |", c.name)),
+                "{}: {page}",
+                c.name
+            );
+        }
+        for p in &s.parameters {
+            assert!(
+                page.contains(&format!("| `{}` |", p.key)),
+                "{}: {page}",
+                p.key
+            );
+        }
+        // Each line of a table has as many cells as its head.
+        let mut width = None;
+        for line in page.lines() {
+            if line.starts_with('|') {
+                let cells = line.replace("\\|", "").matches('|').count();
+                assert_eq!(*width.get_or_insert(cells), cells, "{line}");
+            } else {
+                width = None;
+            }
+        }
+    }
+    let index = sensors::docs::index(catalogue.sensors());
+    assert_eq!(index.matches("- **").count(), catalogue.sensors().len());
+}

@@ -1,0 +1,96 @@
+//! What the tests of several families share.
+
+use question::ast::Row;
+use question::catalogue::Limits;
+use sensors::framework::{Request, SensorError, Sink};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+/// A sink with default limits.
+pub fn sink() -> Sink {
+    Sink::new(Limits::default(), Arc::new(AtomicBool::new(false)))
+}
+
+/// Runs a function that collects, and gives its rows as text, and its outcome.
+pub fn collect(
+    f: impl FnOnce(&mut Sink) -> Result<(), SensorError>,
+) -> (Vec<Vec<String>>, Result<(), SensorError>) {
+    let mut sink = sink();
+    let outcome = f(&mut sink);
+    (text(sink.into_rows()), outcome)
+}
+
+/// As [`collect`], for what must succeed.
+pub fn rows(f: impl FnOnce(&mut Sink) -> Result<(), SensorError>) -> Vec<Vec<String>> {
+    let (rows, outcome) = collect(f);
+    outcome.expect("the sensor failed");
+    rows
+}
+
+/// Runs a sensor on this machine.
+pub fn live(sensor: &str) -> Vec<Vec<String>> {
+    let stop = Arc::new(AtomicBool::new(false));
+    let (rows, outcome) = sensors::run(sensor, &Request::default(), Limits::default(), stop);
+    outcome.unwrap_or_else(|e| panic!("{sensor}: {e}"));
+    text(rows)
+}
+
+pub fn text(rows: Vec<Row>) -> Vec<Vec<String>> {
+    rows.iter()
+        .map(|row| {
+            row.iter()
+                .map(|cell| String::from_utf8_lossy(cell).into_owned())
+                .collect()
+        })
+        .collect()
+}
+
+/// Output of a program of this machine; the test fails when the program is missing or fails.
+pub fn output(program: &str, arguments: &[&str]) -> String {
+    let output = Command::new(program)
+        .args(arguments)
+        .env("TZ", "UTC")
+        .env("LC_ALL", "C.UTF-8")
+        .output()
+        .unwrap_or_else(|e| panic!("cannot run {program} (see xtask/packages.txt): {e}"));
+    assert!(
+        output.status.success(),
+        "{program} {arguments:?}: {}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+/// A folder tree for a test, removed at its end.
+pub struct Tree(tempfile::TempDir);
+
+impl Tree {
+    pub fn new() -> Self {
+        Self(tempfile::tempdir().unwrap())
+    }
+
+    pub fn root(&self) -> &Path {
+        self.0.path()
+    }
+
+    pub fn at(&self, path: &str) -> PathBuf {
+        self.root().join(path.trim_start_matches('/'))
+    }
+
+    /// Writes a file with all folders above it.
+    pub fn file(&self, path: &str, content: impl AsRef<[u8]>) -> &Self {
+        let full = self.at(path);
+        std::fs::create_dir_all(full.parent().unwrap()).unwrap();
+        std::fs::write(full, content).unwrap();
+        self
+    }
+
+    pub fn link(&self, path: &str, target: &str) -> &Self {
+        let full = self.at(path);
+        std::fs::create_dir_all(full.parent().unwrap()).unwrap();
+        std::os::unix::fs::symlink(target, full).unwrap();
+        self
+    }
+}
