@@ -222,15 +222,20 @@ pub(crate) fn is_bare_name(name: &str) -> bool {
             Some("all" | "any" | "not" | "in" | "get" | "with" | "machines")
         )
         && !lower.starts_with("number of machines")
+        && !ends_like_operator(&lower)
+}
+
+/// `Logged In`: before a list, `Logged` and the operator `in` would read the same.
+fn ends_like_operator(lower: &str) -> bool {
+    matches!(lower.rsplit(' ').next(), Some("in" | "not"))
 }
 
 /// Whether a column's name may stand without quotes: it is always followed by `as` or an operator, so only those harm.
 pub(crate) fn is_bare_column(name: &str) -> bool {
+    let lower = name.to_lowercase();
     name_characters(name)
-        && !name
-            .to_lowercase()
-            .split(' ')
-            .any(|w| is_operator_word(w) || w == "as")
+        && !lower.split(' ').any(|w| is_operator_word(w) || w == "as")
+        && !ends_like_operator(&lower)
 }
 
 /// A text in quotes, quotes within doubled.

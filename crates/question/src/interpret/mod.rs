@@ -247,7 +247,13 @@ fn readings_of(
     else {
         return;
     };
-    let base = found_match.score * 0.8_f64.powi(i32::try_from(missed).unwrap_or(9));
+    // A value that nothing announced is a guess.
+    let guessed = words
+        .iter()
+        .any(|w| found_match.unknown.contains(&w.stem) && !w.quoted && !w.introduced);
+    let base = found_match.score
+        * 0.8_f64.powi(i32::try_from(missed).unwrap_or(9))
+        * if guessed { 0.9 } else { 1.0 };
     let filters = &said.filters;
     let rows = if conditions.is_empty() {
         call.clone()

@@ -57,6 +57,10 @@ impl Seed {
         }
     }
 
+    fn is_path(&self) -> bool {
+        self.text.starts_with(['/', '~', '\\']) || self.text.get(1..3) == Some(":\\")
+    }
+
     pub(super) fn is_address(&self) -> bool {
         self.kind == Kind::Typed(ValueType::IpAddress)
     }
@@ -221,6 +225,9 @@ fn suits(column: &Column, seed: &Seed) -> Option<i32> {
             reads.then_some(1)
         }
         (_, ValueType::Text) if !ordered => Some(match column.name.to_lowercase() {
+            n if n.contains("path") || n.contains("file") || n.contains("command") => 2,
+            // A path is not found in a name.
+            _ if seed.is_path() => return None,
             n if n.contains("name") || n.contains("process") || n.contains("user") => 2,
             _ => 1,
         }),

@@ -158,6 +158,41 @@ pub fn sensors() -> Vec<Sensor> {
     ]
 }
 
+/// Sensors whose names can be misread: they hold words of the language, or continue another's name with one.
+pub fn tricky() -> Vec<Sensor> {
+    [
+        "Logged",
+        "Logged In",
+        "Uptime and CPU",
+        "Uptime as Text",
+        "All CPU",
+        "Any CPU",
+        "Not Online",
+        "In Use",
+        "Is",
+        "CPU contains",
+        "CPU not",
+        "from all machines",
+        "number of machines",
+        "having",
+        "A:B",
+        "\"quoted\"",
+        " blanks  ",
+        "Ünï cöde",
+    ]
+    .iter()
+    .map(|name| {
+        Sensor::new(name, "Tricky", "Tricky.")
+            .column("Port", T::Integer, "One.")
+            .column("Port in", T::Integer, "Two.")
+            .column("Port as Text", T::Text, "Three.")
+            .column("and", T::Text, "Four.")
+            .column("contains", T::Text, "Five.")
+            .column("a = b", T::Text, "Six.")
+    })
+    .collect()
+}
+
 pub fn catalogue() -> Catalogue {
     let group = |name: &str, filter: &str| Group {
         name: name.into(),

@@ -1,6 +1,6 @@
 //! Laws: printing and parsing are inverse, no text makes the parser panic, work grows with the text and no faster.
 
-use crate::catalogue::{catalogue, sensors};
+use crate::catalogue::{catalogue, sensors, tricky};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
@@ -154,8 +154,14 @@ fn regex_escape(text: &str) -> String {
         .collect()
 }
 
+fn all_sensors() -> Vec<Sensor> {
+    let mut all = sensors();
+    all.extend(tricky());
+    all
+}
+
 fn any_sensor() -> impl Strategy<Value = Sensor> {
-    select(sensors())
+    prop_oneof![select(sensors()), select(tricky())]
 }
 
 fn endpoint_term() -> impl Strategy<Value = Filter> {
@@ -285,7 +291,7 @@ proptest! {
 
     #[test]
     fn printing_and_parsing_are_inverse(question in question()) {
-        let catalogue = catalogue();
+        let catalogue = question::Catalogue::new(all_sensors());
         let text = question.to_string();
         let parsed = parse(&text, &catalogue);
         prop_assert_eq!(parsed.as_ref(), Ok(&question), "{}", text);
