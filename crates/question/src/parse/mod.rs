@@ -33,8 +33,9 @@ use crate::scan::Scanner;
 
 /// Parentheses, negations and groups within each other.
 const MAX_NESTING: usize = 128;
-/// Levels of the finished tree. Canonical text never nests deeper than its tree, so it always parses again.
-const MAX_DEPTH: usize = 64;
+/// Levels of the finished tree. Canonical text never nests deeper than its tree, so it always parses again; and as
+/// JSON, with two levels for each, the tree stays within what readers of JSON accept (often 128).
+const MAX_DEPTH: usize = 48;
 /// Comparisons, once groups are expanded; more would not fit the canonical text.
 const MAX_TERMS: usize = 8_000;
 /// Regular expressions; compiling them is by far the dearest part of parsing.
