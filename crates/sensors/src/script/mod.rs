@@ -23,6 +23,7 @@ use serde::{Deserialize, Serialize};
 /// Longest script in bytes: the system bounds a single argument at 128 KiB.
 pub const SCRIPT_MAX: usize = 100 << 10;
 /// Bytes of standard error that are kept for the message when a script fails.
+#[cfg(unix)]
 const STDERR_MAX: usize = 4 << 10;
 
 /// What runs the script.

@@ -6,6 +6,7 @@ mod catalogue;
 mod containers;
 mod kernel;
 mod processes;
+mod samples;
 mod schedule;
 mod script;
 mod services;
