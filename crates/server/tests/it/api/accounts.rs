@@ -1,0 +1,305 @@
+//! Signing in and out, limits of requests, headers, and what lies outside the API.
+
+use super::Web;
+use crate::support::World;
+use reqwest::Method;
+use serde_json::json;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_one_time_password_signs_in_until_it_is_changed() {
+    let world = World::new().await;
+    let first = world.running.first_password.clone().expect("a first start");
+    let stranger = Web::new(&world);
+    let login = |password: &str| json!({"name": "admin", "password": password});
+    let response = stranger
+        .send(Method::POST, "/login", Some(login(&first)))
+        .await;
+    let cookie = response.headers()["set-cookie"]
+        .to_str()
+        .expect("text")
+        .to_owned();
+    for part in [
+        "__Host-cordon=",
+        "; Path=/",
+        "; Secure",
+        "; HttpOnly",
+        "; SameSite=Strict",
+        "; Max-Age=",
+    ] {
+        assert!(cookie.contains(part), "{part} is missing in {cookie}");
+    }
+    assert!(!cookie.contains("Domain"));
+
+    let mut admin = Web::new(&world);
+    admin.sign_in("admin", &first).await;
+    let me = admin.get("/me").await;
+    assert_eq!(me["one_time_password"], true);
+    assert_eq!(
+        me["csrf"].as_str(),
+        admin.csrf.as_deref(),
+        "a reloaded page finds its token again"
+    );
+    let change = json!({"current": first, "new": "a password of my own"});
+    admin.ok(Method::POST, "/me/password", Some(change)).await;
+    assert_eq!(admin.get("/me").await["one_time_password"], false);
+    stranger
+        .refused(
+            Method::POST,
+            "/login",
+            Some(login(&first)),
+            401,
+            "unauthenticated",
+        )
+        .await;
+
+    let world = world.restart().await;
+    assert_eq!(world.running.first_password, None);
+    let mut again = Web::new(&world);
+    again.sign_in("admin", "a password of my own").await;
+    again.ok(Method::POST, "/logout", None).await;
+    again
+        .refused(Method::GET, "/me", None, 401, "unauthenticated")
+        .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn guessing_is_slowed_down() {
+    let world = World::new().await;
+    let stranger = Web::new(&world);
+    let guess = || Some(json!({"name": "admin", "password": "guess"}));
+    for _ in 0..5 {
+        stranger
+            .refused(Method::POST, "/login", guess(), 401, "unauthenticated")
+            .await;
+    }
+    let response = stranger.send(Method::POST, "/login", guess()).await;
+    assert_eq!(response.status(), 429);
+    assert!(response.headers().contains_key("retry-after"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn users_and_tokens_come_and_go() {
+    let world = World::new().await;
+    let admin = Web::admin(&world).await;
+    let user = json!({"name": "olga", "role": "operator", "password": "olga's first one"});
+    admin.ok(Method::POST, "/users", Some(user.clone())).await;
+    admin
+        .refused(Method::POST, "/users", Some(user), 409, "conflict")
+        .await;
+    let odd = json!({"name": "o<b>", "role": "operator"});
+    admin
+        .refused(Method::POST, "/users", Some(odd), 422, "invalid")
+        .await;
+    let names: Vec<_> = admin
+        .get("/users")
+        .await
+        .as_array()
+        .expect("a list")
+        .iter()
+        .map(|u| u["name"].clone())
+        .collect();
+    assert_eq!(names, ["admin", "olga"]);
+
+    let mut olga = admin.stranger(&world);
+    olga.sign_in("olga", "olga's first one").await;
+    let wanted =
+        json!({"name": "command line", "scopes": ["read", "ask", "admin"], "expires_seconds": 60});
+    let made = olga.ok(Method::POST, "/api-tokens", Some(wanted)).await;
+    assert_eq!(
+        made["scopes"],
+        json!(["read", "ask"]),
+        "what she may not do is left out"
+    );
+    let token = olga.with_bearer(made["token"].as_str().expect("a token"));
+    assert_eq!(token.get("/me").await["name"], "olga");
+    let admins = admin.token(&["read"]).await;
+    assert_eq!(
+        olga.get("/api-tokens").await.as_array().map(Vec::len),
+        Some(1)
+    );
+    assert_eq!(
+        admin.get("/api-tokens").await.as_array().map(Vec::len),
+        Some(2)
+    );
+    olga.refused(Method::DELETE, "/api-tokens/2", None, 404, "not_found")
+        .await;
+    admins.get("/sensors").await;
+    olga.ok(Method::DELETE, &format!("/api-tokens/{}", made["id"]), None)
+        .await;
+    token
+        .refused(Method::GET, "/me", None, 401, "unauthenticated")
+        .await;
+
+    admin.ok(Method::DELETE, "/users/olga", None).await;
+    olga.refused(Method::GET, "/me", None, 401, "unauthenticated")
+        .await;
+    admin
+        .refused(Method::DELETE, "/users/admin", None, 409, "conflict")
+        .await;
+
+    let actions: Vec<_> = admin
+        .get("/audit?limit=50")
+        .await
+        .as_array()
+        .expect("a list")
+        .iter()
+        .map(|e| e["action"].as_str().expect("text").to_owned())
+        .collect();
+    for action in [
+        "user.create",
+        "user.delete",
+        "login",
+        "api-token.create",
+        "api-token.delete",
+    ] {
+        assert!(
+            actions.iter().any(|a| a == action),
+            "{action} is not in the audit log"
+        );
+    }
+    let verdict = admin.get("/audit/verify").await;
+    assert_eq!(verdict["fault"], json!(null));
+    assert_eq!(verdict["good"].as_u64(), Some(actions.len() as u64));
+    let noted = format!("/audit/verify?number=1&hash={}", "00".repeat(32));
+    assert_eq!(admin.get(&noted).await["fault"]["problem"], "rewritten");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn odd_requests_get_an_error_in_the_usual_form() {
+    let world = World::new().await;
+    let admin = Web::admin(&world).await;
+    let post = |path: &str| admin.request(Method::POST, &format!("/api/v1{path}"));
+    let code = async |request: reqwest::RequestBuilder| {
+        let response = request.send().await.expect("a reply");
+        let status = response.status().as_u16();
+        let body: serde_json::Value = response.json().await.expect("JSON");
+        (
+            status,
+            body["error"]["code"].as_str().expect("a code").to_owned(),
+        )
+    };
+    let text = |s: &str| s.to_owned();
+    let json_type = ("content-type", "application/json");
+    let with_type = |body: String| {
+        post("/questions/parse")
+            .header(json_type.0, json_type.1)
+            .body(body)
+    };
+    assert_eq!(code(with_type(text("{"))).await, (400, text("invalid")));
+    assert_eq!(code(with_type(text("{}"))).await, (422, text("invalid")));
+    assert_eq!(
+        code(with_type(" ".repeat(1 << 20))).await,
+        (413, text("too_large"))
+    );
+    assert_eq!(
+        code(post("/questions/parse").body("{\"text\":\"\"}")).await,
+        (415, text("invalid"))
+    );
+    assert_eq!(code(post("/nothing")).await, (404, text("not_found")));
+    assert_eq!(code(post("/sensors")).await, (405, text("invalid")));
+    assert_eq!(
+        code(admin.request(Method::GET, "/api/v1/questions/x")).await,
+        (404, text("not_found"))
+    );
+    assert_eq!(
+        code(admin.request(Method::GET, "/api/v1/audit?limit=x")).await,
+        (422, text("invalid"))
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_reply_keeps_browsers_careful() {
+    let world = World::new().await;
+    let web = Web::new(&world);
+    for path in [
+        "/",
+        "/app.js",
+        "/healthz",
+        "/api/v1/me",
+        "/api/v1/openapi.json",
+        "/nothing",
+    ] {
+        let response = web
+            .request(Method::GET, path)
+            .send()
+            .await
+            .expect("a reply");
+        let header = |name: &str| {
+            response
+                .headers()
+                .get(name)
+                .map(|v| v.to_str().expect("text").to_owned())
+        };
+        let policy = header("content-security-policy").expect("a policy");
+        assert!(
+            policy.starts_with("default-src 'none'") && !policy.contains("unsafe"),
+            "{path}: {policy}"
+        );
+        assert_eq!(header("x-content-type-options").as_deref(), Some("nosniff"));
+        assert_eq!(header("x-frame-options").as_deref(), Some("DENY"));
+        assert_eq!(header("referrer-policy").as_deref(), Some("no-referrer"));
+        assert!(header("strict-transport-security").is_some());
+        assert!(header("x-request-id").is_some());
+        assert!(header("cache-control").is_some());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_page_has_no_inline_code_and_its_files_are_there() {
+    let world = World::new().await;
+    let web = Web::new(&world);
+    let text = async |path: &str| {
+        let response = web
+            .request(Method::GET, path)
+            .send()
+            .await
+            .expect("a reply");
+        assert!(response.status().is_success(), "{path}");
+        response.text().await.expect("text")
+    };
+    let page = text("/").await;
+    assert!(page.contains("src=\"/app.js\"") && page.contains("href=\"/app.css\""));
+    assert!(!page.contains("<style") && !page.contains(" style=") && !page.contains(" onclick"));
+    let script = text("/app.js").await;
+    for sink in [
+        "innerHTML",
+        "outerHTML",
+        "insertAdjacentHTML",
+        "document.write",
+        "eval(",
+    ] {
+        assert!(!script.contains(sink), "{sink}");
+    }
+    text("/app.css").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn health_and_metrics_are_there_for_this_machine() {
+    let world = World::new().await;
+    let admin = Web::admin(&world).await;
+    let text = async |path: &str| {
+        let response = admin
+            .stranger(&world)
+            .request(Method::GET, path)
+            .send()
+            .await
+            .expect("a reply");
+        assert!(response.status().is_success(), "{path}");
+        response.text().await.expect("text")
+    };
+    assert_eq!(text("/healthz").await, "ok\n");
+    let _agent = world.agent().await.connect(&world).await;
+    let question = json!({"text": "Get Computer Name from all machines"});
+    admin.ok(Method::POST, "/questions", Some(question)).await;
+    let metrics = text("/metrics").await;
+    for line in [
+        "cordon_http_requests_total{method=\"POST\",route=\"/api/v1/questions\",status=\"201\"} 1",
+        "cordon_agents_connected 1",
+        "cordon_endpoints 1",
+        "cordon_questions_total 1",
+        "cordon_questions_open 1",
+    ] {
+        assert!(metrics.contains(line), "{line} is missing in\n{metrics}");
+    }
+    assert!(!metrics.contains("cordon_store_commits_total 0\n"));
+}

@@ -1,0 +1,230 @@
+//! Every documented operation and what it takes to use it. An operation that is not in this table fails the first test; so none can be
+//! added without the tests of its authorisation.
+
+use super::Web;
+use super::contract::Contract;
+use crate::support::World;
+use reqwest::{Method, StatusCode};
+use serde_json::json;
+use std::collections::BTreeSet;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Needs {
+    Nothing,
+    SignIn,
+    /// Signed in with a password; no token will do.
+    Session,
+    Scope(&'static str),
+}
+
+const READ: Needs = Needs::Scope("read");
+const ASK: Needs = Needs::Scope("ask");
+const ADMIN: Needs = Needs::Scope("admin");
+
+const TABLE: &[(&str, &str, Needs)] = &[
+    ("POST", "/login", Needs::Nothing),
+    ("POST", "/logout", Needs::Session),
+    ("GET", "/me", Needs::SignIn),
+    ("POST", "/me/password", Needs::Session),
+    ("GET", "/users", ADMIN),
+    ("POST", "/users", ADMIN),
+    ("DELETE", "/users/{name}", ADMIN),
+    ("GET", "/api-tokens", Needs::SignIn),
+    ("POST", "/api-tokens", Needs::SignIn),
+    ("DELETE", "/api-tokens/{id}", Needs::SignIn),
+    ("POST", "/questions/parse", READ),
+    ("POST", "/questions/interpret", READ),
+    ("POST", "/questions/complete", READ),
+    ("GET", "/sensors", READ),
+    ("GET", "/sensors/{name}", READ),
+    ("GET", "/groups", READ),
+    ("POST", "/groups", ASK),
+    ("DELETE", "/groups/{name}", ASK),
+    ("GET", "/questions", READ),
+    ("POST", "/questions", ASK),
+    ("GET", "/questions/{id}", READ),
+    ("DELETE", "/questions/{id}", ASK),
+    ("GET", "/questions/{id}/rows", READ),
+    ("GET", "/questions/{id}/rows/{table}/{row}/endpoints", READ),
+    ("GET", "/questions/{id}/endpoints", READ),
+    ("GET", "/questions/{id}/problems", READ),
+    ("GET", "/questions/{id}/compare/{other}", READ),
+    ("GET", "/questions/{id}/events", READ),
+    ("GET", "/questions/{id}/export", READ),
+    ("GET", "/endpoints", READ),
+    ("GET", "/endpoints/{id}", READ),
+    ("POST", "/endpoints/{id}/approve", ADMIN),
+    ("POST", "/endpoints/{id}/revoke", ADMIN),
+    ("GET", "/enrolment-tokens", ADMIN),
+    ("POST", "/enrolment-tokens", ADMIN),
+    ("DELETE", "/enrolment-tokens/{id}", ADMIN),
+    ("GET", "/audit", ADMIN),
+    ("GET", "/audit/verify", ADMIN),
+    ("GET", "/trust", ADMIN),
+    ("POST", "/trust/rotate", ADMIN),
+    ("POST", "/trust/drop-old", ADMIN),
+];
+
+/// A path of this template that names nothing there is.
+fn filled(template: &str) -> String {
+    let parts: Vec<_> = template
+        .split('/')
+        .map(|part| match part {
+            "{name}" => "nobody".to_owned(),
+            _ if template.starts_with("/endpoints/{id}") && part == "{id}" => "ab".repeat(32),
+            _ if part.starts_with('{') => "999999".to_owned(),
+            other => other.to_owned(),
+        })
+        .collect();
+    parts.join("/")
+}
+
+fn methods() -> impl Iterator<Item = (Method, String, &'static str, Needs)> {
+    TABLE.iter().map(|(method, template, needs)| {
+        let method = method.parse().expect("a method");
+        (method, filled(template), *template, *needs)
+    })
+}
+
+#[test]
+fn the_table_names_every_documented_operation_and_its_needs() {
+    let contract = Contract::new();
+    let documented: BTreeSet<_> = contract
+        .operations()
+        .into_iter()
+        .map(|(method, path, _)| format!("{method} {path}"))
+        .collect();
+    let listed: BTreeSet<_> = TABLE
+        .iter()
+        .map(|(method, path, _)| format!("{method} /api/v1{path}"))
+        .collect();
+    assert_eq!(documented, listed);
+    for (method, path, operation) in contract.operations() {
+        let (_, _, needs) = TABLE
+            .iter()
+            .find(|(m, p, _)| method == *m && path == format!("/api/v1{p}"))
+            .expect("listed");
+        let expected = match needs {
+            Needs::Nothing => json!(null),
+            Needs::Session => json!([{"session": []}]),
+            Needs::SignIn => json!([{"session": []}, {"token": []}]),
+            Needs::Scope(scope) => json!([{"session": []}, {"token": [scope]}]),
+        };
+        assert_eq!(operation["security"], expected, "{method} {path}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_a_credential_or_with_a_wrong_one_nothing_works_but_signing_in() {
+    let world = World::new().await;
+    let stranger = Web::new(&world);
+    let forged = stranger.with_bearer(&format!("cordon_{}", "A".repeat(43)));
+    for (method, path, template, needs) in methods() {
+        if needs == Needs::Nothing {
+            continue;
+        }
+        for web in [&stranger, &forged] {
+            let (status, value) = web.call(method.clone(), &path, None).await;
+            assert_eq!(
+                status,
+                StatusCode::UNAUTHORIZED,
+                "{method} {template}: {value}"
+            );
+        }
+        let broken = stranger
+            .request(method.clone(), &format!("/api/v1{path}"))
+            .header("cookie", "__Host-cordon=forged")
+            .header("x-csrf-token", "forged")
+            .send()
+            .await
+            .expect("a reply");
+        assert_eq!(
+            broken.status(),
+            StatusCode::UNAUTHORIZED,
+            "{method} {template}"
+        );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_operation_refuses_a_smaller_permission_and_takes_its_own() {
+    let world = World::new().await;
+    let admin = Web::admin(&world).await;
+    let reads = admin.token(&["read"]).await;
+    let asks = admin.token(&["ask"]).await;
+    let both = admin.token(&["read", "ask"]).await;
+    let administers = admin.token(&["admin"]).await;
+    for (method, path, template, needs) in methods() {
+        let (small, enough) = match needs {
+            Needs::Nothing => continue,
+            Needs::Session => (vec![&administers, &both], None),
+            Needs::SignIn => (vec![], Some(&reads)),
+            Needs::Scope("read") => (vec![&asks, &administers], Some(&reads)),
+            Needs::Scope("ask") => (vec![&reads, &administers], Some(&asks)),
+            Needs::Scope(_) => (vec![&reads, &asks, &both], Some(&administers)),
+        };
+        for web in small {
+            // The body matters to two operations only after the caller was judged.
+            let body = (template == "/me/password")
+                .then(|| json!({"current": "x", "new": "long enough, this one"}));
+            let (status, value) = web.call(method.clone(), &path, body).await;
+            assert_eq!(
+                status,
+                StatusCode::FORBIDDEN,
+                "{method} {template}: {value}"
+            );
+            assert_eq!(value["error"]["code"], "forbidden");
+        }
+        if let Some(web) = enough {
+            let (status, value) = web.call(method.clone(), &path, None).await;
+            let judged = [StatusCode::UNAUTHORIZED, StatusCode::FORBIDDEN];
+            assert!(!judged.contains(&status), "{method} {template}: {value}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn roles_bind_people_as_scopes_bind_tokens() {
+    let world = World::new().await;
+    let admin = Web::admin(&world).await;
+    for (role, may) in [("reader", &["read"][..]), ("operator", &["read", "ask"])] {
+        let body = json!({"name": role, "role": role});
+        let made = admin.ok(Method::POST, "/users", Some(body)).await;
+        let mut web = admin.stranger(&world);
+        web.sign_in(role, made["password"].as_str().expect("told once"))
+            .await;
+        for (method, path, template, needs) in methods() {
+            let Needs::Scope(scope) = needs else { continue };
+            let (status, value) = web.call(method.clone(), &path, None).await;
+            assert_eq!(
+                status == StatusCode::FORBIDDEN,
+                !may.contains(&scope),
+                "{role}: {method} {template}: {value}"
+            );
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_session_must_show_its_token_to_change_anything() {
+    let world = World::new().await;
+    let admin = Web::admin(&world).await;
+    let foreign = Web {
+        csrf: None,
+        ..admin.clone()
+    };
+    let wrong = Web {
+        csrf: Some("guess".into()),
+        ..admin.clone()
+    };
+    for (method, path, _, needs) in methods() {
+        if method == Method::GET || needs == Needs::Nothing {
+            continue;
+        }
+        for web in [&foreign, &wrong] {
+            web.refused(method.clone(), &path, None, 403, "csrf").await;
+        }
+    }
+    // Reading takes no token, and nothing above signed anybody out.
+    assert_eq!(foreign.get("/me").await["name"], "admin");
+}

@@ -1,0 +1,4 @@
+//! The server from outside: real TLS connections to its API.
+
+mod api;
+mod support;

@@ -1,0 +1,409 @@
+//! A server in a temporary folder, and agents made of nothing but a key and the protocol.
+
+use answer::State;
+use prost::Message as _;
+use protocol::frame::{self, FrameError};
+use protocol::message::{
+    AnswerPart, EndpointState, Enrol, Enrolled, Goodbye, Hello, Order, SignedOrder, ToAgent,
+    ToServer, Trust, WireRow, agent_says, server_says,
+};
+use protocol::order::Seen;
+use question::catalogue::{Catalogue, Sensor, ValueType};
+use rcgen::{CertificateParams, KeyPair};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, pem::PemObject as _};
+use rustls::{ClientConfig, RootCertStore};
+use server::identity::{Endpoint, TokenRequest};
+use server::ids::QuestionId;
+use server::questions::QuestionInfo;
+use server::{Config, Running, Timing};
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::io::AsyncWriteExt as _;
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
+
+/// Upper bound of anything that a test waits for.
+pub const LONG: Duration = Duration::from_secs(20);
+
+pub async fn soon<T>(what: &str, future: impl Future<Output = T>) -> T {
+    match tokio::time::timeout(LONG, future).await {
+        Ok(value) => value,
+        Err(_) => panic!("{what} did not happen within {LONG:?}"),
+    }
+}
+
+pub fn catalogue() -> Catalogue {
+    Catalogue::new([
+        Sensor::new("Computer Name", "Host", "The machine's name.")
+            .column("Computer Name", ValueType::Text, "Its name.")
+            .one_row(),
+        Sensor::new("Running Processes", "Processes", "Programs that run.")
+            .column("Name", ValueType::Text, "Name of the program.")
+            .column("User", ValueType::Text, "Who runs it."),
+    ])
+}
+
+/// A server under test.
+pub struct World {
+    pub folder: Arc<tempfile::TempDir>,
+    pub running: Running,
+    timing: Timing,
+}
+
+impl World {
+    pub async fn new() -> Self {
+        Self::with(Timing::default()).await
+    }
+
+    pub async fn with(timing: Timing) -> Self {
+        let folder = Arc::new(tempfile::tempdir().unwrap());
+        Self::start(folder, timing).await
+    }
+
+    async fn start(folder: Arc<tempfile::TempDir>, timing: Timing) -> Self {
+        let mut config = Config::local(folder.path().to_owned(), catalogue());
+        config.timing = timing;
+        let running = server::start(config).await.unwrap();
+        Self {
+            folder,
+            running,
+            timing,
+        }
+    }
+
+    /// Stops the server and starts it again over the same folder.
+    pub async fn restart(self) -> Self {
+        let Self {
+            folder,
+            running,
+            timing,
+        } = self;
+        soon("the drain", running.drain()).await;
+        Self::start(folder, timing).await
+    }
+
+    pub fn identity(&self) -> &server::identity::Identity {
+        &self.running.services.identity
+    }
+
+    pub async fn token(&self, uses: Option<u32>, approve: bool) -> Vec<u8> {
+        let request = TokenRequest {
+            uses,
+            life: Duration::from_secs(600),
+            approve,
+        };
+        let (_, token) = self.identity().create_token(request, "ada").await.unwrap();
+        token.secret
+    }
+
+    /// An enrolled agent.
+    pub async fn agent(&self) -> Agent {
+        let mut agent = Agent::new();
+        let secret = self.token(Some(1), false).await;
+        let enrolled = agent.enrol(self, &secret).await;
+        assert_eq!(enrolled.refused, "");
+        assert!(agent.certificate.is_some());
+        agent
+    }
+
+    pub fn endpoint(&self, agent: &Agent) -> Endpoint {
+        self.identity().by_ordinal(agent.ordinal).unwrap()
+    }
+
+    pub async fn ask(&self, text: &str) -> QuestionInfo {
+        self.running
+            .services
+            .questions
+            .ask(text, "ada", None, None)
+            .await
+            .unwrap()
+    }
+
+    pub async fn info(&self, id: QuestionId) -> QuestionInfo {
+        self.running.services.questions.info(id).await.unwrap()
+    }
+
+    /// Follows a question until this holds.
+    pub async fn until(
+        &self,
+        id: QuestionId,
+        what: &str,
+        holds: impl Fn(&QuestionInfo) -> bool,
+    ) -> QuestionInfo {
+        let questions = &self.running.services.questions;
+        let mut follow = questions.follow(id).await.unwrap();
+        soon(what, async {
+            loop {
+                follow.borrow_and_update();
+                let info = questions.info(id).await.unwrap();
+                if holds(&info) {
+                    return info;
+                }
+                follow.changed().await.unwrap();
+            }
+        })
+        .await
+    }
+
+    /// Rows of the first table with their counts, sorted.
+    pub async fn rows(&self, id: QuestionId) -> Vec<(Vec<String>, u64)> {
+        let mut rows = self
+            .running
+            .services
+            .questions
+            .with_answer(id, |answer, _| {
+                let changes = answer.changes(0).unwrap();
+                let table = changes.tables.into_iter().find(|t| t.table == 0);
+                table.map(|t| t.rows).unwrap_or_default()
+            })
+            .await
+            .unwrap()
+            .into_iter()
+            .map(|row| {
+                let cells = row
+                    .cells
+                    .iter()
+                    .map(|c| String::from_utf8_lossy(c).into_owned())
+                    .collect();
+                (cells, row.count)
+            })
+            .collect::<Vec<_>>();
+        rows.sort();
+        rows
+    }
+}
+
+pub fn count(info: &QuestionInfo, state: State) -> u64 {
+    info.coverage.get(&state).copied().unwrap_or(0)
+}
+
+/// A machine with a key, and what the server gave it.
+pub struct Agent {
+    pub key: KeyPair,
+    pub certificate: Option<Vec<u8>>,
+    pub ordinal: u32,
+    pub trust: Trust,
+    pub machine: Vec<u8>,
+}
+
+struct Nothing;
+impl Seen for Nothing {
+    fn completed(&self, _: u64) -> bool {
+        false
+    }
+}
+
+impl Agent {
+    pub fn new() -> Self {
+        let key = KeyPair::generate().unwrap();
+        let machine = key.public_key_raw().to_vec().into_iter().take(32).collect();
+        Self {
+            key,
+            certificate: None,
+            ordinal: 0,
+            trust: Trust::default(),
+            machine,
+        }
+    }
+
+    pub fn request(&self) -> Vec<u8> {
+        CertificateParams::default()
+            .serialize_request(&self.key)
+            .unwrap()
+            .der()
+            .to_vec()
+    }
+
+    pub async fn enrol(&mut self, world: &World, secret: &[u8]) -> Enrolled {
+        let mut channel = Channel::tls(world, None).await.unwrap();
+        channel
+            .say(agent_says::Body::Enrol(Enrol {
+                protocol: 1,
+                secret: secret.to_vec(),
+                csr: self.request(),
+                hostname: "box".into(),
+                platform: "linux".into(),
+                machine: self.machine.clone(),
+            }))
+            .await;
+        let Some(server_says::Body::Enrolled(enrolled)) = channel.next().await else {
+            panic!("no reply to an enrolment");
+        };
+        if let Some(credentials) = &enrolled.credentials {
+            self.take(credentials);
+        }
+        enrolled
+    }
+
+    pub fn take(&mut self, credentials: &protocol::message::Credentials) {
+        self.certificate = Some(credentials.certificate.clone());
+        self.ordinal = credentials.ordinal;
+        if let Some(trust) = &credentials.trust {
+            self.trust = trust.clone();
+        }
+    }
+
+    pub fn hello(&self) -> Hello {
+        Hello {
+            protocol: 1,
+            agent_version: "0.1.0".into(),
+            hostname: format!("box-{}", self.ordinal),
+            platform: "linux".into(),
+            machine: self.machine.clone(),
+            instance: vec![1; 16],
+            trust_version: self.trust.version,
+        }
+    }
+
+    /// Connects without saying anything.
+    pub async fn mute(&self, world: &World) -> Result<Channel, std::io::Error> {
+        Channel::tls(world, Some(self)).await
+    }
+
+    /// Connects and says hello; gives the first reply too.
+    pub async fn greet(&self, world: &World) -> (Channel, Option<server_says::Body>) {
+        let mut channel = self.mute(world).await.unwrap();
+        channel.say(agent_says::Body::Hello(self.hello())).await;
+        let reply = channel.next().await;
+        (channel, reply)
+    }
+
+    /// Connects and is welcome.
+    pub async fn connect(&self, world: &World) -> Channel {
+        let (channel, reply) = self.greet(world).await;
+        let Some(server_says::Body::Welcome(welcome)) = reply else {
+            panic!("not welcome: {reply:?}");
+        };
+        assert_eq!(welcome.ordinal, self.ordinal);
+        channel
+    }
+
+    /// The checks of an honest agent.
+    pub fn check(&self, signed: &SignedOrder) -> Result<Order, protocol::order::Refused> {
+        let now = jiff::Timestamp::now().as_second();
+        let is_target = |bytes: &[u8]| {
+            answer::EndpointSet::from_bytes(bytes).is_ok_and(|set| set.contains(self.ordinal))
+        };
+        protocol::order::check(signed, &self.trust.order_keys, now, is_target, &Nothing)
+    }
+}
+
+/// One connection to the agent port.
+pub struct Channel {
+    pub stream: TlsStream<TcpStream>,
+}
+
+impl Channel {
+    pub async fn tls(world: &World, agent: Option<&Agent>) -> Result<Self, std::io::Error> {
+        let mut roots = RootCertStore::empty();
+        let pem = world.identity().authority_pem();
+        for authority in CertificateDer::pem_slice_iter(pem.as_bytes()) {
+            roots.add(authority.unwrap()).unwrap();
+        }
+        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        let config = ClientConfig::builder_with_provider(provider)
+            .with_protocol_versions(&[&rustls::version::TLS13])
+            .unwrap()
+            .with_root_certificates(roots);
+        let mut config = match agent {
+            None => config.with_no_client_auth(),
+            Some(agent) => {
+                let certificate = CertificateDer::from(agent.certificate.clone().unwrap());
+                let key = PrivateKeyDer::try_from(agent.key.serialize_der()).unwrap();
+                config
+                    .with_client_auth_cert(vec![certificate], key)
+                    .unwrap()
+            }
+        };
+        config.alpn_protocols = vec![server::identity::ALPN.to_vec()];
+        let tcp = TcpStream::connect(world.running.agents).await?;
+        let name = ServerName::try_from(server::identity::SERVER_NAME).unwrap();
+        let connector = TlsConnector::from(Arc::new(config));
+        let stream = soon("a TLS handshake", connector.connect(name, tcp)).await?;
+        Ok(Self { stream })
+    }
+
+    pub async fn say(&mut self, body: agent_says::Body) {
+        let message = ToServer { body: Some(body) };
+        frame::write(&mut self.stream, &message).await.unwrap();
+    }
+
+    pub async fn raw(&mut self, bytes: &[u8]) {
+        self.stream.write_all(bytes).await.unwrap();
+        self.stream.flush().await.unwrap();
+    }
+
+    /// What the server says next; `None` when it closed.
+    pub async fn next(&mut self) -> Option<server_says::Body> {
+        loop {
+            let read = frame::read::<ToAgent, _>(&mut self.stream, frame::MAX);
+            match soon("a message of the server", read).await {
+                Ok(ToAgent { body: Some(body) }) => return Some(body),
+                Ok(ToAgent { body: None }) => {}
+                Err(FrameError::Closed | FrameError::Io { .. }) => return None,
+                Err(error) => panic!("the server sent nonsense: {error}"),
+            }
+        }
+    }
+
+    pub async fn order(&mut self) -> SignedOrder {
+        match self.next().await {
+            Some(server_says::Body::Order(order)) => order,
+            other => panic!("an order was expected, not {other:?}"),
+        }
+    }
+
+    pub async fn stored(&mut self) -> (u64, u64) {
+        match self.next().await {
+            Some(server_says::Body::Stored(stored)) => (stored.order, stored.attempt),
+            other => panic!("a receipt was expected, not {other:?}"),
+        }
+    }
+
+    pub async fn goodbye(&mut self) -> Goodbye {
+        loop {
+            match self.next().await {
+                Some(server_says::Body::Goodbye(goodbye)) => return goodbye,
+                Some(_) => {}
+                None => panic!("closed without a goodbye"),
+            }
+        }
+    }
+
+    pub async fn closed(&mut self) {
+        while self.next().await.is_some() {}
+    }
+
+    /// Answers with these rows of the first table, in one part.
+    pub async fn answer(&mut self, order: u64, rows: &[&[&str]]) {
+        self.say(agent_says::Body::Answer(whole(order, 7, rows)))
+            .await;
+    }
+}
+
+pub fn wire(table: u32, cells: &[&str]) -> WireRow {
+    WireRow {
+        table,
+        cells: cells.iter().map(|c| c.as_bytes().to_vec()).collect(),
+    }
+}
+
+pub fn whole(order: u64, attempt: u64, rows: &[&[&str]]) -> AnswerPart {
+    AnswerPart {
+        order,
+        attempt,
+        part: 0,
+        last: true,
+        rows: rows.iter().map(|cells| wire(0, cells)).collect(),
+        state: EndpointState::Answered.into(),
+        problems: Vec::new(),
+        total_rows: rows.len() as u64,
+        rows_cut: 0,
+    }
+}
+
+pub fn number(signed: &SignedOrder) -> u64 {
+    Order::decode(signed.body.as_slice()).unwrap().number
+}
