@@ -1,4 +1,8 @@
 //! Sensors against the system's own tools on the machine that runs the tests.
+#![allow(
+    clippy::unwrap_used,
+    reason = "a test that panics here is a test that fails"
+)]
 
 mod agent_self;
 mod ask;
