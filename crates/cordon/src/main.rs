@@ -1,1 +1,5 @@
-fn main() {}
+//! See the library of the same name.
+
+fn main() -> std::process::ExitCode {
+    cordon::main()
+}

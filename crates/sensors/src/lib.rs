@@ -12,6 +12,7 @@ pub mod docs;
 pub mod framework;
 #[cfg(target_os = "linux")]
 mod handle;
+pub mod host;
 pub mod kernel;
 pub mod processes;
 pub mod schedule;
@@ -30,6 +31,7 @@ use std::sync::{Arc, LazyLock};
 
 /// Families in the order of the documentation. A new family is one line here.
 const FAMILIES: &[&[Entry]] = &[
+    host::SENSORS,
     processes::SENSORS,
     users::SENSORS,
     software::SENSORS,

@@ -1,0 +1,84 @@
+//! `cordon agent` and `cordon enrol`.
+
+use crate::args::{AgentArgs, EnrolArgs};
+use anyhow::{Context, Result};
+use std::sync::Mutex;
+use std::time::Duration;
+use tracing_subscriber::prelude::*;
+
+/// Runs the agent until it is told to end.
+pub fn run(args: AgentArgs, filter: &str) -> Result<()> {
+    log_to(&args, filter)?;
+    // One thread for the channel is enough; sensors have threads of their own.
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .context("cannot start the asynchronous runtime")?;
+    let config = ::agent::Config {
+        state_dir: args.data,
+        servers: args.servers,
+    };
+    runtime.block_on(async { ::agent::run(config, super::shutdown_signal()).await })?;
+    Ok(())
+}
+
+fn log_to(args: &AgentArgs, filter: &str) -> Result<()> {
+    if let Some(path) = &args.log_file {
+        let file = std::fs::OpenOptions::new()
+            .create(true)
+            .append(true)
+            .open(path)
+            .with_context(|| format!("cannot open the log file {}", path.display()))?;
+        tracing_subscriber::fmt()
+            .with_env_filter(super::env_filter(filter)?)
+            .with_ansi(false)
+            .with_writer(Mutex::new(file))
+            .init();
+        return Ok(());
+    }
+    if args.journald {
+        #[cfg(target_os = "linux")]
+        {
+            let journal = tracing_journald::layer()
+                .context("cannot reach journald; leave out --journald to log to standard error")?;
+            tracing_subscriber::registry()
+                .with(super::env_filter(filter)?)
+                .with(journal)
+                .init();
+            return Ok(());
+        }
+        #[cfg(not(target_os = "linux"))]
+        anyhow::bail!("there is no journald on this platform; use --log-file");
+    }
+    super::log_to_stderr(filter, false)
+}
+
+/// Enrols this machine, waiting for approval where the server asks for it.
+pub async fn enrol(args: EnrolArgs) -> Result<()> {
+    let token = super::read_token(args.token_file.as_deref())?;
+    let ended = super::shutdown_signal();
+    let mut told = false;
+    loop {
+        match ::agent::enrol(&token, &args.data).await? {
+            ::agent::EnrolOutcome::Enrolled { ordinal } => {
+                anstream::println!(
+                    "Enrolled as endpoint number {ordinal}. Start the agent with `cordon agent --data {}`.",
+                    args.data.display()
+                );
+                return Ok(());
+            }
+            ::agent::EnrolOutcome::Waiting { retry_after } => {
+                if !told {
+                    anstream::println!(
+                        "Waiting for an administrator to approve this machine (`cordon endpoints` lists it) …"
+                    );
+                    told = true;
+                }
+                tokio::select! {
+                    () = tokio::time::sleep(retry_after.max(Duration::from_secs(1))) => {}
+                    () = ended.cancelled() => anyhow::bail!("stopped before this machine was approved; run the same command again later"),
+                }
+            }
+        }
+    }
+}

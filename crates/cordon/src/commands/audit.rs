@@ -1,0 +1,52 @@
+//! `cordon audit`: read the audit log, verify its hash chain.
+
+use super::questions::field;
+use crate::EXIT_ERROR;
+use crate::api::Client;
+use crate::args::{AuditAction, AuditArgs, Output};
+use crate::output::{self, Table};
+use anyhow::Result;
+use serde_json::Value;
+use std::process::ExitCode;
+
+/// Runs the command.
+pub fn run(args: AuditArgs) -> Result<ExitCode> {
+    match args.action {
+        AuditAction::Verify { data } => {
+            let verdict =
+                ::server::audit::verify_file(&data.join(::server::store::sqlite::FILE_NAME), None)?;
+            anstream::println!(
+                "{} entries are good; the hash of the last one is {}",
+                verdict.good,
+                verdict.head
+            );
+            let Some(fault) = verdict.fault else {
+                return Ok(ExitCode::SUCCESS);
+            };
+            anstream::eprintln!(
+                "cordon: the audit log is not what was written: entry {} is wrong ({:?})",
+                fault.number,
+                fault.problem
+            );
+            Ok(ExitCode::from(EXIT_ERROR))
+        }
+        AuditAction::List { connection } => {
+            let list: Value = super::runtime()?
+                .block_on(async { Client::connect(&connection)?.get("/audit").await })?;
+            let rows = list.as_array().into_iter().flatten().map(|e| {
+                ["number", "at", "who", "action", "object", "detail"]
+                    .map(|k| field(e, k))
+                    .to_vec()
+            });
+            output::print(
+                Output::Table,
+                &[Table::plain(
+                    &["Number", "Time", "Who", "Action", "Object", "Detail"],
+                    rows,
+                )],
+                Value::Null,
+            )?;
+            Ok(ExitCode::SUCCESS)
+        }
+    }
+}

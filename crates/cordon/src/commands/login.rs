@@ -1,0 +1,114 @@
+//! `cordon login`: password in, API token kept.
+
+use crate::api::{Client, Profile, user_profile};
+use crate::args::LoginArgs;
+use anyhow::{Context, Result};
+use serde_json::{Value, json};
+use std::io::{IsTerminal, Write};
+
+/// Runs the command.
+pub async fn run(args: LoginArgs) -> Result<()> {
+    let authority = std::fs::read_to_string(&args.authority).with_context(|| {
+        format!(
+            "cannot read the authority certificate {}",
+            args.authority.display()
+        )
+    })?;
+    let password = read_password(&args.user)?;
+    let profile = sign_in(&args.url, authority, &args.user, &password, args.days).await?;
+    let path = args
+        .profile
+        .or_else(user_profile)
+        .context("no place for the profile: name one with --profile")?;
+    profile.save(&path)?;
+    anstream::println!(
+        "Signed in to {} as {}; the token in {} is good for {} days.",
+        args.url,
+        args.user,
+        path.display(),
+        args.days
+    );
+    Ok(())
+}
+
+/// Signs in and makes an API token for the command line.
+pub async fn sign_in(
+    url: &str,
+    authority: String,
+    user: &str,
+    password: &str,
+    days: u32,
+) -> Result<Profile> {
+    let mut client = Client::new(url, &authority)?;
+    client.sign_in(user, password).await?;
+    let request = json!({"name": "command line", "scopes": ["read", "ask", "admin"], "expires_seconds": u64::from(days) * 86_400});
+    let made: Value = client.post("/api-tokens", request).await?;
+    let token = made
+        .get("token")
+        .and_then(Value::as_str)
+        .context("the server made no token")?;
+    Ok(Profile {
+        url: url.to_owned(),
+        authority,
+        token: token.to_owned(),
+    })
+}
+
+/// Reads a password without showing it; from standard input where that is no terminal.
+fn read_password(user: &str) -> Result<String> {
+    let mut line = String::new();
+    if !std::io::stdin().is_terminal() {
+        std::io::stdin()
+            .read_line(&mut line)
+            .context("cannot read the password from standard input")?;
+        return Ok(line.trim_end_matches(['\n', '\r']).to_owned());
+    }
+    anstream::eprint!("Password of {user}: ");
+    std::io::stderr().flush()?;
+    let hidden = Echo::off();
+    let read = std::io::stdin().read_line(&mut line);
+    drop(hidden);
+    anstream::eprintln!();
+    read.context("cannot read the password")?;
+    Ok(line.trim_end_matches(['\n', '\r']).to_owned())
+}
+
+/// Turns the terminal's echo off for as long as it lives.
+struct Echo {
+    #[cfg(unix)]
+    before: Option<rustix::termios::Termios>,
+}
+
+impl Echo {
+    #[cfg(unix)]
+    fn off() -> Self {
+        let before = rustix::termios::tcgetattr(std::io::stdin()).ok();
+        if let Some(mut now) = before.clone() {
+            now.local_modes.remove(rustix::termios::LocalModes::ECHO);
+            drop(rustix::termios::tcsetattr(
+                std::io::stdin(),
+                rustix::termios::OptionalActions::Now,
+                &now,
+            ));
+        }
+        Self { before }
+    }
+
+    #[cfg(not(unix))]
+    fn off() -> Self {
+        Self {}
+    }
+}
+
+impl Drop for Echo {
+    fn drop(&mut self) {
+        #[cfg(unix)]
+        if let Some(before) = &self.before {
+            drop(rustix::termios::tcsetattr(
+                std::io::stdin(),
+                rustix::termios::OptionalActions::Now,
+                before,
+            ));
+        }
+    }
+}

@@ -1,0 +1,136 @@
+//! One module for each command.
+
+mod agent;
+mod ask;
+mod audit;
+mod endpoints;
+mod explain;
+pub mod follow;
+mod login;
+mod questions;
+mod sensors;
+mod server;
+mod simulate;
+mod token;
+mod up;
+
+use crate::args::{Cli, Command};
+use anyhow::{Context, Result};
+use std::process::ExitCode;
+use tokio_util::sync::CancellationToken;
+
+/// Runs the command that was typed.
+pub fn run(cli: Cli) -> Result<ExitCode> {
+    // Long-running commands log to where they were told; all others keep quiet unless something is wrong.
+    match cli.command {
+        Command::Up(args) => {
+            log_to_stderr(&quiet(&cli.log), false)?;
+            runtime()?.block_on(up::run(args))?;
+        }
+        Command::Server(args) => {
+            log_to_stderr(&cli.log, args.log_json)?;
+            runtime()?.block_on(server::run(args))?;
+        }
+        Command::Agent(args) => agent::run(args, &cli.log)?,
+        Command::Enrol(args) => runtime()?.block_on(agent::enrol(args))?,
+        Command::Ask(args) => return ask::run(args),
+        Command::Sensors(args) => return sensors::run(args),
+        Command::Endpoints(args) => runtime()?.block_on(endpoints::run(args))?,
+        Command::Questions(args) => runtime()?.block_on(questions::run(args))?,
+        Command::Login(args) => runtime()?.block_on(login::run(args))?,
+        Command::Token(args) => runtime()?.block_on(token::run(args))?,
+        Command::Audit(args) => return audit::run(args),
+        Command::Simulate(args) => {
+            log_to_stderr(&cli.log, false)?;
+            runtime()?.block_on(simulate::run(args))?;
+        }
+        Command::Completions { shell } => {
+            let mut command = <Cli as clap::CommandFactory>::command();
+            clap_complete::generate(shell, &mut command, "cordon", &mut std::io::stdout());
+        }
+        Command::Version => anstream::println!(
+            "cordon {} for {}-{}, protocol {}, {} sensors",
+            env!("CARGO_PKG_VERSION"),
+            std::env::consts::OS,
+            std::env::consts::ARCH,
+            protocol::VERSION,
+            ::sensors::catalogue().sensors().len()
+        ),
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// A runtime for servers and clients.
+fn runtime() -> Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .context("cannot start the asynchronous runtime")
+}
+
+/// Logs to standard error.
+fn log_to_stderr(filter: &str, json: bool) -> Result<()> {
+    let filter = env_filter(filter)?;
+    let builder = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr);
+    if json {
+        builder.json().init()
+    } else {
+        builder
+            .with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr()))
+            .init()
+    }
+    Ok(())
+}
+
+fn env_filter(filter: &str) -> Result<tracing_subscriber::EnvFilter> {
+    tracing_subscriber::EnvFilter::try_new(filter)
+        .with_context(|| format!("`{filter}` is no log filter; try `info` or `agent=debug,info`"))
+}
+
+/// `up` talks to a person: unless told otherwise, only warnings interrupt it.
+fn quiet(filter: &str) -> String {
+    if filter == "info" {
+        "warn".into()
+    } else {
+        filter.into()
+    }
+}
+
+/// Ends when the process is asked to end: SIGTERM or Ctrl-C.
+fn shutdown_signal() -> CancellationToken {
+    let token = CancellationToken::new();
+    let told = token.clone();
+    tokio::spawn(async move {
+        #[cfg(unix)]
+        {
+            let terminate =
+                tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate());
+            match terminate {
+                Ok(mut terminate) => tokio::select! {
+                    _ = terminate.recv() => {}
+                    _ = tokio::signal::ctrl_c() => {}
+                },
+                Err(_) => drop(tokio::signal::ctrl_c().await),
+            }
+        }
+        #[cfg(not(unix))]
+        drop(tokio::signal::ctrl_c().await);
+        told.cancel();
+    });
+    token
+}
+
+/// Reads an enrolment token from a file, standard input or the environment: never from an argument, which others could list.
+fn read_token(file: Option<&std::path::Path>) -> Result<protocol::token::EnrolmentToken> {
+    let text = match file {
+        Some(path) if path.as_os_str() == "-" => std::io::read_to_string(std::io::stdin())
+            .context("cannot read the token from standard input")?,
+        Some(path) => std::fs::read_to_string(path)
+            .with_context(|| format!("cannot read the token from {}", path.display()))?,
+        None => std::env::var("CORDON_TOKEN")
+            .context("no enrolment token: name a file with it, or set CORDON_TOKEN")?,
+    };
+    text.parse().context("this is no enrolment token")
+}

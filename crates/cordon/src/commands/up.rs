@@ -1,0 +1,157 @@
+//! `cordon up`: everything on one machine with one command. A server with its embedded store, a local agent that enrols by itself, and a first
+//! real answer over the public API.
+
+use super::{follow, login, server};
+use crate::api::{ApiQuestion, Client, Profile};
+use crate::args::UpArgs;
+use crate::output::aligned;
+use anyhow::{Context, Result, bail};
+use serde_json::json;
+use std::path::Path;
+use std::time::Duration;
+
+/// The question that shows that everything works.
+const FIRST_QUESTION: &str =
+    "Get Running Processes with Hash from all machines with Is Linux = True";
+/// Rows of the first answer that are shown.
+const SHOWN: usize = 12;
+
+/// Runs the command.
+pub async fn run(args: UpArgs) -> Result<()> {
+    let names = vec![
+        "localhost".to_owned(),
+        args.http.ip().to_string(),
+        args.agents.ip().to_string(),
+    ];
+    let config = ::server::Config {
+        http: args.http,
+        agents: args.agents,
+        names,
+        ..::server::Config::local(args.data.join("server"), ::sensors::catalogue())
+    };
+    let mut running = ::server::start(config).await?;
+    server::announce(&running);
+
+    let ended = super::shutdown_signal();
+    let agent_dir = args.data.join("agent");
+    if !::agent::is_enrolled(&agent_dir) {
+        let token = running
+            .local_token()
+            .await
+            .context("cannot make a token for the local agent")?;
+        ::agent::enrol(&token, &agent_dir)
+            .await
+            .context("the local agent could not enrol")?;
+    }
+    // A process of its own, as on every other endpoint: what it measures about itself is about itself.
+    let mut local = tokio::process::Command::new(
+        std::env::current_exe().context("cannot find this program's own file")?,
+    )
+    .args([
+        "--log",
+        "warn",
+        "agent",
+        "--server",
+        &running.agents.to_string(),
+        "--data",
+    ])
+    .arg(&agent_dir)
+    .stdin(std::process::Stdio::null())
+    .kill_on_drop(true)
+    .spawn()
+    .context("cannot start the local agent")?;
+
+    let profile_path = args.data.join("profile.json");
+    let outcome = tokio::select! {
+        shown = first_answer(&running, &profile_path) => shown,
+        ended = local.wait() => Err(agent_end(ended)),
+        () = ended.cancelled() => Ok(()),
+    };
+    if let Err(error) = &outcome
+        && !args.once
+    {
+        anstream::eprintln!("cordon: no first answer: {error:#}");
+    }
+    if !args.once && !ended.is_cancelled() {
+        anstream::println!(
+            "\nAsk more from another terminal, in this folder: cordon ask \"Get Computer Name and Operating System from all machines\""
+        );
+        anstream::println!("Stop with Ctrl-C.");
+        tokio::select! {
+            () = ended.cancelled() => {}
+            () = running.ended() => bail!("the server ended by itself"),
+            ended = local.wait() => return Err(agent_end(ended)),
+        }
+    }
+    stop(&mut local).await;
+    running.drain().await;
+    if args.once { outcome } else { Ok(()) }
+}
+
+fn agent_end(ended: std::io::Result<std::process::ExitStatus>) -> anyhow::Error {
+    match ended {
+        Ok(status) => anyhow::anyhow!("the local agent ended by itself: {status}"),
+        Err(error) => anyhow::Error::new(error).context("the local agent cannot be watched"),
+    }
+}
+
+/// Asks the agent to end; where that is not possible, ends it. Its spool survives either.
+async fn stop(local: &mut tokio::process::Child) {
+    #[cfg(unix)]
+    if let Some(id) = local
+        .id()
+        .and_then(|id| i32::try_from(id).ok())
+        .and_then(rustix::process::Pid::from_raw)
+        && rustix::process::kill_process(id, rustix::process::Signal::TERM).is_ok()
+        && tokio::time::timeout(Duration::from_secs(5), local.wait())
+            .await
+            .is_ok()
+    {
+        return;
+    }
+    if let Err(error) = local.kill().await {
+        tracing::warn!(%error, "the local agent could not be ended");
+    }
+}
+
+/// Signs in with the first password where there is one, waits for the local agent, asks, and prints.
+async fn first_answer(running: &::server::Running, profile_path: &Path) -> Result<()> {
+    if let Some(password) = &running.first_password {
+        let profile = login::sign_in(
+            &format!("https://{}", running.http),
+            running.authority_pem.clone(),
+            "admin",
+            password,
+            30,
+        )
+        .await?;
+        profile.save(profile_path)?;
+    }
+    let client = Client::of(&Profile::load(Some(profile_path))?)?;
+    let deadline = tokio::time::Instant::now() + Duration::from_secs(60);
+    // The agent joins an open question as soon as it is connected, so asking at once is right; it only has to be known.
+    let question: ApiQuestion = client
+        .post("/questions", json!({"text": FIRST_QUESTION}))
+        .await?;
+    let wait = Some(crate::args::Wait::Share(1.0));
+    let coverage = tokio::time::timeout_at(
+        deadline,
+        follow::follow(&client, &question, wait, |_, _| {}),
+    )
+    .await
+    .context("the local agent did not answer within a minute")??;
+    anstream::println!("\n{}", question.text);
+    for mut table in follow::all_rows(&client, &question, false).await? {
+        let all = table.rows.len();
+        table.rows.truncate(SHOWN);
+        anstream::println!("{}", aligned(&table, None));
+        if all > SHOWN {
+            anstream::println!("… and {} more rows", all - SHOWN);
+        }
+        if all == 0 {
+            bail!("the first answer has no row: {}", follow::states(&coverage));
+        }
+    }
+    anstream::println!("{}", follow::states(&coverage));
+    Ok(())
+}

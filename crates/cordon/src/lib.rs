@@ -1,0 +1,40 @@
+//! The one binary: command line and composition. It holds no logic of its own; it is a library as well so that benchmarks and tests
+//! use the same API client.
+//!
+//! Exit codes: 0 for success (`ask`: the answer has rows), 1 for an empty answer, 2 for an error.
+
+pub mod api;
+mod args;
+mod commands;
+mod output;
+
+pub use commands::follow;
+
+use clap::Parser;
+use std::process::ExitCode;
+
+/// The answer has no row.
+const EXIT_EMPTY: u8 = 1;
+/// Something went wrong.
+const EXIT_ERROR: u8 = 2;
+
+/// Runs the command line.
+#[must_use]
+pub fn main() -> ExitCode {
+    let cli = args::Cli::parse();
+    match commands::run(cli) {
+        Ok(code) => code,
+        Err(error) => {
+            // A closed pipe (`cordon … | head`) is the reader's choice, not our failure.
+            let broken_pipe = error
+                .chain()
+                .filter_map(|e| e.downcast_ref::<std::io::Error>())
+                .any(|e| e.kind() == std::io::ErrorKind::BrokenPipe);
+            if broken_pipe {
+                return ExitCode::SUCCESS;
+            }
+            anstream::eprintln!("cordon: {error:#}");
+            ExitCode::from(EXIT_ERROR)
+        }
+    }
+}

@@ -1,0 +1,192 @@
+use crate::support::{cordon, json_of, run, text};
+use std::process::Stdio;
+
+#[test]
+fn explain_prints_canonical_form_and_tree_and_runs_nothing() {
+    let output = run(&[
+        "ask",
+        "--explain",
+        "get running processes with hash from all machines with is linux = true",
+        "--output",
+        "json",
+    ]);
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    let explained = json_of(&output);
+    let canonical = explained["canonical"]
+        .as_str()
+        .expect("canonical text")
+        .to_owned();
+    assert!(
+        canonical.starts_with("Get Running Processes with Hash")
+            && canonical.contains("from all machines with Is Linux"),
+        "{canonical}"
+    );
+    assert_eq!(
+        explained["tree"]["selects"][0]["call"]["sensor"],
+        "Running Processes with Hash"
+    );
+    let again = json_of(&run(&["ask", "--explain", &canonical, "--output", "json"]));
+    assert_eq!(again["tree"], explained["tree"]);
+    assert_eq!(again["canonical"], explained["canonical"]);
+}
+
+#[test]
+fn free_words_give_ranked_readings() {
+    let output = run(&[
+        "ask",
+        "--explain",
+        "running processes with hash on linux",
+        "--output",
+        "json",
+    ]);
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    let readings = json_of(&output)["readings"]
+        .as_array()
+        .expect("readings")
+        .clone();
+    let first = readings[0]["canonical"]
+        .as_str()
+        .expect("canonical text")
+        .to_owned();
+    assert!(
+        first.contains("Running Processes with Hash") && first.contains("Is Linux"),
+        "{first}"
+    );
+    let scores: Vec<f64> = readings
+        .iter()
+        .map(|r| r["score"].as_f64().expect("a score"))
+        .collect();
+    assert!(scores.is_sorted_by(|a, b| a >= b), "{scores:?}");
+}
+
+#[test]
+fn a_bad_question_is_an_error_with_its_place() {
+    let question = "Get Runing Processes from all machines";
+    let output = run(&["ask", "--explain", question, "--output", "json"]);
+    assert_eq!(output.status.code(), Some(2), "{output:?}");
+    let error = json_of(&output);
+    assert!(!error["message"].as_str().expect("a message").is_empty());
+    let (start, end) = (
+        error["start"].as_u64().expect("start") as usize,
+        error["end"].as_u64().expect("end") as usize,
+    );
+    assert!(start < end && end <= question.chars().count(), "{error}");
+    assert!(error["expected"].is_array());
+    assert!(
+        error["nearest"]
+            .as_array()
+            .expect("names")
+            .iter()
+            .any(|n| n == "Running Processes"),
+        "{error}"
+    );
+}
+
+#[test]
+fn local_answers_need_no_server_and_exit_codes_tell_empty_from_error() {
+    let output = run(&[
+        "ask",
+        "--local",
+        "Get Computer Name and Is Linux from all machines",
+        "--output",
+        "json",
+    ]);
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    let host = std::fs::read_to_string("/proc/sys/kernel/hostname").expect("a host name");
+    assert_eq!(
+        json_of(&output)["tables"][0]["rows"][0]["Computer Name"],
+        host.trim()
+    );
+
+    let nowhere = run(&[
+        "ask",
+        "--local",
+        "Get Computer Name from all machines with Is Windows = True",
+    ]);
+    assert_eq!(nowhere.status.code(), Some(1), "{nowhere:?}");
+    let wrong = run(&[
+        "ask",
+        "--local",
+        "Get Nothing Of The Kind from all machines",
+    ]);
+    assert_eq!(wrong.status.code(), Some(2), "{wrong:?}");
+    assert!(
+        String::from_utf8_lossy(&wrong.stderr).contains('^'),
+        "the place is marked: {wrong:?}"
+    );
+}
+
+#[test]
+fn the_headline_question_is_answered_with_real_hashes() {
+    let output = run(&[
+        "ask",
+        "--local",
+        "Get Running Processes with Hash from all machines with Is Linux = True",
+        "--output",
+        "jsonl",
+    ]);
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    let own = std::fs::canonicalize(env!("CARGO_BIN_EXE_cordon")).expect("the binary");
+    let line = text(&output)
+        .lines()
+        .find(|l| l.contains(&own.display().to_string()))
+        .map(str::to_owned)
+        .expect("the asking process itself is running");
+    let row: serde_json::Value = serde_json::from_str(&line).expect("a JSON object");
+    let sum = std::process::Command::new("sha256sum")
+        .arg(&own)
+        .output()
+        .expect("sha256sum");
+    let expected = String::from_utf8_lossy(&sum.stdout)
+        .split_whitespace()
+        .next()
+        .expect("a digest")
+        .to_owned();
+    let hashes: Vec<String> = row
+        .as_object()
+        .expect("an object")
+        .values()
+        .filter_map(|v| v.as_str())
+        .map(str::to_lowercase)
+        .collect();
+    assert!(hashes.contains(&expected), "{line}");
+}
+
+#[test]
+fn sensors_are_listed_and_shown() {
+    let list = json_of(&run(&["sensors", "--output", "json"]));
+    assert!(list.as_array().expect("a list").len() >= 50);
+    let page = run(&["sensors", "Running", "Processes", "with", "Hash"]);
+    assert!(
+        text(&page).contains("Running Processes with Hash"),
+        "{page:?}"
+    );
+    let near = run(&["sensors", "Runing Processes"]);
+    assert_eq!(near.status.code(), Some(2));
+    assert!(
+        String::from_utf8_lossy(&near.stderr).contains("Running Processes"),
+        "{near:?}"
+    );
+}
+
+#[test]
+fn a_closed_pipe_is_no_error() {
+    let mut child = cordon()
+        .args(["sensors", "--output", "jsonl"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("started");
+    drop(child.stdout.take());
+    let output = child.wait_with_output().expect("ended");
+    assert!(
+        !String::from_utf8_lossy(&output.stderr).contains("panicked"),
+        "{output:?}"
+    );
+}
+
+#[test]
+fn completions_and_version_are_printed() {
+    assert!(text(&run(&["completions", "bash"])).contains("cordon"));
+    assert!(text(&run(&["version"])).contains("protocol 1"));
+}

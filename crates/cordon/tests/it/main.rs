@@ -1,0 +1,6 @@
+//! End to end through the real binary: what a person types, what comes back, and what survives a kill.
+
+mod command_line;
+mod crash_walk;
+mod fleet;
+mod support;
