@@ -1,7 +1,7 @@
 //! Who this endpoint is: its key pair, its certificate, its ordinal, and whom it believes.
 //!
 //! All of it lies in one file, `identity.json`, that only the agent's account may read and that is replaced as a whole
-//! ([`crate::files`]): after a crash there is one consistent identity, never a certificate without its key. The key is
+//! (module `files`): after a crash there is one consistent identity, never a certificate without its key. The key is
 //! ECDSA P-256 and stays the same when the certificate is renewed; it never leaves this file, so a fresh one would not
 //! be safer, and a crash between "issued" and "written" would lock the endpoint out.
 //!

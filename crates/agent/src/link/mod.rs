@@ -75,10 +75,7 @@ pub async fn keep(
         let mut wish = Duration::ZERO;
         for server in servers {
             let began = Instant::now();
-            let ended = tokio::select! {
-                () = shutdown.cancelled() => return Ok(()),
-                ended = visit(&server, &mut identity, &instance, &desk, &status, &shutdown) => ended,
-            };
+            let ended = visit(&server, &mut identity, &instance, &desk, &status, &shutdown).await;
             status.disconnected();
             match ended {
                 Ok(SessionEnd::Shutdown) => return Ok(()),
@@ -128,7 +125,10 @@ async fn visit(
     status: &Arc<Status>,
     shutdown: &CancellationToken,
 ) -> Result<SessionEnd, ConnectError> {
-    let stream = connect(server, identity).await?;
+    let stream = tokio::select! {
+        () = shutdown.cancelled() => return Ok(SessionEnd::Shutdown),
+        stream = connect(server, identity) => stream?,
+    };
     Ok(session::run(stream, server, identity, instance, desk, status, shutdown).await?)
 }
 

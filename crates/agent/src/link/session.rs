@@ -14,9 +14,8 @@ use protocol::message::{
     Hello, Refusal, SignedTrust, ToAgent, ToServer, Welcome, agent_says, server_says,
 };
 use protocol::order::check_trust;
-use std::cell::{Cell, RefCell};
 use std::collections::HashSet;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _};
 use tokio::sync::mpsc;
@@ -75,16 +74,16 @@ pub enum SessionError {
     Identity(#[from] IdentityError),
 }
 
-/// What both loops share. They run in one task, one at a time.
+/// What both loops share. They run in one task, so that the locks are never contended.
 struct Session<'a> {
     server: &'a str,
-    identity: RefCell<&'a mut Identity>,
+    identity: Mutex<&'a mut Identity>,
     desk: &'a Arc<Desk>,
     keep_alive: Duration,
     /// Last frame in either direction.
-    active: Cell<Instant>,
+    active: Mutex<Instant>,
     /// Asked for a certificate at this moment.
-    renewing: Cell<Option<Instant>>,
+    renewing: Mutex<Option<Instant>>,
     queue: mpsc::Sender<agent_says::Body>,
 }
 
@@ -101,7 +100,11 @@ pub async fn run<S: AsyncRead + AsyncWrite + Unpin>(
     status: &Arc<Status>,
     shutdown: &CancellationToken,
 ) -> Result<SessionEnd, SessionError> {
-    let welcome = match timeout(GREETING, greet(&mut stream, identity, instance)).await {
+    let greeting = tokio::select! {
+        () = shutdown.cancelled() => return Ok(SessionEnd::Shutdown),
+        greeting = timeout(GREETING, greet(&mut stream, identity, instance)) => greeting,
+    };
+    let welcome = match greeting {
         Err(_) => return Err(SessionError::NoGreeting),
         Ok(greeted) => match greeted? {
             Ok(welcome) => welcome,
@@ -129,11 +132,11 @@ pub async fn run<S: AsyncRead + AsyncWrite + Unpin>(
     let (queue, queued) = mpsc::channel(QUEUE);
     let session = Session {
         server,
-        identity: RefCell::new(identity),
+        identity: Mutex::new(identity),
         desk,
         keep_alive: keep_alive(&welcome),
-        active: Cell::new(Instant::now()),
-        renewing: Cell::new(None),
+        active: Mutex::new(Instant::now()),
+        renewing: Mutex::new(None),
         queue,
     };
     let mut writer = writer;
@@ -196,6 +199,10 @@ fn keep_alive(welcome: &Welcome) -> Duration {
     Duration::from_secs(seconds)
 }
 
+fn held<T>(lock: &Mutex<T>) -> MutexGuard<'_, T> {
+    lock.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 impl Session<'_> {
     async fn read<R: AsyncRead + Unpin>(&self, mut reader: R) -> Result<SessionEnd, SessionError> {
         loop {
@@ -207,7 +214,7 @@ impl Session<'_> {
             let message: ToAgent = timeout_at(dead, frame::read(&mut reader, frame::MAX))
                 .await
                 .map_err(|_| SessionError::Dead)??;
-            self.active.set(Instant::now());
+            *held(&self.active) = Instant::now();
             let Some(body) = message.body else {
                 tracing::debug!("a message that this agent does not know was skipped");
                 continue;
@@ -222,7 +229,7 @@ impl Session<'_> {
         match body {
             server_says::Body::Order(signed) => {
                 let (desk, order_keys, ordinal) = {
-                    let identity = self.identity.borrow();
+                    let identity = held(&self.identity);
                     (
                         Arc::clone(self.desk),
                         identity.trust.order_keys.clone(),
@@ -249,8 +256,8 @@ impl Session<'_> {
             server_says::Body::Pong(_) => {}
             server_says::Body::Trust(signed) => self.take_trust(&signed).await?,
             server_says::Body::Renewed(credentials) => {
-                self.renewing.set(None);
-                let mut identity = self.identity.borrow_mut();
+                *held(&self.renewing) = None;
+                let mut identity = held(&self.identity);
                 let mut renewed = identity.clone();
                 match renewed.adopt_renewed(credentials) {
                     Ok(()) => {
@@ -260,7 +267,7 @@ impl Session<'_> {
                     }
                     Err(error) => {
                         tracing::error!(error = %crate::chain(&error), "the renewed certificate is not usable; the old one stays");
-                        self.renewing.set(Some(Instant::now()));
+                        *held(&self.renewing) = Some(Instant::now());
                     }
                 }
             }
@@ -273,10 +280,10 @@ impl Session<'_> {
     }
 
     async fn take_trust(&self, signed: &SignedTrust) -> Result<(), SessionError> {
-        let held = self.identity.borrow().trust.clone();
-        let refused = match check_trust(signed, &held) {
+        let known = held(&self.identity).trust.clone();
+        let refused = match check_trust(signed, &known) {
             Ok(trust) => {
-                let mut identity = self.identity.borrow_mut();
+                let mut identity = held(&self.identity);
                 let mut changed = identity.clone();
                 match changed.adopt_trust(trust) {
                     Ok(()) => {
@@ -311,17 +318,14 @@ impl Session<'_> {
 
     /// The request for a new certificate, when it is time to and no other is under way.
     fn renewal(&self) -> Option<agent_says::Body> {
-        let under_way = self
-            .renewing
-            .get()
-            .is_some_and(|asked| asked.elapsed() < RENEW_AGAIN);
-        if under_way || !self.identity.borrow().renewal_due(desk::now()) {
+        let under_way = held(&self.renewing).is_some_and(|asked| asked.elapsed() < RENEW_AGAIN);
+        if under_way || !held(&self.identity).renewal_due(desk::now()) {
             return None;
         }
-        let request = self.identity.borrow().signing_request();
+        let request = held(&self.identity).signing_request();
         match request {
             Ok(request) => {
-                self.renewing.set(Some(Instant::now()));
+                *held(&self.renewing) = Some(Instant::now());
                 Some(agent_says::Body::Renew(request))
             }
             Err(error) => {
@@ -354,7 +358,7 @@ impl Session<'_> {
             self.put(writer, request).await?;
         }
         loop {
-            let quiet = self.active.get() + self.keep_alive;
+            let quiet = *held(&self.active) + self.keep_alive;
             tokio::select! {
                 biased;
                 Some(body) = queued.recv() => self.put(writer, body).await?,
@@ -363,7 +367,7 @@ impl Session<'_> {
                 }
                 () = sleep_until(quiet) => {
                     // Frames may have come or gone since the timer was set.
-                    if self.active.get() + self.keep_alive > Instant::now() {
+                    if *held(&self.active) + self.keep_alive > Instant::now() {
                         continue;
                     }
                     self.put(writer, agent_says::Body::Ping(super::random())).await?;
@@ -429,7 +433,7 @@ impl Session<'_> {
         timeout(STALLED, frame::write(writer, &message))
             .await
             .map_err(|_| SessionError::Stalled)??;
-        self.active.set(Instant::now());
+        *held(&self.active) = Instant::now();
         Ok(())
     }
 }

@@ -1,0 +1,215 @@
+//! Getting an identity, renewing it, losing it.
+
+use crate::fake::Fake;
+use crate::server::{Authority, ORDINAL, Server, run};
+use agent::identity::Identity;
+use agent::{AgentError, EnrolError, EnrolOutcome, LinkError};
+use ed25519_dalek::SigningKey;
+use protocol::message::{Enrolled, Goodbye, agent_says, server_says};
+use protocol::order::{sign, sign_trust};
+use sha2::{Digest, Sha256};
+use std::time::Duration;
+
+#[tokio::test]
+async fn enrols_once_and_keeps_its_identity() {
+    let server = Server::start().await;
+    let folder = tempfile::tempdir().unwrap();
+    assert!(!agent::is_enrolled(folder.path()));
+    server.enrol(folder.path()).await;
+    assert!(agent::is_enrolled(folder.path()));
+    let identity = Identity::load(folder.path()).unwrap().unwrap();
+    assert_eq!(identity.ordinal, ORDINAL);
+    assert_eq!(identity.trust, server.trust());
+    let again = agent::enrol(&server.token(), folder.path()).await;
+    assert!(
+        matches!(again, Err(EnrolError::AlreadyEnrolled { .. })),
+        "{again:?}"
+    );
+}
+
+#[tokio::test]
+async fn another_authority_is_not_believed() {
+    let server = Server::start().await;
+    let folder = tempfile::tempdir().unwrap();
+    let mut token = server.token();
+    token.authority_fingerprint = Sha256::digest(&Authority::new("other").der).into();
+    let (outcome, ()) = tokio::join!(agent::enrol(&token, folder.path()), server.accept_failure());
+    assert!(
+        matches!(outcome, Err(EnrolError::Server { .. })),
+        "{outcome:?}"
+    );
+    assert!(!agent::is_enrolled(folder.path()));
+}
+
+#[tokio::test]
+async fn waits_for_approval_with_the_same_key() {
+    let server = Server::start().await;
+    let folder = tempfile::tempdir().unwrap();
+    let token = server.token();
+    let mut keys = Vec::new();
+    for _ in 0..2 {
+        let serve = async {
+            let mut peer = server.accept().await;
+            let agent_says::Body::Enrol(enrol) = peer.hear().await else {
+                panic!("no enrolment");
+            };
+            let waiting = Enrolled {
+                waiting: true,
+                retry_after_seconds: 30,
+                ..Enrolled::default()
+            };
+            peer.say(server_says::Body::Enrolled(waiting)).await;
+            enrol.csr
+        };
+        let (outcome, csr) = tokio::join!(agent::enrol(&token, folder.path()), serve);
+        let retry_after = Duration::from_secs(30);
+        assert_eq!(outcome.unwrap(), EnrolOutcome::Waiting { retry_after });
+        let request = rcgen::CertificateSigningRequestParams::from_der(&csr.into()).unwrap();
+        keys.push(rcgen::PublicKeyData::subject_public_key_info(
+            &request.public_key,
+        ));
+    }
+    assert_eq!(keys[0], keys[1]);
+    let ended = run(folder.path(), &Fake::new(), &[]).ended().await;
+    assert!(matches!(ended, Err(AgentError::NotApproved)), "{ended:?}");
+    server.enrol(folder.path()).await;
+    assert!(agent::is_enrolled(folder.path()));
+}
+
+#[tokio::test]
+async fn a_refusal_names_its_reason() {
+    let server = Server::start().await;
+    let folder = tempfile::tempdir().unwrap();
+    let token = server.token();
+    let serve = async {
+        let mut peer = server.accept().await;
+        peer.hear().await;
+        let refused = Enrolled {
+            refused: "the token was used up".into(),
+            ..Enrolled::default()
+        };
+        peer.say(server_says::Body::Enrolled(refused)).await;
+        peer
+    };
+    let (outcome, _peer) = tokio::join!(agent::enrol(&token, folder.path()), serve);
+    let words = outcome.unwrap_err().to_string();
+    assert!(words.contains("the token was used up"), "{words}");
+}
+
+#[tokio::test]
+async fn renews_after_two_thirds_of_its_life() {
+    let server = Server::start().await;
+    let folder = tempfile::tempdir().unwrap();
+    server.enrol_with_life(folder.path(), 61, 29).await;
+    let running = run(folder.path(), &Fake::new(), &[]);
+    let (mut peer, _) = server.greet().await;
+    let old = peer.certificate().unwrap();
+    let agent_says::Body::Renew(csr) = peer.hear().await else {
+        panic!("no renewal");
+    };
+    peer.say(server_says::Body::Renewed(server.credentials(&csr, 0, 90)))
+        .await;
+    peer.settle().await;
+    drop(peer);
+    let (mut peer, _) = server.greet().await;
+    assert_ne!(
+        peer.certificate().unwrap(),
+        old,
+        "the next connection shows the new one"
+    );
+    peer.settle().await;
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn a_change_of_trust_is_checked_taken_and_followed_by_a_renewal() {
+    let server = Server::start().await;
+    let folder = tempfile::tempdir().unwrap();
+    server.enrol(folder.path()).await;
+    let running = run(folder.path(), &Fake::new(), &[]);
+    let (mut peer, hello) = server.greet().await;
+    assert_eq!(hello.trust_version, 1);
+
+    let new_key = SigningKey::from_bytes(&[8; 32]);
+    let mut trust = server.trust();
+    trust.version = 2;
+    trust
+        .order_keys
+        .push(new_key.verifying_key().to_bytes().to_vec());
+    trust.authorities.push(Authority::new("next").der);
+
+    peer.say(server_says::Body::Trust(sign_trust(&trust, &new_key)))
+        .await;
+    assert_eq!(peer.refusal().await.code, "unknown-key");
+    let order = server.question(1, "Get Word from all machines");
+    peer.order(sign(order.clone(), &new_key)).await;
+    assert_eq!(peer.refusal().await.code, "unknown-key");
+
+    peer.say(server_says::Body::Trust(sign_trust(&trust, &server.key)))
+        .await;
+    let agent_says::Body::Renew(csr) = peer.hear().await else {
+        panic!("new authorities make a new certificate due");
+    };
+    peer.say(server_says::Body::Renewed(server.credentials(&csr, 0, 90)))
+        .await;
+    peer.order(sign(order, &new_key)).await;
+    let parts = peer.answer().await;
+    peer.stored(&parts).await;
+    peer.say(server_says::Body::Trust(sign_trust(&trust, &server.key)))
+        .await;
+    assert_eq!(peer.refusal().await.code, "replayed");
+    running.stop().await;
+    assert_eq!(Identity::load(folder.path()).unwrap().unwrap().trust, trust);
+}
+
+#[tokio::test]
+async fn a_revoked_endpoint_does_not_come_back() {
+    let server = Server::start().await;
+    let folder = tempfile::tempdir().unwrap();
+    server.enrol(folder.path()).await;
+    let running = run(folder.path(), &Fake::new(), &[]);
+    let (mut peer, _) = server.greet().await;
+    peer.say(server_says::Body::Goodbye(Goodbye {
+        reason: "revoked by admin".into(),
+        retry_after_ms: 0,
+        revoked: true,
+    }))
+    .await;
+    let ended = running.ended().await;
+    assert!(
+        matches!(ended, Err(AgentError::Link(LinkError::Revoked(_)))),
+        "{ended:?}"
+    );
+    assert!(!agent::is_enrolled(folder.path()));
+    let ended = run(folder.path(), &Fake::new(), &[]).ended().await;
+    assert!(matches!(ended, Err(AgentError::Revoked)), "{ended:?}");
+    // A new token gives it a new key.
+    let before = Identity::load(folder.path())
+        .unwrap()
+        .unwrap()
+        .signing_request()
+        .unwrap();
+    server.enrol(folder.path()).await;
+    let after = Identity::load(folder.path())
+        .unwrap()
+        .unwrap()
+        .signing_request()
+        .unwrap();
+    let key = |csr: Vec<u8>| {
+        let request = rcgen::CertificateSigningRequestParams::from_der(&csr.into()).unwrap();
+        rcgen::PublicKeyData::subject_public_key_info(&request.public_key)
+    };
+    assert_ne!(key(before), key(after));
+}
+
+#[tokio::test]
+async fn one_agent_at_a_time_in_a_folder() {
+    let server = Server::start().await;
+    let folder = tempfile::tempdir().unwrap();
+    server.enrol(folder.path()).await;
+    let first = run(folder.path(), &Fake::new(), &[]);
+    let (_peer, _) = server.greet().await;
+    let second = run(folder.path(), &Fake::new(), &[]).ended().await;
+    assert!(matches!(second, Err(AgentError::Lock(_))), "{second:?}");
+    first.stop().await;
+}

@@ -1,0 +1,251 @@
+//! What the agent obeys, what it refuses, and that nothing it accepted is lost or done twice.
+
+use crate::fake::Fake;
+use crate::server::{Server, now, run};
+use ed25519_dalek::SigningKey;
+use prost::Message as _;
+use protocol::message::{CancelOrder, EndpointState, Order, payload::Payload};
+use protocol::order::sign;
+
+const WORD: &str = "Get Word from all machines";
+
+#[tokio::test]
+async fn answers_a_question_once() {
+    let server = Server::start().await;
+    let folder = tempfile::tempdir().unwrap();
+    server.enrol(folder.path()).await;
+    let fake = Fake::new();
+    let running = run(folder.path(), &fake, &[]);
+    let (mut peer, hello) = server.greet().await;
+    assert_eq!(hello.protocol, protocol::VERSION);
+    assert!(!hello.machine.is_empty() && !hello.instance.is_empty() && !hello.hostname.is_empty());
+
+    let signed = server.sign(server.question(1, WORD));
+    peer.order(signed.clone()).await;
+    let parts = peer.answer().await;
+    let part = &parts[0];
+    assert_eq!((part.order, part.state()), (1, EndpointState::Answered));
+    assert_eq!(part.rows[0].cells, [b"word".to_vec()]);
+    peer.order(signed.clone()).await;
+    peer.stored(&parts).await;
+    peer.settle().await;
+    peer.order(signed).await;
+    let refusal = peer.refusal().await;
+    assert_eq!((refusal.order, refusal.code.as_str()), (1, "replayed"));
+    assert_eq!(fake.runs(), 1);
+
+    peer.order(server.sign(server.question(2, "Get Word from all machines with Word = other")))
+        .await;
+    assert_eq!(peer.answer().await[0].state(), EndpointState::NotConcerned);
+    peer.order(server.sign(server.question(3, "Get Nothing Known from all machines")))
+        .await;
+    assert_eq!(peer.answer().await[0].state(), EndpointState::Unsupported);
+    running.stop().await;
+    assert!(peer.closed().await);
+}
+
+#[tokio::test]
+async fn every_bad_order_is_refused_and_reported() {
+    let server = Server::start().await;
+    let folder = tempfile::tempdir().unwrap();
+    server.enrol(folder.path()).await;
+    let fake = Fake::new();
+    let running = run(folder.path(), &fake, &[]);
+    let (mut peer, _) = server.greet().await;
+    let good = || server.question(5, WORD);
+
+    let stranger = SigningKey::from_bytes(&[66; 32]);
+    let unknown = sign(good(), &stranger);
+    let mut forged = unknown.clone();
+    forged.key = server.sign(good()).key;
+    let mut changed = server.sign(good());
+    let mut other = Order::decode(changed.body.as_slice()).unwrap();
+    other.asked_by = "someone else".into();
+    changed.body = other.encode_to_vec();
+    let expired = server.sign(Order {
+        issued: now() - 700,
+        expires: now() - 1,
+        ..good()
+    });
+    let future = server.sign(Order {
+        issued: now() + 4_000,
+        expires: now() + 5_000,
+        ..good()
+    });
+    let mut targets = Vec::new();
+    let others: roaring::RoaringBitmap = [1, 2].into_iter().collect();
+    others.serialize_into(&mut targets).unwrap();
+    let misdirected = server.sign(Order { targets, ..good() });
+    let empty = server.sign(Order {
+        payload: None,
+        ..good()
+    });
+
+    for (signed, code) in [
+        (unknown, "unknown-key"),
+        (forged, "bad-signature"),
+        (changed, "bad-signature"),
+        (expired, "expired"),
+        (future, "bad-times"),
+        (misdirected, "not-for-me"),
+        (empty, "not-understood"),
+    ] {
+        peer.order(signed).await;
+        let refusal = peer.refusal().await;
+        assert_eq!((refusal.order, refusal.code.as_str()), (5, code));
+        assert!(!refusal.detail.is_empty());
+    }
+    assert_eq!(fake.runs(), 0, "nothing refused was carried out");
+    // The number was never used up by the refused ones.
+    peer.order(server.sign(good())).await;
+    assert_eq!(peer.answer().await[0].state(), EndpointState::Answered);
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn an_answer_without_acknowledgement_is_sent_again() {
+    let server = Server::start().await;
+    let folder = tempfile::tempdir().unwrap();
+    server.enrol(folder.path()).await;
+    let fake = Fake::new();
+    let running = run(folder.path(), &fake, &[]);
+    let (mut peer, _) = server.greet().await;
+    let signed = server.sign(server.question(1, "Get Many from all machines"));
+    peer.order(signed.clone()).await;
+    let first = peer.answer().await;
+    assert!(first.len() > 2, "several parts");
+    drop(peer);
+
+    let (mut peer, _) = server.greet().await;
+    peer.order(signed).await;
+    let second = peer.answer().await;
+    assert_ne!(first[0].attempt, second[0].attempt);
+    let rows = |parts: &[protocol::message::AnswerPart]| -> Vec<_> {
+        parts.iter().flat_map(|p| p.rows.clone()).collect()
+    };
+    assert_eq!(rows(&first), rows(&second));
+    assert_eq!(fake.runs(), 1, "it was sent again, not run again");
+    peer.stored(&second).await;
+    peer.settle().await;
+    drop(peer);
+    let (mut peer, _) = server.greet().await;
+    peer.settle().await;
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn answers_and_orders_survive_the_process() {
+    let server = Server::start().await;
+    let folder = tempfile::tempdir().unwrap();
+    server.enrol(folder.path()).await;
+    let fake = Fake::new();
+    let running = run(folder.path(), &fake, &[]);
+    let (mut peer, _) = server.greet().await;
+    peer.order(server.sign(server.question(1, WORD))).await;
+    let first = peer.answer().await;
+    peer.order(server.sign(server.question(2, "Get Waits from all machines")))
+        .await;
+    peer.settle().await;
+    running.stop().await;
+    assert!(peer.closed().await);
+    drop(peer);
+
+    let fake = Fake::new();
+    fake.open();
+    let running = run(folder.path(), &fake, &[]);
+    let (mut peer, _) = server.greet().await;
+    let mut answers = [peer.answer().await, peer.answer().await];
+    answers.sort_by_key(|parts| parts[0].order);
+    assert_eq!(answers[0][0].rows, first[0].rows);
+    assert_eq!(
+        (answers[1][0].order, answers[1][0].state()),
+        (2, EndpointState::Answered)
+    );
+    assert_eq!(fake.runs(), 1, "only the one without an answer ran");
+    for parts in &answers {
+        peer.stored(parts).await;
+    }
+    peer.settle().await;
+    running.stop().await;
+
+    let running = run(folder.path(), &fake, &[]);
+    let (mut peer, _) = server.greet().await;
+    peer.order(server.sign(server.question(1, WORD))).await;
+    assert_eq!(
+        peer.refusal().await.code,
+        "replayed",
+        "what was done is known after a restart"
+    );
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn one_hanging_sensor_does_not_hold_up_another() {
+    let server = Server::start().await;
+    let folder = tempfile::tempdir().unwrap();
+    server.enrol(folder.path()).await;
+    let fake = Fake::new();
+    let running = run(folder.path(), &fake, &[]);
+    let (mut peer, _) = server.greet().await;
+    peer.order(server.sign(server.question(1, "Get Waits from all machines")))
+        .await;
+    peer.order(server.sign(server.question(2, WORD))).await;
+    assert_eq!(peer.answer().await[0].order, 2);
+    peer.order(server.sign(server.question(3, "Get Word and Hangs from all machines")))
+        .await;
+    let parts = peer.answer().await;
+    assert_eq!(
+        (parts[0].order, parts[0].state()),
+        (3, EndpointState::TimedOut)
+    );
+    assert_eq!(parts[0].problems[0].sensor, "Hangs");
+    fake.open();
+    let parts = peer.answer().await;
+    assert_eq!(
+        (parts[0].order, parts[0].state()),
+        (1, EndpointState::Answered)
+    );
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn a_cancelled_question_is_dropped() {
+    let server = Server::start().await;
+    let folder = tempfile::tempdir().unwrap();
+    server.enrol(folder.path()).await;
+    let fake = Fake::new();
+    let running = run(folder.path(), &fake, &[]);
+    let (mut peer, _) = server.greet().await;
+    let asked = server.sign(server.question(1, "Get Waits from all machines"));
+    peer.order(asked.clone()).await;
+    let cancel = Order {
+        payload: Some(Payload::Cancel(CancelOrder { order: 1 })),
+        ..server.question(2, WORD)
+    };
+    peer.order(server.sign(cancel)).await;
+    peer.settle().await;
+    peer.order(asked).await;
+    assert_eq!(peer.refusal().await.code, "replayed");
+    fake.open();
+    peer.order(server.sign(server.question(3, WORD))).await;
+    assert_eq!(
+        peer.answer().await[0].order,
+        3,
+        "the cancelled one gives no answer"
+    );
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn a_damaged_spool_does_not_stop_the_agent() {
+    let server = Server::start().await;
+    let folder = tempfile::tempdir().unwrap();
+    server.enrol(folder.path()).await;
+    std::fs::write(folder.path().join("spool.db"), vec![0x5A; 20_000]).unwrap();
+    let running = run(folder.path(), &Fake::new(), &[]);
+    let (mut peer, _) = server.greet().await;
+    peer.order(server.sign(server.question(1, WORD))).await;
+    assert_eq!(peer.answer().await[0].state(), EndpointState::Answered);
+    running.stop().await;
+    assert!(folder.path().join("spool.db.damaged").exists());
+}
