@@ -9,11 +9,14 @@ pub mod containers;
 pub mod digest;
 pub mod disk;
 pub mod docs;
+pub mod files;
 pub mod framework;
 #[cfg(target_os = "linux")]
 mod handle;
 pub mod host;
 pub mod kernel;
+#[cfg(target_os = "linux")]
+mod owners;
 pub mod processes;
 pub mod schedule;
 pub mod script;
@@ -33,6 +36,7 @@ use std::sync::{Arc, LazyLock};
 const FAMILIES: &[&[Entry]] = &[
     host::SENSORS,
     processes::SENSORS,
+    files::SENSORS,
     users::SENSORS,
     software::SENSORS,
     services::SENSORS,

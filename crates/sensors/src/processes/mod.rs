@@ -21,9 +21,9 @@ mod system;
 #[cfg(target_os = "linux")]
 pub use system::{Running, running};
 
-use crate::digest::{ALGORITHMS, PARAMETER};
+use crate::digest::{ALGORITHMS, ALGORITHMS_OR_NONE, PARAMETER};
 use crate::framework::Entry;
-use question::catalogue::ValueType::{Hash, Text};
+use question::catalogue::ValueType::{Boolean, DateTime, Hash, Integer, Text};
 use question::catalogue::{Limits, Sensor};
 use std::time::Duration;
 
@@ -32,6 +32,12 @@ use std::time::Duration;
 enum Kind {
     Running,
     RunningWithHash,
+    Details,
+    Tree,
+    Children,
+    Modules,
+    OpenFiles,
+    Environment,
 }
 
 /// The sensors of this family.
@@ -43,6 +49,30 @@ pub const SENSORS: &[Entry] = &[
     Entry {
         declare: running_processes_with_hash,
         collect: |r, s| system::collect(Kind::RunningWithHash, r, s),
+    },
+    Entry {
+        declare: process_details,
+        collect: |r, s| system::collect(Kind::Details, r, s),
+    },
+    Entry {
+        declare: process_tree,
+        collect: |r, s| system::collect(Kind::Tree, r, s),
+    },
+    Entry {
+        declare: child_processes,
+        collect: |r, s| system::collect(Kind::Children, r, s),
+    },
+    Entry {
+        declare: loaded_modules,
+        collect: |r, s| system::collect(Kind::Modules, r, s),
+    },
+    Entry {
+        declare: open_files,
+        collect: |r, s| system::collect(Kind::OpenFiles, r, s),
+    },
+    Entry {
+        declare: process_environment,
+        collect: |r, s| system::collect(Kind::Environment, r, s),
     },
 ];
 
@@ -89,4 +119,174 @@ fn running_processes_with_hash() -> Sensor {
     )
     .limits(hashing())
     .example("Get Running Processes with Hash[MD5] from all machines with Is Linux = True")
+}
+
+fn process_details() -> Sensor {
+    Sensor::new(
+        "Process Details",
+        CATEGORY,
+        "Every process with its parent, user, start, command line and executable.",
+    )
+    .column("Process ID", Integer, "Id of the process.")
+    .column("Parent Process ID", Integer, "Id of its parent.")
+    .column("Process", Text, "Name of the process.")
+    .column("User", Text, "Effective user.")
+    .column("Start Time", DateTime, "When it was started.")
+    .column(
+        "Command Line",
+        Text,
+        "Arguments as the process shows them, joined by spaces; empty for threads of the kernel.",
+    )
+    .column("Path", Text, "Path of the executable.")
+    .column(
+        "Deleted",
+        Boolean,
+        "Whether the executable is no longer at that path: deleted, replaced, or never in a file system.",
+    )
+    .column("Hash", Hash, "Digest of the executable.")
+    .parameter(
+        PARAMETER,
+        Text,
+        Some("SHA256"),
+        ALGORITHMS_OR_NONE,
+        "Algorithm of the digest; None leaves it out.",
+    )
+    .max_age(60)
+    .limits(hashing())
+    .example("Get Process Details[None] having Process Details:Deleted = True from all machines")
+}
+
+fn process_tree() -> Sensor {
+    Sensor::new(
+        "Process Tree",
+        CATEGORY,
+        "Which process was started by which: each chain of names once, so that equal trees of many machines merge.",
+    )
+    .column(
+        "Tree",
+        Text,
+        "Names from the first process down to this one, joined by ` > `.",
+    )
+    .column("Process", Text, "Name of the process at the end of the chain.")
+    .column("Depth", Integer, "Number of its ancestors.")
+    .max_age(60)
+    .example(r#"Get Process Tree having Process Tree:Tree contains "sshd > " from all machines"#)
+}
+
+fn child_processes() -> Sensor {
+    Sensor::new(
+        "Child Processes",
+        CATEGORY,
+        "Processes whose parent has a given name.",
+    )
+    .column("Parent", Text, "Name of the parent.")
+    .column("Process", Text, "Name of the child.")
+    .column("Path", Text, "Path of the child's executable.")
+    .column(
+        "Command Line",
+        Text,
+        "The child's arguments, joined by spaces.",
+    )
+    .column("User", Text, "The child's effective user.")
+    .parameter(
+        "ProcessName",
+        Text,
+        None,
+        &[],
+        "Name of the parent, without regard to case.",
+    )
+    .max_age(60)
+    .example("Get Child Processes[nginx] from all machines")
+}
+
+fn loaded_modules() -> Sensor {
+    Sensor::new(
+        "Loaded Modules",
+        CATEGORY,
+        "Files whose code is mapped into processes: executables, shared libraries, code in memory files.",
+    )
+    .column("Process", Text, "Name of the process.")
+    .column("Path", Text, "Path of the mapped file.")
+    .column(
+        "Deleted",
+        Boolean,
+        "Whether the mapped file is no longer at that path.",
+    )
+    .column(
+        "Hash",
+        Hash,
+        "Digest of the mapped file, when an algorithm was asked for and the file could be read.",
+    )
+    .parameter(
+        PARAMETER,
+        Text,
+        Some("None"),
+        ALGORITHMS_OR_NONE,
+        "Algorithm of the digest; None leaves it out.",
+    )
+    .parameter(
+        "ProcessName",
+        Text,
+        Some(""),
+        &[],
+        "Only processes of this name, without regard to case; empty for all.",
+    )
+    .limits(hashing())
+    .example("Get Loaded Modules having Loaded Modules:Deleted = True from all machines")
+}
+
+fn open_files() -> Sensor {
+    Sensor::new(
+        "Open Files",
+        CATEGORY,
+        "Files, sockets, pipes and devices that processes have open.",
+    )
+    .column("Process ID", Integer, "Id of the process.")
+    .column("Process", Text, "Name of the process.")
+    .column(
+        "Path",
+        Text,
+        "Path of the file, or the kernel's name for what has no path.",
+    )
+    .column(
+        "Type",
+        Text,
+        "File, Directory, Character Device, Block Device, FIFO, Socket or Anonymous.",
+    )
+    .column(
+        "Deleted",
+        Boolean,
+        "Whether an open file is no longer at that path.",
+    )
+    .parameter(
+        "ProcessName",
+        Text,
+        Some(""),
+        &[],
+        "Only processes of this name, without regard to case; empty for all.",
+    )
+    .max_age(60)
+    .example("Get Open Files[sshd] from all machines")
+}
+
+fn process_environment() -> Sensor {
+    Sensor::new(
+        "Process Environment",
+        CATEGORY,
+        "Variables in the environment with which a process was started; changes that it makes itself do not show.",
+    )
+    .alias("Environment of a Process")
+    .column("Process ID", Integer, "Id of the process.")
+    .column("Process", Text, "Name of the process.")
+    .column("Variable", Text, "Name of the variable.")
+    .column("Value", Text, "Its value.")
+    .parameter(
+        "Process",
+        Text,
+        None,
+        &[],
+        "Id of a process, or a name without regard to case.",
+    )
+    .max_age(60)
+    .example("Get Process Environment[sshd] from all machines")
 }

@@ -8,6 +8,7 @@ mod agent_self;
 mod ask;
 mod catalogue;
 mod containers;
+mod files;
 mod kernel;
 mod processes;
 mod samples;

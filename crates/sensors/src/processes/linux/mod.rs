@@ -4,9 +4,14 @@
 //! process that had it before) and reads the numbers. It makes text of what it reads, and text loses bytes: names,
 //! command lines, environments and the paths of mappings are therefore taken as the bytes they are.
 
+mod details;
+mod environment;
 mod executable;
+mod family;
 mod hash;
+mod modules;
 mod names;
+mod open_files;
 mod walk;
 
 pub use walk::{Running, running};
@@ -18,5 +23,11 @@ pub fn collect(kind: Kind, request: &Request, sink: &mut Sink) -> Result<(), Sen
     match kind {
         Kind::Running => names::running_processes(sink),
         Kind::RunningWithHash => hash::running_with_hash(request, sink),
+        Kind::Details => details::process_details(request, sink),
+        Kind::Tree => family::process_tree(sink),
+        Kind::Children => family::child_processes(request, sink),
+        Kind::Modules => modules::loaded_modules(request, sink),
+        Kind::OpenFiles => open_files::open_files(request, sink),
+        Kind::Environment => environment::process_environment(request, sink),
     }
 }

@@ -1,0 +1,202 @@
+//! From the path in a question to paths on this machine, and what it means when one cannot be reached.
+
+use crate::disk;
+use crate::framework::{SensorError, Sink};
+use crate::users::accounts::accounts;
+use std::collections::BTreeSet;
+use std::io::{Error, ErrorKind};
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+
+/// Calls `f` for each path that a parameter means. A path where `f` finds nothing is no error; when all that is there
+/// is closed to us, the whole sensor is denied.
+pub fn each(
+    key: &str,
+    text: &str,
+    sink: &mut Sink,
+    mut f: impl FnMut(&[u8], &mut Sink) -> Result<(), Trouble>,
+) -> Result<(), SensorError> {
+    let (mut reached, mut refused) = (false, None);
+    for path in meant(key, text)? {
+        sink.check()?;
+        let outcome = match f(&path, sink) {
+            // An answer shows a byte that is no UTF-8 as \xHH; a question may give it back that way.
+            Err(Trouble::Access(e)) if is_absent(&e) && path.windows(2).any(|w| w == b"\\x") => {
+                f(&bytes_shown(&path), sink)
+            }
+            other => other,
+        };
+        match outcome {
+            Ok(()) => reached = true,
+            Err(Trouble::Access(e)) if is_absent(&e) => {}
+            Err(Trouble::Access(e)) if e.kind() == ErrorKind::PermissionDenied => {
+                refused.get_or_insert(path);
+            }
+            Err(Trouble::Access(source)) => {
+                return Err(SensorError::Read {
+                    what: shown(&path),
+                    source,
+                });
+            }
+            Err(Trouble::Run(e)) => return Err(e),
+        }
+    }
+    match refused {
+        Some(path) if !reached => Err(SensorError::Denied { what: shown(&path) }),
+        _ => Ok(()),
+    }
+}
+
+/// Why one path gave nothing.
+#[derive(Debug)]
+pub enum Trouble {
+    /// The system's answer for the path itself.
+    Access(Error),
+    /// The run ends.
+    Run(SensorError),
+}
+
+impl From<Error> for Trouble {
+    fn from(e: Error) -> Self {
+        Self::Access(e)
+    }
+}
+
+impl From<rustix::io::Errno> for Trouble {
+    fn from(e: rustix::io::Errno) -> Self {
+        Self::Access(e.into())
+    }
+}
+
+impl From<SensorError> for Trouble {
+    fn from(e: SensorError) -> Self {
+        Self::Run(e)
+    }
+}
+
+impl From<crate::framework::LimitHit> for Trouble {
+    fn from(e: crate::framework::LimitHit) -> Self {
+        Self::Run(e.into())
+    }
+}
+
+/// A path for messages.
+pub fn shown(path: &[u8]) -> String {
+    question::cell::text(path).into_owned()
+}
+
+/// A path as the system takes it.
+pub fn native(path: &[u8]) -> &Path {
+    Path::new(std::ffi::OsStr::from_bytes(path))
+}
+
+fn is_absent(error: &Error) -> bool {
+    matches!(
+        error.kind(),
+        ErrorKind::NotFound | ErrorKind::NotADirectory | ErrorKind::InvalidFilename
+    ) || error.raw_os_error() == Some(libc::ELOOP)
+}
+
+/// The paths that a parameter means, each once.
+fn meant(key: &str, text: &str) -> Result<Vec<Vec<u8>>, SensorError> {
+    let wrong = |problem: &str| SensorError::Parameter {
+        key: key.into(),
+        problem: format!("{text:?} {problem}"),
+    };
+    if text.contains('\0') {
+        return Err(wrong("contains a zero byte, which no path does"));
+    }
+    if text.starts_with('/') {
+        return Ok(vec![text.as_bytes().to_vec()]);
+    }
+    let below = match text.strip_prefix('~') {
+        Some("" | "/") => "",
+        Some(rest) if rest.starts_with('/') => rest,
+        _ => {
+            return Err(wrong(
+                "is no absolute path; begin with / or with ~/ for every home folder",
+            ));
+        }
+    };
+    Ok(homes()
+        .into_iter()
+        .map(|home| [home.as_slice(), below.as_bytes()].concat())
+        .collect())
+}
+
+/// Home folders of the local accounts, and those under `/home` that belong to accounts from elsewhere.
+fn homes() -> BTreeSet<Vec<u8>> {
+    let passwd = disk::read(Path::new("/etc/passwd"), disk::CONFIG_MAX).unwrap_or_default();
+    let mut homes: BTreeSet<Vec<u8>> = accounts(&passwd).map(|a| a.home).collect();
+    for folder in disk::list(Path::new("/home")).unwrap_or_default() {
+        homes.insert(disk::cell(&folder));
+    }
+    homes
+        .into_iter()
+        .map(|mut home| {
+            while home.last() == Some(&b'/') {
+                home.pop();
+            }
+            home
+        })
+        // An account without a home has `/` or nothing there.
+        .filter(|home| home.first() == Some(&b'/') && native(home).is_dir())
+        .collect()
+}
+
+/// Bytes for `\xHH`.
+fn bytes_shown(path: &[u8]) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(path.len());
+    let mut rest = path;
+    while let Some((first, after)) = rest.split_first() {
+        let byte = match rest {
+            [b'\\', b'x', high, low, ..] => {
+                let digit = |d: u8| char::from(d).to_digit(16);
+                digit(*high)
+                    .zip(digit(*low))
+                    .and_then(|(h, l)| u8::try_from(h * 16 + l).ok())
+                    // A zero byte ends a path for the system.
+                    .filter(|b| *b != 0)
+            }
+            _ => None,
+        };
+        match byte {
+            Some(byte) => {
+                bytes.push(byte);
+                rest = rest.get(4..).unwrap_or_default();
+            }
+            None => {
+                bytes.push(*first);
+                rest = after;
+            }
+        }
+    }
+    bytes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shown_bytes_read_back() {
+        assert_eq!(bytes_shown(br"/a\xFFb\xfe"), b"/a\xFFb\xFE");
+        assert_eq!(bytes_shown(br"/a\x0\xZZ\x00\x"), br"/a\x0\xZZ\x00\x");
+    }
+
+    #[test]
+    fn only_absolute_paths_and_homes() {
+        for bad in ["", "etc/passwd", "~root/x", "/a\0b"] {
+            assert!(
+                matches!(meant("file", bad), Err(SensorError::Parameter { .. })),
+                "{bad:?}"
+            );
+        }
+        assert!(
+            meant("file", "~/x")
+                .unwrap()
+                .iter()
+                .all(|p| p.ends_with(b"/x"))
+        );
+    }
+}

@@ -1,0 +1,115 @@
+//! `Process Tree` and `Child Processes`.
+
+use super::details::user;
+use super::executable::Executable;
+use super::walk::{self, Running};
+use crate::framework::{Request, SensorError, Sink};
+use crate::owners::Owners;
+use std::collections::{HashMap, HashSet};
+
+/// Between two names of a chain.
+const BELOW: &[u8] = b" > ";
+/// Longest chain told. Ids that are reused while we look can make a circle of parents; it ends here.
+const DEPTH_MAX: usize = 64;
+
+pub fn process_tree(sink: &mut Sink) -> Result<(), SensorError> {
+    let all = walk::running(sink)?;
+    let by_id: HashMap<i32, &Running> = all.iter().map(|r| (r.pid, r)).collect();
+    let mut told = HashSet::new();
+    for process in &all {
+        let chain = chain(process, &by_id);
+        let names: Vec<Vec<u8>> = chain.iter().rev().map(|r| r.common_name()).collect();
+        let tree = names.join(BELOW);
+        let name = process.common_name();
+        // A name can hold the mark between names: depth tells such chains apart.
+        let depth = names.len().saturating_sub(1);
+        if told.insert((tree.clone(), depth)) {
+            sink.push([&tree, &name, depth.to_string().as_bytes()])?;
+        }
+    }
+    Ok(())
+}
+
+/// A process and its ancestors, nearest first.
+fn chain<'a>(process: &'a Running, by_id: &HashMap<i32, &'a Running>) -> Vec<&'a Running> {
+    let mut chain = vec![process];
+    let mut at = process;
+    while let Some(parent) = by_id.get(&at.parent) {
+        // A parent is older than its child; one that is not has the id of a parent that ended.
+        if chain.len() > DEPTH_MAX || parent.pid == at.pid || parent.start_ticks > at.start_ticks {
+            break;
+        }
+        chain.push(parent);
+        at = parent;
+    }
+    chain
+}
+
+pub fn child_processes(request: &Request, sink: &mut Sink) -> Result<(), SensorError> {
+    let wanted = request.parameter(0);
+    let parents: HashMap<i32, Running> = walk::running(sink)?
+        .into_iter()
+        .filter(|r| r.is_called(wanted))
+        .map(|r| (r.pid, r))
+        .collect();
+    if parents.is_empty() {
+        return Ok(());
+    }
+    let owners = Owners::read();
+    let mut told = HashSet::new();
+    for (seen, process) in walk::processes()? {
+        sink.check()?;
+        let Some(parent) = parents.get(&seen.parent) else {
+            continue;
+        };
+        let path = Executable::of(&process).ok().flatten();
+        let row = [
+            parent.common_name(),
+            seen.common_name(),
+            path.map_or_else(Vec::new, |e| e.path),
+            walk::command_line(&process),
+            user(&process, &owners),
+        ];
+        if !told.contains(&row) {
+            sink.push(&row)?;
+            told.insert(row);
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn process(pid: i32, parent: i32, start_ticks: u64) -> Running {
+        Running {
+            pid,
+            parent,
+            name: format!("p{pid}").into_bytes(),
+            kernel: false,
+            start_ticks,
+        }
+    }
+
+    #[test]
+    fn circles_and_reused_ids_end_a_chain() {
+        let all = [
+            process(1, 0, 0),
+            process(2, 1, 5),
+            // Parents of each other, as a reused id can make them.
+            process(3, 4, 7),
+            process(4, 3, 7),
+            // Its parent ended, and the id belongs to a younger process now.
+            process(5, 6, 8),
+            process(6, 1, 9),
+        ];
+        let by_id: HashMap<i32, &Running> = all.iter().map(|r| (r.pid, r)).collect();
+        let ids =
+            |at: usize| -> Vec<i32> { chain(&all[at], &by_id).iter().map(|r| r.pid).collect() };
+        assert_eq!(ids(1), [2, 1]);
+        assert_eq!(ids(4), [5]);
+        assert_eq!(ids(5), [6, 1]);
+        assert!(ids(2).len() <= DEPTH_MAX + 1);
+    }
+}
