@@ -87,7 +87,7 @@ fn file_exists() -> Sensor {
     )
     .column("Path", Text, "Full path.")
     .parameter(FILE, Text, None, &[], A_PATH)
-    .example(r#"Get Computer Name from all machines with File Exists["~/.ssh/authorized_keys"] contains ssh"#)
+    .example(r#"Get File Exists["~/.ssh/authorized_keys"] from all machines"#)
 }
 
 fn file_details() -> Sensor {

@@ -118,7 +118,7 @@ fn running_processes_with_hash() -> Sensor {
         "Algorithm of the digest.",
     )
     .limits(hashing())
-    .example("Get Running Processes with Hash[MD5] from all machines with Is Linux = True")
+    .example("Get Running Processes with Hash[MD5] from all machines")
 }
 
 fn process_details() -> Sensor {
