@@ -181,7 +181,6 @@ impl Hasher {
     }
 
     #[cfg(not(unix))]
-    #[expect(clippy::unnecessary_wraps, clippy::unused_self)]
     fn key(&self, _: &File) -> std::io::Result<Option<(Key, bool)>> {
         Ok(None)
     }

@@ -19,6 +19,7 @@ mod system;
 #[path = "windows.rs"]
 mod system;
 
+#[cfg(target_os = "linux")]
 mod pattern;
 
 use crate::digest::{ALGORITHMS, PARAMETER};

@@ -2,7 +2,6 @@
 
 use crate::framework::SensorError;
 use regex::bytes::{Regex, RegexBuilder};
-use std::fmt::Write;
 
 /// Bounds what a pattern may cost when it is compiled and, by its cache of states, when it runs.
 const PROGRAM_MAX: usize = 4 << 20;
@@ -56,8 +55,7 @@ fn hex(pattern: &str) -> Result<String, SensorError> {
         match pair {
             ['?', '?'] => source.push('.'),
             [high, low] if high.is_ascii_hexdigit() && low.is_ascii_hexdigit() => {
-                // Writing to a string cannot fail.
-                let _ = write!(source, "\\x{high}{low}");
+                source.extend(['\\', 'x', *high, *low]);
             }
             _ => {
                 let odd: String = pair.iter().collect();
