@@ -196,8 +196,8 @@ fn file_contents_search() -> Sensor {
         Text,
         None,
         &[],
-        "What to search. As Regex, `.` stops at a line feed and `^` and `$` mean ends of lines; as Hex, pairs of \
-         digits with `??` for any byte.",
+        "What to search. As Regex over bytes: `.` stops at a line feed, `^` and `$` mean ends of lines, `(?i)` ignores \
+         case, `(?u)` means characters instead of bytes; as Hex, pairs of digits with `??` for any byte.",
     )
     .parameter(
         "PatternType",

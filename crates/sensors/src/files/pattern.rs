@@ -3,8 +3,9 @@
 use crate::framework::SensorError;
 use regex::bytes::{Regex, RegexBuilder};
 
-/// Bounds what a pattern may cost when it is compiled and, by its cache of states, when it runs.
-const PROGRAM_MAX: usize = 4 << 20;
+/// Bounds what a pattern may cost: its program and its cache of states. Time is at worst the product of program and
+/// content, so a larger program would also outrun the checks between two windows of a search.
+const PROGRAM_MAX: usize = 1 << 20;
 
 /// The pattern of a question.
 pub fn content(pattern: &str, kind: &str) -> Result<Regex, SensorError> {
@@ -17,6 +18,8 @@ pub fn content(pattern: &str, kind: &str) -> Result<Regex, SensorError> {
         _ => pattern.to_owned(),
     };
     RegexBuilder::new(&source)
+        // Content is bytes: `.` is any of them, `\\xFF` that one. `(?u)` in the pattern brings characters back.
+        .unicode(false)
         .multi_line(true)
         .size_limit(PROGRAM_MAX)
         .dfa_size_limit(PROGRAM_MAX)
@@ -104,6 +107,16 @@ mod tests {
                 == 4
         );
         assert!(content("^b$", "Regex").unwrap().is_match(b"a\nb\nc"));
+        assert!(
+            content("a.\\xFFb", "Regex")
+                .unwrap()
+                .is_match(b"a\xFE\xFFb")
+        );
+        assert!(content("ä+", "Regex").unwrap().is_match("x ää".as_bytes()));
+        assert!(
+            content("(?u)Ä", "Regex").is_ok()
+                && content("(?iu)Ä", "Regex").unwrap().is_match("ä".as_bytes())
+        );
         assert!(content("(", "Regex").is_err());
         assert!(content("(?:\\w{1000}){1000}", "Regex").is_err());
     }

@@ -301,9 +301,10 @@ fn a_folder_has_what_find_finds() {
 fn matches_are_those_of_grep() {
     let folder = tempfile::tempdir().unwrap();
     let mut large = vec![0; 2 << 20];
-    // Across the border between two readings.
-    let border = (1 << 20) - 3;
-    large[border..border + 6].copy_from_slice(b"needle");
+    // Across each border between two readings or two windows of the search, wherever the windows begin.
+    for border in (1..8).map(|n| n * (256 << 10)) {
+        large[border - 3..border + 3].copy_from_slice(b"needle");
+    }
     let content: [(&str, &[u8]); 4] = [
         ("one.txt", b"needle\nNeedle needle\n"),
         ("two.txt", b"\xFF\xFEneedle\0\x4D\x5A\x90\0"),
@@ -408,6 +409,41 @@ fn a_huge_sparse_file_ends_at_a_limit() {
         ..Limits::default()
     };
     let (found, outcome) = run_with("File Hash", &[name(&path)], limits, Arc::default());
+    assert!(found.is_empty());
+    assert!(
+        matches!(
+            outcome,
+            Err(SensorError::Limit(LimitHit::Cpu | LimitHit::Wall))
+        ),
+        "{outcome:?}"
+    );
+}
+
+#[test]
+fn a_costly_pattern_ends_at_a_limit() {
+    let folder = tempfile::tempdir().unwrap();
+    // Nothing repeats, so that no table of states helps.
+    let mut state = 1_u64;
+    let content: Vec<u8> = (0..32 << 20)
+        .map(|_| {
+            state = state
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1);
+            b'a' + u8::try_from(state >> 63).unwrap()
+        })
+        .collect();
+    std::fs::write(folder.path().join("costly"), content).unwrap();
+    let limits = Limits {
+        cpu: Duration::from_millis(200),
+        ..Limits::default()
+    };
+    let pattern = "a[ab]{500}c";
+    let (found, outcome) = run_with(
+        "File Contents Search",
+        &[name(folder.path()), pattern],
+        limits,
+        Arc::default(),
+    );
     assert!(found.is_empty());
     assert!(
         matches!(

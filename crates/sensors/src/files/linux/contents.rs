@@ -21,6 +21,10 @@ const CHUNK: u64 = 1 << 20;
 const MATCHES_MAX: usize = 100;
 /// Bytes of a match that are shown.
 const SHOWN_MAX: usize = 256;
+/// Content is searched by windows of this size, with a look at the limits between two of them.
+const WINDOW: usize = 256 << 10;
+/// How far a match that begins in a window may reach out of it. One that is longer may be told in parts.
+const REACH: usize = 16 << 10;
 
 pub fn file_hash(request: &Request, sink: &mut Sink) -> Result<(), SensorError> {
     let Some(algorithm) = Algorithm::of_parameter(request.parameter(1))? else {
@@ -100,16 +104,29 @@ impl Search {
     }
 
     fn tell(&self, path: &[u8], content: &[u8], sink: &mut Sink) -> Result<(), Trouble> {
-        sink.check()?;
-        // A pattern that fits nothing at all, as `x*` does, would fit everywhere.
-        let found = self.pattern.find_iter(content).filter(|m| !m.is_empty());
-        for place in found.take(MATCHES_MAX) {
+        let (mut at, mut told) = (0, 0);
+        while at < content.len() && told < MATCHES_MAX {
+            sink.check()?;
+            let border = at.saturating_add(WINDOW);
+            let seen = content.get(..border + REACH).unwrap_or(content);
+            // What begins beyond the border is left to the next window, where it is seen with all that follows.
+            let found = self.pattern.find_at(seen, at);
+            let Some(place) = found.filter(|m| m.start() < border) else {
+                at = border;
+                continue;
+            };
+            at = place.end().max(place.start() + 1);
+            // A pattern that fits nothing at all, as `x*` does, would fit everywhere.
+            if place.is_empty() {
+                continue;
+            }
             let bytes = place.as_bytes();
             sink.push([
                 path,
                 place.start().to_string().as_bytes(),
                 bytes.get(..SHOWN_MAX).unwrap_or(bytes),
             ])?;
+            told += 1;
         }
         Ok(())
     }

@@ -177,6 +177,36 @@ fn bytes_shown(path: &[u8]) -> Vec<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
+    use question::catalogue::Limits;
+    use std::sync::Arc;
+
+    fn outcome(error: fn() -> Trouble) -> Result<(), SensorError> {
+        let mut sink = Sink::new(Limits::default(), Arc::default());
+        each("file", "/somewhere", &mut sink, |_, _| Err(error()))
+    }
+
+    #[test]
+    fn absent_is_empty_and_closed_is_denied() {
+        assert!(outcome(|| Error::from(ErrorKind::NotFound).into()).is_ok());
+        assert!(outcome(|| rustix::io::Errno::LOOP.into()).is_ok());
+        assert!(matches!(
+            outcome(|| rustix::io::Errno::ACCESS.into()),
+            Err(SensorError::Denied { what }) if what == "/somewhere"
+        ));
+        assert!(matches!(
+            outcome(|| rustix::io::Errno::IO.into()),
+            Err(SensorError::Read { .. })
+        ));
+    }
+
+    proptest! {
+        #[test]
+        fn what_an_answer_shows_leads_back(path in proptest::collection::vec(1..=255u8, 0..40)) {
+            prop_assume!(!path.windows(2).any(|w| w == b"\\x"));
+            prop_assert_eq!(bytes_shown(question::cell::text(&path).as_bytes()), path);
+        }
+    }
 
     #[test]
     fn shown_bytes_read_back() {

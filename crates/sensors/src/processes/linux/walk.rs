@@ -192,3 +192,43 @@ pub fn failed(what: &str, error: ProcError) -> SensorError {
         source,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn denied_only_when_nobody_lets_us_look() {
+        let mut access = Access::default();
+        assert!(access.outcome("it").is_ok());
+        assert_eq!(access.note::<()>(Err(ProcError::NotFound(None))), None);
+        assert!(access.outcome("it").is_ok());
+        assert_eq!(
+            access.note::<()>(Err(ProcError::PermissionDenied(None))),
+            None
+        );
+        assert!(matches!(
+            access.outcome("it"),
+            Err(SensorError::Denied { .. })
+        ));
+        assert_eq!(access.note(Ok(7)), Some(7));
+        assert!(access.outcome("it").is_ok());
+    }
+
+    #[test]
+    fn threads_of_the_kernel_merge_and_others_keep_their_names() {
+        let name = |name: &[u8], kernel| {
+            Running {
+                pid: 9,
+                parent: 2,
+                name: name.to_vec(),
+                kernel,
+                start_ticks: 0,
+            }
+            .common_name()
+        };
+        assert_eq!(name(b"[kworker/0:1-events]", true), b"[kworker]");
+        assert_eq!(name(b"[kthreadd]", true), b"[kthreadd]");
+        assert_eq!(name(b"[kworker/0:1]", false), b"[kworker/0:1]");
+    }
+}
