@@ -24,11 +24,7 @@ pub fn file_details(request: &Request, sink: &mut Sink) -> Result<(), SensorErro
             FileType::Symlink => readlink(native(path), Vec::new())?.into_bytes(),
             _ => Vec::new(),
         };
-        let created = if StatxFlags::from_bits_retain(s.stx_mask).contains(StatxFlags::BTIME) {
-            moment(&s.stx_btime)
-        } else {
-            String::new()
-        };
+        let created = created(&s);
         sink.push([
             path,
             handle::kind_name(kind).as_bytes(),
@@ -55,6 +51,16 @@ fn look(path: &[u8]) -> Result<Statx, Trouble> {
         AtFlags::SYMLINK_NOFOLLOW | AtFlags::NO_AUTOMOUNT,
         StatxFlags::BASIC_STATS | StatxFlags::BTIME,
     )?)
+}
+
+/// When the file came into being. Files made before their file system kept that time have a zero there.
+fn created(s: &Statx) -> String {
+    let known = StatxFlags::from_bits_retain(s.stx_mask).contains(StatxFlags::BTIME);
+    if known && (s.stx_btime.tv_sec, s.stx_btime.tv_nsec) != (0, 0) {
+        moment(&s.stx_btime)
+    } else {
+        String::new()
+    }
 }
 
 /// All digits of a time: a file whose time was set by hand often has none after the point. Empty when out of range.
