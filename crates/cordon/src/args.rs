@@ -67,7 +67,7 @@ pub enum Command {
 #[derive(Args, Debug, Clone, Default)]
 pub struct Connection {
     /// Profile written by `cordon login` or `cordon up` [default: .cordon/profile.json here, then the one in the user's configuration folder]
-    #[arg(long, env = "CORDON_PROFILE", value_name = "FILE")]
+    #[arg(long, global = true, env = "CORDON_PROFILE", value_name = "FILE")]
     pub profile: Option<PathBuf>,
 }
 
@@ -187,8 +187,8 @@ pub struct AskArgs {
     /// Show the rarest rows first
     #[arg(long)]
     pub rare: bool,
+    /// Server and sign-in.
     #[command(flatten)]
-    #[expect(missing_docs, reason = "documented at its type")]
     pub connection: Connection,
 }
 
@@ -253,8 +253,8 @@ pub struct EndpointsArgs {
         global = true
     )]
     pub output: Output,
+    /// Server and sign-in.
     #[command(flatten)]
-    #[expect(missing_docs, reason = "documented at its type")]
     pub connection: Connection,
 }
 
@@ -289,8 +289,8 @@ pub struct QuestionsArgs {
         global = true
     )]
     pub output: Output,
+    /// Server and sign-in.
     #[command(flatten)]
-    #[expect(missing_docs, reason = "documented at its type")]
     pub connection: Connection,
 }
 
@@ -334,8 +334,8 @@ pub struct TokenArgs {
     /// What to do.
     #[command(subcommand)]
     pub action: TokenAction,
+    /// Server and sign-in.
     #[command(flatten)]
-    #[expect(missing_docs, reason = "documented at its type")]
     pub connection: Connection,
 }
 
@@ -387,8 +387,8 @@ pub enum AuditAction {
     },
     /// Print the latest entries
     List {
+        /// Server and sign-in.
         #[command(flatten)]
-        #[expect(missing_docs, reason = "documented at its type")]
         connection: Connection,
     },
 }

@@ -15,6 +15,7 @@ pub mod framework;
 mod handle;
 pub mod host;
 pub mod kernel;
+pub mod network;
 #[cfg(target_os = "linux")]
 mod owners;
 pub mod processes;
@@ -35,6 +36,7 @@ use std::sync::{Arc, LazyLock};
 /// Families in the order of the documentation. A new family is one line here.
 const FAMILIES: &[&[Entry]] = &[
     host::SENSORS,
+    network::SENSORS,
     processes::SENSORS,
     files::SENSORS,
     users::SENSORS,

@@ -1,0 +1,255 @@
+//! The machine itself, on Linux: `/proc` (proc(5)), os-release(5), DMI, statvfs(3).
+
+use super::Kind;
+use crate::disk;
+use crate::framework::{Request, SensorError, Sink};
+use crate::text::{boolean, moment};
+use procfs::{Current, CurrentSI};
+use std::collections::BTreeSet;
+use std::collections::HashMap;
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+
+const NO_DATA: [&str; 3] = ["tmpfs", "devtmpfs", "ramfs"];
+const REMOTE: [&str; 9] = [
+    "nfs",
+    "nfs4",
+    "cifs",
+    "smb3",
+    "ceph",
+    "9p",
+    "afs",
+    "fuse.sshfs",
+    "glusterfs",
+];
+
+pub fn name() -> Vec<u8> {
+    rustix::system::uname().nodename().to_bytes().to_vec()
+}
+
+/// The endpoint's identifier; without a server, machine-id(5).
+pub fn id(request: &Request) -> Vec<u8> {
+    if !request.host.endpoint_id.is_empty() {
+        return request.host.endpoint_id.clone().into_bytes();
+    }
+    disk::read(Path::new("/etc/machine-id"), 1 << 10)
+        .map(|id| id.trim_ascii().to_vec())
+        .unwrap_or_default()
+}
+
+pub fn operating_system() -> Vec<u8> {
+    let release = release();
+    let name = release.get("PRETTY_NAME").or_else(|| release.get("NAME"));
+    name.cloned().unwrap_or_else(|| "Linux".into()).into_bytes()
+}
+
+pub fn collect(kind: Kind, sink: &mut Sink) -> Result<(), SensorError> {
+    match kind {
+        Kind::Version => {
+            let version = release().get("VERSION_ID").cloned().unwrap_or_default();
+            let kernel = rustix::system::uname().release().to_bytes().to_vec();
+            sink.push([version.into_bytes(), kernel])?;
+        }
+        Kind::Virtual => {
+            let platform = virtual_platform();
+            sink.push([
+                boolean(platform.is_some()),
+                platform.as_deref().unwrap_or_default(),
+            ])?;
+        }
+        Kind::Uptime => {
+            let up = procfs::Uptime::current()
+                .map_err(|e| broken("/proc/uptime", &e))?
+                .uptime_duration();
+            sink.push([format!("{}s", up.as_secs())])?;
+        }
+        Kind::LastReboot => {
+            let boot = procfs::KernelStats::current()
+                .map_err(|e| broken("/proc/stat", &e))?
+                .btime;
+            sink.push([moment(i64::try_from(boot).unwrap_or(0), 0)])?;
+        }
+        Kind::Cpu => {
+            let info = procfs::CpuInfo::current().map_err(|e| broken("/proc/cpuinfo", &e))?;
+            let load = procfs::LoadAverage::current().map_err(|e| broken("/proc/loadavg", &e))?;
+            let model = info
+                .model_name(0)
+                .or_else(|| info.fields.get("Model").map(String::as_str))
+                .unwrap_or_default();
+            sink.push([
+                model.to_owned(),
+                info.num_cores().to_string(),
+                load.one.to_string(),
+            ])?;
+        }
+        Kind::Ram => {
+            let memory = procfs::Meminfo::current().map_err(|e| broken("/proc/meminfo", &e))?;
+            let available = memory.mem_available.unwrap_or(memory.mem_free);
+            sink.push(
+                [
+                    memory.mem_total,
+                    available,
+                    memory.swap_total,
+                    memory.swap_free,
+                ]
+                .map(|n| n.to_string()),
+            )?;
+        }
+        Kind::DiskFree => disk_free(sink)?,
+        Kind::Mounts => {
+            for mount in mounts()? {
+                let mut options: Vec<String> = mount
+                    .mount_options
+                    .iter()
+                    .chain(&mount.super_options)
+                    .map(|(name, value)| {
+                        value
+                            .as_ref()
+                            .map_or_else(|| name.clone(), |v| format!("{name}={v}"))
+                    })
+                    .collect();
+                options.sort();
+                options.dedup();
+                sink.push([
+                    mount.mount_point.as_os_str().as_bytes(),
+                    mount.mount_source.as_deref().unwrap_or_default().as_bytes(),
+                    mount.fs_type.as_bytes(),
+                    options.join(",").as_bytes(),
+                ])?;
+            }
+        }
+    }
+    Ok(())
+}
+
+fn broken(what: &str, error: &procfs::ProcError) -> SensorError {
+    SensorError::Form {
+        what: what.into(),
+        problem: error.to_string(),
+    }
+}
+
+fn mounts() -> Result<Vec<procfs::process::MountInfo>, SensorError> {
+    let own = procfs::process::Process::myself().and_then(|p| p.mountinfo());
+    Ok(own.map_err(|e| broken("/proc/self/mountinfo", &e))?.0)
+}
+
+/// Each device once, at its first mount. Network file systems are left out: one that hangs would hang the sensor.
+fn disk_free(sink: &mut Sink) -> Result<(), SensorError> {
+    let mut seen = BTreeSet::new();
+    for mount in mounts()? {
+        let kind = mount.fs_type.as_str();
+        if NO_DATA.contains(&kind) || REMOTE.contains(&kind) || !seen.insert(mount.majmin.clone()) {
+            continue;
+        }
+        sink.check()?;
+        // A file system may go away between the list and the look.
+        let Ok(space) = rustix::fs::statvfs(&mount.mount_point) else {
+            continue;
+        };
+        if space.f_blocks == 0 {
+            continue;
+        }
+        let bytes = |blocks: u64| {
+            blocks
+                .saturating_mul(space.f_frsize)
+                .to_string()
+                .into_bytes()
+        };
+        sink.push([
+            mount.mount_point.as_os_str().as_bytes().to_vec(),
+            kind.as_bytes().to_vec(),
+            bytes(space.f_blocks),
+            bytes(space.f_bavail),
+        ])?;
+    }
+    Ok(())
+}
+
+/// Assignments of os-release(5).
+fn release() -> HashMap<String, String> {
+    let read = |path: &str| disk::read(Path::new(path), 64 << 10).ok();
+    let bytes = read("/etc/os-release")
+        .or_else(|| read("/usr/lib/os-release"))
+        .unwrap_or_default();
+    assignments(&String::from_utf8_lossy(&bytes))
+}
+
+fn assignments(text: &str) -> HashMap<String, String> {
+    text.lines()
+        .filter(|line| !line.trim_start().starts_with('#'))
+        .filter_map(|line| line.split_once('='))
+        .map(|(name, value)| {
+            let value = value.trim();
+            let inner = ['"', '\'']
+                .iter()
+                .find_map(|q| value.strip_prefix(*q)?.strip_suffix(*q))
+                .unwrap_or(value);
+            let mut plain = String::new();
+            let mut escaped = false;
+            for c in inner.chars() {
+                if c == '\\' && !escaped {
+                    escaped = true;
+                } else {
+                    plain.push(c);
+                    escaped = false;
+                }
+            }
+            (name.trim().to_owned(), plain)
+        })
+        .collect()
+}
+
+/// What makes this machine a virtual one: a hypervisor that names itself, firmware known from hypervisors, or the processor's flag.
+fn virtual_platform() -> Option<String> {
+    const KNOWN: [&str; 12] = [
+        "kvm",
+        "qemu",
+        "vmware",
+        "virtualbox",
+        "innotek",
+        "xen",
+        "bochs",
+        "parallels",
+        "bhyve",
+        "hyper-v",
+        "virtual machine",
+        "amazon ec2",
+    ];
+    let read = |path: &str| {
+        disk::read(Path::new(path), 4 << 10)
+            .ok()
+            .map(|b| String::from_utf8_lossy(b.trim_ascii()).into_owned())
+    };
+    if let Some(hypervisor) = read("/sys/hypervisor/type").filter(|t| !t.is_empty()) {
+        return Some(hypervisor);
+    }
+    for file in ["product_name", "sys_vendor", "board_vendor", "bios_vendor"] {
+        let Some(text) = read(&format!("/sys/class/dmi/id/{file}")) else {
+            continue;
+        };
+        let lower = text.to_lowercase();
+        if KNOWN.iter().any(|known| lower.contains(known)) {
+            return Some(text);
+        }
+    }
+    let info = procfs::CpuInfo::current().ok()?;
+    info.flags(0)?
+        .contains(&"hypervisor")
+        .then(|| "hypervisor".into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::assignments;
+
+    #[test]
+    fn release_files_are_read_with_quotes_and_escapes() {
+        let read =
+            assignments("# comment=1\nNAME=\"A \\\"B\\\"\"\nVERSION_ID='12'\nODD\nID=debian\n");
+        assert_eq!(read["NAME"], "A \"B\"");
+        assert_eq!(read["VERSION_ID"], "12");
+        assert_eq!(read["ID"], "debian");
+        assert_eq!(read.len(), 3);
+    }
+}
