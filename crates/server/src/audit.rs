@@ -234,6 +234,17 @@ pub fn verify<E>(
     Ok(verdict(last, problem))
 }
 
+/// Writes the newest number and hash to the server's log, which commonly leaves the machine: a note for [`verify`].
+pub async fn announce(store: &dyn store::Store) -> Result<(), StoreError> {
+    let head = store.audit_head().await?;
+    tracing::info!(
+        number = head.number,
+        hash = hex::encode(head.hash),
+        "the audit log ends here"
+    );
+    Ok(())
+}
+
 /// Checks the log in a database file. The server need not run, and may.
 pub fn verify_file(database: &Path, noted: Option<Head>) -> Result<Verdict, StoreError> {
     let connection = store::sqlite::open_offline(database)?;

@@ -128,6 +128,9 @@ pub struct Running {
 pub async fn start(config: Config) -> Result<Running, StartError> {
     let store: Arc<dyn Store> =
         Arc::new(SqliteStore::open(&config.data_dir).map_err(StartError::Store)?);
+    crate::audit::announce(store.as_ref())
+        .await
+        .map_err(StartError::Store)?;
     let catalogue = SharedCatalogue::new(config.catalogue);
     catalogue.set_groups(store.groups().await.map_err(StartError::Store)?);
     let fleet = Arc::new(Fleet::new());

@@ -9,11 +9,13 @@ use super::Api;
 use super::error::ApiError;
 use crate::auth::role::Permission;
 use crate::auth::{AuthError, Caller, Credential, secret};
-use axum::extract::{FromRequest, FromRequestParts};
+use axum::extract::{FromRequest, FromRequestParts, Request};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, Method, header};
+use axum::http::{HeaderMap, Method, StatusCode, header};
+use serde::de::DeserializeOwned;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 use zeroize::Zeroizing;
 
 /// Name of the session cookie. The prefix makes browsers insist on Secure, Path=/ and no Domain.
@@ -111,10 +113,25 @@ impl FromRequestParts<Arc<Api>> for Peer {
     }
 }
 
+/// For a request's body: whoever sends it by the drop must not hold a connection for ever.
+const BODY: Duration = Duration::from_secs(30);
+
 /// A JSON body.
-#[derive(FromRequest)]
-#[from_request(via(axum::Json), rejection(ApiError))]
 pub struct Json<T>(pub T);
+
+impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Json<T> {
+    type Rejection = ApiError;
+    async fn from_request(request: Request, state: &S) -> Result<Self, ApiError> {
+        match tokio::time::timeout(BODY, axum::Json::from_request(request, state)).await {
+            Ok(read) => Ok(Self(read?.0)),
+            Err(_) => Err(ApiError::new(
+                StatusCode::REQUEST_TIMEOUT,
+                "invalid",
+                "the request's body took too long",
+            )),
+        }
+    }
+}
 
 /// A query string.
 #[derive(FromRequestParts)]

@@ -9,8 +9,9 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use std::net::SocketAddr;
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
@@ -21,6 +22,8 @@ use tower::ServiceExt as _;
 
 /// Open connections at most; more wait in the kernel's queue.
 const CONNECTIONS: usize = 2048;
+/// Of these, from one address, so that one machine cannot take them all. This machine itself may.
+const FROM_ONE_ADDRESS: usize = 512;
 /// For the TLS handshake.
 const HANDSHAKE: Duration = Duration::from_secs(10);
 /// For a request's head, also between two requests on one connection.
@@ -37,6 +40,7 @@ pub async fn serve(
 ) {
     let acceptor = TlsAcceptor::from(tls);
     let room = Arc::new(Semaphore::new(CONNECTIONS));
+    let guests = Arc::new(Guests::default());
     let connections = TaskTracker::new();
     let abort = CancellationToken::new();
     loop {
@@ -53,12 +57,16 @@ pub async fn serve(
                 continue;
             }
         };
+        let Some(seat) = Guests::seat(&guests, peer.ip()) else {
+            tracing::warn!(%peer, "a connection was refused: its address has too many open already");
+            continue;
+        };
         let acceptor = acceptor.clone();
         let router = router.clone();
         let stop = stop.clone();
         let abort = abort.clone();
         connections.spawn(async move {
-            let _permit = permit;
+            let _held = (permit, seat);
             tokio::select! {
                 () = abort.cancelled() => {}
                 () = connection(stream, peer, acceptor, router, stop) => {}
@@ -77,6 +85,43 @@ pub async fn serve(
         );
         abort.cancel();
         connections.wait().await;
+    }
+}
+
+/// How many connections each address has.
+#[derive(Default)]
+struct Guests(Mutex<HashMap<IpAddr, usize>>);
+
+/// A connection counted; gone with the guard.
+struct Seat(Arc<Guests>, IpAddr);
+
+impl Guests {
+    fn count(&self) -> MutexGuard<'_, HashMap<IpAddr, usize>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn seat(guests: &Arc<Self>, address: IpAddr) -> Option<Seat> {
+        let address = address.to_canonical();
+        let mut count = guests.count();
+        let taken = count.entry(address).or_insert(0);
+        if *taken >= FROM_ONE_ADDRESS && !address.is_loopback() {
+            return None;
+        }
+        *taken += 1;
+        drop(count);
+        Some(Seat(Arc::clone(guests), address))
+    }
+}
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        let mut count = self.0.count();
+        if let Some(taken) = count.get_mut(&self.1) {
+            *taken -= 1;
+            if *taken == 0 {
+                count.remove(&self.1);
+            }
+        }
     }
 }
 
@@ -133,5 +178,26 @@ async fn connection(
     };
     if let Err(error) = ended {
         tracing::debug!(%peer, %error, "a connection ended early");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_address_cannot_take_every_connection_and_gets_its_seats_back() {
+        let guests = Arc::new(Guests::default());
+        let stranger = IpAddr::from([192, 0, 2, 1]);
+        let mut seats: Vec<_> = (0..FROM_ONE_ADDRESS)
+            .filter_map(|_| Guests::seat(&guests, stranger))
+            .collect();
+        assert_eq!(seats.len(), FROM_ONE_ADDRESS);
+        assert!(Guests::seat(&guests, stranger).is_none());
+        assert!(Guests::seat(&guests, IpAddr::from([192, 0, 2, 2])).is_some());
+        seats.pop();
+        assert!(Guests::seat(&guests, stranger).is_some());
+        drop(seats);
+        assert!(guests.count().is_empty());
     }
 }

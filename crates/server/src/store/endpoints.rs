@@ -25,6 +25,10 @@ pub struct Applicant {
 
 /// What an application gave.
 #[derive(Clone, Debug)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "one is made for each enrolment and taken apart at once"
+)]
 pub enum Enrolment {
     /// The endpoint stands in the store: as new, or as it did before when the same key came again.
     Known {

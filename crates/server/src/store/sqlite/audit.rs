@@ -30,7 +30,7 @@ impl Audit for SqliteStore {
     }
 
     fn audit_head(&self) -> Reply<'_, Head> {
-        self.read(|db| head(db))
+        self.read(head)
     }
 
     fn audit_verify(&self, noted: Option<Head>) -> Reply<'_, Verdict> {

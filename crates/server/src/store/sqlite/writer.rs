@@ -159,7 +159,8 @@ fn commit_group(
     for job in waiting {
         match in_savepoint(connection, job) {
             Ok(one) => done.push(one),
-            Err((one, error)) => {
+            Err(gone) => {
+                let (one, error) = *gone;
                 done.push(one);
                 lost = Some(error);
                 break;
@@ -195,10 +196,10 @@ fn commit_group(
 fn in_savepoint(
     connection: &Connection,
     job: Job,
-) -> std::result::Result<Done, (Done, rusqlite::Error)> {
+) -> std::result::Result<Done, Box<(Done, rusqlite::Error)>> {
     if let Err(error) = connection.execute_batch("SAVEPOINT job") {
         let done = job(Err(StoreError::Query(copy(&error))));
-        return Err((done, error));
+        return Err(Box::new((done, error)));
     }
     let mut done = job(Ok(connection));
     if connection.is_autocommit() {
@@ -209,7 +210,7 @@ fn in_savepoint(
                 Some("the transaction was rolled back".into()),
             )
         });
-        return Err((done, error));
+        return Err(Box::new((done, error)));
     }
     let end = if done.succeeded {
         "RELEASE job"
@@ -218,7 +219,7 @@ fn in_savepoint(
     };
     match connection.execute_batch(end) {
         Ok(()) => Ok(done),
-        Err(error) => Err((done, error)),
+        Err(error) => Err(Box::new((done, error))),
     }
 }
 
