@@ -25,6 +25,9 @@ const HANDSHAKES: usize = 128;
 /// Row sets kept.
 const ROW_SETS: usize = 20_000;
 
+/// Rows by kind of machine and sensor.
+type RowSets = HashMap<(u32, SensorCall), Arc<Vec<Row>>>;
+
 /// A trust, and the TLS settings that follow from it.
 pub(crate) struct Believed {
     pub(crate) trust: Trust,
@@ -45,7 +48,7 @@ pub(crate) struct World {
     /// Trusts met, the newest last.
     believed: Mutex<Vec<Arc<Believed>>>,
     planted: HashMap<u32, Planted>,
-    rows: Mutex<HashMap<(u32, SensorCall), Arc<Vec<Row>>>>,
+    rows: Mutex<RowSets>,
     /// Random of this process; with a counter it makes as many numbers as are wanted.
     instance: u64,
     drawn: AtomicU64,

@@ -1,5 +1,10 @@
 //! Tests of merging answers through the public interface.
 
+#![allow(
+    clippy::unwrap_used,
+    reason = "helpers of tests fail by panicking, as tests do"
+)]
+
 mod laws;
 mod model;
 mod reading;

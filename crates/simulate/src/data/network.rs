@@ -120,6 +120,10 @@ pub(super) fn listen_ports(asked: &Asked<'_>) -> Vec<Record> {
                 ("Protocol", "tcp".to_owned()),
                 ("Address|Local Address|Local IP", "0.0.0.0".to_owned()),
                 ("State", "LISTEN".to_owned()),
+                (
+                    "Local IP and Port|Local Address and Port",
+                    format!("0.0.0.0:{port}"),
+                ),
             ]
         })
         .collect()
@@ -138,6 +142,14 @@ pub(super) fn established(asked: &Asked<'_>) -> Vec<Record> {
             ("Protocol", "tcp".to_owned()),
             ("Local Address|Local IP", here.clone()),
             ("Local Port", local.to_string()),
+            (
+                "Local IP and Port|Local Address and Port",
+                format!("{here}:{local}"),
+            ),
+            (
+                "Remote IP and Port|Remote Address and Port",
+                format!("{remote}:{port}"),
+            ),
             ("Remote Address|Remote IP", remote),
             ("Remote Port", port.to_string()),
             ("State", "ESTABLISHED".to_owned()),

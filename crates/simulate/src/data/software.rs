@@ -361,18 +361,18 @@ pub(super) fn services(asked: &Asked<'_>) -> Vec<Record> {
         .chain(more)
         .map(|(name, description, running, start, path)| {
             let (state, sub) = match (machine.system(), running) {
-                (System::Linux, true) => ("active", "running"),
-                (System::Linux, false) => ("inactive", "dead"),
+                (System::Linux, true) => ("running", "running"),
+                (System::Linux, false) => ("stopped", "dead"),
                 (_, true) => ("Running", ""),
                 (_, false) => ("Stopped", ""),
             };
             vec![
-                ("Name|Service|Service Name|Unit", (*name).to_owned()),
-                ("Display Name|Description", (*description).to_owned()),
-                ("State|Status|Active|Active State", state.to_owned()),
+                ("Name|Service|Service Name|Unit", name.trim_end_matches(".service").to_owned()),
+                ("Service Display Name|Display Name|Description", (*description).to_owned()),
+                ("Service Status|State|Status|Active|Active State", state.to_owned()),
                 ("Sub State|Substate", sub.to_owned()),
-                ("Startup|Start Mode|Start Type|Enabled|Startup Mode|Startup Type|Unit File State", (*start).to_owned()),
-                ("Path|Command|Command Line|Executable|Exec Start", (*path).to_owned()),
+                ("Service Startup Mode|Startup|Start Mode|Start Type|Enabled|Startup Mode|Startup Type|Unit File State", (*start).to_owned()),
+                ("Command|Path|Command Line|Executable|Exec Start", (*path).to_owned()),
                 ("User|Account|Run As", if machine.system() == System::Windows { "LocalSystem" } else { "root" }.to_owned()),
                 ("Manager|Kind|Type", match machine.system() {
                     System::Linux => "systemd",

@@ -49,7 +49,8 @@ async fn merged(
     agents: u32,
 ) -> Answer {
     let mut answer = Answer::new(tables, Budget::unlimited());
-    let mut rows: HashMap<(u32, u64), Vec<(u32, Vec<Box<[u8]>>)>> = HashMap::new();
+    type Rows = Vec<(u32, Vec<answer::Cell>)>;
+    let mut rows: HashMap<(u32, u64), Rows> = HashMap::new();
     until(events, |event| {
         let Event::Part(ordinal, part) = event else {
             return None;
@@ -85,6 +86,13 @@ async fn merged(
     answer
 }
 
+fn texts(cells: &[answer::Cell]) -> Vec<String> {
+    cells
+        .iter()
+        .map(|c| String::from_utf8(c.to_vec()).unwrap())
+        .collect()
+}
+
 fn cells(answer: &Answer, contains: &str) -> Vec<(Vec<String>, u64)> {
     let page = answer
         .page(
@@ -97,10 +105,9 @@ fn cells(answer: &Answer, contains: &str) -> Vec<(Vec<String>, u64)> {
             },
         )
         .unwrap();
-    let text = |c: &Box<[u8]>| String::from_utf8(c.to_vec()).unwrap();
     page.rows
         .iter()
-        .map(|r| (r.cells.iter().map(text).collect(), r.count))
+        .map(|r| (texts(&r.cells), r.count))
         .collect()
 }
 

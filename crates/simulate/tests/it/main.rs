@@ -1,5 +1,10 @@
 //! Simulated endpoints against a small server over real TLS. The server here is made for tests: it can also do what a right one never does.
 
+#![allow(
+    clippy::unwrap_used,
+    reason = "helpers of tests fail by panicking, as tests do"
+)]
+
 mod fleet;
 mod harness;
 mod refusals;
