@@ -7,4 +7,5 @@
 
 mod fleet;
 mod harness;
+mod real_server;
 mod refusals;

@@ -1,0 +1,117 @@
+//! The fleet against the server that ships: enrolment, a question, a restart of the server under a running fleet.
+
+use crate::harness::catalogue;
+use answer::State;
+use server::identity::TokenRequest;
+use server::{Config, Running, start};
+use simulate::{Options, Progress, run_observed};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio_util::sync::CancellationToken;
+
+const AGENTS: u32 = 120;
+
+async fn all_online(running: &Running) {
+    let fleet = &running.services.fleet;
+    let mut changes = fleet.changes();
+    let waiting = async {
+        while fleet.count() < AGENTS as usize {
+            changes.changed().await.unwrap();
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(60), waiting)
+        .await
+        .expect("not all endpoints connected");
+}
+
+/// Asks, waits for the last word of every endpoint, and gives coverage and the number of rows.
+async fn asked(running: &Running, text: &str) -> (BTreeMap<State, u64>, u64) {
+    let questions = &running.services.questions;
+    let info = questions.ask(text, "test", None, None).await.unwrap();
+    let mut version = questions.follow(info.id).await.unwrap();
+    let waiting = async {
+        loop {
+            let (complete, counts, rows) = questions
+                .with_answer(info.id, |answer, _| {
+                    let coverage = answer.coverage();
+                    (coverage.is_complete(), coverage.counts(), answer.rows())
+                })
+                .await
+                .unwrap();
+            if complete {
+                return (counts, rows);
+            }
+            version.changed().await.unwrap();
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(60), waiting)
+        .await
+        .expect("not all endpoints answered")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_real_server_takes_the_fleet_and_gets_it_back_after_a_restart() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut config = Config::local(folder.path().join("server"), catalogue());
+    let running = start(config.clone()).await.unwrap();
+    config.agents = running.agents;
+    let request = TokenRequest {
+        uses: Some(AGENTS),
+        life: Duration::from_secs(600),
+        approve: false,
+    };
+    let identity = &running.services.identity;
+    let (_, token) = identity.create_token(request, "test").await.unwrap();
+    let (stop, progress) = (CancellationToken::new(), Arc::new(Progress::default()));
+    let options = Options {
+        server: running.agents.to_string(),
+        token: token.to_string(),
+        agents: AGENTS,
+        seed: 42,
+        state_dir: None,
+        late: 0.0,
+        drop_out: 0.0,
+        errors: 0.0,
+        catalogue: Arc::new(catalogue()),
+    };
+    let fleet = tokio::spawn(run_observed(options, stop.clone(), Arc::clone(&progress)));
+    all_online(&running).await;
+    let text = "Get Running Processes with Hash from all machines with Is Linux = True";
+    let (counts, rows) = asked(&running, text).await;
+    let linux = counts[&State::Answered];
+    assert_eq!(
+        linux + counts[&State::NotConcerned],
+        u64::from(AGENTS),
+        "{counts:?}"
+    );
+    assert!(rows > 50, "{rows}");
+    assert_eq!(
+        asked(&running, "Get Computer Name from all machines")
+            .await
+            .1,
+        u64::from(AGENTS)
+    );
+
+    running.drain().await;
+    let running = start(config).await.unwrap();
+    all_online(&running).await;
+    let (again, same_rows) = asked(&running, text).await;
+    assert_eq!((again, same_rows), (counts, rows));
+    // An answer is visible before it is confirmed; each must be confirmed in the end, those from before the restart too.
+    let confirmed = async {
+        let mut look = tokio::time::interval(Duration::from_millis(20));
+        while progress.report().answers_stored < 3 * u64::from(AGENTS) {
+            look.tick().await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(60), confirmed)
+        .await
+        .unwrap_or_else(|_| panic!("not all answers were confirmed: {:?}", progress.report()));
+    stop.cancel();
+    let report = fleet.await.unwrap().unwrap();
+    assert_eq!(report.enrolled, u64::from(AGENTS));
+    assert_eq!(report.orders_refused, 0);
+    assert_eq!(report.answers_stored, 3 * u64::from(AGENTS), "{report:?}");
+    running.drain().await;
+}
