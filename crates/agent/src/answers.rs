@@ -3,12 +3,17 @@
 use prost::Message as _;
 use protocol::message::{AnswerPart, EndpointState, OrderLimits, Problem, WireRow};
 use question::Row;
+use question::catalogue::Limits;
 use std::collections::HashSet;
 
 /// Rows of one answer at most, whatever the order allows.
 pub const MAX_ROWS: u64 = 1_000_000;
 /// Bytes of cells of one answer at most, whatever the order allows.
 pub const MAX_BYTES: u64 = 128 << 20;
+/// What the server reckons for a row and for a cell beside their bytes, and for an answer as a whole.
+const ROW_COST: u64 = 64;
+const CELL_COST: u64 = 32;
+const ANSWER_COST: u64 = 64 << 10;
 /// Size at which a part is closed.
 const PART_BYTES: usize = 256 << 10;
 /// Largest encoded row: with it, a part that was just below its size still fits a frame.
@@ -76,12 +81,51 @@ pub fn gravest(problems: &[Problem]) -> Option<EndpointState> {
     problems.iter().map(|p| p.state()).min_by_key(rank)
 }
 
+/// What an answer may hold on the server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ceiling {
+    /// Rows.
+    pub rows: u64,
+    /// What they may cost, see [`cost`].
+    pub cost: u64,
+}
+
+impl Ceiling {
+    /// For an answer of sensors with these limits, each sensor once. A server refuses an answer above it as a whole, so it
+    /// is cut here, where what is left still counts. One-row columns are repeated in every row, hence twice the bytes.
+    #[must_use]
+    pub fn of(sensors: impl Iterator<Item = Limits>) -> Self {
+        let (mut rows, mut cost) = (1_u64, ANSWER_COST);
+        for limits in sensors {
+            rows = rows.saturating_add(limits.rows);
+            cost = cost.saturating_add(limits.bytes.saturating_mul(2));
+        }
+        Self {
+            rows: rows.min(MAX_ROWS),
+            cost: cost.min(MAX_BYTES),
+        }
+    }
+}
+
+/// What a row costs on the server.
+#[must_use]
+pub fn cost(row: &Row) -> u64 {
+    ROW_COST + row.iter().map(|c| c.len() as u64 + CELL_COST).sum::<u64>()
+}
+
 /// Leaves out rows that a table holds already (an answer says which endpoints gave a row, not how often) and cuts what
 /// is above the limits. Gives the limit that was hit, if any.
-pub fn bound(outcome: &mut Outcome, limits: OrderLimits) -> Option<EndpointState> {
+pub fn bound(
+    outcome: &mut Outcome,
+    limits: OrderLimits,
+    ceiling: Ceiling,
+) -> Option<EndpointState> {
     let lower = |set: u64, own: u64| if set == 0 { own } else { set.min(own) };
-    let (max_rows, max_bytes) = (lower(limits.rows, MAX_ROWS), lower(limits.bytes, MAX_BYTES));
-    let (mut rows, mut bytes, mut hit) = (0_u64, 0_u64, None);
+    let (max_rows, max_bytes) = (
+        lower(limits.rows, ceiling.rows),
+        lower(limits.bytes, MAX_BYTES),
+    );
+    let (mut rows, mut bytes, mut costs, mut hit) = (0_u64, 0_u64, 0_u64, None);
     for table in &mut outcome.tables {
         leave_out_repeated(table);
         let mut kept = 0;
@@ -89,7 +133,7 @@ pub fn bound(outcome: &mut Outcome, limits: OrderLimits) -> Option<EndpointState
             let size: u64 = row.iter().map(|cell| cell.len() as u64).sum();
             if rows >= max_rows {
                 hit = hit.or(Some(EndpointState::RowLimit));
-            } else if bytes + size > max_bytes {
+            } else if bytes + size > max_bytes || costs + cost(row) > ceiling.cost {
                 hit = hit.or(Some(EndpointState::ByteLimit));
             }
             if hit.is_some() {
@@ -97,6 +141,7 @@ pub fn bound(outcome: &mut Outcome, limits: OrderLimits) -> Option<EndpointState
             }
             rows += 1;
             bytes += size;
+            costs += cost(row);
             kept += 1;
         }
         outcome.rows_cut += (table.len() - kept) as u64;
@@ -179,6 +224,11 @@ mod tests {
     use proptest::prelude::*;
     use protocol::frame;
 
+    const WIDE: Ceiling = Ceiling {
+        rows: MAX_ROWS,
+        cost: MAX_BYTES,
+    };
+
     fn row(cells: &[&[u8]]) -> Row {
         cells.iter().map(|c| (*c).into()).collect()
     }
@@ -196,7 +246,10 @@ mod tests {
             rows: 2,
             ..OrderLimits::default()
         };
-        assert_eq!(bound(&mut outcome, limits), Some(EndpointState::RowLimit));
+        assert_eq!(
+            bound(&mut outcome, limits, WIDE),
+            Some(EndpointState::RowLimit)
+        );
         assert_eq!(outcome.tables[0], vec![row(&[b"a"]), row(&[b"b"])]);
         assert!(outcome.tables[1].is_empty());
         assert_eq!(outcome.rows_cut, 2);
@@ -212,8 +265,32 @@ mod tests {
             bytes: 9,
             ..OrderLimits::default()
         };
-        assert_eq!(bound(&mut outcome, limits), Some(EndpointState::ByteLimit));
+        assert_eq!(
+            bound(&mut outcome, limits, WIDE),
+            Some(EndpointState::ByteLimit)
+        );
         assert_eq!((outcome.tables[0].len(), outcome.rows_cut), (1, 1));
+    }
+
+    #[test]
+    fn what_the_server_would_refuse_is_cut_before() {
+        let many: Vec<Row> = (0..1_000)
+            .map(|i| row(&[i.to_string().as_bytes()]))
+            .collect();
+        let mut outcome = Outcome {
+            tables: vec![many],
+            ..Outcome::default()
+        };
+        let limits = Limits {
+            bytes: 1,
+            ..Limits::default()
+        };
+        let ceiling = Ceiling::of([limits].into_iter());
+        let hit = bound(&mut outcome, OrderLimits::default(), ceiling);
+        assert_eq!(hit, Some(EndpointState::ByteLimit));
+        let costs: u64 = outcome.tables[0].iter().map(cost).sum();
+        assert!(costs <= ceiling.cost && costs + 200 > ceiling.cost);
+        assert_eq!(outcome.rows_cut + outcome.tables[0].len() as u64, 1_000);
     }
 
     #[test]

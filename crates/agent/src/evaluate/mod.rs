@@ -8,7 +8,7 @@ pub mod runner;
 pub mod source;
 pub mod state;
 
-use crate::answers::{self, Outcome};
+use crate::answers::{self, Ceiling, Outcome};
 use protocol::message::{EndpointState, OrderLimits, Problem};
 use question::catalogue::Rows;
 use question::eval::{self, SensorRows, Unavailable};
@@ -131,13 +131,28 @@ impl Evaluator {
             per_select.push(kept);
         }
         drop(view);
+        let mut names: Vec<&str> = question
+            .selects
+            .iter()
+            .map(|select| select.call.sensor.as_str())
+            .collect();
+        names.sort_unstable();
+        names.dedup();
+        let ceiling = Ceiling::of(
+            names
+                .iter()
+                .filter_map(|name| catalogue.sensor(name).map(|sensor| sensor.limits)),
+        );
+        let rows_cut = keep_what_fits(plan, &mut per_select, ceiling.cost);
         let mut outcome = Outcome {
             tables: question::eval::join(plan, &per_select),
             problems,
+            rows_cut,
             ..Outcome::default()
         };
         drop(per_select);
-        if let Some(hit) = answers::bound(&mut outcome, limits) {
+        let hit = answers::bound(&mut outcome, limits, ceiling);
+        if let Some(hit) = hit.or((rows_cut > 0).then_some(EndpointState::ByteLimit)) {
             let words = format!("{} rows of the answer were cut off", outcome.rows_cut);
             outcome.problems.push(answers::problem("", hit, &words));
         }
@@ -218,6 +233,37 @@ impl View<'_> {
         cut(&mut ran, call);
         ran
     }
+}
+
+/// Cuts the rows that would not fit once each carries the one-row columns of its table: joined first, they could take far
+/// more memory than any sensor may. Gives how many were cut.
+fn keep_what_fits(plan: &Plan, per_select: &mut [Vec<Row>], ceiling: u64) -> u64 {
+    let mut cut = 0;
+    for table in &plan.tables {
+        let Some(many) = table.parts.iter().find(|part| part.many) else {
+            continue;
+        };
+        let repeated: u64 = table
+            .parts
+            .iter()
+            .filter(|part| !part.many)
+            .filter_map(|part| per_select.get(part.select)?.first().map(answers::cost))
+            .sum();
+        let Some(rows) = per_select.get_mut(many.select) else {
+            continue;
+        };
+        let mut costs = 0_u64;
+        let fit = rows
+            .iter()
+            .take_while(|row| {
+                costs = costs.saturating_add(repeated + answers::cost(row));
+                costs <= ceiling
+            })
+            .count();
+        cut += (rows.len() - fit) as u64;
+        rows.truncate(fit);
+    }
+    cut
 }
 
 /// Holds rows to the limits of this call where the run itself was not.
