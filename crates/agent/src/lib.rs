@@ -114,7 +114,7 @@ pub async fn run_with(
     if !state_dir.is_dir() {
         return Err(AgentError::NotEnrolled { state_dir });
     }
-    let _lock = lock::take(&state_dir)?;
+    let _lock = lock::take_after(&state_dir).await?;
     let Some(identity) = Identity::load(&state_dir)? else {
         return Err(AgentError::NotEnrolled { state_dir });
     };

@@ -5,6 +5,7 @@ use crate::platform;
 use std::fs::{File, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 /// Why the folder could not be taken.
 #[derive(Debug, thiserror::Error)]
@@ -53,5 +54,43 @@ pub fn take(state_dir: &Path) -> Result<Lock, LockError> {
             path: state_dir.into(),
         }),
         Err(TryLockError::Error(source)) => Err(failed(source)),
+    }
+}
+
+/// How long a predecessor may take to be gone. A process that was killed holds its files for a moment longer, and a
+/// supervisor that restarts at once would otherwise find the folder taken and give up.
+const PREDECESSOR: Duration = Duration::from_secs(3);
+const AGAIN: Duration = Duration::from_millis(50);
+
+/// Takes the folder, waiting for a predecessor that is about to end.
+///
+/// # Errors
+/// As [`take`], when it is still taken after a few seconds.
+pub async fn take_after(state_dir: &Path) -> Result<Lock, LockError> {
+    let give_up = Instant::now() + PREDECESSOR;
+    loop {
+        match take(state_dir) {
+            Err(LockError::Taken { .. }) if Instant::now() < give_up => {
+                tokio::time::sleep(AGAIN).await;
+            }
+            done => return done,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn waits_for_a_predecessor_that_ends() {
+        let folder = tempfile::tempdir().unwrap();
+        let first = take(folder.path()).unwrap();
+        assert!(matches!(take(folder.path()), Err(LockError::Taken { .. })));
+        let second = take_after(folder.path());
+        let release = async { drop(first) };
+        // The second is polled first and finds the folder taken.
+        let (second, ()) = tokio::join!(second, release);
+        assert!(second.is_ok(), "{second:?}");
     }
 }
