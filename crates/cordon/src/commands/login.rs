@@ -85,11 +85,7 @@ impl Echo {
         let before = rustix::termios::tcgetattr(std::io::stdin()).ok();
         if let Some(mut now) = before.clone() {
             now.local_modes.remove(rustix::termios::LocalModes::ECHO);
-            drop(rustix::termios::tcsetattr(
-                std::io::stdin(),
-                rustix::termios::OptionalActions::Now,
-                &now,
-            ));
+            set(&now);
         }
         Self { before }
     }
@@ -104,11 +100,19 @@ impl Drop for Echo {
     fn drop(&mut self) {
         #[cfg(unix)]
         if let Some(before) = &self.before {
-            drop(rustix::termios::tcsetattr(
-                std::io::stdin(),
-                rustix::termios::OptionalActions::Now,
-                before,
-            ));
+            set(before);
         }
+    }
+}
+
+/// A terminal that cannot be changed shows the password: the person sees it, and nothing else depends on it.
+#[cfg(unix)]
+fn set(settings: &rustix::termios::Termios) {
+    if let Err(error) = rustix::termios::tcsetattr(
+        std::io::stdin(),
+        rustix::termios::OptionalActions::Now,
+        settings,
+    ) {
+        tracing::warn!(%error, "the terminal's echo could not be changed");
     }
 }
