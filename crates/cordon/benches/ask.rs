@@ -3,6 +3,8 @@
 //! Server and simulator are processes of their own, over real TLS on loopback. For each fleet size: 20 questions one after the other, 100 at once,
 //! then a restart of the server. Last, a real agent that idles. Figures are printed, never asserted on.
 
+#![expect(clippy::print_stdout, reason = "a benchmark prints its figures")]
+
 use anyhow::{Context, Result, bail};
 use cordon::api::{ApiQuestion, Client};
 use cordon::follow::{self, Wait};
