@@ -1,8 +1,11 @@
-//! The server from outside: real TLS connections to its API.
+//! The server from outside: real TLS connections that speak the agent protocol, its API, and the life of questions across restarts.
 #![allow(
     clippy::unwrap_used,
     reason = "helpers of tests end a test by panicking"
 )]
 
 mod api;
+mod enrolment;
+mod hostile;
+mod questions;
 mod support;

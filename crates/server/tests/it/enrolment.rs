@@ -1,0 +1,335 @@
+//! Letting machines in, keeping their identity, shutting them out.
+
+use crate::support::{Agent, Channel, World, count, soon};
+use answer::State;
+use protocol::message::{agent_says, server_says};
+use server::identity::{Standing, TokenRequest, TrustPart};
+use std::time::Duration;
+
+#[tokio::test]
+async fn a_single_use_token_lets_one_machine_in() {
+    let world = World::new().await;
+    let secret = world.token(Some(1), false).await;
+    let mut first = Agent::new();
+    assert_eq!(first.enrol(&world, &secret).await.refused, "");
+    let mut second = Agent::new();
+    let refused = second.enrol(&world, &secret).await.refused;
+    assert!(refused.contains("used already"), "{refused}");
+    // The machine that was let in asks again, as after a broken connection: no second use, the same ordinal.
+    let ordinal = first.ordinal;
+    assert_eq!(first.enrol(&world, &secret).await.refused, "");
+    assert_eq!(first.ordinal, ordinal);
+    assert_eq!(world.identity().endpoints().len(), 1);
+    first.connect(&world).await;
+}
+
+#[tokio::test]
+async fn a_counted_token_lets_in_as_many_as_it_says_even_at_once() {
+    let world = World::new().await;
+    let secret = world.token(Some(3), false).await;
+    let tries = (0..8).map(|_| async {
+        let mut agent = Agent::new();
+        let enrolled = agent.enrol(&world, &secret).await;
+        (enrolled.refused, agent.ordinal)
+    });
+    let mut ordinals: Vec<u32> = futures_util::future::join_all(tries)
+        .await
+        .into_iter()
+        .filter(|(refused, _)| refused.is_empty())
+        .map(|(_, ordinal)| ordinal)
+        .collect();
+    ordinals.sort_unstable();
+    ordinals.dedup();
+    assert_eq!(ordinals.len(), 3);
+    assert_eq!(world.identity().tokens().await.unwrap()[0].used, 3);
+}
+
+#[tokio::test]
+async fn expired_withdrawn_and_foreign_tokens_let_nobody_in() {
+    let world = World::new().await;
+    let request = TokenRequest {
+        uses: None,
+        life: Duration::from_secs(1),
+        approve: false,
+    };
+    let (info, token) = world.identity().create_token(request, "ada").await.unwrap();
+    // The token's life is over when the clock says so; nothing else tells.
+    soon("the token's end", async {
+        while jiff::Timestamp::now() <= info.expires_at {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    })
+    .await;
+    let refused = Agent::new().enrol(&world, &token.secret).await.refused;
+    assert!(refused.contains("expired"), "{refused}");
+
+    let secret = world.token(None, false).await;
+    let id = world.identity().tokens().await.unwrap()[0].id;
+    world.identity().revoke_token(id, "ada").await.unwrap();
+    let refused = Agent::new().enrol(&world, &secret).await.refused;
+    assert!(refused.contains("withdrawn"), "{refused}");
+
+    let refused = Agent::new().enrol(&world, &[9; 32]).await.refused;
+    assert!(refused.contains("not known"), "{refused}");
+    assert!(world.identity().endpoints().is_empty());
+}
+
+#[tokio::test]
+async fn a_request_that_its_key_did_not_sign_is_refused() {
+    let world = World::new().await;
+    let secret = world.token(Some(1), false).await;
+    let mut csr = Agent::new().request();
+    let last = csr.len() - 1;
+    csr[last] ^= 1;
+    let mut channel = Channel::tls(&world, None).await.unwrap();
+    channel
+        .say(agent_says::Body::Enrol(protocol::message::Enrol {
+            protocol: 1,
+            secret,
+            csr,
+            ..Default::default()
+        }))
+        .await;
+    let Some(server_says::Body::Enrolled(enrolled)) = channel.next().await else {
+        panic!("no reply");
+    };
+    assert!(enrolled.refused.contains("signing request"));
+    assert_eq!(world.identity().tokens().await.unwrap()[0].used, 0);
+}
+
+#[tokio::test]
+async fn endpoints_wait_for_approval_and_keep_their_place_across_a_restart() {
+    let world = World::new().await;
+    let secret = world.token(Some(1), true).await;
+    let mut agent = Agent::new();
+    let enrolled = agent.enrol(&world, &secret).await;
+    assert!(enrolled.waiting && enrolled.credentials.is_none());
+    assert!(enrolled.retry_after_seconds > 0);
+    let world = world.restart().await;
+    assert!(agent.enrol(&world, &secret).await.waiting);
+    let waiting = world.identity().endpoints().remove(0);
+    assert_eq!(waiting.standing, Standing::Waiting);
+    world.identity().approve(waiting.id, "ada").await.unwrap();
+    let enrolled = agent.enrol(&world, &secret).await;
+    assert!(!enrolled.waiting && enrolled.credentials.is_some());
+    assert_eq!(agent.ordinal, waiting.ordinal);
+    agent.connect(&world).await;
+}
+
+#[tokio::test]
+async fn revoking_closes_the_connection_and_ends_the_certificate() {
+    let world = World::new().await;
+    let agent = world.agent().await;
+    let other = world.agent().await;
+    let mut channel = agent.connect(&world).await;
+    let mut untouched = other.connect(&world).await;
+    let id = world.endpoint(&agent).id;
+    world.identity().revoke(id, "ada").await.unwrap();
+    assert!(channel.goodbye().await.revoked);
+    channel.closed().await;
+    let (_, reply) = agent.greet(&world).await;
+    assert!(
+        matches!(reply, Some(server_says::Body::Goodbye(ref g)) if g.revoked),
+        "{reply:?}"
+    );
+    // Neither its old certificate nor a new enrolment with its key helps, and it stays so.
+    let world = world.restart().await;
+    let (_, reply) = agent.greet(&world).await;
+    assert!(matches!(reply, Some(server_says::Body::Goodbye(g)) if g.revoked));
+    let secret = world.token(None, false).await;
+    let mut agent = agent;
+    let refused = agent.enrol(&world, &secret).await.refused;
+    assert!(refused.contains("revoked"), "{refused}");
+    assert!(world.identity().approve(id, "ada").await.is_err());
+    // The other one only heard of the restart.
+    assert!(!untouched.goodbye().await.revoked);
+}
+
+#[tokio::test]
+async fn a_certificate_is_renewed_for_an_old_and_for_a_new_key() {
+    let world = World::new().await;
+    let mut agent = world.agent().await;
+    let mut channel = agent.connect(&world).await;
+    let id = world.endpoint(&agent).id;
+    for new_key in [false, true] {
+        let old = agent.certificate.clone();
+        if new_key {
+            agent.key = rcgen::KeyPair::generate().unwrap();
+        }
+        channel.say(agent_says::Body::Renew(agent.request())).await;
+        let Some(server_says::Body::Renewed(credentials)) = channel.next().await else {
+            panic!("no new certificate");
+        };
+        agent.take(&credentials);
+        assert_ne!(agent.certificate, old);
+        channel = agent.connect(&world).await;
+        assert_eq!(world.endpoint(&agent).id, id);
+    }
+}
+
+#[tokio::test]
+async fn two_machines_with_one_identity_are_noticed() {
+    let world = World::new().await;
+    let agent = world.agent().await;
+    let mut real = agent.connect(&world).await;
+    let mut copy = Agent::new();
+    copy.key = rcgen::KeyPair::from_pem(&agent.key.serialize_pem()).unwrap();
+    copy.certificate = agent.certificate.clone();
+    copy.ordinal = agent.ordinal;
+    copy.trust = agent.trust.clone();
+    let (_, reply) = copy.greet(&world).await;
+    let Some(server_says::Body::Goodbye(goodbye)) = reply else {
+        panic!("the copy was let in: {reply:?}");
+    };
+    assert!(!goodbye.revoked && goodbye.reason.contains("another machine"));
+    assert!(world.endpoint(&agent).doubled);
+    let audit = world
+        .running
+        .services
+        .store
+        .audit_entries(server::store::audit::AuditQuery {
+            action: Some("endpoint.doubled".into()),
+            limit: 10,
+            ..Default::default()
+        })
+        .await
+        .unwrap();
+    assert_eq!(audit.len(), 1);
+    // The first one goes on undisturbed.
+    real.say(agent_says::Body::Ping(5)).await;
+    assert!(matches!(
+        real.next().await,
+        Some(server_says::Body::Pong(5))
+    ));
+    // The same machine may come a second time: its old connection gives way.
+    let mut again = agent.connect(&world).await;
+    assert!(!real.goodbye().await.revoked);
+    again.say(agent_says::Body::Ping(6)).await;
+    assert!(matches!(
+        again.next().await,
+        Some(server_says::Body::Pong(6))
+    ));
+    let id = world.endpoint(&agent).id;
+    world.identity().approve(id, "ada").await.unwrap();
+    assert!(!world.endpoint(&agent).doubled);
+}
+
+#[tokio::test]
+async fn the_order_key_is_replaced_under_running_agents() {
+    let world = World::new().await;
+    let mut online = world.agent().await;
+    let mut away = world.agent().await;
+    let mut channel = online.connect(&world).await;
+    let open = world.ask("Get Computer Name from all machines").await;
+    assert!(online.check(&channel.order().await).is_ok());
+
+    let status = world
+        .identity()
+        .rotate(TrustPart::OrderKey, "ada")
+        .await
+        .unwrap();
+    assert_eq!(status.order_keys.len(), 2);
+    assert_eq!(status.behind, 1, "the one that is away has not heard");
+    assert!(
+        world
+            .identity()
+            .rotate(TrustPart::OrderKey, "ada")
+            .await
+            .is_err()
+    );
+    let Some(server_says::Body::Trust(signed)) = channel.next().await else {
+        panic!("no trust");
+    };
+    online.trust = protocol::order::check_trust(&signed, &online.trust).unwrap();
+    let next = world.ask("Get Running Processes from all machines").await;
+    let order = channel.order().await;
+    assert_eq!(online.check(&order).unwrap().number, next.order);
+    assert_ne!(order.key, open_key(&away));
+
+    // Dropping the old key now would lock the other one out.
+    assert!(
+        world
+            .identity()
+            .drop_old(TrustPart::OrderKey, false, "ada")
+            .await
+            .is_err()
+    );
+    world
+        .identity()
+        .drop_old(TrustPart::OrderKey, true, "ada")
+        .await
+        .unwrap();
+    // The history leads it to the new key nevertheless, and the orders that wait for it are signed anew.
+    let world = world.restart().await;
+    let mut late = away.connect(&world).await;
+    let mut orders = Vec::new();
+    while orders.len() < 2 {
+        match late.next().await {
+            Some(server_says::Body::Trust(signed)) => {
+                away.trust = protocol::order::check_trust(&signed, &away.trust).unwrap();
+            }
+            Some(server_says::Body::Order(order)) => orders.push(away.check(&order).unwrap()),
+            other => panic!("unexpected {other:?}"),
+        }
+    }
+    assert_eq!(away.trust.order_keys.len(), 1);
+    assert_eq!(orders[0].number, open.order);
+}
+
+fn open_key(agent: &Agent) -> Vec<u8> {
+    agent.trust.order_keys[0].clone()
+}
+
+#[tokio::test]
+async fn the_authority_is_replaced_under_running_agents() {
+    let world = World::new().await;
+    let mut agent = world.agent().await;
+    let stranded = world.agent().await;
+    let mut channel = agent.connect(&world).await;
+    let status = world
+        .identity()
+        .rotate(TrustPart::Authority, "ada")
+        .await
+        .unwrap();
+    assert_eq!(status.authorities.len(), 2);
+    let Some(server_says::Body::Trust(signed)) = channel.next().await else {
+        panic!("no trust");
+    };
+    agent.trust = protocol::order::check_trust(&signed, &agent.trust).unwrap();
+    assert_eq!(agent.trust.authorities.len(), 2);
+    let Some(server_says::Body::Renewed(credentials)) = channel.next().await else {
+        panic!("no certificate of the new authority");
+    };
+    // While both stand, the old certificate and the new one are good.
+    let old = agent.connect(&world).await;
+    drop(old);
+    agent.take(&credentials);
+    agent.connect(&world).await;
+    world
+        .identity()
+        .drop_old(TrustPart::Authority, true, "ada")
+        .await
+        .unwrap();
+    let world = world.restart().await;
+    let mut channel = agent.connect(&world).await;
+    // One that missed it all shows a certificate that is worth nothing now.
+    let refused = match stranded.mute(&world).await {
+        Err(_) => true,
+        Ok(mut channel) => channel.next().await.is_none(),
+    };
+    assert!(refused);
+    let asked = world.ask("Get Computer Name from all machines").await;
+    let mut order = channel.next().await;
+    if let Some(server_says::Body::Trust(signed)) = order {
+        agent.trust = protocol::order::check_trust(&signed, &agent.trust).unwrap();
+        order = channel.next().await;
+    }
+    let Some(server_says::Body::Order(order)) = order else {
+        panic!("no order");
+    };
+    assert_eq!(agent.check(&order).unwrap().number, asked.order);
+    channel.answer(asked.order, &[&["box"]]).await;
+    world
+        .until(asked.id, "the answer", |i| count(i, State::Answered) == 1)
+        .await;
+}
