@@ -126,6 +126,8 @@ pub struct Running {
 /// # Errors
 /// [`StartError`]; nothing runs then.
 pub async fn start(config: Config) -> Result<Running, StartError> {
+    #[cfg(unix)]
+    allow_connections();
     let store: Arc<dyn Store> =
         Arc::new(SqliteStore::open(&config.data_dir).map_err(StartError::Store)?);
     crate::audit::announce(store.as_ref())
@@ -206,6 +208,22 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
         gateway,
         serving,
     })
+}
+
+/// Every connection is a file descriptor; most systems start programs with room for about a thousand and allow them to ask for more.
+#[cfg(unix)]
+fn allow_connections() {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let held = getrlimit(Resource::Nofile);
+    let wanted = Rlimit {
+        current: held.maximum,
+        maximum: held.maximum,
+    };
+    if held.current != held.maximum
+        && let Err(error) = setrlimit(Resource::Nofile, wanted)
+    {
+        tracing::warn!(%error, limit = ?held.current, "the number of open files could not be raised; it bounds the number of agents");
+    }
 }
 
 fn listen(

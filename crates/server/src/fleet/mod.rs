@@ -11,14 +11,21 @@ use answer::EndpointSet;
 use serde::Serialize;
 use std::collections::HashMap;
 use std::net::SocketAddr;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use tokio::sync::watch;
 
 /// The connected endpoints.
 #[derive(Default)]
 pub struct Fleet {
-    links: RwLock<HashMap<u32, Arc<Link>>>,
+    connected: RwLock<Connected>,
     changed: watch::Sender<u64>,
+}
+
+#[derive(Default)]
+struct Connected {
+    links: HashMap<u32, Arc<Link>>,
+    /// The keys of `links`, kept beside them because every question looks at them whenever somebody comes or goes.
+    online: EndpointSet,
 }
 
 /// A connection as shown to people.
@@ -88,10 +95,13 @@ impl Fleet {
     /// Takes a connection in. A half-dead older connection of the same machine gives way; one of another machine stays.
     pub(crate) fn join(self: &Arc<Self>, link: &Arc<Link>) -> Joined {
         let older = {
-            let mut links = self.links.write().unwrap_or_else(PoisonError::into_inner);
-            match links.get(&link.ordinal) {
+            let mut connected = self.write();
+            match connected.links.get(&link.ordinal) {
                 Some(older) if older.machine != link.machine => return Joined::Doubled,
-                _ => links.insert(link.ordinal, Arc::clone(link)),
+                _ => {
+                    connected.online.insert(link.ordinal);
+                    connected.links.insert(link.ordinal, Arc::clone(link))
+                }
             }
         };
         match older {
@@ -109,15 +119,26 @@ impl Fleet {
 
     /// Forgets a connection, unless a newer one stands in its place.
     fn leave(&self, link: &Arc<Link>) {
-        let mut links = self.links.write().unwrap_or_else(PoisonError::into_inner);
-        if links
-            .get(&link.ordinal)
-            .is_some_and(|held| Arc::ptr_eq(held, link))
-        {
-            links.remove(&link.ordinal);
-            drop(links);
+        let mut connected = self.write();
+        let held = connected.links.get(&link.ordinal);
+        if held.is_some_and(|held| Arc::ptr_eq(held, link)) {
+            connected.links.remove(&link.ordinal);
+            connected.online.remove(link.ordinal);
+            drop(connected);
             self.touch();
         }
+    }
+
+    fn read(&self) -> RwLockReadGuard<'_, Connected> {
+        self.connected
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn write(&self) -> RwLockWriteGuard<'_, Connected> {
+        self.connected
+            .write()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     fn touch(&self) {
@@ -133,15 +154,13 @@ impl Fleet {
     /// The connected endpoints.
     #[must_use]
     pub fn online(&self) -> EndpointSet {
-        let links = self.links.read().unwrap_or_else(PoisonError::into_inner);
-        links.keys().copied().collect()
+        self.read().online.clone()
     }
 
     /// How many are connected.
     #[must_use]
     pub fn count(&self) -> usize {
-        let links = self.links.read().unwrap_or_else(PoisonError::into_inner);
-        links.len()
+        self.read().links.len()
     }
 
     /// Whether this endpoint is connected.
@@ -165,13 +184,11 @@ impl Fleet {
     }
 
     pub(crate) fn link(&self, ordinal: u32) -> Option<Arc<Link>> {
-        let links = self.links.read().unwrap_or_else(PoisonError::into_inner);
-        links.get(&ordinal).cloned()
+        self.read().links.get(&ordinal).cloned()
     }
 
     pub(crate) fn links(&self) -> Vec<Arc<Link>> {
-        let links = self.links.read().unwrap_or_else(PoisonError::into_inner);
-        links.values().cloned().collect()
+        self.read().links.values().cloned().collect()
     }
 
     /// Wakes the writers of all connections: there is a new order in the log.

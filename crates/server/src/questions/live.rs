@@ -38,6 +38,7 @@ pub(crate) struct Live {
     pub deadline: Instant,
     pub version: watch::Sender<u64>,
     cancelled: AtomicBool,
+    ending: AtomicBool,
     closed: AtomicBool,
     answer: RwLock<Answer>,
     inbox: Mutex<Option<mpsc::Sender<Job>>>,
@@ -77,6 +78,7 @@ impl Live {
             deadline: now + left,
             version: watch::Sender::new(answer.version()),
             cancelled: AtomicBool::new(parts.cancelled),
+            ending: AtomicBool::new(false),
             closed: AtomicBool::new(parts.closed),
             answer: RwLock::new(answer),
             inbox: Mutex::new(None),
@@ -103,6 +105,11 @@ impl Live {
 
     pub fn cancelled(&self) -> bool {
         self.cancelled.load(Ordering::Acquire)
+    }
+
+    /// True for the first who asks: that one ends the question, because its time is over.
+    pub(super) fn begin_end(&self) -> bool {
+        !self.ending.swap(true, Ordering::AcqRel)
     }
 
     pub(super) fn set_cancelled(&self) {

@@ -153,14 +153,13 @@ impl Questions {
             .cloned()
     }
 
-    fn in_memory(&self, id: QuestionId) -> Option<Arc<Live>> {
+    fn peek(&self, id: QuestionId) -> Option<Arc<Live>> {
         let live = self.live.read().unwrap_or_else(PoisonError::into_inner);
-        let found = live.get(&id).cloned();
-        drop(live);
-        if let Some(live) = &found {
-            live.used();
-        }
-        found
+        live.get(&id).cloned()
+    }
+
+    fn in_memory(&self, id: QuestionId) -> Option<Arc<Live>> {
+        self.peek(id).inspect(|live| live.used())
     }
 
     fn all_in_memory(&self) -> Vec<Arc<Live>> {
@@ -209,7 +208,7 @@ impl Questions {
             .map_err(QuestionError::Store)?;
         stored
             .into_iter()
-            .map(|q| match self.in_memory(q.id) {
+            .map(|q| match self.peek(q.id) {
                 Some(live) => Ok(live.info()),
                 None => info::from_store(&q),
             })

@@ -70,7 +70,7 @@ impl Questions {
         loop {
             let now = Instant::now();
             let open = self.open_ones();
-            let due: Vec<_> = open.iter().filter(|l| l.deadline <= now).cloned().collect();
+            let due = open.iter().filter(|l| l.deadline <= now && l.begin_end());
             let next = open
                 .iter()
                 .filter(|l| l.deadline > now)
@@ -79,7 +79,9 @@ impl Questions {
                 .unwrap_or(now + LOOK)
                 .min(now + LOOK);
             for live in due {
-                live.end().await;
+                // A store that is stuck holds up this question and no other.
+                let live = Arc::clone(live);
+                self.tasks.spawn(async move { live.end().await });
             }
             self.log.retain(|order| order.deadline > now);
             self.forget_idle();
