@@ -2,7 +2,10 @@
 //!
 //! Each is thin: it makes sure that what it needs is installed, then runs the ordinary tools. `.ci/run` calls `test` and nothing else.
 
-#![expect(clippy::print_stdout, reason = "commands for developers print what they do")]
+#![expect(
+    clippy::print_stdout,
+    reason = "commands for developers print what they do"
+)]
 
 mod deps;
 mod packages;
