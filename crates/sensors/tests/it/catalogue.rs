@@ -163,7 +163,10 @@ fn reads_as(cell: &str, value_type: ValueType) -> bool {
         ValueType::Text | ValueType::Version => true,
         ValueType::Integer => cell.parse::<i128>().is_ok(),
         ValueType::Decimal => cell.parse::<f64>().is_ok(),
-        ValueType::DataSize | ValueType::Duration => cell.parse::<u128>().is_ok(),
+        ValueType::DataSize => cell.parse::<u128>().is_ok(),
+        ValueType::Duration => cell
+            .strip_suffix('s')
+            .is_some_and(|seconds| seconds.parse::<u64>().is_ok()),
         ValueType::DateTime => cell.ends_with('Z') && cell.parse::<jiff::Timestamp>().is_ok(),
         ValueType::IpAddress => cell
             .split('%')
