@@ -11,11 +11,12 @@ const LAYERS: &[&[&str]] = &[
     &["cordon"],
     &["server", "agent", "simulate"],
     &["sensors"],
-    &["question", "answer", "protocol"],
+    &["index"],
+    &["question", "answer", "protocol", "hashing", "volumes"],
 ];
 
 /// The server gets its catalogue handed in: it must not know the engines that run on endpoints.
-const FORBIDDEN: &[(&str, &str)] = &[("server", "sensors")];
+const FORBIDDEN: &[(&str, &str)] = &[("server", "sensors"), ("server", "index")];
 
 /// Checks all rules.
 pub fn check(root: &Path) -> Result<()> {

@@ -1,0 +1,1 @@
+//! Digests, magic numbers and content types of files: one read for all of them, several files at once.

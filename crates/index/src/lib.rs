@@ -1,0 +1,1 @@
+//! The Index: every file of an endpoint in SQLite, kept current.
