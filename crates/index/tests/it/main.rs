@@ -1,0 +1,3 @@
+//! Tests of the Index through its public modules.
+
+mod config;
