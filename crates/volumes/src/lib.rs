@@ -1,1 +1,20 @@
 //! File systems read without the system's help: disk images and raw devices, NTFS with its MFT and change journal, ext4.
+//!
+//! Why own readers: an index of a dead machine must not depend on the kernel that happens to run the analysis, must see
+//! deleted entries and metadata that a mount hides, and must survive bytes that somebody forged. Every parser here takes
+//! its input as foreign: indexes are checked, loops and memory are bounded, damage is counted in a [`Report`] and reading
+//! goes on behind it.
+//!
+//! The layers, from the bottom:
+//! - [`source`]: bytes at an offset ([`source::ReadAt`]), be it a file, a window of one, or a virtual disk in a container;
+//! - [`ntfs`]: the file system, behind the [`FileSystem`] trait;
+//! - [`entry`]: what all of them tell of a file.
+
+mod bytes;
+pub mod entry;
+pub mod ntfs;
+pub mod source;
+mod text;
+mod time;
+
+pub use entry::{Entry, EntryKind, FileId, FileSystem, Report, Stream, Times, VolumeError};

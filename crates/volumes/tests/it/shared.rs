@@ -1,0 +1,34 @@
+//! Finds the shared sample files. They are too many for the repository and lie beside a checkout, or where `CORDON_SHARED`
+//! says. Without them the tests that need them say so and pass; when `CORDON_SHARED` is set they must be there.
+
+use serde_json::Value;
+use std::path::PathBuf;
+
+/// The path of a sample, or nothing when there are no samples here.
+pub fn sample(name: &str) -> Option<PathBuf> {
+    let told = std::env::var_os("CORDON_SHARED").map(PathBuf::from);
+    let beside = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared"));
+    let data = told.clone().unwrap_or(beside).join("data");
+    let path = data.join(name);
+    if path.exists() {
+        return Some(path);
+    }
+    assert!(
+        told.is_none(),
+        "CORDON_SHARED is set, but {} is not there",
+        path.display()
+    );
+    assert!(
+        !data.join("MANIFEST.tsv").exists(),
+        "{} is missing among the samples",
+        path.display()
+    );
+    eprintln!("left out: no shared samples at {}", data.display());
+    None
+}
+
+/// The expected facts of a sample.
+pub fn expected(name: &str) -> Value {
+    let path = sample(&format!("expected/{}.json", name.replace('/', "__"))).unwrap();
+    serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap()
+}
