@@ -4,28 +4,28 @@ use crate::shell::{cargo, root, run, works};
 use anyhow::{Context, Result, bail};
 use std::process::Command;
 
-/// Installs the Debian packages that are missing.
+/// Installs the Debian packages of `packages.txt` that are missing.
 pub fn install() -> Result<()> {
     let list = root().join("xtask/packages.txt");
     let text = std::fs::read_to_string(&list)
         .with_context(|| format!("cannot read {}", list.display()))?;
-    let missing: Vec<&str> = text
+    let wanted: Vec<&str> = text
         .lines()
         .map(str::trim)
         .filter(|l| !l.is_empty() && !l.starts_with('#'))
-        .filter(|p| {
-            !works(
-                "dpkg-query",
-                &["--show", "--showformat=${db:Status-Status}", p],
-            ) || !installed(p)
-        })
         .collect();
+    these(&wanted)
+}
+
+/// Installs those of these Debian packages that are missing.
+pub fn these(wanted: &[&str]) -> Result<()> {
+    let missing: Vec<&str> = wanted.iter().copied().filter(|p| !installed(p)).collect();
     if missing.is_empty() {
         return Ok(());
     }
     if !works("apt-get", &["--version"]) {
         bail!(
-            "the tests need these Debian packages, and there is no apt-get here to install them: {}",
+            "these Debian packages are needed, and there is no apt-get here to install them: {}",
             missing.join(" ")
         );
     }

@@ -6,10 +6,10 @@ use std::process::Command;
 
 /// The workspace's folder.
 pub fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-        .parent()
-        .map(Path::to_owned)
-        .unwrap_or_default()
+    // What cargo says now, not what it said at compile time: clones that share a target folder share this program.
+    let here = std::env::var_os("CARGO_MANIFEST_DIR")
+        .map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")), PathBuf::from);
+    here.parent().map(Path::to_owned).unwrap_or_default()
 }
 
 /// Where cargo builds to.

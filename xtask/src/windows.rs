@@ -3,17 +3,18 @@
 //! The toolchain that builds everything else has only its own platform's standard library; Debian's carries the library's source, so
 //! that it can be built for Windows. Wine shows that the program starts and works on Windows' interfaces; it is no Windows.
 
-use crate::shell::{root, run, target_dir, works};
+use crate::shell::{root, run, target_dir};
 use anyhow::{Context, Result, bail};
 use std::path::Path;
 use std::process::Command;
 
 const TARGET: &str = "x86_64-pc-windows-gnu";
-const PACKAGES: [&str; 5] = [
+const PACKAGES: [&str; 6] = [
     "rustc-web",
     "cargo-web",
     "rust-web-src",
     "gcc-mingw-w64-x86-64",
+    "wine",
     "wine64",
 ];
 
@@ -23,13 +24,7 @@ const RANDOM_STAND_IN: &str = "#include <windows.h>\nBOOLEAN NTAPI SystemFunctio
 
 /// Builds, runs, checks the answer.
 pub fn run_all() -> Result<()> {
-    if !works("dpkg-query", &[&["--show"][..], &PACKAGES[..]].concat()) {
-        run(Command::new("apt-get").args(["update", "--quiet"]))?;
-        run(Command::new("apt-get")
-            .args(["install", "--yes", "--quiet", "--no-install-recommends"])
-            .args(PACKAGES)
-            .env("DEBIAN_FRONTEND", "noninteractive"))?;
-    }
+    crate::packages::these(&PACKAGES)?;
     let version = Command::new("/usr/bin/rustc")
         .arg("--version")
         .output()

@@ -26,6 +26,7 @@ const CHUNK: usize = 256 << 10;
 /// About 2 MB; a machine runs and loads some thousands of distinct files.
 const REMEMBERED: usize = 8192;
 /// Coarser than the time stamps of any file system met (FAT: 2 s).
+#[cfg(unix)]
 const GRAIN_SECONDS: i64 = 3;
 
 /// A digest algorithm.

@@ -4,7 +4,6 @@ use crate::args::{AgentArgs, EnrolArgs};
 use anyhow::{Context, Result};
 use std::sync::Mutex;
 use std::time::Duration;
-use tracing_subscriber::prelude::*;
 
 /// Runs the agent until it is told to end.
 pub fn run(args: AgentArgs, filter: &str) -> Result<()> {
@@ -39,6 +38,7 @@ fn log_to(args: &AgentArgs, filter: &str) -> Result<()> {
     if args.journald {
         #[cfg(target_os = "linux")]
         {
+            use tracing_subscriber::prelude::*;
             let journal = tracing_journald::layer()
                 .context("cannot reach journald; leave out --journald to log to standard error")?;
             tracing_subscriber::registry()
