@@ -31,6 +31,8 @@ use utoipa_axum::routes;
 const MOST_ROWS: usize = 1000;
 /// Between two events at least: a fleet that answers changes the answer thousands of times a second.
 const PAUSE: Duration = Duration::from_millis(100);
+/// The same while no row was sent yet: somebody is waiting for the first.
+const FIRST_PAUSE: Duration = Duration::from_millis(10);
 /// Between two looks at the follower's right.
 const RECHECK: Duration = Duration::from_secs(30);
 
@@ -74,6 +76,8 @@ struct Follow {
     checked: Instant,
     /// When the last event went out; `None` before the first.
     sent: Option<Instant>,
+    /// Whether an event brought a row.
+    rows: bool,
     done: bool,
     _counted: Follower,
 }
@@ -111,6 +115,7 @@ async fn events(
         credential,
         checked: Instant::now(),
         sent: None,
+        rows: false,
         done: false,
     };
     let events = stream::unfold(follow, |mut follow| async {
@@ -144,9 +149,10 @@ impl Follow {
                     // Fails when the question left memory, which it does only after it closed.
                     _ = self.version.changed() => {}
                 }
+                let pause = if self.rows { PAUSE } else { FIRST_PAUSE };
                 tokio::select! {
                     () = stop.cancelled() => return None,
-                    () = tokio::time::sleep_until(sent + PAUSE) => {}
+                    () = tokio::time::sleep_until(sent + pause) => {}
                 }
             }
             self.version.borrow_and_update();
@@ -193,6 +199,7 @@ impl Follow {
         }
         self.since = changes.version;
         self.done = done;
+        self.rows |= changes.tables.iter().any(|table| !table.rows.is_empty());
         Ok(Some(ChangesEvent {
             version: changes.version,
             tables: changes
