@@ -1,5 +1,9 @@
 //! The command line as data. Each command's work is in [`crate::commands`], one file each.
 
+mod index;
+
+pub use index::{IndexAction, IndexArgs, QueryArgs, QuerySort, RunArgs, VerifyArgs};
+
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -52,6 +56,8 @@ pub enum Command {
     Token(TokenArgs),
     /// Read or verify the audit log
     Audit(AuditArgs),
+    /// Index the files of this machine, search and verify
+    Index(IndexArgs),
     /// Run simulated endpoints against a server
     Simulate(SimulateArgs),
     /// Print a completion script for a shell

@@ -1,3 +1,29 @@
 //! The Index: every file of an endpoint in SQLite, kept current.
+//!
+//! Works alone (`cordon index …`), without any server. The parts, from the disk up:
+//!
+//! - [`mounts`] chooses the file systems, [`walk`] reads their directories, [`entry`] is what is known of a file;
+//! - [`store`] is the database, [`engine`] the one thread that writes it;
+//! - [`inventory`] finds the difference between disk and database, [`hashpass`] reads what waits for its hashes,
+//!   [`scan`] makes a round of both;
+//! - [`config`] is what the administrator set;
+//! - [`query`] asks, with the patterns of [`glob`]; [`verify`] compares the database with the disk.
 
 pub mod config;
+pub mod digest_state;
+pub mod engine;
+pub mod entry;
+pub mod glob;
+pub mod hashpass;
+pub mod home;
+pub mod inventory;
+pub mod mounts;
+pub mod query;
+pub mod round;
+pub mod scan;
+pub mod service;
+pub mod status;
+pub mod store;
+pub mod text;
+pub mod verify;
+pub mod walk;

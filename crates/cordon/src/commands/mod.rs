@@ -6,6 +6,7 @@ mod audit;
 mod endpoints;
 mod explain;
 pub mod follow;
+mod index;
 mod login;
 mod questions;
 mod sensors;
@@ -40,6 +41,7 @@ pub fn run(cli: Cli) -> Result<ExitCode> {
         Command::Login(args) => runtime()?.block_on(login::run(args))?,
         Command::Token(args) => runtime()?.block_on(token::run(args))?,
         Command::Audit(args) => return audit::run(args),
+        Command::Index(args) => return index::run(args),
         Command::Simulate(args) => {
             log_to_stderr(&cli.log, false)?;
             runtime()?.block_on(simulate::run(args))?;

@@ -1,0 +1,139 @@
+//! The command line of `cordon index`.
+
+use super::Output;
+use clap::{Args, Subcommand};
+use std::path::PathBuf;
+
+/// Arguments of `index`.
+#[derive(Args, Debug)]
+pub struct IndexArgs {
+    /// What to do.
+    #[command(subcommand)]
+    pub action: IndexAction,
+    /// Folder of the Index on this machine
+    #[arg(long, global = true, default_value_os_t = super::default_agent_dir().join("index"), env = "CORDON_INDEX_DIR", value_name = "DIR")]
+    pub home: PathBuf,
+}
+
+/// What `index` does.
+#[derive(Subcommand, Debug)]
+pub enum IndexAction {
+    /// Index, in the foreground: inventory, hashes, then changes as they happen
+    Run(RunArgs),
+    /// Show what the Index is doing
+    Status {
+        /// Form of the output
+        #[arg(long, short, value_enum, default_value = "table", value_name = "FORM")]
+        output: Output,
+    },
+    /// Search the files of the Index
+    Query(QueryArgs),
+    /// Compare the database with the disk; exit 1 when they differ
+    Verify(VerifyArgs),
+    /// Put a configuration in force, or show the one that is
+    Config {
+        /// The new configuration
+        #[arg(value_name = "FILE")]
+        file: Option<PathBuf>,
+        /// Print a sample to start from
+        #[arg(long, conflicts_with = "file")]
+        sample: bool,
+    },
+    /// Start indexing in the background, unless it runs already
+    Start,
+    /// Stop indexing until it is started again
+    Stop,
+    /// Delete the database, so that the next start indexes anew
+    DeleteDatabase,
+}
+
+/// Arguments of `index run`.
+#[derive(Args, Debug)]
+pub struct RunArgs {
+    /// Inventory and hashes once, then end
+    #[arg(long, requires = "database")]
+    pub once: bool,
+    /// Folder to index; may be given again [default: all local file systems]
+    #[arg(long = "root", value_name = "DIR", requires = "once")]
+    pub roots: Vec<PathBuf>,
+    /// Database to write
+    #[arg(long, value_name = "FILE", requires = "once")]
+    pub database: Option<PathBuf>,
+    /// Configuration to use [default: all three hashes, no limits]
+    #[arg(long, value_name = "INI", requires = "once")]
+    pub config: Option<PathBuf>,
+    /// Inventory alone
+    #[arg(long, requires = "once")]
+    pub no_hashes: bool,
+}
+
+/// Arguments of `index query`.
+#[derive(Args, Debug)]
+pub struct QueryArgs {
+    /// Database to search [default: the one in the folder of the Index]
+    #[arg(long, value_name = "FILE")]
+    pub database: Option<PathBuf>,
+    /// Path of a file, or of the directory it lies in; * and ? stand for other characters
+    #[arg(long, value_name = "GLOB")]
+    pub path: Option<String>,
+    /// Name of a file
+    #[arg(long, value_name = "GLOB")]
+    pub name: Option<String>,
+    /// Size in bytes
+    #[arg(long, value_name = "GLOB")]
+    pub size: Option<String>,
+    /// MD5 in hexadecimal
+    #[arg(long, value_name = "GLOB")]
+    pub md5: Option<String>,
+    /// SHA-1 in hexadecimal
+    #[arg(long, value_name = "GLOB")]
+    pub sha1: Option<String>,
+    /// SHA-256 in hexadecimal
+    #[arg(long, value_name = "GLOB")]
+    pub sha256: Option<String>,
+    /// First four bytes in hexadecimal
+    #[arg(long, value_name = "GLOB")]
+    pub magic: Option<String>,
+    /// Directories too
+    #[arg(long)]
+    pub directories: bool,
+    /// Order: newest or largest first
+    #[arg(long, value_enum, value_name = "ORDER")]
+    pub sort: Option<QuerySort>,
+    /// At most so many
+    #[arg(long, value_name = "N")]
+    pub limit: Option<u64>,
+    /// Print the number of files alone
+    #[arg(long)]
+    pub count: bool,
+    /// Form of the output
+    #[arg(long, short, value_enum, default_value = "table", value_name = "FORM")]
+    pub output: Output,
+}
+
+/// Orders of `index query`.
+#[derive(clap::ValueEnum, Debug, Clone, Copy, PartialEq, Eq)]
+pub enum QuerySort {
+    /// Newest modification first.
+    Modified,
+    /// Largest first.
+    Size,
+    /// What the Index saw last comes first.
+    FirstSeen,
+    /// What changed its content last comes first.
+    Changed,
+}
+
+/// Arguments of `index verify`.
+#[derive(Args, Debug)]
+pub struct VerifyArgs {
+    /// Database to check [default: the one in the folder of the Index]
+    #[arg(long, value_name = "FILE")]
+    pub database: Option<PathBuf>,
+    /// Compare entries and attributes alone; do not read files again
+    #[arg(long)]
+    pub no_hashes: bool,
+    /// Form of the output
+    #[arg(long, short, value_enum, default_value = "table", value_name = "FORM")]
+    pub output: Output,
+}

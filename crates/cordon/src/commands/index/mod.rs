@@ -1,0 +1,150 @@
+//! `cordon index`: the Index of this machine, without any server.
+
+mod query;
+mod run;
+mod verify;
+
+use crate::args::{IndexAction, IndexArgs, Output};
+use crate::output::{self, Table};
+use ::index::config::{Config, ConfigStore, Current, render_sample};
+use ::index::home::Home;
+use ::index::{status, store};
+use anyhow::{Context, Result, bail};
+use std::process::ExitCode;
+
+/// Runs the command.
+pub fn run(args: IndexArgs) -> Result<ExitCode> {
+    let home = Home::new(&args.home);
+    match args.action {
+        IndexAction::Run(args) => run::run(&home, args),
+        IndexAction::Status { output } => show_status(&home, output),
+        IndexAction::Query(args) => query::run(&home, args),
+        IndexAction::Verify(args) => verify::run(&home, args),
+        IndexAction::Config { file, sample } => match (file, sample) {
+            (Some(file), _) => install(&home, &file),
+            (None, true) => {
+                anstream::print!("{}", render_sample());
+                Ok(ExitCode::SUCCESS)
+            }
+            (None, false) => show_config(&home),
+        },
+        IndexAction::Start => start(&home),
+        IndexAction::Stop => stop(&home),
+        IndexAction::DeleteDatabase => delete_database(&home),
+    }
+}
+
+fn show_status(home: &Home, form: Output) -> Result<ExitCode> {
+    let status = status::current(home)?;
+    if matches!(form, Output::Json | Output::Jsonl) {
+        anstream::println!("{}", serde_json::to_string(&status)?);
+        return Ok(ExitCode::SUCCESS);
+    }
+    let mut rows = vec![vec!["Status".to_owned(), status.state.name().to_owned()]];
+    let mut add = |name: &str, value: String| {
+        if !value.is_empty() {
+            rows.push(vec![name.to_owned(), value]);
+        }
+    };
+    add("Detail", status.detail);
+    add(
+        "Progress",
+        status
+            .percent
+            .map(|p| format!("{p:.1} %"))
+            .unwrap_or_default(),
+    );
+    add("Entries", status.entries.to_string());
+    if status.to_hash > 0 {
+        add("Hashed", format!("{} of {}", status.hashed, status.to_hash));
+    }
+    add("Version", status.version);
+    for volume in status.not_watched {
+        add("Not watched", volume);
+    }
+    output::print(
+        form,
+        &[Table::plain(&["Fact", "Value"], rows)],
+        serde_json::Value::Null,
+    )?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn install(home: &Home, file: &std::path::Path) -> Result<ExitCode> {
+    home.make()?;
+    let installed = ConfigStore::new(home.folder()).install(file)?;
+    for warning in &installed.warnings {
+        anstream::eprintln!("{}: {warning}", file.display());
+    }
+    anstream::println!(
+        "configuration {} is in force{}",
+        installed.version,
+        if installed.changed { "" } else { ", as before" }
+    );
+    Ok(ExitCode::SUCCESS)
+}
+
+fn show_config(home: &Home) -> Result<ExitCode> {
+    let store = ConfigStore::new(home.folder());
+    let config = match store.current()? {
+        Current::Config(config, warnings) => {
+            for warning in warnings {
+                anstream::eprintln!("{}: {warning}", store.path().display());
+            }
+            config
+        }
+        Current::Missing | Current::Sample => bail!(
+            "there is no configuration in {}; print a sample with `cordon index config --sample`, set its values, remove its first line and give it with `cordon index config FILE`",
+            home.folder().display()
+        ),
+    };
+    let defaults = Config::default();
+    let rows = ::index::config::KEYS.iter().map(|key| {
+        let (value, default) = (config.value(key.setting), defaults.value(key.setting));
+        let note = if value == default { "default" } else { "" };
+        vec![key.name.to_owned(), value, note.to_owned()]
+    });
+    output::print(
+        Output::Table,
+        &[Table::plain(&["Key", "Value", ""], rows)],
+        serde_json::Value::Null,
+    )?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn start(home: &Home) -> Result<ExitCode> {
+    home.make()?;
+    home.set_wanted(true)?;
+    let program = std::env::current_exe().context("cannot find this program's own file")?;
+    match ::index::service::start(home, &program)? {
+        ::index::service::Started::Already(pid) => {
+            anstream::println!("indexing already, process {pid}")
+        }
+        ::index::service::Started::Now(pid) => {
+            anstream::println!("indexing started, process {pid}")
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn stop(home: &Home) -> Result<ExitCode> {
+    if home.exists() {
+        home.set_wanted(false)?;
+    }
+    match ::index::service::stop(home)? {
+        Some(pid) => anstream::println!("indexing stopped, process {pid}"),
+        None => anstream::println!("not indexing"),
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn delete_database(home: &Home) -> Result<ExitCode> {
+    // A running process would go on writing a file that has no name: it is ended first, and started again after.
+    let running = ::index::service::stop(home)?;
+    store::delete(&home.database())?;
+    anstream::println!("deleted {}", home.database().display());
+    if running.is_some() && home.wanted() {
+        return start(home);
+    }
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,273 @@
+//! The one thread that writes the database, and what the others may tell it.
+//!
+//! Walkers, hashers and the watcher send [`Message`]s through a bounded channel; the engine applies them in order, many
+//! to a transaction. A message that cannot be applied rolls its transaction back and ends the engine with the reason:
+//! what was committed stands, and nothing half true is ever visible.
+
+use crate::store::write::{Outcome, Writer};
+use crate::store::{self, StoreError};
+use crate::walk::{DirectoryId, Found, Stop};
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
+use rusqlite::Connection;
+use std::path::{Path, PathBuf};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+/// Messages that wait at most; each holds some thousand entries at most.
+const WAITING: usize = 16;
+/// A transaction ends when this much was written …
+const MOST_ROWS: usize = 50_000;
+/// … or at this age: what changed is soon to be seen by those who ask.
+const OLDEST: Duration = Duration::from_millis(200);
+
+/// What the engine is told.
+pub enum Message {
+    /// A directory that is new, or stands elsewhere than before.
+    Directory {
+        /// Its number.
+        id: DirectoryId,
+        /// Its parent.
+        parent: Option<DirectoryId>,
+        /// Its volume.
+        volume: i64,
+        /// Its inode.
+        inode: u64,
+        /// Its path.
+        path: Vec<u8>,
+    },
+    /// A directory that cannot be read (a system error number), or can be again (`None`).
+    Problem(DirectoryId, Option<i32>),
+    /// Entries of a directory that has none yet.
+    New(DirectoryId, Found),
+    /// Entries of a directory that are new or differ from what is kept.
+    Seen(DirectoryId, Found),
+    /// Names of a directory that are no longer there.
+    Gone(DirectoryId, Vec<Vec<u8>>),
+    /// What hashing gave, by entry.
+    Digests(Vec<Digested>),
+    /// Something to do on the engine's thread, inside its transaction.
+    Do(Box<dyn FnOnce(&mut Writer<'_>) -> Result<(), StoreError> + Send>),
+    /// Answer when everything before this is committed.
+    Flush(Sender<()>),
+}
+
+/// The end of one hashing.
+pub struct Digested {
+    /// The entry that was read.
+    pub entry: i64,
+    /// Its attributes when it was put in line.
+    pub read: crate::entry::Attributes,
+    /// What came of it.
+    pub outcome: Outcome,
+}
+
+impl Message {
+    fn weight(&self) -> usize {
+        match self {
+            Self::New(_, found) | Self::Seen(_, found) => found.len(),
+            Self::Gone(_, names) => names.len(),
+            Self::Digests(digests) => digests.len(),
+            _ => 1,
+        }
+    }
+}
+
+/// A way to tell the engine; cheap to clone.
+#[derive(Clone)]
+pub struct Teller(Sender<Message>);
+
+impl Teller {
+    /// Waits while the engine is behind.
+    ///
+    /// # Errors
+    /// [`Stop`] when the engine ended.
+    pub fn tell(&self, message: Message) -> Result<(), Stop> {
+        self.0.send(message).map_err(|_| Stop)
+    }
+
+    /// Does something on the engine's thread, after everything told before, and waits for what it gives; it is then
+    /// committed.
+    ///
+    /// # Errors
+    /// [`Stop`] when the engine ended, be it by a failure of `work`.
+    pub fn call<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut Writer<'_>) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, Stop> {
+        let (give, take) = crossbeam_channel::bounded(1);
+        self.tell(Message::Do(Box::new(move |writer| {
+            // Who asked may be gone; the work stands all the same.
+            give.send(work(writer)?).ok();
+            Ok(())
+        })))?;
+        self.flush()?;
+        take.recv().map_err(|_| Stop)
+    }
+
+    /// Waits until everything told before is committed.
+    ///
+    /// # Errors
+    /// [`Stop`] when the engine ended.
+    pub fn flush(&self) -> Result<(), Stop> {
+        let (done, wait) = crossbeam_channel::bounded(1);
+        self.tell(Message::Flush(done))?;
+        wait.recv().map_err(|_| Stop)
+    }
+}
+
+/// The engine, running.
+pub struct Engine {
+    teller: Teller,
+    thread: JoinHandle<Result<(), StoreError>>,
+    path: PathBuf,
+}
+
+/// Failure of the engine as a whole.
+#[derive(Debug, thiserror::Error)]
+pub enum EngineError {
+    /// The database.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// Its thread could not be started.
+    #[error("cannot start the thread that writes the database")]
+    Thread(#[source] std::io::Error),
+    /// Its thread panicked; a dump tells where.
+    #[error("the thread that writes the database {} panicked", .0.display())]
+    Panicked(PathBuf),
+}
+
+impl Engine {
+    /// Starts it over an open database.
+    ///
+    /// # Errors
+    /// [`EngineError::Thread`].
+    pub fn start(connection: Connection, path: &Path) -> Result<Self, EngineError> {
+        let (sender, receiver) = crossbeam_channel::bounded(WAITING);
+        let thread = std::thread::Builder::new()
+            .name("index-writer".into())
+            .spawn(move || serve(&connection, &receiver))
+            .map_err(EngineError::Thread)?;
+        Ok(Self {
+            teller: Teller(sender),
+            thread,
+            path: path.to_owned(),
+        })
+    }
+
+    /// A way to tell it.
+    #[must_use]
+    pub fn teller(&self) -> Teller {
+        self.teller.clone()
+    }
+
+    /// Ends it once every other [`Teller`] is gone and everything told is committed.
+    ///
+    /// # Errors
+    /// What ended it earlier, if something did.
+    pub fn finish(self) -> Result<(), EngineError> {
+        drop(self.teller);
+        match self.thread.join() {
+            Ok(outcome) => Ok(outcome?),
+            Err(_) => Err(EngineError::Panicked(self.path)),
+        }
+    }
+}
+
+fn serve(connection: &Connection, messages: &Receiver<Message>) -> Result<(), StoreError> {
+    let mut writer = Writer::new(connection);
+    while let Ok(first) = messages.recv() {
+        let began = Instant::now();
+        writer.at(jiff::Timestamp::now().as_second());
+        run(connection, "BEGIN IMMEDIATE", "begin to write")?;
+        let mut flushed = Vec::new();
+        let outcome = batch(&mut writer, first, messages, began, &mut flushed);
+        if let Err(error) = outcome {
+            // The reason matters, not whether the rollback went well: without a commit nothing of it lasts.
+            run(connection, "ROLLBACK", "undo what failed").ok();
+            return Err(error);
+        }
+        run(connection, "COMMIT", "commit")?;
+        for done in flushed {
+            // Who asked may be gone.
+            done.send(()).ok();
+        }
+    }
+    Ok(())
+}
+
+fn run(connection: &Connection, sql: &str, what: &'static str) -> Result<(), StoreError> {
+    connection.execute_batch(sql).map_err(store::doing(what))
+}
+
+fn batch(
+    writer: &mut Writer<'_>,
+    first: Message,
+    messages: &Receiver<Message>,
+    began: Instant,
+    flushed: &mut Vec<Sender<()>>,
+) -> Result<(), StoreError> {
+    let mut rows = 0;
+    let mut next = Some(first);
+    while let Some(message) = next.take() {
+        rows += message.weight();
+        apply(writer, message, flushed)?;
+        if rows >= MOST_ROWS || !flushed.is_empty() {
+            break;
+        }
+        // Waiting for more costs a reader nothing, and a commit for each message costs the disk much.
+        let left = OLDEST.saturating_sub(began.elapsed());
+        next = match messages.recv_timeout(left) {
+            Ok(message) => Some(message),
+            Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => None,
+        };
+    }
+    Ok(())
+}
+
+/// Applies one message; also for those who run on the engine's thread already.
+pub(crate) fn apply(
+    writer: &mut Writer<'_>,
+    message: Message,
+    flushed: &mut Vec<Sender<()>>,
+) -> Result<(), StoreError> {
+    match message {
+        Message::Directory {
+            id,
+            parent,
+            volume,
+            inode,
+            path,
+        } => writer.directory(id, parent, volume, inode, &path),
+        Message::Problem(id, problem) => writer.problem(id, problem),
+        Message::New(dir, found) => {
+            let mut statement = writer.insert_statement()?;
+            for seen in found.iter() {
+                writer.insert(&mut statement, dir, seen.name, seen.attributes, seen.target)?;
+            }
+            Ok(())
+        }
+        Message::Seen(dir, found) => {
+            for seen in found.iter() {
+                writer.see(dir, seen.name, seen.attributes, seen.target, None)?;
+            }
+            Ok(())
+        }
+        Message::Gone(dir, names) => {
+            for name in names {
+                writer.remove(dir, &name)?;
+            }
+            Ok(())
+        }
+        Message::Digests(digests) => {
+            for d in digests {
+                writer.digest(d.entry, &d.read, &d.outcome)?;
+            }
+            Ok(())
+        }
+        Message::Do(work) => work(writer),
+        Message::Flush(done) => {
+            flushed.push(done);
+            Ok(())
+        }
+    }
+}

@@ -1,0 +1,265 @@
+//! The folder of the Index on an endpoint, and what lies in it.
+//!
+//! ```text
+//! config.ini            the configuration in force       (config-history/: every version)
+//! index.db              the database
+//! status.json           what the indexing process does, written by it alone
+//! run.lock              held while a process indexes
+//! wanted                "stopped" when an administrator stopped it; anything else, or nothing: started
+//! blacklist.txt/.bin    listed hashes, as given and as looked up
+//! known-good.txt/.bin   hashes that are subtracted
+//! cordon-index.log      the log, its rotated predecessors, and dumps/
+//! ```
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+
+/// Failure with a file of the folder.
+#[derive(Debug, thiserror::Error)]
+pub enum HomeError {
+    /// It cannot be made.
+    #[error("cannot make the folder {}", .path.display())]
+    Make {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// A file cannot be read.
+    #[error("cannot read {}", .path.display())]
+    Read {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// A file cannot be written.
+    #[error("cannot write {}", .path.display())]
+    Write {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// Another process indexes.
+    #[error("another process indexes in {} already{}", .path.display(), .pid.map(|p| format!(" (process {p})")).unwrap_or_default())]
+    Busy {
+        /// Where.
+        path: PathBuf,
+        /// Which process, where it says so.
+        pid: Option<u32>,
+    },
+}
+
+/// The folder.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Home {
+    folder: PathBuf,
+}
+
+/// Held while this process indexes; given back when dropped, or when the process ends in any way.
+#[derive(Debug)]
+pub struct Lock {
+    _file: File,
+}
+
+impl Home {
+    /// Of this folder; nothing is made.
+    #[must_use]
+    pub fn new(folder: impl Into<PathBuf>) -> Self {
+        Self {
+            folder: folder.into(),
+        }
+    }
+
+    /// The folder itself.
+    #[must_use]
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// Whether anything was ever installed here.
+    #[must_use]
+    pub fn exists(&self) -> bool {
+        self.folder.is_dir()
+    }
+
+    /// Makes the folder, for the owner alone: names of files tell much.
+    ///
+    /// # Errors
+    /// [`HomeError::Make`].
+    pub fn make(&self) -> Result<(), HomeError> {
+        let mut builder = std::fs::DirBuilder::new();
+        builder.recursive(true);
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::DirBuilderExt;
+            builder.mode(0o700);
+        }
+        builder
+            .create(&self.folder)
+            .map_err(|source| HomeError::Make {
+                path: self.folder.clone(),
+                source,
+            })
+    }
+
+    /// The database.
+    #[must_use]
+    pub fn database(&self) -> PathBuf {
+        self.folder.join("index.db")
+    }
+
+    /// What the process says of itself.
+    #[must_use]
+    pub fn status(&self) -> PathBuf {
+        self.folder.join("status.json")
+    }
+
+    /// Listed hashes as they are looked up.
+    #[must_use]
+    pub fn blacklist(&self) -> PathBuf {
+        self.folder.join("blacklist.bin")
+    }
+
+    /// Known-good hashes as they are looked up.
+    #[must_use]
+    pub fn known_good(&self) -> PathBuf {
+        self.folder.join("known-good.bin")
+    }
+
+    fn lock_path(&self) -> PathBuf {
+        self.folder.join("run.lock")
+    }
+
+    fn wanted_path(&self) -> PathBuf {
+        self.folder.join("wanted")
+    }
+
+    /// Whether an administrator wants indexing; so it is until somebody stops it.
+    #[must_use]
+    pub fn wanted(&self) -> bool {
+        !std::fs::read(self.wanted_path()).is_ok_and(|text| text.trim_ascii() == b"stopped")
+    }
+
+    /// Keeps whether indexing is wanted.
+    ///
+    /// # Errors
+    /// [`HomeError::Write`].
+    pub fn set_wanted(&self, wanted: bool) -> Result<(), HomeError> {
+        self.replace(
+            &self.wanted_path(),
+            if wanted { b"started\n" } else { b"stopped\n" },
+        )
+    }
+
+    /// Puts a file in place whole.
+    ///
+    /// # Errors
+    /// [`HomeError::Write`].
+    pub fn replace(&self, path: &Path, content: &[u8]) -> Result<(), HomeError> {
+        let mut beside = path.as_os_str().to_owned();
+        beside.push(".new");
+        let beside = PathBuf::from(beside);
+        let failed = |source| HomeError::Write {
+            path: path.to_owned(),
+            source,
+        };
+        std::fs::write(&beside, content).map_err(failed)?;
+        std::fs::rename(&beside, path).map_err(failed)
+    }
+
+    /// Takes the right to index here.
+    ///
+    /// # Errors
+    /// [`HomeError::Busy`] when another process has it; [`HomeError::Write`].
+    pub fn lock(&self) -> Result<Lock, HomeError> {
+        let path = self.lock_path();
+        let failed = |source| HomeError::Write {
+            path: self.lock_path(),
+            source,
+        };
+        let file = File::options()
+            .create(true)
+            .truncate(false)
+            .read(true)
+            .write(true)
+            .open(&path)
+            .map_err(failed)?;
+        match file.try_lock() {
+            Ok(()) => {
+                let text = format!("{}\n", std::process::id());
+                file.set_len(0)
+                    .and_then(|()| std::io::Write::write_all(&mut &file, text.as_bytes()))
+                    .map_err(failed)?;
+                Ok(Lock { _file: file })
+            }
+            Err(std::fs::TryLockError::WouldBlock) => Err(HomeError::Busy {
+                path: self.folder.clone(),
+                pid: std::fs::read_to_string(&path)
+                    .ok()
+                    .and_then(|text| text.trim().parse().ok()),
+            }),
+            Err(std::fs::TryLockError::Error(source)) => Err(failed(source)),
+        }
+    }
+
+    /// The process that indexes here now.
+    ///
+    /// # Errors
+    /// [`HomeError::Read`].
+    pub fn running(&self) -> Result<Option<u32>, HomeError> {
+        let path = self.lock_path();
+        let file = match File::open(&path) {
+            Ok(file) => file,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+            Err(source) => return Err(HomeError::Read { path, source }),
+        };
+        match file.try_lock_shared() {
+            Ok(()) => Ok(None),
+            Err(std::fs::TryLockError::WouldBlock) => Ok(Some(
+                std::fs::read_to_string(&path)
+                    .ok()
+                    .and_then(|text| text.trim().parse().ok())
+                    .unwrap_or_default(),
+            )),
+            Err(std::fs::TryLockError::Error(source)) => Err(HomeError::Read { path, source }),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_process_at_a_time() {
+        let folder = tempfile::tempdir().unwrap();
+        let home = Home::new(folder.path().join("index"));
+        assert!(!home.exists());
+        assert_eq!(home.running().unwrap(), None);
+        home.make().unwrap();
+        let lock = home.lock().unwrap();
+        assert_eq!(home.running().unwrap(), Some(std::process::id()));
+        assert!(
+            matches!(home.lock(), Err(HomeError::Busy { pid: Some(p), .. }) if p == std::process::id())
+        );
+        drop(lock);
+        assert_eq!(home.running().unwrap(), None);
+        home.lock().unwrap();
+    }
+
+    #[test]
+    fn started_until_stopped() {
+        let folder = tempfile::tempdir().unwrap();
+        let home = Home::new(folder.path());
+        assert!(home.wanted());
+        home.set_wanted(false).unwrap();
+        assert!(!home.wanted());
+        home.set_wanted(true).unwrap();
+        assert!(home.wanted());
+    }
+}

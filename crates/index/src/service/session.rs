@@ -1,0 +1,220 @@
+//! One session of the indexing process: from one configuration to the next.
+//!
+//! The watcher starts before the walk, so that no change falls between the two; what it reports during a walk is held
+//! and examined after it. A pass over what waits goes on beside the watching; a file that changed is hashed within
+//! seconds, ahead of the rest.
+
+use super::{BEAT, End, ServiceError, ended, pacer_of};
+use crate::config::{Config, ConfigStore, Current};
+use crate::engine::{Engine, EngineError, Teller};
+use crate::home::Home;
+use crate::round::{self, Round, RoundError};
+use crate::scan::ScanError;
+use crate::status::{self, State, Status};
+use crate::store::{self, StoreError};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+/// What the threads of a session share.
+struct Session<'a> {
+    home: &'a Home,
+    stop: &'a AtomicBool,
+    round: Round,
+    doing: Mutex<Doing>,
+    /// Set when this session is to end.
+    over: AtomicBool,
+}
+
+#[derive(Clone, Debug)]
+struct Doing {
+    state: State,
+    not_watched: Vec<String>,
+}
+
+pub(super) fn run(
+    home: &Home,
+    stop: &Arc<AtomicBool>,
+    config: Arc<Config>,
+    anew: bool,
+) -> Result<End, ServiceError> {
+    let database = home.database();
+    let connection = match store::open(&database) {
+        Ok(connection) => connection,
+        Err(error) if error.damaged() => return Ok(End::Anew(error.to_string())),
+        Err(error) => return Ok(End::Limit(State::DatabaseError, error.to_string())),
+    };
+    let first = !store::inventoried(&connection).map_err(RoundError::Store)?;
+    let engine =
+        Engine::start(connection, &database).map_err(|e| RoundError::Scan(ScanError::Engine(e)))?;
+    let quit = Arc::new(AtomicBool::new(false));
+    let pacer = {
+        let (pace, stop, quit) = (pacer_of(&config), Arc::clone(stop), Arc::clone(&quit));
+        Arc::new(move || !stop.load(Ordering::Relaxed) && !quit.load(Ordering::Relaxed) && pace())
+    };
+    let session = Session {
+        home,
+        stop,
+        round: Round {
+            threads: if config.cpu_usage_limit.is_some() {
+                1
+            } else {
+                round::threads()
+            },
+            pacer,
+            config,
+            database,
+            home: Some(home.folder().to_owned()),
+            roots: Vec::new(),
+            met: Arc::default(),
+            progress: Arc::default(),
+        },
+        doing: Mutex::new(Doing {
+            state: match (first, anew) {
+                (true, true) => State::Reindexing,
+                (true, false) => State::Indexing,
+                (false, _) => State::Checking,
+            },
+            not_watched: Vec::new(),
+        }),
+        over: AtomicBool::new(false),
+    };
+    let teller = engine.teller();
+    let outcome = std::thread::scope(|scope| {
+        let beat = std::thread::Builder::new()
+            .name("index-status".into())
+            .spawn_scoped(scope, || session.beat(&quit))
+            .map_err(ServiceError::Thread)?;
+        let outcome = session.work(&teller);
+        session.over.store(true, Ordering::Relaxed);
+        let end = beat.join().unwrap_or(None);
+        Ok::<_, ServiceError>((outcome, end))
+    });
+    drop(teller);
+    let failed = engine.finish().err();
+    let (outcome, end) = outcome?;
+    if let Some(EngineError::Store(error)) = failed {
+        return Ok(after(&error));
+    }
+    match outcome {
+        Err(RoundError::Store(error) | RoundError::Scan(ScanError::Store(error))) => {
+            Ok(after(&error))
+        }
+        Err(error) => Err(error.into()),
+        Ok(()) => Ok(end.unwrap_or(End::Stop)),
+    }
+}
+
+/// What to do after the database failed.
+fn after(error: &StoreError) -> End {
+    if error.damaged() {
+        End::Anew(error.to_string())
+    } else if error.disk_full() {
+        End::Limit(State::LowDiskSpace, error.to_string())
+    } else {
+        End::Limit(State::DatabaseError, error.to_string())
+    }
+}
+
+impl Session<'_> {
+    fn over(&self) -> bool {
+        self.over.load(Ordering::Relaxed) || ended(self.home, self.stop)
+    }
+
+    fn set(&self, state: State) {
+        self.doing
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .state = state;
+    }
+
+    /// Inventory, hashes, and again at each rescan.
+    fn work(&self, teller: &Teller) -> Result<(), RoundError> {
+        let text = std::fs::read_to_string(ConfigStore::new(self.home.folder()).path())
+            .unwrap_or_default();
+        let home = self.home.folder().to_string_lossy().into_owned();
+        let kept = teller.call(move |writer| store::set_fact(writer.connection(), "home", home));
+        if kept.is_err() || self.round.keep_configuration(text, teller).is_err() {
+            return Ok(());
+        }
+        while !self.over() {
+            if !self.round.inventory(teller)? {
+                return Ok(());
+            }
+            self.set(State::Hashing);
+            if !self.round.hash(teller)? {
+                return Ok(());
+            }
+            self.set(State::Waiting);
+            self.wait();
+            self.set(State::Checking);
+        }
+        Ok(())
+    }
+
+    fn wait(&self) {
+        let until = Instant::now() + self.round.config.rescan_interval;
+        while !self.over() && Instant::now() < until {
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    }
+
+    /// Writes the status and looks for reasons to end the session, until it is over.
+    fn beat(&self, quit: &AtomicBool) -> Option<End> {
+        let mut end = None;
+        loop {
+            let over = self.over.load(Ordering::Relaxed);
+            // A status that cannot be written is no reason to stop indexing; the next beat tries again.
+            status::write(self.home, &self.status()).ok();
+            if over {
+                return end;
+            }
+            if ended(self.home, self.stop) {
+                end = Some(End::Stop);
+            } else if self.reconfigured() {
+                end = Some(End::Reconfigured);
+            } else if !self.home.database().exists() {
+                end = Some(End::Anew("it was deleted".into()));
+            }
+            if end.is_some() {
+                quit.store(true, Ordering::Relaxed);
+                self.over.store(true, Ordering::Relaxed);
+            }
+            let began = Instant::now();
+            while began.elapsed() < BEAT && !self.over.load(Ordering::Relaxed) {
+                std::thread::sleep(Duration::from_millis(50));
+            }
+        }
+    }
+
+    fn reconfigured(&self) -> bool {
+        match ConfigStore::new(self.home.folder()).current() {
+            Ok(Current::Config(config, _)) => !config.changes(&self.round.config).is_empty(),
+            Ok(Current::Missing | Current::Sample) => true,
+            // Half of an edit: the next look sees the whole.
+            Err(_) => false,
+        }
+    }
+
+    fn status(&self) -> Status {
+        let doing = self
+            .doing
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone();
+        let progress = &self.round.progress;
+        let (read, bytes) = (
+            progress.read.load(Ordering::Relaxed),
+            progress.bytes.load(Ordering::Relaxed),
+        );
+        Status {
+            entries: self.round.entries(),
+            hashed: progress.done.load(Ordering::Relaxed),
+            to_hash: progress.files.load(Ordering::Relaxed),
+            percent: (doing.state == State::Hashing && bytes > 0)
+                .then(|| (read as f64 / bytes as f64 * 100.0).min(100.0)),
+            not_watched: doing.not_watched,
+            ..Status::of(doing.state, "")
+        }
+    }
+}

@@ -1,0 +1,273 @@
+//! What the Index on this endpoint is doing: a closed list of states, with progress.
+//!
+//! The indexing process keeps `status.json` in its [`Home`]; whoever asks reads it and looks whether that process still
+//! lives, so a killed process never passes for a working one.
+
+use crate::config::{ConfigStore, Current};
+use crate::home::{Home, HomeError};
+use serde::{Deserialize, Serialize};
+
+/// The states, in the words that the sensor Index Status shows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum State {
+    /// Nothing of the Index is on this endpoint.
+    #[serde(rename = "Not Installed")]
+    NotInstalled,
+    /// There is no `config.ini`, or just the sample.
+    #[serde(rename = "Missing Config File")]
+    MissingConfigFile,
+    /// Configured, and no process indexes.
+    #[serde(rename = "Not Running")]
+    NotRunning,
+    /// Stopped by an administrator.
+    #[serde(rename = "Stopped")]
+    Stopped,
+    /// Opening its database.
+    #[serde(rename = "Starting")]
+    Starting,
+    /// First inventory.
+    #[serde(rename = "Indexing")]
+    Indexing,
+    /// Inventory from nothing because the database could not be used.
+    #[serde(rename = "Performing Reindexing")]
+    Reindexing,
+    /// Walk that finds what changed meanwhile.
+    #[serde(rename = "Checking For Changes")]
+    Checking,
+    /// Reading files.
+    #[serde(rename = "Hashing")]
+    Hashing,
+    /// Everything is done; changes are seen as they happen.
+    #[serde(rename = "Monitoring")]
+    Monitoring,
+    /// Everything is done; changes are found by the next walk.
+    #[serde(rename = "Waiting For Rescan")]
+    Waiting,
+    /// On battery, and configured to rest there.
+    #[serde(rename = "Paused On Battery")]
+    PausedOnBattery,
+    /// Used more processor time than allowed too often.
+    #[serde(rename = "Stopped After CPU Violations")]
+    CpuViolations,
+    /// Less free space than the Index leaves to others.
+    #[serde(rename = "Low Disk Space")]
+    LowDiskSpace,
+    /// The database failed; see the detail.
+    #[serde(rename = "Database Error")]
+    DatabaseError,
+    /// The database is of a version that cannot hold what this program records.
+    #[serde(rename = "Delete Index Database To Enable Hard Link Tracking")]
+    OldDatabase,
+}
+
+impl State {
+    /// All of them.
+    pub const ALL: [Self; 16] = [
+        Self::NotInstalled,
+        Self::MissingConfigFile,
+        Self::NotRunning,
+        Self::Stopped,
+        Self::Starting,
+        Self::Indexing,
+        Self::Reindexing,
+        Self::Checking,
+        Self::Hashing,
+        Self::Monitoring,
+        Self::Waiting,
+        Self::PausedOnBattery,
+        Self::CpuViolations,
+        Self::LowDiskSpace,
+        Self::DatabaseError,
+        Self::OldDatabase,
+    ];
+
+    /// As shown.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::NotInstalled => "Not Installed",
+            Self::MissingConfigFile => "Missing Config File",
+            Self::NotRunning => "Not Running",
+            Self::Stopped => "Stopped",
+            Self::Starting => "Starting",
+            Self::Indexing => "Indexing",
+            Self::Reindexing => "Performing Reindexing",
+            Self::Checking => "Checking For Changes",
+            Self::Hashing => "Hashing",
+            Self::Monitoring => "Monitoring",
+            Self::Waiting => "Waiting For Rescan",
+            Self::PausedOnBattery => "Paused On Battery",
+            Self::CpuViolations => "Stopped After CPU Violations",
+            Self::LowDiskSpace => "Low Disk Space",
+            Self::DatabaseError => "Database Error",
+            Self::OldDatabase => "Delete Index Database To Enable Hard Link Tracking",
+        }
+    }
+
+    /// Whether the state stands although the process that wrote it ended.
+    const fn outlives_its_process(self) -> bool {
+        matches!(
+            self,
+            Self::CpuViolations | Self::LowDiskSpace | Self::DatabaseError | Self::OldDatabase
+        )
+    }
+}
+
+/// What the Index is doing, with progress.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Status {
+    /// The state.
+    pub state: State,
+    /// More about it, for people: a reason, a count.
+    #[serde(default)]
+    pub detail: String,
+    /// How far it is, in percent; `None` where nobody can know.
+    #[serde(default)]
+    pub percent: Option<f64>,
+    /// Entries in the inventory, or met so far.
+    #[serde(default)]
+    pub entries: u64,
+    /// Files hashed in this pass.
+    #[serde(default)]
+    pub hashed: u64,
+    /// Files to hash in this pass.
+    #[serde(default)]
+    pub to_hash: u64,
+    /// Version of the program that indexes.
+    #[serde(default)]
+    pub version: String,
+    /// Process that indexes; 0 for none.
+    #[serde(default)]
+    pub pid: u32,
+    /// When this was written: seconds since 1970.
+    #[serde(default)]
+    pub at: i64,
+    /// File systems whose changes are not seen as they happen, with the reason.
+    #[serde(default)]
+    pub not_watched: Vec<String>,
+}
+
+impl Status {
+    /// A state and nothing more.
+    #[must_use]
+    pub fn of(state: State, detail: impl Into<String>) -> Self {
+        Self {
+            state,
+            detail: detail.into(),
+            percent: None,
+            entries: 0,
+            hashed: 0,
+            to_hash: 0,
+            version: env!("CARGO_PKG_VERSION").into(),
+            pid: 0,
+            at: 0,
+            not_watched: Vec::new(),
+        }
+    }
+}
+
+/// What the Index in this home is doing now.
+///
+/// # Errors
+/// [`HomeError::Read`].
+pub fn current(home: &Home) -> Result<Status, HomeError> {
+    if !home.exists() {
+        return Ok(Status::of(State::NotInstalled, ""));
+    }
+    let running = home.running()?;
+    let written = std::fs::read(home.status())
+        .ok()
+        .and_then(|text| serde_json::from_slice::<Status>(&text).ok());
+    if running.is_some()
+        && let Some(status) = written
+    {
+        return Ok(status);
+    }
+    match ConfigStore::new(home.folder()).current() {
+        Ok(Current::Config(..)) => {}
+        Ok(Current::Missing) => return Ok(Status::of(State::MissingConfigFile, "")),
+        Ok(Current::Sample) => {
+            return Ok(Status::of(
+                State::MissingConfigFile,
+                "config.ini is the sample",
+            ));
+        }
+        Err(error) => return Ok(Status::of(State::MissingConfigFile, error.to_string())),
+    }
+    if running.is_some() {
+        return Ok(Status::of(State::Starting, ""));
+    }
+    if !home.wanted() {
+        return Ok(Status::of(State::Stopped, ""));
+    }
+    match written {
+        Some(status) if status.state.outlives_its_process() => Ok(Status { pid: 0, ..status }),
+        Some(status) => Ok(Status {
+            percent: None,
+            pid: 0,
+            detail: format!("last: {}", status.state.name()),
+            state: State::NotRunning,
+            ..status
+        }),
+        None => Ok(Status::of(State::NotRunning, "")),
+    }
+}
+
+/// Says what this process does.
+///
+/// # Errors
+/// [`HomeError::Write`].
+pub fn write(home: &Home, status: &Status) -> Result<(), HomeError> {
+    let status = Status {
+        pid: std::process::id(),
+        at: jiff::Timestamp::now().as_second(),
+        ..status.clone()
+    };
+    let text = serde_json::to_vec_pretty(&status).unwrap_or_default();
+    home.replace(&home.status(), &text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_and_their_stored_forms_agree() {
+        for state in State::ALL {
+            assert_eq!(
+                serde_json::to_value(state).unwrap(),
+                serde_json::json!(state.name())
+            );
+        }
+    }
+
+    #[test]
+    fn states_without_a_process() {
+        let folder = tempfile::tempdir().unwrap();
+        let home = Home::new(folder.path().join("index"));
+        let state = |home: &Home| current(home).unwrap().state;
+        assert_eq!(state(&home), State::NotInstalled);
+        home.make().unwrap();
+        assert_eq!(state(&home), State::MissingConfigFile);
+        let given = folder.path().join("given.ini");
+        std::fs::write(&given, "CPUUsageLimit=5\n").unwrap();
+        ConfigStore::new(home.folder()).install(&given).unwrap();
+        assert_eq!(state(&home), State::NotRunning);
+        home.set_wanted(false).unwrap();
+        assert_eq!(state(&home), State::Stopped);
+    }
+
+    #[test]
+    fn a_process_that_is_gone_does_not_pass_for_a_working_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let home = Home::new(folder.path());
+        std::fs::write(folder.path().join("config.ini"), "CPUUsageLimit=5\n").unwrap();
+        write(&home, &Status::of(State::Hashing, "")).unwrap();
+        assert_eq!(current(&home).unwrap().state, State::NotRunning);
+        let lock = home.lock().unwrap();
+        assert_eq!(current(&home).unwrap().state, State::Hashing);
+        drop(lock);
+        write(&home, &Status::of(State::LowDiskSpace, "")).unwrap();
+        assert_eq!(current(&home).unwrap().state, State::LowDiskSpace);
+    }
+}

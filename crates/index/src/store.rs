@@ -1,0 +1,247 @@
+//! The database of the Index: opening it, its shape, and facts about it as a whole.
+//!
+//! SQLite in WAL mode: one process writes (it holds the lock of [`crate::service`]), any number read meanwhile. A
+//! crash at any moment leaves the state after the last commit. [`write`] changes it, [`crate::query`] asks it.
+
+pub mod write;
+
+use rusqlite::{Connection, OpenFlags, OptionalExtension, ToSql};
+use std::path::{Path, PathBuf};
+
+/// Raised when the shape changes so that a database of before cannot be used; see [`Unusable`].
+pub const VERSION: i64 = 1;
+/// Marks the file as Cordon's Index ("CorI"), for `PRAGMA application_id`.
+const APPLICATION: i64 = 0x436F_7249;
+
+const SCHEMA: &str = include_str!("store/schema.sql");
+const INDEXES: &str = include_str!("store/indexes.sql");
+
+/// Failure of the database.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// It cannot be opened.
+    #[error("cannot open the database {}", .path.display())]
+    Open {
+        /// Where.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: rusqlite::Error,
+    },
+    /// It is damaged, of another version, or no database of the Index: only a new inventory helps.
+    #[error("the database {} cannot be used: {why}; delete it (`cordon index delete-database`) to index anew", .path.display())]
+    Unusable {
+        /// Where.
+        path: PathBuf,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// A statement failed.
+    #[error("the database failed while it was to {doing}")]
+    Statement {
+        /// What was to be done.
+        doing: &'static str,
+        /// Why.
+        #[source]
+        source: rusqlite::Error,
+    },
+    /// A file of the database cannot be removed.
+    #[error("cannot remove {}", .path.display())]
+    Remove {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+}
+
+impl StoreError {
+    /// Whether the disk is full.
+    #[must_use]
+    pub fn disk_full(&self) -> bool {
+        let (Self::Open { source, .. } | Self::Statement { source, .. }) = self else {
+            return false;
+        };
+        source.sqlite_error_code() == Some(rusqlite::ErrorCode::DiskFull)
+    }
+
+    /// Whether the file is damaged.
+    #[must_use]
+    pub fn damaged(&self) -> bool {
+        match self {
+            Self::Unusable { .. } => true,
+            Self::Open { source, .. } | Self::Statement { source, .. } => matches!(
+                source.sqlite_error_code(),
+                Some(rusqlite::ErrorCode::DatabaseCorrupt | rusqlite::ErrorCode::NotADatabase)
+            ),
+            Self::Remove { .. } => false,
+        }
+    }
+}
+
+/// Names a failed statement.
+pub(crate) fn doing(what: &'static str) -> impl Fn(rusqlite::Error) -> StoreError {
+    move |source| StoreError::Statement {
+        doing: what,
+        source,
+    }
+}
+
+/// Opens for writing, making the database when there is none.
+///
+/// # Errors
+/// [`StoreError::Open`], [`StoreError::Unusable`].
+pub fn open(path: &Path) -> Result<Connection, StoreError> {
+    let failed = |source: rusqlite::Error| match source.sqlite_error_code() {
+        Some(rusqlite::ErrorCode::NotADatabase | rusqlite::ErrorCode::DatabaseCorrupt) => {
+            StoreError::Unusable {
+                path: path.to_owned(),
+                why: source.to_string(),
+            }
+        }
+        _ => StoreError::Open {
+            path: path.to_owned(),
+            source,
+        },
+    };
+    let connection = Connection::open(path).map_err(failed)?;
+    settle(&connection).map_err(failed)?;
+    let version: i64 = connection
+        .pragma_query_value(None, "user_version", |row| row.get(0))
+        .map_err(failed)?;
+    let tables: i64 = connection
+        .query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))
+        .map_err(failed)?;
+    if version == 0 && tables == 0 {
+        connection
+            .execute_batch(&format!(
+                "BEGIN; {SCHEMA} PRAGMA application_id = {APPLICATION}; PRAGMA user_version = {VERSION}; COMMIT;"
+            ))
+            .map_err(failed)?;
+    }
+    check_version(&connection, path)?;
+    Ok(connection)
+}
+
+fn settle(connection: &Connection) -> rusqlite::Result<()> {
+    connection.busy_timeout(std::time::Duration::from_secs(10))?;
+    // Page size before anything is written; 4 KiB suits rows of 80 bytes and random reads by hash.
+    connection.execute_batch(
+        "PRAGMA page_size = 4096; PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;
+         PRAGMA journal_size_limit = 16777216; PRAGMA cache_size = -8000; PRAGMA temp_store = FILE;",
+    )
+}
+
+fn check_version(connection: &Connection, path: &Path) -> Result<(), StoreError> {
+    let unusable = |why: String| StoreError::Unusable {
+        path: path.to_owned(),
+        why,
+    };
+    let number = |name: &str| {
+        connection
+            .pragma_query_value(None, name, |row| row.get::<_, i64>(0))
+            .map_err(|e| unusable(e.to_string()))
+    };
+    if number("application_id")? != APPLICATION {
+        return Err(unusable("it was not made by the Index".into()));
+    }
+    match number("user_version")? {
+        VERSION => Ok(()),
+        other => Err(unusable(format!(
+            "its version is {other}, this program's is {VERSION}"
+        ))),
+    }
+}
+
+/// Opens for reading only; the process that writes goes on meanwhile.
+///
+/// # Errors
+/// [`StoreError::Open`], [`StoreError::Unusable`].
+pub fn open_to_read(path: &Path) -> Result<Connection, StoreError> {
+    let failed = |source| StoreError::Open {
+        path: path.to_owned(),
+        source,
+    };
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags).map_err(failed)?;
+    connection
+        .busy_timeout(std::time::Duration::from_secs(10))
+        .map_err(failed)?;
+    connection
+        .execute_batch(
+            "PRAGMA cache_size = -8000; PRAGMA temp_store = FILE; PRAGMA query_only = ON;",
+        )
+        .map_err(failed)?;
+    check_version(&connection, path)?;
+    Ok(connection)
+}
+
+/// Removes the database with its journals. Nothing there is no error.
+///
+/// # Errors
+/// [`StoreError::Remove`].
+pub fn delete(path: &Path) -> Result<(), StoreError> {
+    for suffix in ["", "-wal", "-shm", "-journal"] {
+        let mut name = path.as_os_str().to_owned();
+        name.push(suffix);
+        let path = PathBuf::from(name);
+        match std::fs::remove_file(&path) {
+            Ok(()) => {}
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+            Err(source) => return Err(StoreError::Remove { path, source }),
+        }
+    }
+    Ok(())
+}
+
+/// Makes the indexes that are missing.
+///
+/// # Errors
+/// [`StoreError::Statement`].
+pub fn make_indexes(connection: &Connection) -> Result<(), StoreError> {
+    // Sorting goes faster with room; the room is given back.
+    connection
+        .execute_batch(&format!(
+            "PRAGMA cache_size = -24000; PRAGMA threads = 2; {INDEXES} PRAGMA cache_size = -8000; PRAGMA threads = 0;"
+        ))
+        .map_err(doing("make its indexes"))
+}
+
+/// A fact of the table `meta`.
+///
+/// # Errors
+/// [`StoreError::Statement`].
+pub fn fact<T: rusqlite::types::FromSql>(
+    connection: &Connection,
+    key: &str,
+) -> Result<Option<T>, StoreError> {
+    connection
+        .prepare_cached("SELECT value FROM meta WHERE key = ?1")
+        .and_then(|mut s| {
+            s.query_row([key], |row| row.get::<_, Option<T>>(0))
+                .optional()
+        })
+        .map(Option::flatten)
+        .map_err(doing("read a fact about itself"))
+}
+
+/// Sets a fact of the table `meta`.
+///
+/// # Errors
+/// [`StoreError::Statement`].
+pub fn set_fact(connection: &Connection, key: &str, value: impl ToSql) -> Result<(), StoreError> {
+    connection
+        .prepare_cached("INSERT INTO meta (key, value) VALUES (?1, ?2) ON CONFLICT DO UPDATE SET value = excluded.value")
+        .and_then(|mut s| s.execute(rusqlite::params![key, value]))
+        .map(drop)
+        .map_err(doing("keep a fact about itself"))
+}
+
+/// Whether a first inventory of every volume came to its end.
+///
+/// # Errors
+/// [`StoreError::Statement`].
+pub fn inventoried(connection: &Connection) -> Result<bool, StoreError> {
+    Ok(fact::<i64>(connection, "inventoried")?.is_some())
+}

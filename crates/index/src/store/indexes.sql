@@ -1,0 +1,12 @@
+-- Made after the first inventory: sorting once costs less than keeping them sorted through it.
+CREATE INDEX IF NOT EXISTS directory_path ON directory (path);
+CREATE INDEX IF NOT EXISTS directory_inode ON directory (inode);
+CREATE INDEX IF NOT EXISTS directory_parent ON directory (parent);
+CREATE INDEX IF NOT EXISTS entry_dir ON entry (dir);
+CREATE INDEX IF NOT EXISTS entry_name ON entry (name, dir);
+CREATE INDEX IF NOT EXISTS entry_links ON entry (inode) WHERE links > 1;
+-- Eight bytes of a hash tell a million files apart as well as all of them do, at a third of the size.
+CREATE INDEX IF NOT EXISTS digest_md5 ON digest (substr(md5, 1, 8)) WHERE md5 IS NOT NULL;
+CREATE INDEX IF NOT EXISTS digest_sha1 ON digest (substr(sha1, 1, 8)) WHERE sha1 IS NOT NULL;
+CREATE INDEX IF NOT EXISTS digest_sha256 ON digest (substr(sha256, 1, 8)) WHERE sha256 IS NOT NULL;
+CREATE INDEX IF NOT EXISTS digest_changed ON digest (changed) WHERE changed IS NOT NULL;

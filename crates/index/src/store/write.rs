@@ -1,0 +1,607 @@
+//! Changing the database: every statement that writes an entry, a directory or a digest stands here.
+//!
+//! One connection, one thread ([`crate::engine`]). Inserts are upserts by directory and name wherever two observers
+//! (a walk and a change notice) may report the same file.
+
+use super::{StoreError, doing};
+use crate::digest_state::DigestState;
+use crate::entry::{Attributes, Kind, join};
+use crate::text::{Name, bytes};
+use crate::walk::DirectoryId;
+use hashing::Content;
+use rusqlite::{Connection, OptionalExtension, Row, Statement, params};
+use std::collections::HashMap;
+
+/// An entry as the database has it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Kept {
+    /// Its number.
+    pub id: i64,
+    /// Its attributes when last seen.
+    pub attributes: Attributes,
+}
+
+/// A directory as the database has it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeptDirectory {
+    /// Its number.
+    pub id: DirectoryId,
+    /// Its volume.
+    pub volume: i64,
+    /// Its path.
+    pub path: Vec<u8>,
+}
+
+/// What became of an attempt to hash.
+#[derive(Clone, Debug)]
+pub enum Outcome {
+    /// Read.
+    Hashed(Box<Content>),
+    /// Not read, and why.
+    Not(DigestState),
+}
+
+const COLUMNS: &str = "id, mode, size, mtime, ctime, btime, uid, gid, links, inode, flags";
+
+fn kept(row: &Row<'_>) -> rusqlite::Result<Kept> {
+    Ok(Kept {
+        id: row.get(0)?,
+        attributes: Attributes {
+            mode: row.get(1)?,
+            size: row.get::<_, i64>(2)?.cast_unsigned(),
+            mtime: row.get(3)?,
+            ctime: row.get(4)?,
+            btime: row.get(5)?,
+            uid: row.get(6)?,
+            gid: row.get(7)?,
+            links: row.get(8)?,
+            inode: row.get::<_, i64>(9)?.cast_unsigned(),
+            flags: row.get(10)?,
+        },
+    })
+}
+
+/// The statements over one connection, and what they need to know.
+pub struct Writer<'c> {
+    connection: &'c Connection,
+    /// Seconds since 1970: `seen`, `hashed`, `noticed` of what is written now.
+    now: i64,
+    mimes: HashMap<&'static str, i64>,
+}
+
+impl<'c> Writer<'c> {
+    /// Over an open database, inside a transaction of the caller's or not.
+    #[must_use]
+    pub fn new(connection: &'c Connection) -> Self {
+        Self {
+            connection,
+            now: 0,
+            mimes: HashMap::new(),
+        }
+    }
+
+    /// The connection itself, to read or to begin and end transactions.
+    #[must_use]
+    pub fn connection(&self) -> &'c Connection {
+        self.connection
+    }
+
+    /// Sets the time of what is written from now on: seconds since 1970.
+    pub fn at(&mut self, now: i64) {
+        self.now = now;
+    }
+
+    fn run(
+        &self,
+        what: &'static str,
+        sql: &'static str,
+        parameters: impl rusqlite::Params,
+    ) -> Result<usize, StoreError> {
+        self.connection
+            .prepare_cached(sql)
+            .and_then(|mut s| s.execute(parameters))
+            .map_err(doing(what))
+    }
+
+    /// Adds a volume or finds the one at this point.
+    ///
+    /// # Errors
+    /// [`StoreError::Statement`].
+    pub fn volume(&self, point: &[u8], kind: &str, source: &[u8]) -> Result<i64, StoreError> {
+        self.connection
+            .prepare_cached(
+                "INSERT INTO volume (point, kind, source) VALUES (?1, ?2, ?3)
+                 ON CONFLICT (point) DO UPDATE SET kind = excluded.kind, source = excluded.source RETURNING id",
+            )
+            .and_then(|mut s| s.query_row(params![Name(point), kind, Name(source)], |r| r.get(0)))
+            .map_err(doing("keep a volume"))
+    }
+
+    /// Adds a directory, or moves the one of this number to a new place.
+    ///
+    /// # Errors
+    /// [`StoreError::Statement`].
+    pub fn directory(
+        &self,
+        id: DirectoryId,
+        parent: Option<DirectoryId>,
+        volume: i64,
+        inode: u64,
+        path: &[u8],
+    ) -> Result<(), StoreError> {
+        self.run(
+            "keep a directory",
+            "INSERT INTO directory (id, parent, volume, inode, path) VALUES (?1, ?2, ?3, ?4, ?5)
+             ON CONFLICT (id) DO UPDATE SET parent = excluded.parent, volume = excluded.volume, inode = excluded.inode, path = excluded.path",
+            params![id, parent, volume, inode.cast_signed(), Name(path)],
+        )
+        .map(drop)
+    }
+
+    /// Says why a directory could not be read, or that it now can.
+    ///
+    /// # Errors
+    /// [`StoreError::Statement`].
+    pub fn problem(&self, id: DirectoryId, problem: Option<i32>) -> Result<(), StoreError> {
+        self.run(
+            "keep a directory's state",
+            "UPDATE directory SET problem = ?2 WHERE id = ?1 AND problem IS NOT ?2",
+            params![id, problem],
+        )
+        .map(drop)
+    }
+
+    /// Adds an entry that is known to be new.
+    ///
+    /// # Errors
+    /// [`StoreError::Statement`].
+    pub fn insert(
+        &self,
+        statement: &mut Statement<'_>,
+        dir: DirectoryId,
+        name: &[u8],
+        a: &Attributes,
+        target: &[u8],
+    ) -> Result<i64, StoreError> {
+        let failed = doing("keep an entry");
+        // Bound one by one: the tuple way costs a dynamic call for each value, and this runs a million times.
+        let mut bind = |at: usize, value: i64| statement.raw_bind_parameter(at, value);
+        bind(1, dir).map_err(&failed)?;
+        bind(3, i64::from(a.mode)).map_err(&failed)?;
+        bind(4, a.size.cast_signed()).map_err(&failed)?;
+        bind(5, a.mtime).map_err(&failed)?;
+        bind(6, a.ctime).map_err(&failed)?;
+        bind(8, i64::from(a.uid)).map_err(&failed)?;
+        bind(9, i64::from(a.gid)).map_err(&failed)?;
+        bind(10, i64::from(a.links)).map_err(&failed)?;
+        bind(11, a.inode.cast_signed()).map_err(&failed)?;
+        bind(12, i64::from(a.flags)).map_err(&failed)?;
+        bind(13, self.now).map_err(&failed)?;
+        statement
+            .raw_bind_parameter(2, Name(name))
+            .map_err(&failed)?;
+        statement.raw_bind_parameter(7, a.btime).map_err(&failed)?;
+        statement.raw_execute().map_err(&failed)?;
+        let id = self.connection.last_insert_rowid();
+        if !target.is_empty() {
+            self.target(id, target)?;
+        }
+        Ok(id)
+    }
+
+    /// The statement for [`Self::insert`].
+    ///
+    /// # Errors
+    /// [`StoreError::Statement`].
+    pub fn insert_statement(&self) -> Result<rusqlite::CachedStatement<'c>, StoreError> {
+        self.connection
+            .prepare_cached(
+                "INSERT INTO entry (dir, name, mode, size, mtime, ctime, btime, uid, gid, links, inode, flags, seen)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
+            )
+            .map_err(doing("keep an entry"))
+    }
+
+    fn target(&self, id: i64, target: &[u8]) -> Result<(), StoreError> {
+        self.run(
+            "keep a link's target",
+            "INSERT INTO target (entry, path) VALUES (?1, ?2) ON CONFLICT DO UPDATE SET path = excluded.path",
+            params![id, Name(target)],
+        )
+        .map(drop)
+    }
+
+    /// The entry of this name, if there is one.
+    ///
+    /// # Errors
+    /// [`StoreError::Statement`].
+    pub fn find(&self, dir: DirectoryId, name: &[u8]) -> Result<Option<Kept>, StoreError> {
+        self.connection
+            .prepare_cached(&format!(
+                "SELECT {COLUMNS} FROM entry WHERE name = ?1 AND dir = ?2"
+            ))
+            .and_then(|mut s| s.query_row(params![Name(name), dir], kept).optional())
+            .map_err(doing("find an entry"))
+    }
+
+    /// Brings an entry to what was seen now, whether it was known or not. `written` says that its content may have
+    /// changed; `None` lets times and size decide.
+    ///
+    /// # Errors
+    /// [`StoreError::Statement`].
+    pub fn see(
+        &self,
+        dir: DirectoryId,
+        name: &[u8],
+        now: &Attributes,
+        target: &[u8],
+        written: Option<bool>,
+    ) -> Result<Saw, StoreError> {
+        let Some(before) = self.find(dir, name)? else {
+            let id = self.insert(&mut *self.insert_statement()?, dir, name, now, target)?;
+            return Ok(Saw { id, content: true });
+        };
+        let a = &before.attributes;
+        let replaced = a.inode != now.inode || a.kind() != now.kind();
+        let content = replaced
+            || match written {
+                Some(written) => written || a.size != now.size,
+                None => a.content_may_differ(now),
+            };
+        if before.attributes != *now {
+            self.run(
+                "bring an entry up to date",
+                "UPDATE entry SET mode = ?2, size = ?3, mtime = ?4, ctime = ?5, btime = ?6, uid = ?7, gid = ?8, links = ?9,
+                 inode = ?10, flags = ?11 WHERE id = ?1",
+                params![
+                    before.id,
+                    now.mode,
+                    now.size.cast_signed(),
+                    now.mtime,
+                    now.ctime,
+                    now.btime,
+                    now.uid,
+                    now.gid,
+                    now.links,
+                    now.inode.cast_signed(),
+                    now.flags
+                ],
+            )?;
+            if a.set_back(now) {
+                self.run(
+                    "keep that a time was set back",
+                    "INSERT INTO set_back (entry, before, noticed) VALUES (?1, ?2, ?3)
+                     ON CONFLICT DO UPDATE SET before = max(before, excluded.before), noticed = excluded.noticed",
+                    params![before.id, a.mtime, self.now],
+                )?;
+            }
+            // A directory put in place of another is compared entry by entry when it is walked.
+            if a.kind() == Kind::Directory && now.kind() != Kind::Directory {
+                self.forget_directory(dir, name)?;
+            }
+        }
+        if !target.is_empty() {
+            self.target(before.id, target)?;
+        }
+        if content && (now.kind() == Kind::File || a.kind() == Kind::File) {
+            self.content_changed(before.id)?;
+        }
+        Ok(Saw {
+            id: before.id,
+            content,
+        })
+    }
+
+    /// A file's content may differ from what was hashed: its hashes move to `former` and it waits to be hashed.
+    ///
+    /// # Errors
+    /// [`StoreError::Statement`].
+    pub fn content_changed(&self, id: i64) -> Result<(), StoreError> {
+        self.run(
+            "keep former hashes",
+            "INSERT INTO former (entry, until, md5, sha1, sha256, blake3)
+             SELECT entry, ?2, md5, sha1, sha256, blake3 FROM digest WHERE entry = ?1 AND state = 0
+             ON CONFLICT DO UPDATE SET until = excluded.until, md5 = excluded.md5, sha1 = excluded.sha1, sha256 = excluded.sha256, blake3 = excluded.blake3",
+            params![id, self.now],
+        )?;
+        self.run("remove hashes", "DELETE FROM digest WHERE entry = ?1", [id])?;
+        self.run(
+            "remove a match",
+            "DELETE FROM listed WHERE entry = ?1",
+            [id],
+        )
+        .map(drop)
+    }
+
+    /// Removes an entry, and everything below it when it is a directory.
+    ///
+    /// # Errors
+    /// [`StoreError::Statement`].
+    pub fn remove(&self, dir: DirectoryId, name: &[u8]) -> Result<bool, StoreError> {
+        let Some(before) = self.find(dir, name)? else {
+            return Ok(false);
+        };
+        if before.attributes.kind() == Kind::Directory {
+            self.forget_directory(dir, name)?;
+        }
+        self.remove_entry(before.id)?;
+        Ok(true)
+    }
+
+    /// Removes one entry by number.
+    ///
+    /// # Errors
+    /// [`StoreError::Statement`].
+    pub fn remove_entry(&self, id: i64) -> Result<(), StoreError> {
+        self.run("remove an entry", "DELETE FROM entry WHERE id = ?1", [id])
+            .map(drop)
+    }
+
+    fn forget_directory(&self, parent: DirectoryId, name: &[u8]) -> Result<(), StoreError> {
+        let id: Option<(i64, Vec<u8>)> = self
+            .connection
+            .prepare_cached("SELECT path FROM directory WHERE id = ?1")
+            .and_then(|mut s| {
+                s.query_row([parent], |row| Ok(bytes(row.get_ref(0)?).to_vec()))
+                    .optional()
+            })
+            .and_then(|path| {
+                let Some(path) = path else { return Ok(None) };
+                let path = join(&path, name);
+                self.connection
+                    .prepare_cached("SELECT id FROM directory WHERE path = ?1 AND parent = ?2")?
+                    .query_row(params![Name(&path), parent], |row| row.get(0))
+                    .optional()
+                    .map(|id| id.map(|id| (id, path)))
+            })
+            .map_err(doing("find a directory"))?;
+        match id {
+            Some((id, _)) => self.remove_tree(id),
+            None => Ok(()),
+        }
+    }
+
+    /// Removes a directory and everything below it (not its entry in its parent).
+    ///
+    /// # Errors
+    /// [`StoreError::Statement`].
+    pub fn remove_tree(&self, id: DirectoryId) -> Result<(), StoreError> {
+        let below: Vec<i64> = self
+            .connection
+            .prepare_cached(
+                "WITH RECURSIVE below (id) AS (SELECT ?1 UNION SELECT d.id FROM directory d JOIN below b ON d.parent = b.id)
+                 SELECT id FROM below",
+            )
+            .and_then(|mut s| s.query_map([id], |row| row.get(0))?.collect())
+            .map_err(doing("find what lies below a directory"))?;
+        for id in below {
+            self.run(
+                "remove a directory's entries",
+                "DELETE FROM entry WHERE dir = ?1",
+                [id],
+            )?;
+            self.run(
+                "remove a directory",
+                "DELETE FROM directory WHERE id = ?1",
+                [id],
+            )?;
+        }
+        Ok(())
+    }
+
+    /// The directory of this path.
+    ///
+    /// # Errors
+    /// [`StoreError::Statement`].
+    pub fn directory_at(&self, path: &[u8]) -> Result<Option<KeptDirectory>, StoreError> {
+        self.connection
+            .prepare_cached("SELECT id, volume FROM directory WHERE path = ?1")
+            .and_then(|mut s| {
+                s.query_row([Name(path)], |row| {
+                    Ok(KeptDirectory {
+                        id: row.get(0)?,
+                        volume: row.get(1)?,
+                        path: path.to_vec(),
+                    })
+                })
+                .optional()
+            })
+            .map_err(doing("find a directory"))
+    }
+
+    /// Moves an entry, with everything below it, to another place of the same volume. Its hashes go with it.
+    ///
+    /// # Errors
+    /// [`StoreError::Statement`].
+    pub fn rename(
+        &self,
+        from: (&KeptDirectory, &[u8]),
+        to: (&KeptDirectory, &[u8]),
+    ) -> Result<(), StoreError> {
+        let Some(moved) = self.find(from.0.id, from.1)? else {
+            return Ok(());
+        };
+        let same = from.0.id == to.0.id && from.1 == to.1;
+        if same {
+            return Ok(());
+        }
+        self.remove(to.0.id, to.1)?;
+        self.run(
+            "rename an entry",
+            "UPDATE entry SET dir = ?2, name = ?3 WHERE id = ?1",
+            params![moved.id, to.0.id, Name(to.1)],
+        )?;
+        if moved.attributes.kind() == Kind::Directory {
+            let old = join(&from.0.path, from.1);
+            let new = join(&to.0.path, to.1);
+            if let Some(directory) = self.directory_at(&old)? {
+                self.run(
+                    "move a directory",
+                    "UPDATE directory SET parent = ?2 WHERE id = ?1",
+                    params![directory.id, to.0.id],
+                )?;
+                self.move_paths(directory.id, &old, &new)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Every path below a directory begins with the directory's own.
+    fn move_paths(&self, id: DirectoryId, old: &[u8], new: &[u8]) -> Result<(), StoreError> {
+        let below: Vec<(i64, Vec<u8>)> = self
+            .connection
+            .prepare_cached(
+                "WITH RECURSIVE below (id) AS (SELECT ?1 UNION SELECT d.id FROM directory d JOIN below b ON d.parent = b.id)
+                 SELECT d.id, d.path FROM below b JOIN directory d ON d.id = b.id",
+            )
+            .and_then(|mut s| {
+                s.query_map([id], |row| Ok((row.get(0)?, bytes(row.get_ref(1)?).to_vec())))?
+                    .collect()
+            })
+            .map_err(doing("find what lies below a directory"))?;
+        for (id, path) in below {
+            if let Some(rest) = path.strip_prefix(old) {
+                let path = [new, rest].concat();
+                self.run(
+                    "move a directory",
+                    "UPDATE directory SET path = ?2 WHERE id = ?1",
+                    params![id, Name(&path)],
+                )?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Entries of a directory by name; `None` when there are more than `most`.
+    ///
+    /// # Errors
+    /// [`StoreError::Statement`].
+    pub fn children(
+        connection: &Connection,
+        dir: DirectoryId,
+        most: usize,
+    ) -> Result<Option<HashMap<Vec<u8>, Kept>>, StoreError> {
+        let failed = doing("read a directory's entries");
+        let mut statement = connection
+            .prepare_cached(&format!("SELECT {COLUMNS}, name FROM entry WHERE dir = ?1"))
+            .map_err(&failed)?;
+        let mut rows = statement.query([dir]).map_err(&failed)?;
+        let mut children = HashMap::new();
+        while let Some(row) = rows.next().map_err(&failed)? {
+            if children.len() >= most {
+                return Ok(None);
+            }
+            let name = bytes(row.get_ref(11).map_err(&failed)?).to_vec();
+            children.insert(name, kept(row).map_err(&failed)?);
+        }
+        Ok(Some(children))
+    }
+
+    fn mime(&mut self, name: &'static str) -> Result<i64, StoreError> {
+        if let Some(id) = self.mimes.get(name) {
+            return Ok(*id);
+        }
+        let id = self
+            .connection
+            .prepare_cached(
+                "INSERT INTO mime (name) VALUES (?1) ON CONFLICT (name) DO UPDATE SET name = excluded.name RETURNING id",
+            )
+            .and_then(|mut s| s.query_row([name], |row| row.get(0)))
+            .map_err(doing("keep a content type"))?;
+        self.mimes.insert(name, id);
+        Ok(id)
+    }
+
+    /// Keeps what hashing a file gave, for all its names, if it is still the file that was read.
+    ///
+    /// # Errors
+    /// [`StoreError::Statement`].
+    pub fn digest(
+        &mut self,
+        id: i64,
+        read: &Attributes,
+        outcome: &Outcome,
+    ) -> Result<Option<Vec<i64>>, StoreError> {
+        let now: Option<(Kept, i64)> = self
+            .connection
+            .prepare_cached(
+                "SELECT e.id, mode, size, mtime, ctime, btime, uid, gid, links, e.inode, flags, d.volume
+                 FROM entry e JOIN directory d ON d.id = e.dir WHERE e.id = ?1",
+            )
+            .and_then(|mut s| {
+                s.query_row([id], |row| Ok((kept(row)?, row.get(11)?)))
+                    .optional()
+            })
+            .map_err(doing("find a hashed file"))?;
+        let Some((now, volume)) = now else {
+            return Ok(None);
+        };
+        if now.attributes.content_may_differ(read) {
+            return Ok(None);
+        }
+        let names: Vec<i64> = if now.attributes.links > 1 {
+            self.connection
+                .prepare_cached(
+                    "SELECT e.id FROM entry e JOIN directory d ON d.id = e.dir WHERE e.inode = ?1 AND e.links > 1 AND d.volume = ?2",
+                )
+                .and_then(|mut s| {
+                    s.query_map(params![read.inode.cast_signed(), volume], |row| row.get(0))?
+                        .collect()
+                })
+                .map_err(doing("find a file's other names"))?
+        } else {
+            vec![id]
+        };
+        for id in &names {
+            self.digest_of_one(*id, outcome)?;
+        }
+        Ok(Some(names))
+    }
+
+    fn digest_of_one(&mut self, id: i64, outcome: &Outcome) -> Result<(), StoreError> {
+        match outcome {
+            Outcome::Not(state) => self
+                .run(
+                    "keep why a file has no hash",
+                    "INSERT INTO digest (entry, state, hashed) VALUES (?1, ?2, ?3)
+                     ON CONFLICT DO UPDATE SET state = excluded.state, hashed = excluded.hashed, magic = NULL, mime = NULL,
+                     md5 = NULL, sha1 = NULL, sha256 = NULL, blake3 = NULL",
+                    params![id, *state as i64, self.now],
+                )
+                .map(drop),
+            Outcome::Hashed(content) => {
+                let mime = self.mime(content.mime)?;
+                let d = &content.digests;
+                self.run(
+                    "keep hashes",
+                    "INSERT OR REPLACE INTO digest (entry, state, hashed, magic, mime, md5, sha1, sha256, blake3, changed)
+                     VALUES (?1, 0, ?2, ?3, ?4, ?5, ?6, ?7, ?8,
+                       (SELECT ?2 FROM former f WHERE f.entry = ?1 AND (f.md5 IS NOT ?5 AND f.md5 NOTNULL AND ?5 NOTNULL
+                         OR f.sha1 IS NOT ?6 AND f.sha1 NOTNULL AND ?6 NOTNULL
+                         OR f.sha256 IS NOT ?7 AND f.sha256 NOTNULL AND ?7 NOTNULL
+                         OR f.blake3 IS NOT ?8 AND f.blake3 NOTNULL AND ?8 NOTNULL)))",
+                    params![
+                        id,
+                        self.now,
+                        content.magic.as_bytes(),
+                        mime,
+                        d.md5.as_ref().map(<[u8; 16]>::as_slice),
+                        d.sha1.as_ref().map(<[u8; 20]>::as_slice),
+                        d.sha256.as_ref().map(<[u8; 32]>::as_slice),
+                        d.blake3.as_ref().map(<[u8; 32]>::as_slice),
+                    ],
+                )
+                .map(drop)
+            }
+        }
+    }
+}
+
+/// What [`Writer::see`] found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Saw {
+    /// The entry.
+    pub id: i64,
+    /// Whether its content is new or may have changed.
+    pub content: bool,
+}

@@ -1,0 +1,299 @@
+//! Reading directories by descriptor: getdents64(2) and statx(2), relative to the open directory.
+
+use super::{Stop, WalkError};
+use crate::entry::{Attributes, Kind, flag, join};
+use rustix::fs::{AtFlags, Mode, OFlags, RawDir, Statx, StatxAttributes, StatxFlags};
+use rustix::io::Errno;
+use std::collections::HashSet;
+use std::ffi::{CStr, CString, OsStr};
+use std::fs::File;
+use std::mem::MaybeUninit;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+/// Names of a few hundred entries at a time.
+const BUFFER: usize = 64 << 10;
+/// A path may be longer than the kernel takes in one call; it is opened in steps of at most this many bytes.
+const STEP: usize = 3000;
+
+const DIRECTORY: OFlags = OFlags::RDONLY
+    .union(OFlags::DIRECTORY)
+    .union(OFlags::NOFOLLOW)
+    .union(OFlags::CLOEXEC)
+    .union(OFlags::NONBLOCK);
+
+/// How a directory is opened: by its path, or by its name in an open parent.
+pub(super) enum Origin {
+    Path(Vec<u8>),
+    Child(Arc<OwnedFd>, CString),
+}
+
+impl Origin {
+    pub(super) fn path(path: &[u8]) -> Self {
+        Self::Path(path.to_vec())
+    }
+}
+
+/// An open directory.
+pub(super) struct Open {
+    descriptor: Arc<OwnedFd>,
+    inode: u64,
+}
+
+impl Open {
+    pub(super) fn inode(&self) -> u64 {
+        self.inode
+    }
+
+    pub(super) fn child(&self, name: &[u8]) -> Origin {
+        // A name from the kernel holds no zero byte.
+        Origin::Child(
+            Arc::clone(&self.descriptor),
+            CString::new(name).unwrap_or_default(),
+        )
+    }
+}
+
+/// Why a listing ended early.
+pub(super) enum ListEnd {
+    Stop,
+    Failed(WalkError),
+}
+
+impl From<Stop> for ListEnd {
+    fn from(_: Stop) -> Self {
+        Self::Stop
+    }
+}
+
+/// Buffers of one walking thread.
+pub(super) struct Reader {
+    buffer: Vec<MaybeUninit<u8>>,
+}
+
+impl Reader {
+    pub(super) fn new() -> Self {
+        Self {
+            buffer: vec![MaybeUninit::uninit(); BUFFER],
+        }
+    }
+
+    pub(super) fn open(&mut self, origin: &Origin, path: &[u8]) -> Result<Open, WalkError> {
+        let opened = match origin {
+            Origin::Path(path) => open_directory(path),
+            Origin::Child(parent, name) => open_quietly(parent.as_fd(), name, DIRECTORY),
+        };
+        let failed = |source: Errno| WalkError::Open {
+            path: display(path),
+            source: source.into(),
+        };
+        let descriptor = opened.map_err(failed)?;
+        let inode = rustix::fs::fstat(&descriptor).map_err(failed)?.st_ino;
+        Ok(Open {
+            descriptor: Arc::new(descriptor),
+            inode,
+        })
+    }
+
+    pub(super) fn list(
+        &mut self,
+        open: &Open,
+        path: &[u8],
+        mount_points: &HashSet<Vec<u8>>,
+        each: &mut dyn FnMut(&[u8], Attributes, &[u8]) -> Result<(), Stop>,
+    ) -> Result<(), ListEnd> {
+        let descriptor = open.descriptor.as_fd();
+        // Few directories hold a mount point: only there are whole paths compared.
+        let holds_mounts = mount_points.iter().any(|m| parent_of(m) == path);
+        let mut names = RawDir::new(descriptor, &mut self.buffer);
+        while let Some(entry) = names.next() {
+            let entry = match entry {
+                Ok(entry) => entry,
+                Err(source) => {
+                    return Err(ListEnd::Failed(WalkError::List {
+                        path: display(path),
+                        source: source.into(),
+                    }));
+                }
+            };
+            let name = entry.file_name();
+            let bytes = name.to_bytes();
+            if bytes == b"." || bytes == b".." {
+                continue;
+            }
+            if holds_mounts && mount_points.contains(&join(path, bytes)) {
+                let kind = match entry.file_type() {
+                    rustix::fs::FileType::Directory => 0o040_000,
+                    _ => 0o100_000,
+                };
+                let covered = Attributes {
+                    mode: kind,
+                    inode: entry.ino(),
+                    links: 1,
+                    flags: flag::MOUNT_POINT,
+                    ..Attributes::default()
+                };
+                each(bytes, covered, b"")?;
+                continue;
+            }
+            match stat(descriptor, name) {
+                Ok(attributes) if attributes.kind() == Kind::Link => {
+                    let target = read_link(descriptor, name);
+                    each(bytes, attributes, &target)?;
+                }
+                Ok(attributes) => each(bytes, attributes, b"")?,
+                // Gone since it was listed.
+                Err(Errno::NOENT) => {}
+                // The entry stands, its attributes cannot be had: better half an entry than none.
+                Err(_) => {
+                    let mode = match entry.file_type() {
+                        rustix::fs::FileType::Directory => 0o040_000,
+                        rustix::fs::FileType::Symlink => 0o120_000,
+                        rustix::fs::FileType::RegularFile => 0o100_000,
+                        _ => 0,
+                    };
+                    let unknown = Attributes {
+                        mode,
+                        inode: entry.ino(),
+                        links: 1,
+                        ..Attributes::default()
+                    };
+                    each(bytes, unknown, b"")?;
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+fn parent_of(path: &[u8]) -> &[u8] {
+    match path.iter().rposition(|b| *b == b'/') {
+        Some(0) => b"/",
+        Some(at) => path.get(..at).unwrap_or_default(),
+        None => b"",
+    }
+}
+
+fn stat(directory: BorrowedFd<'_>, name: &CStr) -> Result<Attributes, Errno> {
+    let flags = AtFlags::SYMLINK_NOFOLLOW | AtFlags::NO_AUTOMOUNT | AtFlags::STATX_DONT_SYNC;
+    let found = rustix::fs::statx(
+        directory,
+        name,
+        flags,
+        StatxFlags::BASIC_STATS | StatxFlags::BTIME,
+    )?;
+    Ok(attributes(&found))
+}
+
+/// Empty when it cannot be read.
+fn read_link(directory: BorrowedFd<'_>, name: &CStr) -> Vec<u8> {
+    rustix::fs::readlinkat(directory, name, Vec::new())
+        .map(CString::into_bytes)
+        .unwrap_or_default()
+}
+
+/// Where a symbolic link leads; empty when it is none.
+#[must_use]
+pub fn link_target(path: &[u8]) -> Vec<u8> {
+    parent(path)
+        .map(|(parent, name)| read_link(parent.as_fd(), &name))
+        .unwrap_or_default()
+}
+
+fn attributes(found: &Statx) -> Attributes {
+    let nanoseconds = |t: rustix::fs::StatxTimestamp| {
+        t.tv_sec
+            .saturating_mul(1_000_000_000)
+            .saturating_add(i64::from(t.tv_nsec))
+    };
+    let has = |a: StatxAttributes| found.stx_attributes.contains(a);
+    let bit = |a: StatxAttributes, bit: u32| if has(a) { bit } else { 0 };
+    Attributes {
+        mode: u32::from(found.stx_mode),
+        size: found.stx_size,
+        mtime: nanoseconds(found.stx_mtime),
+        ctime: nanoseconds(found.stx_ctime),
+        btime: (found.stx_mask & StatxFlags::BTIME.bits() != 0)
+            .then(|| nanoseconds(found.stx_btime)),
+        uid: found.stx_uid,
+        gid: found.stx_gid,
+        links: found.stx_nlink,
+        inode: found.stx_ino,
+        flags: bit(StatxAttributes::IMMUTABLE, flag::IMMUTABLE)
+            | bit(StatxAttributes::APPEND, flag::APPEND_ONLY)
+            | bit(StatxAttributes::COMPRESSED, flag::COMPRESSED)
+            | bit(StatxAttributes::ENCRYPTED, flag::ENCRYPTED)
+            | bit(StatxAttributes::VERITY, flag::VERITY)
+            | bit(StatxAttributes::MOUNT_ROOT, flag::MOUNT_POINT),
+    }
+}
+
+/// O_NOATIME is for the owner and root only; others read without it.
+fn open_quietly(parent: BorrowedFd<'_>, name: &CStr, flags: OFlags) -> Result<OwnedFd, Errno> {
+    match rustix::fs::openat(parent, name, flags | OFlags::NOATIME, Mode::empty()) {
+        Err(Errno::PERM) => rustix::fs::openat(parent, name, flags, Mode::empty()),
+        other => other,
+    }
+}
+
+/// Opens a directory by its absolute path, however long, following no link on its last step.
+///
+/// # Errors
+/// As open(2).
+pub fn open_directory(path: &[u8]) -> Result<OwnedFd, Errno> {
+    let (parent, name) = parent(path)?;
+    open_quietly(parent.as_fd(), &name, DIRECTORY)
+}
+
+/// Opens a regular file for reading, without waiting (a FIFO put in its place would block) and without moving its
+/// access time. The caller checks that it is the file that was meant.
+///
+/// # Errors
+/// As open(2).
+pub fn open_file(path: &[u8]) -> std::io::Result<File> {
+    let (parent, name) = parent(path)?;
+    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NONBLOCK;
+    Ok(File::from(open_quietly(parent.as_fd(), &name, flags)?))
+}
+
+/// Attributes of a path now; `None` when there is nothing.
+///
+/// # Errors
+/// As statx(2).
+pub fn examine(path: &[u8]) -> std::io::Result<Option<Attributes>> {
+    let outcome = parent(path).and_then(|(parent, name)| stat(parent.as_fd(), &name));
+    match outcome {
+        Ok(attributes) => Ok(Some(attributes)),
+        Err(Errno::NOENT | Errno::NOTDIR) => Ok(None),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// The directory from which the rest of a path can be named in one call, and that rest.
+fn parent(path: &[u8]) -> Result<(OwnedFd, CString), Errno> {
+    let name = |bytes: &[u8]| CString::new(bytes).map_err(|_| Errno::INVAL);
+    let through = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let mut at = rustix::fs::open(c"/", through, Mode::empty())?;
+    let mut rest = path.strip_prefix(b"/").unwrap_or(path);
+    while rest.len() > STEP {
+        let cut = rest
+            .get(..STEP)
+            .and_then(|part| part.iter().rposition(|b| *b == b'/'))
+            .ok_or(Errno::NAMETOOLONG)?;
+        let (step, more) = rest.split_at(cut);
+        at = rustix::fs::openat(&at, name(step)?.as_c_str(), through, Mode::empty())?;
+        rest = more.strip_prefix(b"/").unwrap_or(more);
+    }
+    let last = if rest.is_empty() {
+        b".".as_slice()
+    } else {
+        rest
+    };
+    Ok((at, name(last)?))
+}
+
+fn display(path: &[u8]) -> PathBuf {
+    PathBuf::from(OsStr::from_bytes(path))
+}

@@ -1,0 +1,197 @@
+//! Reading directories through the standard library, where no better way is written yet.
+//!
+//! It shows every entry with what `std::fs::Metadata` tells: sizes and times everywhere, inode and owner on Unix.
+
+use super::{Stop, WalkError};
+use crate::entry::{Attributes, flag, join};
+use std::collections::HashSet;
+use std::fs::{File, Metadata};
+use std::path::PathBuf;
+use std::time::SystemTime;
+
+pub(super) struct Origin(Vec<u8>);
+
+impl Origin {
+    pub(super) fn path(path: &[u8]) -> Self {
+        Self(path.to_vec())
+    }
+}
+
+pub(super) struct Open {
+    path: Vec<u8>,
+    inode: u64,
+}
+
+impl Open {
+    pub(super) fn inode(&self) -> u64 {
+        self.inode
+    }
+
+    pub(super) fn child(&self, name: &[u8]) -> Origin {
+        Origin(join(&self.path, name))
+    }
+}
+
+pub(super) enum ListEnd {
+    Stop,
+    Failed(WalkError),
+}
+
+impl From<Stop> for ListEnd {
+    fn from(_: Stop) -> Self {
+        Self::Stop
+    }
+}
+
+pub(super) struct Reader;
+
+impl Reader {
+    pub(super) fn new() -> Self {
+        Self
+    }
+
+    pub(super) fn open(&mut self, origin: &Origin, _path: &[u8]) -> Result<Open, WalkError> {
+        let path = native(&origin.0);
+        match std::fs::symlink_metadata(&path) {
+            Ok(found) => Ok(Open {
+                path: origin.0.clone(),
+                inode: attributes(&found).inode,
+            }),
+            Err(source) => Err(WalkError::Open { path, source }),
+        }
+    }
+
+    pub(super) fn list(
+        &mut self,
+        open: &Open,
+        path: &[u8],
+        mount_points: &HashSet<Vec<u8>>,
+        each: &mut dyn FnMut(&[u8], Attributes, &[u8]) -> Result<(), Stop>,
+    ) -> Result<(), ListEnd> {
+        let failed = |source| {
+            ListEnd::Failed(WalkError::List {
+                path: native(path),
+                source,
+            })
+        };
+        for entry in std::fs::read_dir(native(&open.path)).map_err(failed)? {
+            let entry = entry.map_err(failed)?;
+            let name = entry.file_name();
+            let name = name.as_encoded_bytes();
+            let Ok(found) = entry.metadata() else {
+                continue;
+            };
+            let mut attributes = attributes(&found);
+            if mount_points.contains(&join(path, name)) {
+                attributes.flags |= flag::MOUNT_POINT;
+            }
+            let target = if found.file_type().is_symlink() {
+                link_target(&join(path, name))
+            } else {
+                Vec::new()
+            };
+            each(name, attributes, &target)?;
+        }
+        Ok(())
+    }
+}
+
+fn attributes(found: &Metadata) -> Attributes {
+    let time = |t: std::io::Result<SystemTime>| {
+        t.ok()
+            .map(|t| match t.duration_since(SystemTime::UNIX_EPOCH) {
+                Ok(after) => i64::try_from(after.as_nanos()).unwrap_or(i64::MAX),
+                Err(before) => -i64::try_from(before.duration().as_nanos()).unwrap_or(i64::MAX),
+            })
+    };
+    let kind = found.file_type();
+    let mode = if kind.is_dir() {
+        0o040_000
+    } else if kind.is_symlink() {
+        0o120_000
+    } else {
+        0o100_000
+    };
+    let modified = time(found.modified()).unwrap_or_default();
+    let attributes = Attributes {
+        mode,
+        size: found.len(),
+        mtime: modified,
+        ctime: modified,
+        btime: time(found.created()),
+        links: 1,
+        ..Attributes::default()
+    };
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::MetadataExt;
+        return Attributes {
+            mode: found.mode(),
+            ctime: found
+                .ctime()
+                .saturating_mul(1_000_000_000)
+                .saturating_add(found.ctime_nsec()),
+            uid: found.uid(),
+            gid: found.gid(),
+            links: u32::try_from(found.nlink()).unwrap_or(u32::MAX),
+            inode: found.ino(),
+            ..attributes
+        };
+    }
+    #[cfg(windows)]
+    {
+        use std::os::windows::fs::MetadataExt;
+        let bits = found.file_attributes();
+        let bit = |dos: u32, ours: u32| if bits & dos != 0 { ours } else { 0 };
+        return Attributes {
+            flags: bit(0x1, flag::READ_ONLY)
+                | bit(0x2, flag::HIDDEN)
+                | bit(0x4, flag::SYSTEM)
+                | bit(0x800, flag::COMPRESSED)
+                | bit(0x4000, flag::ENCRYPTED),
+            ..attributes
+        };
+    }
+    #[cfg(not(any(unix, windows)))]
+    attributes
+}
+
+/// Opens a file for reading.
+///
+/// # Errors
+/// As the system says.
+pub fn open_file(path: &[u8]) -> std::io::Result<File> {
+    File::open(native(path))
+}
+
+/// Opens a directory, to see whether it can be opened.
+///
+/// # Errors
+/// As the system says.
+pub fn open_directory(path: &[u8]) -> std::io::Result<()> {
+    std::fs::read_dir(native(path)).map(drop)
+}
+
+/// Where a symbolic link leads; empty when it is none.
+#[must_use]
+pub fn link_target(path: &[u8]) -> Vec<u8> {
+    std::fs::read_link(native(path))
+        .map(|target| crate::text::from_native(target.as_os_str()))
+        .unwrap_or_default()
+}
+
+/// Attributes of a path now; `None` when there is nothing.
+///
+/// # Errors
+/// As the system says.
+pub fn examine(path: &[u8]) -> std::io::Result<Option<Attributes>> {
+    match std::fs::symlink_metadata(native(path)) {
+        Ok(found) => Ok(Some(attributes(&found))),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+fn native(path: &[u8]) -> PathBuf {
+    PathBuf::from(crate::text::native(path))
+}
