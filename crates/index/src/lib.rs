@@ -6,7 +6,7 @@
 //! - [`store`] is the database, [`engine`] the one thread that writes it;
 //! - [`inventory`] finds the difference between disk and database, [`hashpass`] reads what waits for its hashes,
 //!   [`scan`] makes a round of both;
-//! - [`config`] is what the administrator set;
+//! - [`config`] is what the administrator set, [`lists`] the hashes to look for or to subtract;
 //! - [`query`] asks, with the patterns of [`glob`]; [`verify`] compares the database with the disk.
 
 pub mod config;
@@ -17,6 +17,7 @@ pub mod glob;
 pub mod hashpass;
 pub mod home;
 pub mod inventory;
+pub mod lists;
 pub mod mounts;
 pub mod query;
 pub mod round;

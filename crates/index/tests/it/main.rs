@@ -1,3 +1,4 @@
 //! Tests of the Index through its public modules.
 
 mod config;
+mod lists;
