@@ -2,7 +2,7 @@
 
 mod index;
 
-pub use index::{IndexAction, IndexArgs, QueryArgs, QuerySort, RunArgs, VerifyArgs};
+pub use index::{IndexAction, IndexArgs, ListArgs, QueryArgs, QuerySort, RunArgs, VerifyArgs};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::net::SocketAddr;

@@ -18,6 +18,7 @@ pub mod hashpass;
 pub mod home;
 pub mod inventory;
 pub mod lists;
+pub mod matching;
 pub mod mounts;
 pub mod query;
 pub mod round;

@@ -7,7 +7,7 @@
 mod process;
 mod session;
 
-pub use process::{Started, start, stop};
+pub use process::{Started, install_list, start, stop};
 
 use crate::config::{Config, ConfigStore, Current};
 use crate::home::{Home, HomeError};
@@ -33,6 +33,9 @@ pub enum ServiceError {
     /// A round.
     #[error(transparent)]
     Round(#[from] RoundError),
+    /// A list of hashes.
+    #[error(transparent)]
+    Match(#[from] crate::matching::MatchError),
     /// The program cannot be started.
     #[error("cannot start {}", .program.display())]
     Spawn {

@@ -43,8 +43,20 @@ pub enum IndexAction {
     Start,
     /// Stop indexing until it is started again
     Stop,
+    /// Put a list of hashes in force: files that have one of them are matches
+    Blacklist(ListArgs),
+    /// Put a list of hashes of good files in force, to subtract from answers
+    KnownGood(ListArgs),
     /// Delete the database, so that the next start indexes anew
     DeleteDatabase,
+}
+
+/// Arguments of `index blacklist` and `index known-good`.
+#[derive(Args, Debug)]
+pub struct ListArgs {
+    /// MD5, SHA-1 and SHA-256 in hexadecimal, between commas or on lines, or a table with a column of that name
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
 }
 
 /// Arguments of `index run`.

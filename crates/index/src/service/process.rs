@@ -1,7 +1,13 @@
 //! Starting and stopping the indexing process from another one.
 
 use super::ServiceError;
-use crate::home::Home;
+use crate::engine::Engine;
+use crate::home::{Home, HomeError};
+use crate::lists::{self, Built};
+use crate::matching::{self, MatchError, Which};
+use crate::round::RoundError;
+use crate::scan::ScanError;
+use crate::store;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
@@ -110,4 +116,40 @@ fn tell(pid: u32) -> Result<(), ServiceError> {
 #[expect(clippy::unnecessary_wraps, reason = "the other system's can fail")]
 fn tell(_pid: u32) -> Result<(), ServiceError> {
     Ok(())
+}
+
+/// Builds a list from text and puts it in force: by the process that indexes, or here and now when none does. Returns what
+/// was built and how many files match, where that was counted here.
+///
+/// # Errors
+/// [`ServiceError`].
+pub fn install_list(
+    home: &Home,
+    which: Which,
+    text: impl std::io::Read,
+) -> Result<(Built, Option<u64>), ServiceError> {
+    home.make()?;
+    let path = which.path(home);
+    let built = lists::build(text, &path).map_err(MatchError::List)?;
+    let database = home.database();
+    let lock = match home.lock() {
+        Ok(lock) => lock,
+        // It sees the new list by itself.
+        Err(HomeError::Busy { .. }) => return Ok((built, None)),
+        Err(error) => return Err(error.into()),
+    };
+    if !database.exists() {
+        return Ok((built, None));
+    }
+    let connection = store::open(&database).map_err(MatchError::Store)?;
+    let engine =
+        Engine::start(connection, &database).map_err(|e| RoundError::Scan(ScanError::Engine(e)))?;
+    let teller = engine.teller();
+    let matched = matching::put_in_force(&database, &teller, which, &path);
+    drop(teller);
+    engine
+        .finish()
+        .map_err(|e| RoundError::Scan(ScanError::Engine(e)))?;
+    drop(lock);
+    Ok((built, matched?))
 }

@@ -8,6 +8,7 @@ use super::{BEAT, End, ServiceError, ended, pacer_of};
 use crate::config::{Config, ConfigStore, Current};
 use crate::engine::{Engine, EngineError, Teller};
 use crate::home::Home;
+use crate::matching::{self, Which};
 use crate::round::{self, Round, RoundError};
 use crate::scan::ScanError;
 use crate::status::{self, State, Status};
@@ -30,6 +31,15 @@ struct Session<'a> {
 struct Doing {
     state: State,
     not_watched: Vec<String>,
+    list_problems: [Option<String>; 2],
+}
+
+/// What tells one version of a file from another.
+type Stamp = (std::time::SystemTime, u64);
+
+fn stamp(path: &std::path::Path) -> Option<Stamp> {
+    let found = std::fs::metadata(path).ok()?;
+    Some((found.modified().ok()?, found.len()))
 }
 
 pub(super) fn run(
@@ -76,6 +86,7 @@ pub(super) fn run(
                 (false, _) => State::Checking,
             },
             not_watched: Vec::new(),
+            list_problems: [None, None],
         }),
         over: AtomicBool::new(false),
     };
@@ -85,9 +96,15 @@ pub(super) fn run(
             .name("index-status".into())
             .spawn_scoped(scope, || session.beat(&quit))
             .map_err(ServiceError::Thread)?;
+        let lists = std::thread::Builder::new()
+            .name("index-lists".into())
+            .spawn_scoped(scope, || session.lists(&teller))
+            .map_err(ServiceError::Thread)?;
         let outcome = session.work(&teller);
         session.over.store(true, Ordering::Relaxed);
         let end = beat.join().unwrap_or(None);
+        // A panic there is in the dumps; the session ends either way.
+        lists.join().ok();
         Ok::<_, ServiceError>((outcome, end))
     });
     drop(teller);
@@ -152,6 +169,28 @@ impl Session<'_> {
         Ok(())
     }
 
+    /// Puts lists in force when they appear or change, until the session is over.
+    fn lists(&self, teller: &Teller) {
+        let mut seen: [Option<Option<Stamp>>; 2] = [None, None];
+        while !self.over.load(Ordering::Relaxed) {
+            for (which, seen) in Which::ALL.into_iter().zip(&mut seen) {
+                let path = which.path(self.home);
+                let now = stamp(&path);
+                if *seen == Some(now) {
+                    continue;
+                }
+                // A list that cannot be used is tried again when it changes.
+                *seen = Some(now);
+                let put = matching::put_in_force(&self.round.database, teller, which, &path);
+                self.doing
+                    .lock()
+                    .unwrap_or_else(PoisonError::into_inner)
+                    .list_problems[which as usize] = put.err().map(|e| e.to_string());
+            }
+            std::thread::sleep(Duration::from_millis(100));
+        }
+    }
+
     fn wait(&self) {
         let until = Instant::now() + self.round.config.rescan_interval;
         while !self.over() && Instant::now() < until {
@@ -214,7 +253,15 @@ impl Session<'_> {
             percent: (doing.state == State::Hashing && bytes > 0)
                 .then(|| (read as f64 / bytes as f64 * 100.0).min(100.0)),
             not_watched: doing.not_watched,
-            ..Status::of(doing.state, "")
+            ..Status::of(
+                doing.state,
+                doing
+                    .list_problems
+                    .into_iter()
+                    .flatten()
+                    .collect::<Vec<_>>()
+                    .join("; "),
+            )
         }
     }
 }

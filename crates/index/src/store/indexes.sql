@@ -4,7 +4,8 @@ CREATE INDEX IF NOT EXISTS directory_inode ON directory (inode);
 CREATE INDEX IF NOT EXISTS directory_parent ON directory (parent);
 CREATE INDEX IF NOT EXISTS entry_dir ON entry (dir);
 CREATE INDEX IF NOT EXISTS entry_name ON entry (name, dir);
-CREATE INDEX IF NOT EXISTS entry_links ON entry (inode) WHERE links > 1;
+-- Other names of a file: a second link shows only at the new name.
+CREATE INDEX IF NOT EXISTS entry_inode ON entry (inode);
 -- Eight bytes of a hash tell a million files apart as well as all of them do, at a third of the size.
 CREATE INDEX IF NOT EXISTS digest_md5 ON digest (substr(md5, 1, 8)) WHERE md5 IS NOT NULL;
 CREATE INDEX IF NOT EXISTS digest_sha1 ON digest (substr(sha1, 1, 8)) WHERE sha1 IS NOT NULL;

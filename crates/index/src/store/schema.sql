@@ -95,10 +95,12 @@ CREATE TABLE extended (
 
 -- Files whose hash stands in a list of the endpoint.
 CREATE TABLE listed (
-    entry INTEGER PRIMARY KEY,
-    kind  INTEGER NOT NULL,       -- which hash matched
-    since INTEGER NOT NULL        -- seconds since 1970
-) STRICT;
+    list  INTEGER NOT NULL,       -- 0 blacklist, 1 known good
+    entry INTEGER NOT NULL,
+    kind  INTEGER NOT NULL,       -- which hash matched: 0 MD5, 1 SHA-1, 2 SHA-256
+    since INTEGER NOT NULL,       -- seconds since 1970
+    PRIMARY KEY (entry, list)
+) STRICT, WITHOUT ROWID;
 
 -- Names of owners and groups when last seen.
 CREATE TABLE principal (

@@ -6,6 +6,8 @@
 use super::{StoreError, doing};
 use crate::digest_state::DigestState;
 use crate::entry::{Attributes, Kind, join};
+use crate::lists::HashKind;
+use crate::matching::{Lists, Which};
 use crate::text::{Name, bytes};
 use crate::walk::DirectoryId;
 use hashing::Content;
@@ -67,6 +69,8 @@ pub struct Writer<'c> {
     /// Seconds since 1970: `seen`, `hashed`, `noticed` of what is written now.
     now: i64,
     mimes: HashMap<&'static str, i64>,
+    /// Lists that each new hash is looked up in.
+    pub lists: Lists,
 }
 
 impl<'c> Writer<'c> {
@@ -77,6 +81,7 @@ impl<'c> Writer<'c> {
             connection,
             now: 0,
             mimes: HashMap::new(),
+            lists: Lists::default(),
         }
     }
 
@@ -542,7 +547,7 @@ impl<'c> Writer<'c> {
         let names: Vec<i64> = if now.attributes.links > 1 {
             self.connection
                 .prepare_cached(
-                    "SELECT e.id FROM entry e JOIN directory d ON d.id = e.dir WHERE e.inode = ?1 AND e.links > 1 AND d.volume = ?2",
+                    "SELECT e.id FROM entry e JOIN directory d ON d.id = e.dir WHERE e.inode = ?1 AND d.volume = ?2",
                 )
                 .and_then(|mut s| {
                     s.query_map(params![read.inode.cast_signed(), volume], |row| row.get(0))?
@@ -590,10 +595,31 @@ impl<'c> Writer<'c> {
                         d.sha256.as_ref().map(<[u8; 32]>::as_slice),
                         d.blake3.as_ref().map(<[u8; 32]>::as_slice),
                     ],
-                )
-                .map(drop)
+                )?;
+                let found = [
+                    d.md5.as_ref().map(<[u8; 16]>::as_slice),
+                    d.sha1.as_ref().map(<[u8; 20]>::as_slice),
+                    d.sha256.as_ref().map(<[u8; 32]>::as_slice),
+                ];
+                for (list, kind) in self.lists.holding(found) {
+                    self.listed(list, id, kind)?;
+                }
+                Ok(())
             }
         }
+    }
+
+    /// Keeps that a file's hash of this kind stands in a list.
+    ///
+    /// # Errors
+    /// [`StoreError::Statement`].
+    pub fn listed(&self, list: Which, entry: i64, kind: HashKind) -> Result<(), StoreError> {
+        self.run(
+            "keep that a file is listed",
+            "INSERT OR IGNORE INTO listed (list, entry, kind, since) VALUES (?1, ?2, ?3, ?4)",
+            params![list as i64, entry, kind as i64, self.now],
+        )
+        .map(drop)
     }
 }
 

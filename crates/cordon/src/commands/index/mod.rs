@@ -4,10 +4,12 @@ mod query;
 mod run;
 mod verify;
 
-use crate::args::{IndexAction, IndexArgs, Output};
+use crate::args::{IndexAction, IndexArgs, ListArgs, Output};
 use crate::output::{self, Table};
 use ::index::config::{Config, ConfigStore, Current, render_sample};
 use ::index::home::Home;
+use ::index::lists::HashKind;
+use ::index::matching::Which;
 use ::index::{status, store};
 use anyhow::{Context, Result, bail};
 use std::process::ExitCode;
@@ -30,6 +32,8 @@ pub fn run(args: IndexArgs) -> Result<ExitCode> {
         },
         IndexAction::Start => start(&home),
         IndexAction::Stop => stop(&home),
+        IndexAction::Blacklist(args) => install_list(&home, Which::Blacklist, &args),
+        IndexAction::KnownGood(args) => install_list(&home, Which::KnownGood, &args),
         IndexAction::DeleteDatabase => delete_database(&home),
     }
 }
@@ -135,6 +139,40 @@ fn stop(home: &Home) -> Result<ExitCode> {
         Some(pid) => anstream::println!("indexing stopped, process {pid}"),
         None => anstream::println!("not indexing"),
     }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn install_list(home: &Home, which: Which, args: &ListArgs) -> Result<ExitCode> {
+    let file = std::fs::File::open(&args.file)
+        .with_context(|| format!("cannot read the list {}", args.file.display()))?;
+    let (built, matched) = ::index::service::install_list(home, which, file)?;
+    for warning in &built.warnings {
+        anstream::eprintln!(
+            "{}: line {}: {}",
+            args.file.display(),
+            warning.line,
+            warning.message
+        );
+    }
+    let counts: Vec<String> = HashKind::ALL
+        .iter()
+        .zip(built.counts)
+        .filter(|(_, count)| *count > 0)
+        .map(|(kind, count)| format!("{count} {}", kind.name()))
+        .collect();
+    anstream::println!(
+        "{} in force{}",
+        if counts.is_empty() {
+            "an empty list is".to_owned()
+        } else {
+            counts.join(", ")
+        },
+        match matched {
+            Some(1) => "; 1 file matches".to_owned(),
+            Some(count) => format!("; {count} files match"),
+            None => String::new(),
+        }
+    );
     Ok(ExitCode::SUCCESS)
 }
 
