@@ -1,4 +1,4 @@
-//! Little-endian integers at an offset of foreign bytes, with the bounds checked once, here.
+//! Little-endian and big-endian integers at an offset of foreign bytes, with the bounds checked once, here.
 
 macro_rules! reader {
     ($name:ident, $type:ty, $from:ident) => {
@@ -15,6 +15,8 @@ reader!(le16, u16, from_le_bytes);
 reader!(le32, u32, from_le_bytes);
 reader!(le64, u64, from_le_bytes);
 reader!(le128, u128, from_le_bytes);
+reader!(be32, u32, from_be_bytes);
+reader!(be64, u64, from_be_bytes);
 
 /// The bytes `at .. at + len`, or nothing when they are not all there.
 #[inline]

@@ -7,14 +7,17 @@
 //!
 //! The layers, from the bottom:
 //! - [`source`]: bytes at an offset ([`source::ReadAt`]), be it a file, a window of one, or a virtual disk in a container;
+//! - [`image`]: containers (raw, qcow2, EWF, VMDK, VHDX), partition tables, and what file system a volume holds;
 //! - [`ntfs`]: the file system, behind the [`FileSystem`] trait;
 //! - [`entry`]: what all of them tell of a file.
 
 mod bytes;
 pub mod entry;
+pub mod image;
 pub mod ntfs;
 pub mod source;
 mod text;
 mod time;
 
 pub use entry::{Entry, EntryKind, FileId, FileSystem, Report, Stream, Times, VolumeError};
+pub use image::{FileSystemKind, Image, OpenError, Volume, open};

@@ -6,12 +6,18 @@
 //! <https://github.com/libyal/libfsntfs/tree/main/documentation>.
 
 pub mod attribute;
+mod boot;
+pub mod compression;
 pub mod mft;
 pub mod record;
 pub mod reparse;
 pub mod runs;
+mod stream;
 mod tree;
 pub mod usn;
+mod volume;
 
+pub use boot::Boot;
 pub use mft::Mft;
 pub use record::{Record, RecordError, Reference};
+pub use volume::Ntfs;

@@ -13,6 +13,8 @@ const UNIX_SOCKET: u32 = 0x8000_0023;
 const LX_FIFO: u32 = 0x8000_0024;
 const LX_CHARACTER: u32 = 0x8000_0025;
 const LX_BLOCK: u32 = 0x8000_0026;
+const WOF: u32 = 0x8000_0017;
+const DEDUPLICATED: u32 = 0x8000_0013;
 
 /// What a reparse point makes of its file.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,6 +47,15 @@ impl Reparse {
             _ => None,
         };
         Some(Reparse { tag, kind, target })
+    }
+
+    /// Why the content of the file is not what its `$DATA` holds.
+    pub(super) fn hides_content(tag: u32) -> Option<&'static str> {
+        match tag {
+            WOF => Some("content compressed by the overlay filter (WOF)"),
+            DEDUPLICATED => Some("content kept in a deduplication store"),
+            _ => None,
+        }
     }
 }
 

@@ -1,6 +1,8 @@
 //! The readers against real images and tables with known facts, and against the same bytes mutated.
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
+mod images;
 mod mft;
+mod ntfs;
 mod shared;
 mod usn;
