@@ -8,11 +8,13 @@
 //! The layers, from the bottom:
 //! - [`source`]: bytes at an offset ([`source::ReadAt`]), be it a file, a window of one, or a virtual disk in a container;
 //! - [`image`]: containers (raw, qcow2, EWF, VMDK, VHDX), partition tables, and what file system a volume holds;
-//! - [`ntfs`]: the file system, behind the [`FileSystem`] trait;
+//! - [`ntfs`] and [`ext4`]: the file systems, both behind the [`FileSystem`] trait;
 //! - [`entry`]: what all of them tell of a file.
 
 mod bytes;
+mod cache;
 pub mod entry;
+pub mod ext4;
 pub mod image;
 pub mod ntfs;
 pub mod source;

@@ -11,9 +11,16 @@ pub(crate) fn filetime(ticks: u64) -> Option<i64> {
     i64::try_from((i128::from(ticks) - EPOCH_1601) * 100).ok()
 }
 
+/// Seconds and nanoseconds of a Unix clock.
+pub(crate) fn unix(seconds: i64, nanoseconds: u32) -> Option<i64> {
+    seconds
+        .checked_mul(1_000_000_000)?
+        .checked_add(i64::from(nanoseconds))
+}
+
 #[cfg(test)]
 mod tests {
-    use super::filetime;
+    use super::{filetime, unix};
 
     #[test]
     fn known_times() {
@@ -24,5 +31,7 @@ mod tests {
         );
         assert_eq!(filetime(0), None);
         assert_eq!(filetime(u64::MAX), None);
+        assert_eq!(unix(-1, 999_999_999), Some(-1));
+        assert_eq!(unix(i64::MAX, 0), None);
     }
 }

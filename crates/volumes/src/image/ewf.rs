@@ -4,8 +4,9 @@
 //! Only where tables lie is kept in memory, not their entries.
 
 use super::OpenError;
-use super::cache::{Pages, Recent, copy, cut, damaged, inflate};
+use super::block::{copy, cut, damaged, inflate};
 use crate::bytes::{le16, le32, le64};
+use crate::cache::{Pages, Recent};
 use crate::source::{FileSource, ReadAt, Shared};
 use std::fs::File;
 use std::io;
@@ -69,7 +70,7 @@ impl Ewf {
         loop {
             sections(&file, segments.len(), &mut found)?;
             segments.push(Segment {
-                pages: Pages::new(file.clone()),
+                pages: Pages::new(file.clone(), 32),
                 file,
             });
             if found.done || segments.len() >= MOST_SEGMENTS {

@@ -3,7 +3,7 @@
 //! [`open`] tells the container by its first bytes, never by its name (names only lead to further segments). The disk in it
 //! is a [`ReadAt`](crate::source::ReadAt) like any file, so what lies above does not know the difference.
 
-mod cache;
+mod block;
 mod ewf;
 mod partition;
 mod probe;
@@ -13,6 +13,7 @@ mod vhdx;
 mod vmdk;
 
 use crate::entry::{FileSystem, VolumeError};
+use crate::ext4::Ext;
 use crate::ntfs::Ntfs;
 use crate::source::{FileSource, Shared, Window};
 use std::fs::File;
@@ -166,6 +167,7 @@ impl Image {
         let bytes = self.bytes(volume);
         match volume.kind {
             FileSystemKind::Ntfs => Ok(Box::new(Ntfs::open(bytes)?)),
+            FileSystemKind::Ext => Ok(Box::new(Ext::open(bytes)?)),
             other => Err(VolumeError::Unsupported { what: other.name() }),
         }
     }

@@ -4,8 +4,9 @@
 //! encrypted, keep their data elsewhere or have sub-clusters are refused.
 
 use super::OpenError;
-use super::cache::{Pages, Recent, copy, cut, damaged, inflate};
+use super::block::{copy, cut, damaged, inflate};
 use crate::bytes::{be32, be64};
+use crate::cache::{Pages, Recent};
 use crate::source::{ReadAt, Shared};
 use std::io;
 
@@ -84,7 +85,7 @@ impl Qcow2 {
         if l1_entries * 8 > LARGEST_TABLE || l1_entries.saturating_mul(each) < len {
             return Err(wrong("the first table does not fit the size of the disk"));
         }
-        let (pages, unpacked) = (Pages::new(file.clone()), Recent::new(8));
+        let (pages, unpacked) = (Pages::new(file.clone(), 32), Recent::new(8));
         Ok(Qcow2 {
             file,
             pages,

@@ -4,8 +4,9 @@
 //! disk whose log was not replayed: its tables may be half written.
 
 use super::OpenError;
-use super::cache::{Pages, cut, damaged};
+use super::block::{cut, damaged};
 use crate::bytes::{le16, le32, le64, part};
+use crate::cache::Pages;
 use crate::source::{ReadAt, Shared};
 use std::io;
 
@@ -104,7 +105,7 @@ impl Vhdx {
         }
         let ratio = (u64::from(sector) << 23) / block;
         Ok(Vhdx {
-            pages: Pages::new(file.clone()),
+            pages: Pages::new(file.clone(), 32),
             file,
             len,
             block,

@@ -4,9 +4,10 @@
 //! Snapshots, which hold only what changed against another file, are refused.
 
 use super::OpenError;
-use super::cache::{Pages, Recent, copy, cut, damaged, inflate};
+use super::block::{copy, cut, damaged, inflate};
 use super::raw::Joined;
 use crate::bytes::{le16, le32, le64};
+use crate::cache::{Pages, Recent};
 use crate::source::{FileSource, ReadAt, Shared, Window};
 use std::fs::File;
 use std::io;
@@ -225,7 +226,7 @@ impl Sparse {
             .checked_mul(SECTOR)
             .filter(|at| *at < file.len())
             .ok_or(wrong("its tables lie nowhere"))?;
-        let (pages, unpacked) = (Pages::new(file.clone()), Recent::new(8));
+        let (pages, unpacked) = (Pages::new(file.clone(), 32), Recent::new(8));
         Ok(Sparse {
             file,
             pages,

@@ -12,8 +12,8 @@ use crate::text::push_utf16;
 
 /// The record of the root directory.
 pub(super) const ROOT: u64 = 5;
-/// No real path is deeper: 32,767 characters hold at most this many names.
-const DEEPEST: usize = 16_384;
+/// No real path is longer: 32,767 UTF-16 units.
+const LONGEST: usize = 3 * 32_767;
 
 struct Directory {
     parent: Reference,
@@ -96,15 +96,17 @@ impl Tree {
     fn climb(&mut self, of: Reference) -> bool {
         self.climb.clear();
         let mut at = of;
+        let mut len = 0;
         while at.number() != ROOT {
             let Some((place, found)) = self.find(at) else {
                 return true;
             };
-            if self.climb.len() >= DEEPEST {
+            len += 1 + usize::from(found.len);
+            at = found.parent;
+            if len > LONGEST {
                 self.climb.clear();
                 return true;
             }
-            at = found.parent;
             self.climb.push(place);
         }
         false

@@ -86,7 +86,7 @@ fn the_root_of_a_disk_in_a_vhdx() {
 }
 
 /// A time as the other tool prints it: trailing zeros of the fraction are left out.
-fn nanoseconds(fact: &Value) -> i64 {
+pub fn nanoseconds(fact: &Value) -> i64 {
     let text = fact.as_str().unwrap().trim_end_matches('Z');
     let (text, fraction) = text.split_once('.').unwrap_or((text, "0"));
     let digits = |from: usize, to: usize| text[from..to].parse::<i64>().unwrap();
