@@ -13,6 +13,10 @@ use std::fs::File;
 /// A file is let go while it is read, too, as soon as this much has gathered: a large one must not fill the memory before its end.
 const STEP: u64 = 1 << 20;
 
+/// The largest piece in which Linux keeps pages of files.
+#[cfg(target_os = "linux")]
+const PIECE: u64 = 2 << 20;
+
 /// How much of a file is asked for before its turn.
 #[cfg(target_os = "linux")]
 const AHEAD: u64 = 128 << 10;
@@ -30,10 +34,11 @@ pub enum Probe {
 /// The parts of a file that were not in memory before it was read.
 #[derive(Debug, Default)]
 pub struct Found {
-    /// Offset and end of each part, in order; what has been let go is gone from it.
+    /// Offset and end of each part, in order.
     absent: Vec<(u64, u64)>,
-    /// How many of the first have been let go.
+    /// How many of the first have been let go, and up to where the file has been.
     done: usize,
+    released: u64,
 }
 
 impl Found {
@@ -46,7 +51,11 @@ impl Found {
             let _ = (file, size, probe);
             Vec::new()
         };
-        Found { absent, done: 0 }
+        Found {
+            absent,
+            done: 0,
+            released: 0,
+        }
     }
 
     /// Whether all of it was in memory.
@@ -73,17 +82,18 @@ impl Found {
 
     /// Lets go of what was absent and has been read up to here; small parts only at the end.
     pub(crate) fn release(&mut self, file: &File, read: u64, end: bool) {
-        while let Some((from, to)) = self.absent.get_mut(self.done) {
-            let upto = if end { *to } else { read.min(*to) };
-            let whole = upto == *to;
-            if upto <= *from || !(whole || end || upto - *from >= STEP) {
+        while let Some(&(from, to)) = self.absent.get(self.done) {
+            let upto = if end { to } else { read.min(to) };
+            let whole = upto == to;
+            if !(whole || upto >= from.max(self.released) + STEP) {
                 return;
             }
+            // The kernel keeps pages in larger pieces and lets go of whole pieces only: one that lay across the last border is named again.
             #[cfg(target_os = "linux")]
-            linux::let_go(file, *from, upto);
+            linux::let_go(file, from.max(self.released.saturating_sub(PIECE)), upto);
             #[cfg(not(target_os = "linux"))]
             let _ = file;
-            *from = upto;
+            self.released = upto;
             if !whole {
                 return;
             }

@@ -139,7 +139,7 @@ static NAMES: &[(&str, Types)] = &[
     ("php", TEXT),
     ("pl", TEXT),
     ("pm", TEXT),
-    ("png", types!["image/png"]),
+    ("png", types!["image/png", "image/vnd.microsoft.icon"]),
     ("ppt", types!["application/vnd.ms-powerpoint", OLE, OPEN_OFFICE_SLIDES, "application/encrypted"]),
     ("pptm", types![OPEN_OFFICE_SLIDES, OPEN_OFFICE, "application/zip", "application/encrypted", OLE]),
     ("pptx", types![OPEN_OFFICE_SLIDES, OPEN_OFFICE, "application/zip", "application/encrypted", OLE]),
@@ -161,7 +161,7 @@ static NAMES: &[(&str, Types)] = &[
     ("rtf", TEXT),
     ("scr", PROGRAM),
     ("sh", TEXT),
-    ("so", text![ELF[2], ELF[1], ELF[0]]),
+    ("so", text![ELF[2], ELF[1], ELF[0], "application/x-mach-binary"]),
     ("sql", TEXT),
     ("sqlite", types!["application/vnd.sqlite3"]),
     ("sqlite3", types!["application/vnd.sqlite3"]),
@@ -213,7 +213,7 @@ const LONGEST: usize = 8;
 pub fn expected_mimes(file_name: &[u8]) -> Option<&'static [&'static str]> {
     let dot = file_name.iter().rposition(|byte| *byte == b'.')?;
     // A name that is nothing but its extension is a hidden file.
-    if dot == 0 {
+    if dot == 0 || is_trash_record(file_name, dot) {
         return None;
     }
     let extension = file_name.get(dot + 1..)?;
@@ -226,6 +226,11 @@ pub fn expected_mimes(file_name: &[u8]) -> Option<&'static [&'static str]> {
         .binary_search_by(|(name, _)| name.as_bytes().cmp(lower))
         .ok()?;
     NAMES.get(found).map(|(_, types)| *types)
+}
+
+/// The recycle bin of Windows keeps where a file came from in another of the same extension, `$I` and six characters in place of `$R` and the same six.
+fn is_trash_record(file_name: &[u8], dot: usize) -> bool {
+    dot == 8 && file_name.starts_with(b"$I")
 }
 
 #[cfg(test)]

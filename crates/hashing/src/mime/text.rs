@@ -1,6 +1,6 @@
 //! What is text, and of which kind.
 //!
-//! Text is ASCII, UTF-8, UTF-16 or one of the 8-bit alphabets without control characters that text has no use for. Its kind is told by how it begins; a language that only its words would tell stays `text/plain`.
+//! Text is ASCII, UTF-8, UTF-16, UTF-32 or one of the other alphabets without control characters that text has no use for. Its kind is told by how it begins; a language that only its words would tell stays `text/plain`.
 
 use super::{find, has};
 use std::borrow::Cow;
@@ -64,7 +64,6 @@ const STARTS: &[(&[u8], &str)] = &[
     (b"#?RADIANCE", "image/vnd.radiance"),
     (b"OFF\n", "model/off"),
     (b"ply\n", "model/ply"),
-    (b"conary-", "text/plain"),
 ];
 
 /// What markup begins with, without regard to case.
@@ -123,6 +122,12 @@ impl<'a> Text<'a> {
         if let Some(text) = start.strip_prefix(b"\xef\xbb\xbf") {
             return is_8bit(text).then(|| borrowed(text));
         }
+        if let Some(units) = start.strip_prefix(b"\xff\xfe\0\0") {
+            return utf32(units, u32::from_le_bytes, whole);
+        }
+        if let Some(units) = start.strip_prefix(b"\0\0\xfe\xff") {
+            return utf32(units, u32::from_be_bytes, whole);
+        }
         if let Some(units) = start.strip_prefix(b"\xff\xfe") {
             return utf16(units, u16::from_le_bytes, whole);
         }
@@ -132,11 +137,17 @@ impl<'a> Text<'a> {
         if is_8bit(start) {
             return Some(borrowed(start));
         }
-        // Without a mark at its beginning UTF-16 shows in plain letters with a zero beside each.
-        let zeros = |odd| start.len() >= 16 && start.iter().skip(odd).step_by(2).all(|b| *b == 0);
-        if zeros(1) {
+        // Without a mark at its beginning UTF-16 shows in plain letters with a zero beside each, UTF-32 with three.
+        let zeros = |from, step| {
+            start.len() >= 16 && start.iter().skip(from).step_by(step).all(|b| *b == 0)
+        };
+        if zeros(3, 4) && zeros(2, 4) {
+            utf32(start, u32::from_le_bytes, whole)
+        } else if zeros(0, 4) && zeros(1, 4) {
+            utf32(start, u32::from_be_bytes, whole)
+        } else if zeros(1, 2) {
             utf16(start, u16::from_le_bytes, whole)
-        } else if zeros(0) {
+        } else if zeros(0, 2) {
             utf16(start, u16::from_be_bytes, whole)
         } else {
             None
@@ -146,10 +157,13 @@ impl<'a> Text<'a> {
     /// What kind of text it is.
     pub(super) fn mime(&self) -> &'static str {
         let text = &*self.text;
-        if let Some(line) = text.strip_prefix(b"#!") {
+        // An attribute at the head of a Rust file begins so, too; an interpreter has a path.
+        if let Some(line) = text.strip_prefix(b"#!").map(<[u8]>::trim_ascii_start)
+            && line.starts_with(b"/")
+        {
             return script(line);
         }
-        if has(text, 0, b"From ") && !text.first_chunk::<5>().is_some_and(|_| mbox(text)) {
+        if has(text, 0, b"From ") && !mbox(text) {
             return "text/plain";
         }
         if let Some((_, mime)) = STARTS.iter().find(|(start, _)| text.starts_with(start)) {
@@ -337,15 +351,18 @@ fn json(text: &[u8], whole: bool) -> bool {
     !whole
 }
 
-/// No control characters but those of texts (bell to carriage return, escape, and the next-line of some alphabets); other bytes may be any alphabet's.
+/// No control characters but those of texts; other bytes may be any alphabet's.
 fn is_8bit(text: &[u8]) -> bool {
-    let bad = |byte: u8| (byte < 0x20) & !(7..=13).contains(&byte) & (byte != 27) | (byte == 127);
     // Without a way out in the middle, so that it runs in vectors.
-    if text.iter().fold(false, |any, byte| any | bad(*byte)) {
+    let seen = text.iter().fold(0, |seen, byte| seen | control(*byte));
+    if seen & CONTROL != 0 {
         return false;
     }
     if text.is_ascii() {
         return true;
+    }
+    if seen & SHIFT != 0 {
+        return false;
     }
     match std::str::from_utf8(text) {
         Ok(_) => true,
@@ -355,14 +372,40 @@ fn is_8bit(text: &[u8]) -> bool {
     }
 }
 
-/// Whether it may be text in an 8-bit alphabet: mostly plain letters, and none of the bytes that hardly any alphabet gives a meaning.
+const CONTROL: u8 = 1;
+const SHIFT: u8 = 2;
+
+/// Bell to carriage return and escape belong to text, and the group separator to the logs of the audit daemon. The two shifts belong to the 7-bit alphabets of ISO 2022.
+fn control(byte: u8) -> u8 {
+    let text = (7..=13).contains(&byte) | (byte == 27) | (byte == 29);
+    let shift = (byte == 14) | (byte == 15);
+    let control = ((byte < 0x20) & !text & !shift) | (byte == 127);
+    (u8::from(control) * CONTROL) | (u8::from(shift) * SHIFT)
+}
+
+/// How much without any control character is text, whatever the rest: in as many random bytes there would be one, all but surely.
+const NO_CHANCE: usize = 256;
+
+/// Whether it may be text in another alphabet: long enough not to be so by chance, or else mostly plain letters.
 fn is_alphabet(text: &[u8]) -> bool {
     let high = text.iter().filter(|byte| **byte >= 0x80).count();
     let undefined = text
         .iter()
         .filter(|byte| (0x80..0xa0).contains(*byte))
         .count();
-    high * 3 <= text.len() * 2 && undefined * 20 <= text.len() && text.len() >= 8
+    text.len() >= NO_CHANCE
+        || (high * 3 <= text.len() * 2 && undefined * 20 <= text.len() && text.len() >= 8)
+}
+
+fn utf32<'a>(bytes: &[u8], unit: fn([u8; 4]) -> u32, whole: bool) -> Option<Text<'a>> {
+    let units = bytes.as_chunks::<4>().0.iter().map(|four| unit(*four));
+    let text: Vec<u8> = units
+        .map(|unit| char::from_u32(unit).map(|char| u8::try_from(char).unwrap_or(b'?')))
+        .collect::<Option<_>>()?;
+    (!text.is_empty() && is_8bit(&text)).then_some(Text {
+        text: Cow::Owned(text),
+        whole,
+    })
 }
 
 fn utf16<'a>(bytes: &[u8], unit: fn([u8; 2]) -> u16, whole: bool) -> Option<Text<'a>> {

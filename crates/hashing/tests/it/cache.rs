@@ -19,7 +19,7 @@ fn cold(size: usize) -> Option<(tempfile::NamedTempFile, File)> {
     if Found::look(&again, size as u64, Probe::Best).absent() == [(0, size as u64)] {
         Some((file, again))
     } else {
-        println!("left out: this file system keeps its files in memory");
+        eprintln!("left out: this file system keeps its files in memory");
         None
     }
 }

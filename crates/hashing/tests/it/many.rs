@@ -106,7 +106,8 @@ fn changed_midway(change: impl Fn(&File)) -> Result<hashing::Content, HashError>
 fn a_file_that_changes_while_it_is_read_is_told() {
     use std::os::unix::fs::FileExt;
     assert!(changed_midway(|_| {}).is_ok());
-    let changes: [(&str, &dyn Fn(&File)); 4] = [
+    type Change<'a> = &'a dyn Fn(&File);
+    let changes: [(&str, Change<'_>); 4] = [
         ("shrinks", &|file| file.set_len(600_000).expect("cut")),
         ("vanishes", &|file| file.set_len(0).expect("cut")),
         ("grows", &|file| {

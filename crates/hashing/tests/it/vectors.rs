@@ -115,7 +115,7 @@ proptest! {
     ) {
         for level in [Level::Scalar, Level::Avx2, Level::Avx512] {
             if !level.available() {
-                println!("left out: {level:?} is not on this processor");
+                eprintln!("left out: {level:?} is not on this processor");
                 continue;
             }
             let mut lanes = Lanes::new(level);

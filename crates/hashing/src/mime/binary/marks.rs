@@ -45,6 +45,7 @@ pub(super) static MARKS: &[Mark] = &[
     m(0, b"\xac\xed\0\x05", "application/x-java-serialized-object"),
     m(0, b"\xfe\xed\xfe\xed", "application/x-java-keystore"),
     m(0, b"\xce\xce\xce\xce", "application/x-java-jce-keystore"),
+    m(0, b"JM\x01\0", "application/x-java-jmod"),
     m(0, b"rust\0\0\0", "application/x-rust-metadata"),
     m(0, b";ELC", "application/x-elc"),
     m(0, b"\xd0\x0d\xfe\xed", "application/x-devicetree"),
