@@ -250,10 +250,10 @@ impl Config {
             Ok::<u32, String>(u32::try_from(value).unwrap_or(most))
         };
         match setting {
-            Setting::CpuUsageLimit => self.cpu_usage_limit = values::percent(text, 0.1, 100.0)?,
+            Setting::CpuUsageLimit => self.cpu_usage_limit = values::percent(text, 1.0, 100.0)?,
             Setting::CpuViolationThreshold => {
                 self.cpu_violation_threshold =
-                    unless_empty(text, |text| values::percent(text, 0.1, 6400.0))?.flatten();
+                    unless_empty(text, |text| values::percent(text, 1.0, 6400.0))?.flatten();
             }
             Setting::CpuViolationInterval => {
                 self.cpu_violation_interval = values::duration(text, MONTH)?

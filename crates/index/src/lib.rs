@@ -7,6 +7,7 @@
 //! - [`inventory`] finds the difference between disk and database, [`hashpass`] reads what waits for its hashes,
 //!   [`scan`] makes a round of both;
 //! - [`config`] is what the administrator set, [`lists`] the hashes to look for or to subtract;
+//!   [`throttle`] keeps the process to its share;
 //! - [`query`] asks, with the patterns of [`glob`]; [`verify`] compares the database with the disk.
 
 pub mod config;
@@ -27,5 +28,6 @@ pub mod service;
 pub mod status;
 pub mod store;
 pub mod text;
+pub mod throttle;
 pub mod verify;
 pub mod walk;

@@ -173,7 +173,7 @@ pub static KEYS: [Key; 20] = [
         ALL,
         "5",
         "",
-        "Percent of one processor, averaged over a minute, that the inventory and the hashing may use together. 0.1 to \
+        "Percent of one processor, averaged over a minute, that the inventory and the hashing may use together. 1 to \
          100, or none for no limit. 5: a user at the machine does not notice it.",
     ),
     Key {
