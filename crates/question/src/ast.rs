@@ -35,7 +35,8 @@ pub struct Select {
 pub struct SensorCall {
     /// Canonical name.
     pub sensor: String,
-    /// Bound values, one for each declared parameter in its order, defaults filled in.
+    /// Bound values in the order of the declared parameters; what equals its default at the end is left out.
+    /// [`crate::catalogue::Sensor::parameter_values`] gives them all.
     pub parameters: Vec<String>,
     /// `?maxAge=600`, in seconds.
     pub max_age: Option<u64>,

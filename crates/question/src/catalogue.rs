@@ -93,6 +93,21 @@ pub struct Parameter {
     pub description: String,
 }
 
+impl Parameter {
+    /// Whether a value means the same as the default: equal as text, one of the allowed values in another case, or the
+    /// same number, time and so on in another spelling.
+    #[must_use]
+    pub fn is_default(&self, value: &str) -> bool {
+        self.default.as_deref().is_some_and(|default| {
+            default == value
+                || (!self.allowed.is_empty() && default.eq_ignore_ascii_case(value))
+                || (self.value_type != ValueType::Text
+                    && crate::value::compare(default, value, self.value_type)
+                        .is_some_and(std::cmp::Ordering::is_eq))
+        })
+    }
+}
+
 /// Systems on which a sensor gives rows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Platforms {
@@ -273,6 +288,39 @@ impl Sensor {
     pub fn example(mut self, question: &str) -> Self {
         self.example = question.into();
         self
+    }
+    /// The values a run gets, one for each declared parameter: those given, and the defaults of the others. What a
+    /// [`crate::ast::SensorCall`] holds leaves trailing defaults out; whoever runs the sensor takes this.
+    #[must_use]
+    pub fn parameter_values(&self, given: &[String]) -> Vec<String> {
+        let default = |p: &Parameter| p.default.clone().unwrap_or_default();
+        self.parameters
+            .iter()
+            .enumerate()
+            .map(|(at, p)| given.get(at).cloned().unwrap_or_else(|| default(p)))
+            .collect()
+    }
+    /// The normal form of bound values: what means the default is spelled as the default, and defaults at the end are
+    /// left out, so that the same call always has the same tree and the same text.
+    #[must_use]
+    pub fn without_defaults(&self, values: Vec<String>) -> Vec<String> {
+        let mut out = values;
+        for (value, parameter) in out.iter_mut().zip(&self.parameters) {
+            if let Some(default) = parameter
+                .default
+                .as_ref()
+                .filter(|_| parameter.is_default(value))
+            {
+                value.clone_from(default);
+            }
+        }
+        while let (Some(last), Some(parameter)) =
+            (out.last(), self.parameters.get(out.len().wrapping_sub(1)))
+            && parameter.default.as_ref() == Some(last)
+        {
+            out.pop();
+        }
+        out
     }
     /// Place of a column by name, without regard to case.
     #[must_use]

@@ -1,6 +1,7 @@
 //! The canonical form: one text for each tree, which parses back to it.
 //!
-//! Names and values stand bare where that cannot be misread, parameters are always quoted, an `and` within an `or`
+//! Names and values stand bare where that cannot be misread, parameters are always quoted (and those at the end that equal
+//! their default are not in the tree, so they are not printed), an `and` within an `or`
 //! (and the other way round) always has its parentheses, so that nobody has to remember which binds tighter.
 
 use crate::ast::{Filter, Quantifier, Question, Select, SensorCall, Term};

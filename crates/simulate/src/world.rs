@@ -25,8 +25,8 @@ const HANDSHAKES: usize = 128;
 /// Row sets kept.
 const ROW_SETS: usize = 20_000;
 
-/// Rows by kind of machine and sensor.
-type RowSets = HashMap<(u32, SensorCall), Arc<Vec<Row>>>;
+/// Rows by kind of machine, sensor and parameters. Options of a call do not change what a simulated machine has.
+type RowSets = HashMap<(u32, String, Vec<String>), Arc<Vec<Row>>>;
 
 /// A trust, and the TLS settings that follow from it.
 pub(crate) struct Believed {
@@ -109,7 +109,7 @@ impl World {
         call: &SensorCall,
         make: impl FnOnce() -> Arc<Vec<Row>>,
     ) -> Arc<Vec<Row>> {
-        let key = (kind, call.clone());
+        let key = (kind, call.sensor.clone(), call.parameters.clone());
         let lock = || self.rows.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(rows) = lock().get(&key) {
             return Arc::clone(rows);

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 /// Bytes the cache holds at most.
 pub const BUDGET: usize = 8 << 20;
 
-/// What a run is known by: canonical name and bound parameters.
+/// What a run is known by: canonical name and the values of all parameters, defaults among them.
 pub type Key = (String, Vec<String>);
 
 #[derive(Debug)]

@@ -171,7 +171,10 @@ impl Evaluator {
         let sensor = self.runner.sensors().catalogue().sensor(&call.sensor)?;
         let asked = call.max_age.map(Duration::from_secs);
         Some(Call {
-            key: (sensor.name.clone(), call.parameters.clone()),
+            key: (
+                sensor.name.clone(),
+                sensor.parameter_values(&call.parameters),
+            ),
             max_age: asked.map_or(sensor.max_age, |age| age.min(sensor.max_age)),
             keep_for: sensor.max_age,
             limits: state::lowered(sensor.limits, limits),

@@ -52,6 +52,9 @@ impl Fake {
                 sensor("Slow").limits(short),
                 sensor("Denied").one_row(),
                 sensor("Fresh").max_age(0),
+                sensor("Echo")
+                    .parameter("first", ValueType::Text, Some("one"), &[], "A word.")
+                    .parameter("second", ValueType::Text, Some("two"), &[], "A word."),
             ]),
             gate: Gate::default(),
             runs: AtomicU32::new(0),
@@ -67,7 +70,7 @@ impl Sensors for Fake {
     fn run(
         &self,
         sensor: &str,
-        _request: &Request,
+        request: &Request,
         limits: Limits,
         cancelled: Arc<AtomicBool>,
     ) -> (Vec<Row>, Result<(), SensorError>) {
@@ -76,6 +79,7 @@ impl Sensors for Fake {
         let mut collect = || -> Result<(), SensorError> {
             match sensor {
                 "Name" | "Fresh" => sink.push(["host"])?,
+                "Echo" => sink.push([request.parameters.join(", ")])?,
                 "Words" => {
                     for word in ["one", "two", "three", "two"] {
                         sink.push([word])?;
@@ -256,6 +260,23 @@ fn age_decides_whether_a_sensor_runs_again() {
         ask(&evaluator, "Get Fresh from all machines");
     }
     assert_eq!(fake.runs.load(Ordering::SeqCst), 4);
+}
+
+#[test]
+fn a_default_said_or_left_out_runs_once_and_the_sensor_gets_it() {
+    let fake = Fake::new();
+    let evaluator = evaluator(&fake);
+    for text in [
+        "Get Echo from all machines",
+        "Get Echo[one] from all machines",
+        "Get Echo[one, two] from all machines with Echo[second=two] contains one",
+    ] {
+        let outcome = ask(&evaluator, text);
+        assert_eq!(words(&outcome, 0), ["one, two"], "{text}");
+    }
+    assert_eq!(fake.runs.load(Ordering::SeqCst), 1);
+    let outcome = ask(&evaluator, "Get Echo[second=three] from all machines");
+    assert_eq!(words(&outcome, 0), ["one, three"]);
 }
 
 #[test]

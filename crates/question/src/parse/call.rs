@@ -70,7 +70,7 @@ impl<'a> Parser<'a, '_> {
         Ok((sensor, call))
     }
 
-    /// The bracket after a sensor's name, bound to its parameters; without one, the defaults.
+    /// The bracket after a sensor's name, bound to its parameters, without the defaults at the end.
     pub(super) fn parameters(
         &mut self,
         sensor: &'a Sensor,
@@ -111,7 +111,7 @@ impl<'a> Parser<'a, '_> {
                 }
             }
         }
-        Ok(out)
+        Ok(sensor.without_defaults(out))
     }
 
     /// Values up to the closing bracket; the opening one is taken.
@@ -276,7 +276,8 @@ impl<'a> Parser<'a, '_> {
             return Err(error);
         }
         match value::parse_check(&given.text, parameter.value_type) {
-            Ok(()) => Ok(given.text),
+            Ok(()) => Ok(value::canonical(&given.text, parameter.value_type)
+                .map_or(given.text, str::to_owned)),
             Err(message) => Err(self.error(
                 format!("{}: {message}", parameter.key),
                 given.start,

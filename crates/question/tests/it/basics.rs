@@ -27,8 +27,7 @@ fn the_question_of_the_house() {
     let catalogue = catalogue();
     let text = "Get Running Processes with Hash from all machines with Is Linux = True";
     let question = parse(text, &catalogue).unwrap();
-    let canonical =
-        "Get Running Processes with Hash[\"SHA-256\"] from all machines with Is Linux = True";
+    let canonical = "Get Running Processes with Hash from all machines with Is Linux = True";
     assert_eq!(question.to_string(), canonical);
     assert_eq!(parse(canonical, &catalogue).unwrap(), question);
     let filter = question.filter.as_ref().unwrap();
@@ -45,4 +44,42 @@ fn the_question_of_the_house() {
     let rows = vec![row(&["/bin/sh", "ab"]), row(&["/bin/ls", "cd"])];
     let kept = keep(&question.selects[0], &rows, &catalogue);
     assert_eq!(join(&plan, &[kept]), vec![rows]);
+}
+
+#[test]
+fn a_default_said_or_left_out_is_the_same_question() {
+    let catalogue = catalogue();
+    let plain = parse(
+        "Get Running Processes with Hash from all machines",
+        &catalogue,
+    )
+    .unwrap();
+    let said = parse(
+        "Get Running Processes with Hash[sha256] from all machines",
+        &catalogue,
+    )
+    .unwrap();
+    assert_eq!(plain, said);
+    assert_eq!(
+        plain.to_string(),
+        "Get Running Processes with Hash from all machines"
+    );
+    let sensor = catalogue.sensor("Running Processes with Hash").unwrap();
+    assert_eq!(
+        sensor.parameter_values(&plain.selects[0].call.parameters),
+        ["SHA-256"],
+        "who runs it gets the value all the same"
+    );
+    let middle = parse(
+        "Get Log Lines[level=warn, limit=100] from all machines",
+        &catalogue,
+    )
+    .unwrap();
+    let call = &middle.selects[0].call;
+    assert_eq!(call.parameters, ["syslog", "1h", "False", "warn"]);
+    let sensor = catalogue.sensor("Log Lines").unwrap();
+    assert_eq!(
+        sensor.parameter_values(&call.parameters),
+        ["syslog", "1h", "False", "warn", "100"]
+    );
 }

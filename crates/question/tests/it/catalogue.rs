@@ -142,6 +142,19 @@ pub fn sensors() -> Vec<Sensor> {
         .parameter("folder", T::Text, None, &[], "Path of the folder.")
         .parameter("pattern", T::Text, None, &[], "Regular expression.")
         .parameter("limit", T::Integer, Some("100"), &[], "Most lines."),
+        Sensor::new("Log Lines", "Files", "Last lines of a log.")
+            .column("Line", T::Text, "The line.")
+            .parameter("log", T::Text, Some("syslog"), &[], "Which log.")
+            .parameter("span", T::Duration, Some("1h"), &[], "How far back.")
+            .parameter(
+                "follow",
+                T::Boolean,
+                Some("False"),
+                &[],
+                "Rotated ones too.",
+            )
+            .parameter("level", T::Text, None, &[], "Lowest level.")
+            .parameter("limit", T::Integer, Some("100"), &[], "Most lines."),
         Sensor::new("Custom Tags", "System", "Tags set on the endpoint.").column(
             "Tag",
             T::Text,

@@ -16,7 +16,7 @@ fn free_words_find_their_question() {
     let cases = [
         (
             "running processes with hash on linux",
-            "Get Running Processes with Hash[\"SHA-256\"] from all machines with Is Linux = True",
+            "Get Running Processes with Hash from all machines with Is Linux = True",
         ),
         (
             "which machines listen on port 22",

@@ -68,7 +68,11 @@ fn call(sensor: Sensor) -> impl Strategy<Value = SensorCall> {
             if p.allowed.is_empty() {
                 let t = p.value_type;
                 // An empty value means the default.
-                typed(t).prop_filter("not empty", |v| !v.is_empty()).boxed()
+                let given = typed(t).prop_filter("not empty", |v| !v.is_empty());
+                match &p.default {
+                    Some(default) => prop_oneof![given, Just(default.clone())].boxed(),
+                    None => given.boxed(),
+                }
             } else {
                 select(p.allowed.clone()).boxed()
             }
@@ -81,7 +85,7 @@ fn call(sensor: Sensor) -> impl Strategy<Value = SensorCall> {
     )
         .prop_map(move |(parameters, max_age, ignore_case)| SensorCall {
             sensor: sensor.name.clone(),
-            parameters,
+            parameters: sensor.without_defaults(parameters),
             max_age,
             ignore_case,
         })

@@ -31,7 +31,8 @@ pub(crate) enum Scope {
 /// What a sensor's function gets besides the machine.
 pub(super) struct Asked<'a> {
     pub(super) machine: &'a Machine,
-    pub(super) call: &'a SensorCall,
+    /// Values of all parameters, defaults among them.
+    pub(super) parameters: &'a [String],
     /// Seconds since 1970.
     pub(super) now: i64,
 }
@@ -136,7 +137,12 @@ impl Table {
         machine: &Machine,
         now: i64,
     ) -> Vec<Row> {
-        let records = (self.make)(&Asked { machine, call, now });
+        let parameters = &sensor.parameter_values(&call.parameters);
+        let records = (self.make)(&Asked {
+            machine,
+            parameters,
+            now,
+        });
         let wanted: Vec<String> = sensor.columns.iter().map(|c| plain(&c.name)).collect();
         records
             .into_iter()

@@ -377,7 +377,7 @@ fn hashes(asked: &Asked<'_>, process: &Process) -> [(&'static str, String); 4] {
         hex::encode(digest(asked.machine, process))
     };
     let first = |digits: usize| hex.get(..digits).unwrap_or_default().to_owned();
-    let wanted = asked.call.parameters.iter().find_map(|parameter| {
+    let wanted = asked.parameters.iter().find_map(|parameter| {
         match parameter.to_lowercase().replace('-', "").as_str() {
             "none" => Some(0),
             "md5" => Some(32),
@@ -513,15 +513,9 @@ mod tests {
             .find(|m| m.kind() == one.kind())
             .unwrap();
         let table = |machine: &Machine| {
-            let call = question::ast::SensorCall {
-                sensor: String::new(),
-                parameters: vec![],
-                max_age: None,
-                ignore_case: true,
-            };
             running_with_hash(&Asked {
                 machine,
-                call: &call,
+                parameters: &[],
                 now: 0,
             })
         };
