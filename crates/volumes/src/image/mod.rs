@@ -1,6 +1,6 @@
 //! Disk images: the container a disk is kept in, its partitions, and what file systems they hold.
 //!
-//! [`open`] tells the container by its first bytes, never by its name (names only lead to further segments). The disk in it
+//! [`open()`] tells the container by its first bytes, never by its name (names only lead to further segments). The disk in it
 //! is a [`ReadAt`](crate::source::ReadAt) like any file, so what lies above does not know the difference.
 
 mod block;
@@ -95,12 +95,20 @@ pub struct Image {
 /// Opens an image, a raw disk or a block device.
 pub fn open(path: &Path) -> Result<Image, OpenError> {
     let opened = File::open(path).and_then(FileSource::new);
+    let file = opened.map_err(|source| OpenError::Open {
+        path: path.to_owned(),
+        source,
+    })?;
+    open_source(Arc::new(file), path)
+}
+
+/// Opens an image whose (first) file is at hand. Further files are looked for beside `path`.
+pub fn open_source(file: Shared, path: &Path) -> Result<Image, OpenError> {
+    let mut start = [0; 512];
     let failed = |source| OpenError::Open {
         path: path.to_owned(),
         source,
     };
-    let file: Shared = Arc::new(opened.map_err(failed)?);
-    let mut start = [0; 512];
     let filled = file.read_full_at(0, &mut start).map_err(failed)?;
     let start = start.get(..filled).unwrap_or_default();
     let mut stored_md5 = None;

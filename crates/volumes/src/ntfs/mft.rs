@@ -385,7 +385,10 @@ impl<'t> Builder<'t> {
             // A short name alone is all that damage has left, or a file without any name.
             match self.short.take() {
                 Some((path, orphan, times)) => self.add(path, orphan, times),
-                None if self.number < RESERVED => return None,
+                // Neither a reserved record nor one that was only made ready has ever been a file.
+                None if self.number < RESERVED || self.entry.dos_attributes.is_none() => {
+                    return None;
+                }
                 None => {
                     let path =
                         [ORPHANS, format!("/OrphanFile-{}", self.number).as_bytes()].concat();

@@ -2,8 +2,11 @@
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 mod ext;
+mod fixtures;
+mod forge;
 mod images;
 mod mft;
+mod mutations;
 mod ntfs;
 mod shared;
 mod usn;
