@@ -7,7 +7,7 @@
 //! - [`inventory`] finds the difference between disk and database, [`hashpass`] reads what waits for its hashes,
 //!   [`scan`] makes a round of both;
 //! - [`config`] is what the administrator set, [`lists`] the hashes to look for or to subtract;
-//!   [`throttle`] keeps the process to its share;
+//!   [`throttle`] keeps the process to its share, [`log`] tells what it does;
 //! - [`query`] asks, with the patterns of [`glob`]; [`verify`] compares the database with the disk.
 
 pub mod config;
@@ -19,6 +19,7 @@ pub mod hashpass;
 pub mod home;
 pub mod inventory;
 pub mod lists;
+pub mod log;
 pub mod matching;
 pub mod mounts;
 pub mod query;

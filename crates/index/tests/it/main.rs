@@ -2,4 +2,5 @@
 
 mod config;
 mod lists;
+mod log;
 mod throttle;
