@@ -10,6 +10,7 @@
 //!   [`throttle`] keeps the process to its share, [`log`] tells what it does;
 //! - [`query`] asks, with the patterns of [`glob`]; [`verify`] compares the database with the disk.
 
+pub mod changes;
 pub mod config;
 pub mod digest_state;
 pub mod engine;

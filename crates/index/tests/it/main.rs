@@ -1,5 +1,7 @@
 //! Tests of the Index through its public modules.
 
+#[cfg(target_os = "linux")]
+mod changes;
 mod config;
 mod lists;
 mod log;

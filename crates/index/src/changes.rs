@@ -1,0 +1,180 @@
+//! Changes of watched file systems, as they happen.
+//!
+//! On Linux by fanotify(7) over whole file systems, with directory handles and names: no watch for each directory, no
+//! limit to their number, nothing missed in directories that are only just made. Other systems have no watcher yet and
+//! say so ([`WatchError::Unsupported`]); what cannot be watched is walked instead.
+//!
+//! # What a change means
+//! A change says **where to look**, not what happened: by the time it is read, the kernel has already joined events of the
+//! same name, and this module joins more. Whoever looks at each place after it was named ends with the true state:
+//!
+//! - [`Change::Touched`]: look at this name in this directory. It may be new, changed, gone, or another file than before.
+//!   Creating or removing a name also changes the directory itself (its times and link count) and, with hard links, the
+//!   link count and change time of the other names of the inode. The name `.` stands for the directory itself.
+//! - [`Change::Renamed`]: a hint that what is known of one name (with a directory: of everything below) belongs to another
+//!   name now, and a request to look at **both** names. Only looking tells: a second file may have come to either name.
+//!   A directory found at a name where another (inode *and* birth time) was expected is to be listed as a whole.
+//! - [`Change::Lost`]: changes were lost; everything on this mount (on all of them, without one) may differ.
+//!
+//! Changes in a directory that is gone, or to which no path leads any more, are left out: its own end is reported.
+//!
+//! # Where to look
+//! Paths change while one reads. A [`DirectoryKey`] names the directory by device and inode; its path is the one that led
+//! there when the batch was made. [`Watcher::open_directory`] opens the directory itself, wherever it is by then.
+//!
+//! # What the kernel does not tell
+//! - A new access time set alone (`touch -a`) moves the change time and is told only as an access; watching accesses would
+//!   cost every reader. Such entries keep an old change time until the next walk.
+//! - Writing through an overlay to a file that lies in its upper layer is not told for the file system of that layer.
+//! - Writing through a shared mapping is told when the file is closed for the last time.
+//! - Writing to the block device below a mounted file system.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+pub mod event;
+#[cfg(any(target_os = "linux", test))]
+mod pending;
+
+#[cfg(target_os = "linux")]
+mod linux;
+#[cfg(target_os = "linux")]
+pub use linux::{Waker, Watcher};
+
+#[cfg(not(target_os = "linux"))]
+mod unsupported;
+#[cfg(not(target_os = "linux"))]
+pub use unsupported::{Waker, Watcher};
+
+/// A directory, however it may be called by now.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct DirectoryKey {
+    /// Device, as the table of mounts has it (on Btrfs: of the subvolume).
+    pub device: (u32, u32),
+    /// Inode.
+    pub inode: u64,
+    /// Absolute path that led there a moment ago.
+    pub path: Vec<u8>,
+}
+
+/// Where to look again. See the module's text for what each one asks for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Change {
+    /// A name was created, written, removed, or got other attributes.
+    Touched {
+        /// The directory.
+        directory: DirectoryKey,
+        /// The name in it; `.` for the directory itself.
+        name: Vec<u8>,
+        /// Whether content may have changed. Not set, only attributes did, or the name is gone.
+        written: bool,
+    },
+    /// A name became another.
+    Renamed {
+        /// Directory and name before.
+        from: (DirectoryKey, Vec<u8>),
+        /// Directory and name after.
+        to: (DirectoryKey, Vec<u8>),
+    },
+    /// Changes were lost.
+    Lost {
+        /// Where; everywhere when not known.
+        mount: Option<PathBuf>,
+    },
+}
+
+/// How to watch.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Folders where this process' own changes are not reported: those of the database.
+    pub own_folders: Vec<PathBuf>,
+    /// How the kernel keeps events until they are read.
+    pub queue: Queue,
+    /// How many bytes of joined changes wait at most for [`Watcher::next`]; beyond, they become [`Change::Lost`]. A change
+    /// takes about 45 bytes. As much again may be in the hands of a caller who is in the middle of them.
+    pub most_pending: usize,
+    /// How long events gather in the kernel, where those of the same name are joined, before they are read. Part of the
+    /// time from a change to its report; a busy log file costs one event in this time, not one for each line.
+    pub gather: Duration,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            own_folders: Vec::new(),
+            queue: Queue::Unlimited,
+            most_pending: 12 << 20,
+            gather: Duration::from_millis(100),
+        }
+    }
+}
+
+/// How the kernel keeps events until they are read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Queue {
+    /// As many as come. The default: the system's limit (16,384) is less than what one busy second brings, and each
+    /// overflow costs a walk of everything. A thread of its own does nothing but empty the queue, into memory that *is*
+    /// limited, so the kernel holds what comes within some [`Options::gather`] and no more.
+    Unlimited,
+    /// The limit of the system (`/proc/sys/fs/fanotify/max_queued_events`).
+    Limited,
+}
+
+/// Failure to watch, or to go on watching.
+#[derive(Debug, thiserror::Error)]
+pub enum WatchError {
+    /// Not on this system, or not with its kernel.
+    #[error("this system cannot report changes of whole file systems")]
+    Unsupported,
+    /// The kernel refuses a group of watches (no right to, as a rule).
+    #[error("the kernel gives no watch group (fanotify): root rights are needed")]
+    Group(#[source] std::io::Error),
+    /// A thread, or what it needs, cannot be had.
+    #[error("cannot start the thread that reads changes")]
+    Thread(#[source] std::io::Error),
+    /// A mount cannot be opened.
+    #[error("cannot open {}", .path.display())]
+    Open {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The kernel does not watch this file system.
+    #[error("the file system at {} cannot be watched", .path.display())]
+    Mark {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The file system's directories cannot be found again by their handles.
+    #[error("directories at {} cannot be opened by handle", .path.display())]
+    Handles {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// Events cannot be read any more.
+    #[error("cannot read events of the kernel")]
+    Read(#[source] std::io::Error),
+    /// An event that makes no sense: this kernel speaks another dialect.
+    #[error("an event of the kernel cannot be understood")]
+    Event(#[from] event::EventError),
+    /// Watching ended before; the reason was given then.
+    #[error("watching has ended")]
+    Ended,
+    /// The directory is gone, or none of the last batch.
+    #[error("the directory {} is no longer to be had", String::from_utf8_lossy(.path))]
+    Directory {
+        /// Which, as it was called.
+        path: Vec<u8>,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+}

@@ -1,0 +1,56 @@
+//! Systems without a watcher: starting one says so, and everything is walked.
+
+use super::{Change, DirectoryKey, Options, WatchError};
+use std::fs::File;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// Cannot be had here.
+#[derive(Debug)]
+pub enum Watcher {}
+
+/// Cannot be had here.
+#[derive(Clone, Debug)]
+pub enum Waker {}
+
+impl Waker {
+    /// Never called: there is none.
+    pub fn wake(&self) {
+        match *self {}
+    }
+}
+
+impl Watcher {
+    /// # Errors
+    /// Always [`WatchError::Unsupported`].
+    pub fn start(
+        _: &[PathBuf],
+        _: &Options,
+    ) -> Result<(Self, Vec<(PathBuf, WatchError)>), WatchError> {
+        Err(WatchError::Unsupported)
+    }
+
+    /// # Errors
+    /// Never called: there is no watcher.
+    pub fn add(&mut self, _: PathBuf) -> Result<(), WatchError> {
+        match *self {}
+    }
+
+    /// # Errors
+    /// Never called: there is no watcher.
+    pub fn next(&mut self, _: Duration) -> Result<Vec<Change>, WatchError> {
+        match *self {}
+    }
+
+    /// # Errors
+    /// Never called: there is no watcher.
+    pub fn open_directory(&mut self, _: &DirectoryKey) -> Result<File, WatchError> {
+        match *self {}
+    }
+
+    /// Never called: there is no watcher.
+    #[must_use]
+    pub fn waker(&self) -> Waker {
+        match *self {}
+    }
+}

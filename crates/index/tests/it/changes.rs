@@ -1,0 +1,6 @@
+//! Changes as the kernel reports them, on file systems made for the test.
+
+mod ground;
+mod operations;
+mod storm;
+mod watching;

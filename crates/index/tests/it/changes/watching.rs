@@ -1,0 +1,222 @@
+//! The watcher itself: what is lost is told, what is its own is not, and it neither holds nor hangs.
+
+use super::ground::{PATIENCE, lines, on_each, start, until_now, watch};
+use index::changes::{Change, Options, Queue, WatchError, Watcher};
+use std::fs;
+use std::path::PathBuf;
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+#[test]
+fn a_full_queue_of_the_kernel_is_told() {
+    on_each(|ground| {
+        let limit = fs::read_to_string("/proc/sys/fs/fanotify/max_queued_events").unwrap();
+        let limit: usize = limit.trim().parse().unwrap();
+        let options = Options {
+            queue: Queue::Limited,
+            // Nothing is read until the waker calls.
+            gather: Duration::from_secs(3600),
+            ..Options::default()
+        };
+        let mut watcher = watch(ground, &options);
+        for number in 0..limit + 100 {
+            fs::create_dir(ground.path(&number.to_string())).unwrap();
+        }
+        watcher.waker().wake();
+        let deadline = Instant::now() + PATIENCE;
+        let lost = |change: &Change| matches!(change, Change::Lost { mount: None });
+        while !watcher.next(PATIENCE).unwrap().iter().any(lost) {
+            assert!(Instant::now() < deadline, "{}", ground.kind);
+        }
+        // It goes on.
+        watcher.next(Duration::ZERO).unwrap();
+    });
+}
+
+#[test]
+fn more_than_may_wait_is_told_as_lost() {
+    on_each(|ground| {
+        let options = Options {
+            most_pending: 10_000,
+            ..Options::default()
+        };
+        let mut watcher = watch(ground, &options);
+        for number in 0..5_000 {
+            fs::create_dir(ground.path(&number.to_string())).unwrap();
+        }
+        let mut lost = Vec::new();
+        until_now(&mut watcher, ground, |_, change| {
+            if let Change::Lost { mount } = change {
+                lost.push(mount.clone());
+            }
+        });
+        assert!(!lost.is_empty(), "{}", ground.kind);
+        assert!(
+            lost.iter()
+                .all(|mount| mount.as_ref() == Some(&ground.root)),
+            "{lost:?}"
+        );
+    });
+}
+
+#[test]
+fn own_changes_of_the_database_are_not_reported_but_those_of_others_are() {
+    on_each(|ground| {
+        let own = ground.path("database");
+        fs::create_dir_all(own.join("inner")).unwrap();
+        fs::create_dir(ground.path("other")).unwrap();
+        let options = Options {
+            own_folders: vec![own.clone()],
+            ..Options::default()
+        };
+        let mut watcher = watch(ground, &options);
+        for round in 0..3 {
+            fs::write(own.join("wal"), b"x").unwrap();
+            fs::rename(own.join("wal"), own.join("db")).unwrap();
+            fs::write(own.join("inner/wal"), b"x").unwrap();
+            fs::write(ground.path("other/file"), b"x").unwrap();
+            // A move out of the folder concerns others.
+            fs::rename(own.join("db"), ground.path("other/db")).unwrap();
+            let foreign = Command::new("touch").arg(own.join("planted")).status();
+            assert!(foreign.unwrap().success());
+            let mut said = lines(&mut watcher, ground);
+            said.sort();
+            said.dedup();
+            let expected = [
+                "renamed database/db other/db",
+                "written database/db",
+                "written database/planted",
+                "written other/db",
+                "written other/file",
+            ];
+            let said: Vec<&str> = said.iter().map(String::as_str).collect();
+            let said: Vec<&str> = said
+                .into_iter()
+                // Whether the write of our own is still known as such when its file moves out is of no interest.
+                .filter(|line| expected.contains(line) || !line.ends_with("other/db"))
+                .collect();
+            assert!(
+                said.contains(&"renamed database/db other/db"),
+                "{} {round}: {said:?}",
+                ground.kind
+            );
+            assert!(said.contains(&"written database/planted"), "{said:?}");
+            assert!(said.contains(&"written other/file"), "{said:?}");
+            assert!(
+                !said
+                    .iter()
+                    .any(|line| line.ends_with("database/wal") || line.contains("inner")),
+                "{said:?}"
+            );
+        }
+    });
+}
+
+#[test]
+fn a_waker_ends_the_waiting() {
+    on_each(|ground| {
+        let mut watcher = start(ground);
+        let waker = watcher.waker();
+        let begin = Instant::now();
+        let other = std::thread::spawn(move || waker.wake());
+        assert_eq!(watcher.next(PATIENCE).unwrap(), []);
+        assert!(begin.elapsed() < PATIENCE);
+        other.join().unwrap();
+        // Without one, the time ends it.
+        assert_eq!(watcher.next(Duration::from_millis(1)).unwrap(), []);
+    });
+}
+
+#[test]
+fn a_watched_file_system_can_be_unmounted() {
+    on_each(|ground| {
+        let mut watcher = start(ground);
+        fs::create_dir(ground.path("a")).unwrap();
+        fs::write(ground.path("a/file"), b"x").unwrap();
+        let expected = ["written a", "written a/file"];
+        assert_eq!(lines(&mut watcher, ground), expected);
+        watcher.next(Duration::ZERO).unwrap();
+        assert!(ground.unmount(), "{} is held", ground.kind);
+        // The folder below is of another file system, which is not watched.
+        fs::write(ground.path("below"), b"x").unwrap();
+        assert_eq!(watcher.next(Duration::from_millis(300)).unwrap(), []);
+    });
+}
+
+#[test]
+fn changes_of_a_file_system_that_went_are_told_as_lost() {
+    on_each(|ground| {
+        let mut watcher = start(ground);
+        fs::write(ground.path("file"), b"x").unwrap();
+        assert!(ground.unmount());
+        let changes = watcher.next(PATIENCE).unwrap();
+        let lost = Change::Lost {
+            mount: Some(ground.root.clone()),
+        };
+        assert_eq!(changes, [lost], "{}", ground.kind);
+    });
+}
+
+#[test]
+fn another_file_system_can_be_added() {
+    on_each(|ground| {
+        let (mut watcher, refused) = Watcher::start(&[], &Options::default()).unwrap();
+        assert!(refused.is_empty());
+        fs::create_dir(ground.path("before")).unwrap();
+        watcher.add(ground.root.clone()).unwrap();
+        watcher.add(ground.root.clone()).unwrap();
+        fs::create_dir(ground.path("after")).unwrap();
+        assert_eq!(lines(&mut watcher, ground), ["written after"]);
+    });
+}
+
+#[test]
+fn what_cannot_be_watched_is_named() {
+    on_each(|ground| {
+        let missing = ground.path("missing");
+        let mounts = [PathBuf::from("/proc"), missing.clone(), ground.root.clone()];
+        let (_, refused) = Watcher::start(&mounts, &Options::default()).unwrap();
+        let refused: Vec<_> = refused
+            .iter()
+            .map(|(path, error)| {
+                let known = matches!(
+                    error,
+                    WatchError::Mark { .. } | WatchError::Handles { .. } | WatchError::Open { .. }
+                );
+                (path.clone(), known)
+            })
+            .collect();
+        assert_eq!(refused, [(PathBuf::from("/proc"), true), (missing, true)]);
+    });
+}
+
+#[test]
+fn a_directory_is_opened_wherever_it_is() {
+    on_each(|ground| {
+        let mut watcher = start(ground);
+        fs::create_dir_all(ground.path("a/b")).unwrap();
+        fs::write(ground.path("a/b/file"), b"x").unwrap();
+        let mut keys = Vec::new();
+        until_now(&mut watcher, ground, |watcher, change| {
+            if let Change::Touched {
+                directory, name, ..
+            } = change
+                && name == b"file"
+            {
+                fs::rename(ground.path("a"), ground.path("elsewhere")).unwrap();
+                fs::create_dir_all(ground.path("a/b")).unwrap();
+                let open = watcher.open_directory(directory).unwrap();
+                let found =
+                    rustix::fs::statat(&open, "file", rustix::fs::AtFlags::SYMLINK_NOFOLLOW);
+                assert_eq!(found.unwrap().st_size, 1);
+                fs::remove_dir_all(ground.path("elsewhere")).unwrap();
+                assert!(matches!(
+                    watcher.open_directory(directory),
+                    Err(WatchError::Directory { .. })
+                ));
+                keys.push(directory.clone());
+            }
+        });
+        assert_eq!(keys.len(), 1);
+    });
+}
