@@ -84,29 +84,19 @@ fn main() -> Result<()> {
         }
         Task::Lint => lint(),
         Task::Bench { what, rest } => match what.as_str() {
-            "ask" => {
-                cargo(&[
-                    "build",
-                    "--locked",
-                    "--release",
-                    "--package",
-                    "cordon",
-                    "--bin",
-                    "cordon",
-                ])?;
-                let mut args = vec![
-                    "bench",
-                    "--locked",
-                    "--package",
-                    "cordon",
-                    "--bench",
-                    "ask",
-                    "--",
-                ];
+            "ask" | "index" => {
+                if what == "index" {
+                    packages::these(&["plocate", "aide"])?;
+                }
+                let program = ["--package", "cordon", "--bin", "cordon"];
+                let built = ["build", "--locked", "--release"];
+                cargo(&[&built[..], &program[..]].concat())?;
+                let mut args = vec!["bench", "--locked", "--package", "cordon", "--bench"];
+                args.extend([what.as_str(), "--"]);
                 args.extend(rest.iter().map(String::as_str));
                 cargo(&args)
             }
-            other => bail!("there is no benchmark `{other}`; there is: ask"),
+            other => bail!("there is no benchmark `{other}`; there are: ask, index"),
         },
         Task::Windows => windows::run_all(),
         Task::Packages => packages::install(),
