@@ -155,10 +155,14 @@ struct Current {
     children: Option<HashMap<Vec<u8>, Kept>>,
     /// Entries met in a huge directory.
     met: HashSet<i64>,
+    /// The last entry when the comparison began: later ones are what it told itself.
+    newest: i64,
     /// Kept subdirectories by path.
     below: HashMap<Vec<u8>, DirectoryId>,
     /// Whether nothing was kept of this directory before.
     new: bool,
+    /// Whether it could not be read before.
+    problem: bool,
 }
 
 impl<C: Borrow<Connection>, F: FnMut(Message) -> Result<(), Stop>> Compare<C, F> {
@@ -240,29 +244,34 @@ impl<C: Borrow<Connection>, F: FnMut(Message) -> Result<(), Stop>> Compare<C, F>
         let Some(current) = self.current.take() else {
             return Ok(());
         };
+        let had_problem = current.problem;
         let gone: Vec<Vec<u8>> = match current.children {
             Some(left) => left.into_keys().collect(),
             None => {
-                let left = unmet(self.read.borrow(), directory.id, &current.met);
+                let left = unmet(self.read.borrow(), &current);
                 self.or_stop(left)?
             }
         };
         for names in gone.chunks(TOLD_AT_ONCE) {
             (self.tell)(Message::Gone(directory.id, names.to_vec()))?;
         }
-        (self.tell)(Message::Problem(directory.id, None))
+        if had_problem {
+            (self.tell)(Message::Problem(directory.id, None))?;
+        }
+        Ok(())
     }
 }
 
 fn load(connection: &Connection, directory: &Directory) -> Result<(Current, bool), StoreError> {
     let failed = doing("read a directory");
-    let kept: Option<(u64, Vec<u8>)> = connection
-        .prepare_cached("SELECT inode, path FROM directory WHERE id = ?1")
+    let kept: Option<(u64, Vec<u8>, bool)> = connection
+        .prepare_cached("SELECT inode, path, problem IS NOT NULL FROM directory WHERE id = ?1")
         .and_then(|mut s| {
             s.query_row([directory.id], |row| {
                 Ok((
                     row.get::<_, i64>(0)?.cast_unsigned(),
                     bytes(row.get_ref(1)?).to_vec(),
+                    row.get(2)?,
                 ))
             })
             .optional()
@@ -270,7 +279,7 @@ fn load(connection: &Connection, directory: &Directory) -> Result<(Current, bool
         .map_err(&failed)?;
     let moved = kept
         .as_ref()
-        .is_some_and(|(inode, path)| *inode != directory.inode || *path != directory.path);
+        .is_some_and(|(inode, path, _)| *inode != directory.inode || *path != directory.path);
     let below = connection
         .prepare_cached("SELECT path, id FROM directory WHERE parent = ?1")
         .and_then(|mut s| {
@@ -284,26 +293,30 @@ fn load(connection: &Connection, directory: &Directory) -> Result<(Current, bool
         id: directory.id,
         children: Writer::children(connection, directory.id, MOST_AT_ONCE)?,
         met: HashSet::new(),
+        newest: connection
+            .query_row("SELECT coalesce(max(id), 0) FROM entry", [], |row| {
+                row.get(0)
+            })
+            .map_err(&failed)?,
         below,
         new: kept.is_none(),
+        problem: kept.is_some_and(|(_, _, problem)| problem),
     };
     Ok((current, moved))
 }
 
 /// Names of a directory whose entries were not met.
-fn unmet(
-    connection: &Connection,
-    dir: DirectoryId,
-    met: &HashSet<i64>,
-) -> Result<Vec<Vec<u8>>, StoreError> {
+fn unmet(connection: &Connection, current: &Current) -> Result<Vec<Vec<u8>>, StoreError> {
     let failed = doing("read a directory's entries");
     let mut statement = connection
-        .prepare_cached("SELECT id, name FROM entry WHERE dir = ?1")
+        .prepare_cached("SELECT id, name FROM entry WHERE dir = ?1 AND id <= ?2")
         .map_err(&failed)?;
-    let mut rows = statement.query([dir]).map_err(&failed)?;
+    let mut rows = statement
+        .query([current.id, current.newest])
+        .map_err(&failed)?;
     let mut names = Vec::new();
     while let Some(row) = rows.next().map_err(&failed)? {
-        if !met.contains(&row.get(0).map_err(&failed)?) {
+        if !current.met.contains(&row.get(0).map_err(&failed)?) {
             names.push(bytes(row.get_ref(1).map_err(&failed)?).to_vec());
         }
     }

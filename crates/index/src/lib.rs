@@ -5,7 +5,9 @@
 //! - [`mounts`] chooses the file systems, [`walk`] reads their directories, [`entry`] is what is known of a file;
 //! - [`store`] is the database, [`engine`] the one thread that writes it;
 //! - [`inventory`] finds the difference between disk and database, [`hashpass`] reads what waits for its hashes,
-//!   [`scan`] makes a round of both;
+//!   [`scan`] makes a round of both, [`round`] with everything that the configuration says;
+//! - [`changes`] tells what happens on the disk, [`live`] applies it; [`matching`] looks each hash up in [`lists`];
+//! - [`service`] is the process that does all this in its [`home`], [`status`] what it says of itself;
 //! - [`config`] is what the administrator set, [`lists`] the hashes to look for or to subtract;
 //!   [`throttle`] keeps the process to its share, [`log`] tells what it does;
 //! - [`query`] asks, with the patterns of [`glob`]; [`verify`] compares the database with the disk.
@@ -21,6 +23,7 @@ pub mod home;
 pub mod inventory;
 pub mod lists;
 pub mod log;
+pub mod live;
 pub mod matching;
 pub mod mounts;
 pub mod query;

@@ -6,6 +6,7 @@
 
 mod process;
 mod session;
+mod watch;
 
 pub use process::{Started, install_list, start, stop};
 
@@ -14,6 +15,7 @@ use crate::home::{Home, HomeError};
 use crate::round::{Pacer, RoundError};
 use crate::status::{self, State, Status};
 use crate::store;
+use crate::throttle::{self, NEEDED_TO_INSTALL, Room, SpaceGuard, Throttle};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -84,6 +86,8 @@ enum End {
 pub fn run(home: &Home, stop: &Arc<AtomicBool>) -> Result<(), ServiceError> {
     home.make()?;
     let _lock = home.lock()?;
+    // Where the system refuses, the limit of processor time still holds.
+    throttle::background().ok();
     let mut anew = false;
     while !ended(home, stop) {
         let configured = ConfigStore::new(home.folder()).current()?;
@@ -93,6 +97,13 @@ pub fn run(home: &Home, stop: &Arc<AtomicBool>) -> Result<(), ServiceError> {
             continue;
         };
         drop(warnings);
+        if !home.database().exists()
+            && let Ok(Room::Low(free)) = SpaceGuard::new(home.folder()).can_install()
+        {
+            let detail = format!("{free} bytes free, {NEEDED_TO_INSTALL} needed to begin");
+            status::write(home, &Status::of(State::LowDiskSpace, detail))?;
+            return Ok(());
+        }
         match session::run(home, stop, Arc::new(*config), anew)? {
             End::Stop => break,
             End::Reconfigured => anew = false,
@@ -126,9 +137,9 @@ fn rest(home: &Home, stop: &AtomicBool, time: Duration) {
     }
 }
 
-/// The pace that a configuration asks for.
+/// The pace of work done at once: by its configuration's limit.
 #[must_use]
 pub fn pacer_of(config: &Config) -> Pacer {
-    drop(config.cpu_usage_limit);
-    Arc::new(|| true)
+    let throttle = Throttle::from_config(config);
+    Arc::new(move || throttle.pace())
 }

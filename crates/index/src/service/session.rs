@@ -4,27 +4,39 @@
 //! and examined after it. A pass over what waits goes on beside the watching; a file that changed is hashed within
 //! seconds, ahead of the rest.
 
-use super::{BEAT, End, ServiceError, ended, pacer_of};
+use super::{BEAT, End, ServiceError, ended};
+use crate::changes::{Options, Watcher};
 use crate::config::{Config, ConfigStore, Current};
 use crate::engine::{Engine, EngineError, Teller};
 use crate::home::Home;
 use crate::matching::{self, Which};
 use crate::round::{self, Round, RoundError};
-use crate::scan::ScanError;
+use crate::scan::{Place, ScanError};
 use crate::status::{self, State, Status};
 use crate::store::{self, StoreError};
+use crate::throttle::{Hold, Room, SpaceGuard, Throttle};
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 /// What the threads of a session share.
-struct Session<'a> {
+pub(super) struct Session<'a> {
     home: &'a Home,
     stop: &'a AtomicBool,
-    round: Round,
+    pub(super) round: Round,
+    throttle: Arc<Throttle>,
+    /// What is indexed; when it is other than that, a new session begins.
+    places: Vec<Place>,
     doing: Mutex<Doing>,
     /// Set when this session is to end.
-    over: AtomicBool,
+    pub(super) over: AtomicBool,
+    /// Set while a walk is under way.
+    pub(super) walking: AtomicBool,
+    /// Set when notices were lost: a walk has to find what they would have told.
+    pub(super) lost: AtomicBool,
+    /// Files that changed and are to be hashed soon.
+    pub(super) fresh: Mutex<Vec<i64>>,
 }
 
 #[derive(Clone, Debug)]
@@ -32,6 +44,7 @@ struct Doing {
     state: State,
     not_watched: Vec<String>,
     list_problems: [Option<String>; 2],
+    problem: Option<String>,
 }
 
 /// What tells one version of a file from another.
@@ -58,37 +71,48 @@ pub(super) fn run(
     let engine =
         Engine::start(connection, &database).map_err(|e| RoundError::Scan(ScanError::Engine(e)))?;
     let quit = Arc::new(AtomicBool::new(false));
+    let throttle = Arc::new(Throttle::from_config(&config));
     let pacer = {
-        let (pace, stop, quit) = (pacer_of(&config), Arc::clone(stop), Arc::clone(&quit));
-        Arc::new(move || !stop.load(Ordering::Relaxed) && !quit.load(Ordering::Relaxed) && pace())
+        let (throttle, stop, quit) = (Arc::clone(&throttle), Arc::clone(stop), Arc::clone(&quit));
+        let go_on = move || !stop.load(Ordering::Relaxed) && !quit.load(Ordering::Relaxed);
+        Arc::new(move || throttle.pace_while(&go_on))
     };
+    let round = Round {
+        threads: if config.cpu_usage_limit.is_some() {
+            1
+        } else {
+            round::threads()
+        },
+        pacer,
+        config,
+        database,
+        home: Some(home.folder().to_owned()),
+        roots: Vec::new(),
+        met: Arc::default(),
+        progress: Arc::default(),
+    };
+    let places = round.places()?;
+    let (watcher, not_watched) = watcher(&round, &places, home);
     let session = Session {
         home,
         stop,
-        round: Round {
-            threads: if config.cpu_usage_limit.is_some() {
-                1
-            } else {
-                round::threads()
-            },
-            pacer,
-            config,
-            database,
-            home: Some(home.folder().to_owned()),
-            roots: Vec::new(),
-            met: Arc::default(),
-            progress: Arc::default(),
-        },
+        round,
+        throttle,
+        places,
         doing: Mutex::new(Doing {
             state: match (first, anew) {
                 (true, true) => State::Reindexing,
                 (true, false) => State::Indexing,
                 (false, _) => State::Checking,
             },
-            not_watched: Vec::new(),
+            not_watched,
             list_problems: [None, None],
+            problem: None,
         }),
         over: AtomicBool::new(false),
+        walking: AtomicBool::new(true),
+        lost: AtomicBool::new(false),
+        fresh: Mutex::default(),
     };
     let teller = engine.teller();
     let outcome = std::thread::scope(|scope| {
@@ -100,11 +124,25 @@ pub(super) fn run(
             .name("index-lists".into())
             .spawn_scoped(scope, || session.lists(&teller))
             .map_err(ServiceError::Thread)?;
+        let mut helpers = vec![lists];
+        if let Some(watcher) = watcher {
+            let watch = std::thread::Builder::new()
+                .name("index-watch".into())
+                .spawn_scoped(scope, || session.watch(watcher, &teller))
+                .map_err(ServiceError::Thread)?;
+            let fresh = std::thread::Builder::new()
+                .name("index-fresh".into())
+                .spawn_scoped(scope, || session.hash_fresh(&teller))
+                .map_err(ServiceError::Thread)?;
+            helpers.extend([watch, fresh]);
+        }
         let outcome = session.work(&teller);
         session.over.store(true, Ordering::Relaxed);
         let end = beat.join().unwrap_or(None);
-        // A panic there is in the dumps; the session ends either way.
-        lists.join().ok();
+        for helper in helpers {
+            // A panic there is in the dumps; the session ends either way.
+            helper.join().ok();
+        }
         Ok::<_, ServiceError>((outcome, end))
     });
     drop(teller);
@@ -119,6 +157,31 @@ pub(super) fn run(
         }
         Err(error) => Err(error.into()),
         Ok(()) => Ok(end.unwrap_or(End::Stop)),
+    }
+}
+
+/// The watcher over these places, where the configuration wants one, and what it does not see, with the reason.
+fn watcher(round: &Round, places: &[Place], home: &Home) -> (Option<Watcher>, Vec<String>) {
+    let paths: Vec<PathBuf> = places
+        .iter()
+        .map(|place| PathBuf::from(crate::text::native(&place.path)))
+        .collect();
+    if !round.config.track_changes {
+        return (None, vec!["TrackChanges is off".into()]);
+    }
+    let options = Options {
+        own_folders: vec![home.folder().to_owned()],
+        ..Options::default()
+    };
+    match Watcher::start(&paths, &options) {
+        Ok((watcher, failed)) => (
+            Some(watcher),
+            failed
+                .iter()
+                .map(|(path, why)| format!("{}: {why}", path.display()))
+                .collect(),
+        ),
+        Err(error) => (None, vec![error.to_string()]),
     }
 }
 
@@ -154,19 +217,42 @@ impl Session<'_> {
         if kept.is_err() || self.round.keep_configuration(text, teller).is_err() {
             return Ok(());
         }
+        let watched = {
+            let doing = self.doing.lock().unwrap_or_else(PoisonError::into_inner);
+            doing.not_watched.is_empty()
+        };
+        let mut walk = true;
         while !self.over() {
-            if !self.round.inventory(teller)? {
-                return Ok(());
+            if walk {
+                self.walking.store(true, Ordering::Release);
+                let ended = self.round.inventory(teller)?;
+                self.walking.store(false, Ordering::Release);
+                if !ended {
+                    return Ok(());
+                }
             }
             self.set(State::Hashing);
             if !self.round.hash(teller)? {
                 return Ok(());
             }
-            self.set(State::Waiting);
-            self.wait();
+            self.set(if watched {
+                State::Monitoring
+            } else {
+                State::Waiting
+            });
+            let lost = self.wait();
+            walk = lost || !watched;
             self.set(State::Checking);
         }
         Ok(())
+    }
+
+    /// Keeps what went wrong, for the status.
+    pub(super) fn problem(&self, what: &str) {
+        self.doing
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .problem = Some(what.to_owned());
     }
 
     /// Puts lists in force when they appear or change, until the session is over.
@@ -191,16 +277,22 @@ impl Session<'_> {
         }
     }
 
-    fn wait(&self) {
+    /// Waits for the next rescan, or until notices were lost: then answers true.
+    fn wait(&self) -> bool {
         let until = Instant::now() + self.round.config.rescan_interval;
         while !self.over() && Instant::now() < until {
-            std::thread::sleep(Duration::from_millis(50));
+            if self.lost.swap(false, Ordering::Relaxed) {
+                return true;
+            }
+            std::thread::sleep(Duration::from_millis(100));
         }
+        false
     }
 
     /// Writes the status and looks for reasons to end the session, until it is over.
     fn beat(&self, quit: &AtomicBool) -> Option<End> {
         let mut end = None;
+        let room = SpaceGuard::new(self.home.folder());
         loop {
             let over = self.over.load(Ordering::Relaxed);
             // A status that cannot be written is no reason to stop indexing; the next beat tries again.
@@ -210,11 +302,23 @@ impl Session<'_> {
             }
             if ended(self.home, self.stop) {
                 end = Some(End::Stop);
-            } else if self.reconfigured() {
+            } else if self.reconfigured() || self.round.places().is_ok_and(|p| p != self.places) {
                 end = Some(End::Reconfigured);
             } else if !self.home.database().exists() {
                 end = Some(End::Anew("it was deleted".into()));
+            } else if let Room::Low(free) = room.room() {
+                end = Some(End::Limit(
+                    State::LowDiskSpace,
+                    format!("{free} bytes free"),
+                ));
+            } else if self.throttle.hold() == Some(Hold::Violations) {
+                let count = self.throttle.violations();
+                end = Some(End::Limit(
+                    State::CpuViolations,
+                    format!("{count} violations"),
+                ));
             }
+            self.throttle.observe();
             if end.is_some() {
                 quit.store(true, Ordering::Relaxed);
                 self.over.store(true, Ordering::Relaxed);
@@ -241,6 +345,10 @@ impl Session<'_> {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .clone();
+        let state = match self.throttle.hold() {
+            Some(Hold::Battery) => State::PausedOnBattery,
+            _ => doing.state,
+        };
         let progress = &self.round.progress;
         let (read, bytes) = (
             progress.read.load(Ordering::Relaxed),
@@ -254,7 +362,7 @@ impl Session<'_> {
                 .then(|| (read as f64 / bytes as f64 * 100.0).min(100.0)),
             not_watched: doing.not_watched,
             ..Status::of(
-                doing.state,
+                state,
                 doing
                     .list_problems
                     .into_iter()

@@ -5,4 +5,8 @@ mod changes;
 mod config;
 mod lists;
 mod log;
+#[cfg(target_os = "linux")]
+mod support;
 mod throttle;
+#[cfg(target_os = "linux")]
+mod tree;

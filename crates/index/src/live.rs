@@ -1,0 +1,388 @@
+//! Applying changes as they happen: each notice names a place that may have changed, and the place is looked at again.
+//!
+//! A notice is never believed beyond its place. What the disk shows now goes into the database, so that notices may come
+//! late, twice or out of order and the end is the same. Only a rename is taken at its word, once the inode at the new
+//! place proves it, so that hashes move with their file. Runs on the engine's thread, inside its transaction.
+
+use crate::changes::{Change, DirectoryKey};
+use crate::engine;
+use crate::entry::{Attributes, Kind, flag, join};
+use crate::inventory::{Compare, Rules};
+use crate::store::write::{Kept, KeptDirectory, Writer};
+use crate::store::{StoreError, doing};
+use crate::walk::{self, Root};
+use rusqlite::params;
+use std::cell::RefCell;
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// What applying a batch of changes left to do.
+#[derive(Debug, Default)]
+pub struct Applied {
+    /// Files whose content is new or may have changed: to be hashed.
+    pub fresh: Vec<i64>,
+    /// Notices were lost: what is indexed must be compared with the disk by a walk.
+    pub lost: bool,
+}
+
+/// What it takes to apply changes.
+pub struct Live {
+    /// The rules of the walks.
+    pub rules: Arc<Rules>,
+    /// Where other file systems begin.
+    pub mount_points: HashSet<Vec<u8>>,
+}
+
+impl Live {
+    /// Applies a batch.
+    ///
+    /// # Errors
+    /// [`StoreError::Statement`].
+    pub fn apply(
+        &self,
+        writer: &mut Writer<'_>,
+        changes: &[Change],
+    ) -> Result<Applied, StoreError> {
+        let mut applied = Applied::default();
+        // A directory's own times change with every name in it, and nothing tells so: each is looked at once at the end.
+        let mut directories: HashSet<Vec<u8>> = HashSet::new();
+        // The same few directories carry most changes.
+        let mut known: HashMap<Vec<u8>, Option<KeptDirectory>> = HashMap::new();
+        for change in changes {
+            match change {
+                Change::Touched {
+                    directory,
+                    name,
+                    written,
+                } => {
+                    if let Some(dir) = self.locate(writer, directory, &mut known, &mut applied)? {
+                        if name != b"." {
+                            self.look(writer, &dir, name, *written, &mut applied)?;
+                        }
+                        directories.insert(dir.path);
+                    }
+                }
+                Change::Renamed { from, to } => {
+                    let source = self.locate(writer, &from.0, &mut known, &mut applied)?;
+                    let target = self.locate(writer, &to.0, &mut known, &mut applied)?;
+                    if let (Some(source), Some(target)) = (&source, &target) {
+                        self.rename(writer, (source, &from.1), (target, &to.1))?;
+                        // Paths below a renamed directory are others now.
+                        known.clear();
+                    }
+                    for (dir, name) in [(source, &from.1), (target, &to.1)] {
+                        if let Some(dir) = dir {
+                            self.look(writer, &dir, name, false, &mut applied)?;
+                            directories.insert(dir.path);
+                        }
+                    }
+                }
+                Change::Lost { .. } => applied.lost = true,
+            }
+        }
+        for path in directories {
+            self.look_at_itself(writer, &path, &mut applied)?;
+        }
+        Ok(applied)
+    }
+
+    /// The directory of a notice in the database; scanned first when the database does not have it yet.
+    fn locate(
+        &self,
+        writer: &mut Writer<'_>,
+        key: &DirectoryKey,
+        known: &mut HashMap<Vec<u8>, Option<KeptDirectory>>,
+        applied: &mut Applied,
+    ) -> Result<Option<KeptDirectory>, StoreError> {
+        // Gone meanwhile: its parent is told so too.
+        if key.path.is_empty() || self.left_out(&key.path) {
+            return Ok(None);
+        }
+        if let Some(kept) = known.get(&key.path) {
+            return Ok(kept.clone());
+        }
+        let mut kept = writer.directory_at(&key.path)?;
+        if kept.is_none() {
+            self.adopt(writer, &key.path, applied)?;
+            kept = writer.directory_at(&key.path)?;
+        }
+        known.insert(key.path.clone(), kept.clone());
+        Ok(kept)
+    }
+
+    fn left_out(&self, path: &[u8]) -> bool {
+        if self
+            .rules
+            .own
+            .home
+            .as_deref()
+            .is_some_and(|home| crate::mounts::within(path, home))
+        {
+            return true;
+        }
+        // An excluded directory excludes what is below it.
+        let mut end = path.len();
+        loop {
+            let part = path.get(..end).unwrap_or_default();
+            if (self.rules.excluded)(part) {
+                return true;
+            }
+            match part.iter().rposition(|b| *b == b'/') {
+                Some(at) if at > 0 => end = at,
+                _ => return false,
+            }
+        }
+    }
+
+    /// Takes in a directory that the database does not have, from its nearest ancestor that it has.
+    fn adopt(
+        &self,
+        writer: &mut Writer<'_>,
+        path: &[u8],
+        applied: &mut Applied,
+    ) -> Result<(), StoreError> {
+        let mut end = path.len();
+        while let Some(at) = path
+            .get(..end)
+            .and_then(|p| p.iter().rposition(|b| *b == b'/'))
+        {
+            let parent = path.get(..at.max(1)).unwrap_or_default();
+            if let Some(dir) = writer.directory_at(parent)? {
+                let name = path
+                    .get(at + 1..)
+                    .and_then(|rest| rest.split(|b| *b == b'/').next())
+                    .unwrap_or_default();
+                return self.look(writer, &dir, name, false, applied);
+            }
+            if at == 0 {
+                break;
+            }
+            end = at;
+        }
+        Ok(())
+    }
+
+    /// Brings one name to what the disk shows now.
+    fn look(
+        &self,
+        writer: &mut Writer<'_>,
+        dir: &KeptDirectory,
+        name: &[u8],
+        written: bool,
+        applied: &mut Applied,
+    ) -> Result<(), StoreError> {
+        let path = join(&dir.path, name);
+        if self.rules.own.files.contains(&path) || self.left_out(&path) {
+            return Ok(());
+        }
+        if self.mount_points.contains(&path) {
+            return Ok(());
+        }
+        let before = writer.find(dir.id, name)?;
+        // What cannot be looked at is as it was known: the next walk says why.
+        let Ok(now) = walk::examine(&path) else {
+            return Ok(());
+        };
+        let Some(now) = now else {
+            if let Some(before) = before {
+                writer.remove(dir.id, name)?;
+                self.peers(writer, dir, &before, None, false, applied)?;
+            }
+            return Ok(());
+        };
+        let target = if now.kind() == Kind::Link {
+            walk::link_target(&path)
+        } else {
+            Vec::new()
+        };
+        let saw = writer.see(dir.id, name, &now, &target, Some(written))?;
+        if now.kind() == Kind::File && saw.content {
+            applied.fresh.push(saw.id);
+        }
+        let several = now.links > 1 || before.as_ref().is_some_and(|b| b.attributes.links > 1);
+        if several && now.kind() == Kind::File {
+            let seen = Kept {
+                id: saw.id,
+                attributes: now,
+            };
+            self.peers(writer, dir, &seen, Some(&now), written, applied)?;
+        }
+        let another = before.is_none_or(|b| b.attributes.inode != now.inode);
+        if now.kind() == Kind::Directory && now.flags & flag::MOUNT_POINT == 0 && another {
+            self.scan(writer, dir, &path, applied)?;
+        }
+        Ok(())
+    }
+
+    /// The other names of a file of several: they share its attributes and its content.
+    fn peers(
+        &self,
+        writer: &mut Writer<'_>,
+        dir: &KeptDirectory,
+        of: &Kept,
+        now: Option<&Attributes>,
+        written: bool,
+        applied: &mut Applied,
+    ) -> Result<(), StoreError> {
+        if of.attributes.links < 2 && now.is_none() {
+            return Ok(());
+        }
+        type Peer = (i64, i64, Vec<u8>, Vec<u8>);
+        let peers: Vec<Peer> = writer
+            .connection()
+            .prepare_cached(
+                "SELECT e.id, e.dir, d.path, e.name FROM entry e JOIN directory d ON d.id = e.dir
+                 WHERE e.inode = ?1 AND d.volume = ?2 AND e.id <> ?3",
+            )
+            .and_then(|mut s| {
+                s.query_map(
+                    params![of.attributes.inode.cast_signed(), dir.volume, of.id],
+                    |row| {
+                        Ok((
+                            row.get(0)?,
+                            row.get(1)?,
+                            crate::text::bytes(row.get_ref(2)?).to_vec(),
+                            crate::text::bytes(row.get_ref(3)?).to_vec(),
+                        ))
+                    },
+                )?
+                .collect()
+            })
+            .map_err(doing("find a file's other names"))?;
+        for (_, parent, folder, name) in peers {
+            let Ok(found) = walk::examine(&join(&folder, &name)) else {
+                continue;
+            };
+            match found {
+                Some(found) => {
+                    let saw = writer.see(parent, &name, &found, b"", Some(written))?;
+                    if saw.content {
+                        applied.fresh.push(saw.id);
+                    }
+                }
+                None => {
+                    writer.remove(parent, &name)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn rename(
+        &self,
+        writer: &mut Writer<'_>,
+        from: (&KeptDirectory, &[u8]),
+        to: (&KeptDirectory, &[u8]),
+    ) -> Result<(), StoreError> {
+        let there = join(&to.0.path, to.1);
+        if from.0.volume != to.0.volume || self.left_out(&there) {
+            return Ok(());
+        }
+        let Some(kept) = writer.find(from.0.id, from.1)? else {
+            return Ok(());
+        };
+        match walk::examine(&there) {
+            Ok(Some(now)) if now.inode == kept.attributes.inode => writer.rename(from, to),
+            _ => Ok(()),
+        }
+    }
+
+    /// Compares a directory and everything below it.
+    fn scan(
+        &self,
+        writer: &mut Writer<'_>,
+        parent: &KeptDirectory,
+        path: &[u8],
+        applied: &mut Applied,
+    ) -> Result<(), StoreError> {
+        let id = match writer.directory_at(path)? {
+            Some(kept) => kept.id,
+            None => self
+                .rules
+                .next
+                .fetch_add(1, std::sync::atomic::Ordering::Relaxed),
+        };
+        let root = Root {
+            id,
+            parent: Some(parent.id),
+            volume: parent.volume,
+            path: path.to_vec(),
+        };
+        let failure = Arc::new(Mutex::new(None));
+        let connection = writer.connection();
+        let cell = RefCell::new((writer, applied));
+        let visitor = Compare::new(Arc::clone(&self.rules), connection, |message| {
+            let (writer, applied) = &mut *cell.borrow_mut();
+            note_fresh(&message, writer, applied).map_err(|error| {
+                *failure.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
+                walk::Stop
+            })
+        })
+        .failing_into(Arc::clone(&failure));
+        walk::walk_here(vec![root], self.mount_points.clone(), visitor);
+        match failure
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take()
+        {
+            Some(error) => Err(error),
+            None => Ok(()),
+        }
+    }
+
+    /// The entry of a directory in its parent.
+    fn look_at_itself(
+        &self,
+        writer: &mut Writer<'_>,
+        path: &[u8],
+        applied: &mut Applied,
+    ) -> Result<(), StoreError> {
+        let Some(at) = path.iter().rposition(|b| *b == b'/') else {
+            return Ok(());
+        };
+        let parent = path.get(..at.max(1)).unwrap_or_default();
+        let name = path.get(at + 1..).unwrap_or_default();
+        if name.is_empty() || self.mount_points.contains(path) {
+            return Ok(());
+        }
+        match writer.directory_at(parent)? {
+            Some(dir) => self.look(writer, &dir, name, false, applied),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Applies what a scan found, and notes which files are to be hashed.
+fn note_fresh(
+    message: &engine::Message,
+    writer: &mut Writer<'_>,
+    applied: &mut Applied,
+) -> Result<(), StoreError> {
+    use engine::Message;
+    match message {
+        Message::New(dir, found) | Message::Seen(dir, found) => {
+            for seen in found.iter() {
+                let saw = writer.see(*dir, seen.name, seen.attributes, seen.target, None)?;
+                if saw.content && seen.attributes.kind() == Kind::File {
+                    applied.fresh.push(saw.id);
+                }
+            }
+            Ok(())
+        }
+        Message::Gone(dir, names) => {
+            for name in names {
+                writer.remove(*dir, name)?;
+            }
+            Ok(())
+        }
+        Message::Directory {
+            id,
+            parent,
+            volume,
+            inode,
+            path,
+        } => writer.directory(*id, *parent, *volume, *inode, path),
+        Message::Problem(id, problem) => writer.problem(*id, *problem),
+        Message::Digests(_) | Message::Do(_) | Message::Flush(_) => Ok(()),
+    }
+}

@@ -1,0 +1,120 @@
+//! Changes as they happen: from the watcher to the database, and on to the hashes.
+//!
+//! While a walk is under way notices are held: the walk may have read a place before it changed and tell it after. Once
+//! the walk has ended every held place is looked at again, so nothing is lost between the two.
+
+use super::session::Session;
+use crate::changes::{Change, Watcher};
+use crate::engine::Teller;
+use crate::hashpass;
+use crate::inventory::next_number;
+use crate::live::Live;
+use std::collections::HashSet;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, PoisonError};
+use std::time::Duration;
+
+/// Changes applied in one transaction.
+const TOGETHER: usize = 2000;
+/// Notices held during a walk at most; beyond, a second walk finds what they would have told.
+const MOST_HELD: usize = 300_000;
+/// The longest wait for a notice before looking whether the session is over.
+const PATIENCE: Duration = Duration::from_millis(250);
+/// A file that was just written is likely to be written again: it is read once it has been quiet for so long.
+const QUIET: Duration = Duration::from_millis(500);
+
+impl Session<'_> {
+    /// Applies changes until the session is over.
+    pub(super) fn watch(&self, mut watcher: Watcher, teller: &Teller) {
+        let mut held: Vec<Change> = Vec::new();
+        let mut live: Option<Arc<Live>> = None;
+        while !self.over.load(Ordering::Relaxed) {
+            match watcher.next(PATIENCE) {
+                Ok(changes) => held.extend(changes),
+                // What it did not tell, a walk finds.
+                Err(error) => {
+                    self.problem(&error.to_string());
+                    self.lost.store(true, Ordering::Relaxed);
+                    return;
+                }
+            }
+            if self.walking.load(Ordering::Acquire) {
+                // Numbers of directories are given by the walk meanwhile.
+                live = None;
+                if held.len() > MOST_HELD {
+                    held = vec![Change::Lost { mount: None }];
+                }
+                continue;
+            }
+            if held.is_empty() {
+                continue;
+            }
+            let current = match &live {
+                Some(live) => Arc::clone(live),
+                None => {
+                    let Some(made) = self.live(teller) else {
+                        return;
+                    };
+                    live = Some(Arc::clone(&made));
+                    made
+                }
+            };
+            let changes = std::mem::take(&mut held);
+            for part in changes.chunks(TOGETHER) {
+                let (part, live) = (part.to_vec(), Arc::clone(&current));
+                let Ok(applied) = teller.call(move |writer| live.apply(writer, &part)) else {
+                    return;
+                };
+                if applied.lost {
+                    self.lost.store(true, Ordering::Relaxed);
+                }
+                self.fresh
+                    .lock()
+                    .unwrap_or_else(PoisonError::into_inner)
+                    .extend(applied.fresh);
+            }
+        }
+    }
+
+    fn live(&self, teller: &Teller) -> Option<Arc<Live>> {
+        let survey = self.round.survey().ok()?;
+        let next = teller
+            .call(|writer| next_number(writer.connection()))
+            .ok()?;
+        Some(Arc::new(Live {
+            rules: survey.rules(next),
+            mount_points: survey.mount_points,
+        }))
+    }
+
+    /// Hashes what changed, soon after it did.
+    pub(super) fn hash_fresh(&self, teller: &Teller) {
+        let sink = |digests| teller.tell(crate::engine::Message::Digests(digests));
+        while !self.over.load(Ordering::Relaxed) {
+            std::thread::sleep(QUIET);
+            let ids: HashSet<i64> = self
+                .fresh
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .drain(..)
+                .collect();
+            if ids.is_empty() || self.round.config.hashes.is_none() {
+                continue;
+            }
+            let mut ids: Vec<i64> = ids.into_iter().collect();
+            ids.sort_unstable();
+            let progress = hashpass::Progress::default();
+            let hashed = self.round.with_plan(|plan| {
+                let plan = hashpass::Plan {
+                    threads: 1,
+                    ..*plan
+                };
+                hashpass::these(&self.round.database, ids, &sink, &plan, &progress)
+            });
+            if let Err(error) = hashed {
+                // They wait for the next pass.
+                self.problem(&error.to_string());
+            }
+        }
+    }
+}
