@@ -75,6 +75,8 @@ pub struct Config {
     pub exclude_from_hashing: Expressions,
     /// Rest while on battery.
     pub pause_on_battery: bool,
+    /// Folders to index; none for all local file systems.
+    pub index_only: Vec<PathBuf>,
 }
 
 /// Something in the file that is not as it should be.
@@ -130,6 +132,7 @@ impl Config {
             exclude_from_indexing: Expressions::default(),
             exclude_from_hashing: Expressions::default(),
             pause_on_battery: false,
+            index_only: Vec::new(),
         };
         for key in &KEYS {
             let default = key.default_on(platform);
@@ -240,6 +243,13 @@ impl Config {
             Setting::ExcludeFromIndexing => list(&self.exclude_from_indexing),
             Setting::ExcludeFromHashing => list(&self.exclude_from_hashing),
             Setting::PauseOnBattery => self.pause_on_battery.to_string(),
+            Setting::IndexOnly => {
+                let folders = self
+                    .index_only
+                    .iter()
+                    .map(|folder| folder.to_string_lossy());
+                folders.collect::<Vec<_>>().join(",")
+            }
         }
     }
 
@@ -295,6 +305,10 @@ impl Config {
             Setting::ExcludeFromIndexing => self.exclude_from_indexing.add(line, text)?,
             Setting::ExcludeFromHashing => self.exclude_from_hashing.add(line, text)?,
             Setting::PauseOnBattery => self.pause_on_battery = values::flag(text)?,
+            Setting::IndexOnly => {
+                let folders = text.split(',').map(str::trim).filter(|f| !f.is_empty());
+                self.index_only = folders.map(directory).collect::<Result<_, _>>()?;
+            }
         }
         Ok(())
     }

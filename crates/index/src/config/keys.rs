@@ -73,6 +73,7 @@ pub enum Setting {
     ExcludeFromIndexing,
     ExcludeFromHashing,
     PauseOnBattery,
+    IndexOnly,
 }
 
 /// One key of `config.ini`.
@@ -166,7 +167,7 @@ const fn key(
 }
 
 /// Every key, in the order of the sample.
-pub static KEYS: [Key; 20] = [
+pub static KEYS: [Key; 21] = [
     key(
         Setting::CpuUsageLimit,
         "CPUUsageLimit",
@@ -351,5 +352,13 @@ pub static KEYS: [Key; 20] = [
         "false",
         "",
         "Rests while the machine runs on its battery.",
+    ),
+    key(
+        Setting::IndexOnly,
+        "IndexOnly",
+        ALL_ON_REQUEST,
+        "",
+        "/srv,/home",
+        "Folders to index instead of all local file systems: absolute paths, separated by commas.",
     ),
 ];

@@ -84,10 +84,10 @@ pub(super) fn run(
             round::threads()
         },
         pacer,
-        config,
         database,
         home: Some(home.folder().to_owned()),
-        roots: Vec::new(),
+        roots: config.index_only.clone(),
+        config,
         met: Arc::default(),
         progress: Arc::default(),
     };

@@ -85,7 +85,7 @@ fn a_whole_file() {
                 ScanFilePermissions=yes\r\nTrackChanges=off\r\nlogging.loggers.root.level=Trace\r\n\
                 FilesystemTypesToExclude=vfat, iso9660\r\nRecorderDBRescanInterval=5\r\nRecorderDBEventsPerRead=7\r\n\
                 RecorderDirectory=\"/opt/my recorder\"\r\nExcludeFromIndexing=^/srv/a,b(/|$)\r\n# another\r\n\
-                ExcludeFromIndexing=\\.tmp$\r\nExcludeFromHashing=^/var/lib/[;#] x\r\nPauseOnBattery=1";
+                ExcludeFromIndexing=\\.tmp$\r\nExcludeFromHashing=^/var/lib/[;#] x\r\nPauseOnBattery=1\r\nIndexOnly=/srv, /home";
     let (config, warnings) = linux(text);
     assert_eq!(warnings, []);
     assert_eq!(config.cpu_usage_limit, Some(7.0));
@@ -100,6 +100,7 @@ fn a_whole_file() {
     );
     assert_eq!(config.rescan_interval, Duration::from_secs(7200));
     assert!(config.scan_file_permissions && !config.track_changes && config.pause_on_battery);
+    assert_eq!(config.index_only, [Path::new("/srv"), Path::new("/home")]);
     assert_eq!(config.log_level, Level::Trace);
     assert!(
         config.excludes_filesystem("VFAT")
@@ -222,6 +223,7 @@ fn mistakes_are_reported_with_line_and_default() {
         ("RecorderDBEventsPerRead=0", "nothing"),
         ("RecorderDBRescanInterval=soon", "nothing"),
         ("PauseOnBattery=si", "false"),
+        ("IndexOnly=here", "nothing"),
     ];
     for (line, used) in cases {
         let (config, warning) = one(&format!("\n; x\n{line}"));
