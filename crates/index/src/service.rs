@@ -12,6 +12,7 @@ pub use process::{Started, install_list, start, stop};
 
 use crate::config::{Config, ConfigStore, Current};
 use crate::home::{Home, HomeError};
+use crate::log::{Level, Log};
 use crate::round::{Pacer, RoundError};
 use crate::status::{self, State, Status};
 use crate::store;
@@ -35,6 +36,9 @@ pub enum ServiceError {
     /// A round.
     #[error(transparent)]
     Round(#[from] RoundError),
+    /// The log.
+    #[error(transparent)]
+    Log(#[from] crate::log::LogError),
     /// A list of hashes.
     #[error(transparent)]
     Match(#[from] crate::matching::MatchError),
@@ -88,6 +92,21 @@ pub fn run(home: &Home, stop: &Arc<AtomicBool>) -> Result<(), ServiceError> {
     let _lock = home.lock()?;
     // Where the system refuses, the limit of processor time still holds.
     throttle::background().ok();
+    let log = Log::open(home.folder(), Level::Information)?;
+    log.catch_panics();
+    log.notice(
+        "service",
+        format_args!("indexing, version {}", env!("CARGO_PKG_VERSION")),
+    );
+    let outcome = sessions(home, stop, &log);
+    match &outcome {
+        Ok(()) => log.notice("service", "ended"),
+        Err(error) => log.fatal("service", with_sources(error)),
+    }
+    outcome
+}
+
+fn sessions(home: &Home, stop: &Arc<AtomicBool>, log: &Log) -> Result<(), ServiceError> {
     let mut anew = false;
     while !ended(home, stop) {
         let configured = ConfigStore::new(home.folder()).current()?;
@@ -96,22 +115,34 @@ pub fn run(home: &Home, stop: &Arc<AtomicBool>) -> Result<(), ServiceError> {
             rest(home, stop, BEAT);
             continue;
         };
-        drop(warnings);
+        log.set_level(config.log_level);
+        for warning in warnings {
+            log.warning("config.ini", warning);
+        }
         if !home.database().exists()
             && let Ok(Room::Low(free)) = SpaceGuard::new(home.folder()).can_install()
         {
             let detail = format!("{free} bytes free, {NEEDED_TO_INSTALL} needed to begin");
+            log.critical("service", &detail);
             status::write(home, &Status::of(State::LowDiskSpace, detail))?;
             return Ok(());
         }
-        match session::run(home, stop, Arc::new(*config), anew)? {
+        match session::run(home, stop, log, Arc::new(*config), anew)? {
             End::Stop => break,
-            End::Reconfigured => anew = false,
-            End::Anew(_why) => {
+            End::Reconfigured => {
+                log.notice(
+                    "service",
+                    "the configuration or the file systems are others now",
+                );
+                anew = false;
+            }
+            End::Anew(why) => {
+                log.information("service", format_args!("{why}. Performing reindexing..."));
                 store::delete(&home.database()).map_err(RoundError::Store)?;
                 anew = true;
             }
             End::Limit(state, detail) => {
+                log.critical("service", format_args!("{}: {detail}", state.name()));
                 status::write(home, &Status::of(state, detail))?;
                 return Ok(());
             }
@@ -119,6 +150,18 @@ pub fn run(home: &Home, stop: &Arc<AtomicBool>) -> Result<(), ServiceError> {
     }
     status::write(home, &Status::of(State::NotRunning, ""))?;
     Ok(())
+}
+
+/// An error with what caused it.
+fn with_sources(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text.push_str(": ");
+        text.push_str(&cause.to_string());
+        source = cause.source();
+    }
+    text
 }
 
 fn ended(home: &Home, stop: &AtomicBool) -> bool {

@@ -3,4 +3,6 @@
 mod command_line;
 mod crash_walk;
 mod fleet;
+#[cfg(target_os = "linux")]
+mod index_crash;
 mod support;

@@ -9,6 +9,7 @@ use crate::changes::{Options, Watcher};
 use crate::config::{Config, ConfigStore, Current};
 use crate::engine::{Engine, EngineError, Teller};
 use crate::home::Home;
+use crate::log::Log;
 use crate::matching::{self, Which};
 use crate::round::{self, Round, RoundError};
 use crate::scan::{Place, ScanError};
@@ -24,6 +25,7 @@ use std::time::{Duration, Instant};
 pub(super) struct Session<'a> {
     home: &'a Home,
     stop: &'a AtomicBool,
+    pub(super) log: &'a Log,
     pub(super) round: Round,
     throttle: Arc<Throttle>,
     /// What is indexed; when it is other than that, a new session begins.
@@ -58,6 +60,7 @@ fn stamp(path: &std::path::Path) -> Option<Stamp> {
 pub(super) fn run(
     home: &Home,
     stop: &Arc<AtomicBool>,
+    log: &Log,
     config: Arc<Config>,
     anew: bool,
 ) -> Result<End, ServiceError> {
@@ -93,9 +96,19 @@ pub(super) fn run(
     };
     let places = round.places()?;
     let (watcher, not_watched) = watcher(&round, &places, home);
+    for place in &places {
+        log.information(
+            "places",
+            format_args!("{} ({})", crate::text::readable(&place.path), place.kind),
+        );
+    }
+    for what in &not_watched {
+        log.warning("changes", what);
+    }
     let session = Session {
         home,
         stop,
+        log,
         round,
         throttle,
         places,
@@ -116,6 +129,8 @@ pub(super) fn run(
     };
     let teller = engine.teller();
     let outcome = std::thread::scope(|scope| {
+        // Whatever way this is left, no thread waits for another for ever.
+        let _over = Over(&session.over);
         let beat = std::thread::Builder::new()
             .name("index-status".into())
             .spawn_scoped(scope, || session.beat(&quit))
@@ -185,6 +200,15 @@ fn watcher(round: &Round, places: &[Place], home: &Home) -> (Option<Watcher>, Ve
     }
 }
 
+/// Ends a session's threads when dropped.
+struct Over<'a>(&'a AtomicBool);
+
+impl Drop for Over<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
 /// What to do after the database failed.
 fn after(error: &StoreError) -> End {
     if error.damaged() {
@@ -202,6 +226,7 @@ impl Session<'_> {
     }
 
     fn set(&self, state: State) {
+        self.log.set_state(state.name());
         self.doing
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
@@ -225,14 +250,36 @@ impl Session<'_> {
         while !self.over() {
             if walk {
                 self.walking.store(true, Ordering::Release);
+                let began = Instant::now();
                 let ended = self.round.inventory(teller)?;
                 self.walking.store(false, Ordering::Release);
+                self.log.information(
+                    "inventory",
+                    format_args!(
+                        "{} entries in {:.1} s{}",
+                        self.round.entries(),
+                        began.elapsed().as_secs_f64(),
+                        if ended { "" } else { ", not to its end" }
+                    ),
+                );
                 if !ended {
                     return Ok(());
                 }
             }
             self.set(State::Hashing);
-            if !self.round.hash(teller)? {
+            let began = Instant::now();
+            let ended = self.round.hash(teller)?;
+            self.log.information(
+                "hashing",
+                format_args!(
+                    "{} files, {} bytes in {:.1} s{}",
+                    self.round.progress.done.load(Ordering::Relaxed),
+                    self.round.progress.read.load(Ordering::Relaxed),
+                    began.elapsed().as_secs_f64(),
+                    if ended { "" } else { ", not to its end" }
+                ),
+            );
+            if !ended {
                 return Ok(());
             }
             self.set(if watched {
@@ -249,6 +296,7 @@ impl Session<'_> {
 
     /// Keeps what went wrong, for the status.
     pub(super) fn problem(&self, what: &str) {
+        self.log.error("service", what);
         self.doing
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
@@ -268,6 +316,14 @@ impl Session<'_> {
                 // A list that cannot be used is tried again when it changes.
                 *seen = Some(now);
                 let put = matching::put_in_force(&self.round.database, teller, which, &path);
+                match &put {
+                    Ok(Some(count)) => self.log.notice(
+                        "lists",
+                        format_args!("{}: {count} files match", path.display()),
+                    ),
+                    Ok(None) => {}
+                    Err(error) => self.log.error("lists", error),
+                }
                 self.doing
                     .lock()
                     .unwrap_or_else(PoisonError::into_inner)
@@ -319,6 +375,12 @@ impl Session<'_> {
                 ));
             }
             self.throttle.observe();
+            for violation in self.throttle.take_violations() {
+                self.log.warning("service", &violation);
+                if let Some(sample) = &violation.sample {
+                    self.log.warning("service", sample);
+                }
+            }
             if end.is_some() {
                 quit.store(true, Ordering::Relaxed);
                 self.over.store(true, Ordering::Relaxed);

@@ -66,6 +66,10 @@ impl Session<'_> {
                     return;
                 };
                 if applied.lost {
+                    self.log.warning(
+                        "changes",
+                        "notices were lost; a walk finds what they would have told",
+                    );
                     self.lost.store(true, Ordering::Relaxed);
                 }
                 self.fresh
