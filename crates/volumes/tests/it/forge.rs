@@ -364,6 +364,38 @@ pub fn volume() -> Vec<u8> {
             ],
         ),
     );
+    // The change journal: 64 KiB of it are freed.
+    let journal = Clusters {
+        first: 0,
+        runs: &[(64, None), (4, Some(160))],
+        size: 68 * CLUSTER as u64,
+        flags: 0x8000,
+    };
+    records.insert(
+        11,
+        record(
+            11,
+            IN_USE | DIRECTORY,
+            none,
+            &[standard(), name(ROOT, 3, "$Extend")],
+        ),
+    );
+    let stream = in_clusters(0x80, 1, "$J", &journal);
+    records.insert(
+        26,
+        record(
+            1,
+            IN_USE,
+            none,
+            &[
+                standard(),
+                name(Reference::new(11, 11), 3, "$UsnJrnl"),
+                stream,
+            ],
+        ),
+    );
+    let change = crate::usn::record(64 * CLUSTER as u64, "changed");
+    disk[160 * CLUSTER..][..change.len()].copy_from_slice(&change);
     for (number, bytes) in records {
         let cluster = match number {
             0..16 => 10 + number,
@@ -407,6 +439,8 @@ fn a_table_in_pieces_is_read_whole() {
     let names: Vec<&str> = all.keys().map(String::as_str).collect();
     let wanted = [
         "/",
+        "/$Extend",
+        "/$Extend/$UsnJrnl",
         "/$MFT",
         "/$OrphanFiles/left",
         "/$OrphanFiles/lost",
@@ -445,6 +479,25 @@ fn units_are_plain_holes_or_compressed() {
         stream.read_exact_at(at as u64, &mut piece).unwrap();
         assert!(piece == wanted[at..][..piece.len()], "at {at}");
     }
+}
+
+#[test]
+fn the_change_journal_is_found() {
+    let (ntfs, all) = open(volume());
+    assert_eq!(
+        all["/$Extend/$UsnJrnl"].streams[0].size,
+        68 * CLUSTER as u64
+    );
+    let journal = ntfs.journal().unwrap().unwrap();
+    assert_eq!(journal.data_from(0), 64 * CLUSTER as u64);
+    let mut names = Vec::new();
+    let report = volumes::ntfs::usn::records(&journal, 0, &mut |record| {
+        names.push((record.usn, record.name()));
+        std::ops::ControlFlow::Continue(())
+    })
+    .unwrap();
+    assert_eq!(names, [(64 * CLUSTER as i64, b"changed".to_vec())]);
+    assert_eq!(report.skipped, 0);
 }
 
 #[test]
@@ -501,5 +554,5 @@ fn a_lost_first_sector_or_first_record_does_not_lose_the_volume() {
             std::ops::ControlFlow::Continue(())
         })
         .unwrap();
-    assert_eq!((all.len(), report.damaged), (9, 1));
+    assert_eq!((all.len(), report.damaged), (11, 1));
 }

@@ -190,28 +190,30 @@ fn the_systems_own_listing_comes_out() {
     }
 }
 
+/// A record of version 2.
+pub fn record(usn: u64, name: &str) -> Vec<u8> {
+    let units: Vec<u8> = name.encode_utf16().flat_map(u16::to_le_bytes).collect();
+    let len = (60 + units.len()).next_multiple_of(8);
+    let mut out = Vec::new();
+    out.extend((len as u32).to_le_bytes());
+    out.extend([2, 0, 0, 0]);
+    out.extend(77u64.to_le_bytes());
+    out.extend(5u64.to_le_bytes());
+    out.extend(usn.to_le_bytes());
+    out.extend(132_537_600_000_000_001u64.to_le_bytes());
+    out.extend(0x8000_0100u32.to_le_bytes());
+    out.extend([0; 8]);
+    out.extend(0x20u32.to_le_bytes());
+    out.extend((units.len() as u16).to_le_bytes());
+    out.extend(60u16.to_le_bytes());
+    out.extend(units);
+    out.resize(len, 0);
+    out
+}
+
 #[test]
 fn a_pass_goes_on_where_the_last_ended_and_past_holes_and_rubbish() {
     // A journal made here: zeros as of freed pages, records, rubbish, records.
-    let record = |usn: u64, name: &str| {
-        let units: Vec<u8> = name.encode_utf16().flat_map(u16::to_le_bytes).collect();
-        let len = (60 + units.len()).next_multiple_of(8);
-        let mut out = Vec::new();
-        out.extend((len as u32).to_le_bytes());
-        out.extend([2, 0, 0, 0]);
-        out.extend(77u64.to_le_bytes());
-        out.extend(5u64.to_le_bytes());
-        out.extend(usn.to_le_bytes());
-        out.extend(132_537_600_000_000_001u64.to_le_bytes());
-        out.extend(0x8000_0100u32.to_le_bytes());
-        out.extend([0; 8]);
-        out.extend(0x20u32.to_le_bytes());
-        out.extend((units.len() as u16).to_le_bytes());
-        out.extend(60u16.to_le_bytes());
-        out.extend(units);
-        out.resize(len, 0);
-        out
-    };
     let mut journal = vec![0; 3 << 20];
     let first = journal.len() as u64;
     journal.extend(record(first, "eins"));
