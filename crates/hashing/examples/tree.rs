@@ -1,6 +1,6 @@
 //! All files of a folder, as the Index reads them: `cargo run --release -p hashing --example tree -- FOLDER [threads] [parts]`, where `parts` is one of `none`, `open`,
 //! `md5`, `sha`, `all` (the default) and `blake3`. With `mismatch` in place of the threads it prints the files whose content does not fit their extension, with `types`
-//! the content type of each.
+//! the content type of each, with `sums` MD5, SHA-1 and SHA-256 of each.
 #![allow(clippy::print_stdout)]
 
 use hashing::{Content, HashError, Kinds, Options, Pace, expected_mimes, many};
@@ -37,8 +37,11 @@ fn main() {
     let mut files = Vec::new();
     let device = std::fs::metadata(&folder).map_or(0, |meta| meta.dev());
     walk(&folder, device, &mut files);
-    if second == "mismatch" || second == "types" {
-        return types(&files, second == "types");
+    match second.to_str() {
+        Some("sums") => return sums(&files),
+        Some("mismatch") => return types(&files, false),
+        Some("types") => return types(&files, true),
+        _ => {}
     }
     let kinds = match part.to_str() {
         Some("none" | "open") => Kinds::default(),
@@ -134,5 +137,30 @@ fn types(files: &[(PathBuf, u64)], each: bool) {
     println!(
         "{} files, {promised} with a promise, {broken} that break it",
         files.len()
+    );
+}
+
+fn sums(files: &[(PathBuf, u64)]) {
+    let mut given = files.iter();
+    let hex = |bytes: &[u8]| -> String { bytes.iter().map(|byte| format!("{byte:02x}")).collect() };
+    many(
+        &Options::default(),
+        &mut || loop {
+            let (path, size) = given.next()?;
+            if let Ok(file) = File::open(path) {
+                return Some((path, file, *size));
+            }
+        },
+        &mut |path, result| match result.map(|content| content.digests) {
+            Ok(digests) => println!(
+                "{} {} {}  {}",
+                hex(&digests.md5.unwrap_or_default()),
+                hex(&digests.sha1.unwrap_or_default()),
+                hex(&digests.sha256.unwrap_or_default()),
+                path.display()
+            ),
+            Err(error) => println!("{error}: {}", path.display()),
+        },
+        &mut |_| Pace::Go,
     );
 }
