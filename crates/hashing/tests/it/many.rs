@@ -5,6 +5,7 @@ use hashing::{Digests, HashError, Kinds, Options, Pace, many, one};
 use proptest::prelude::*;
 use sha2::Digest;
 use std::cell::{Cell, RefCell};
+#[cfg(unix)]
 use std::fs::File;
 use std::io::Write;
 
@@ -80,6 +81,7 @@ fn a_wrong_size_is_a_change() {
 }
 
 /// Runs `change` when half of a file of many chunks has been read.
+#[cfg(unix)]
 fn changed_midway(change: impl Fn(&File)) -> Result<hashing::Content, HashError> {
     let (file, size) = file(&content(1 << 20, 7));
     let writer = file.try_clone().expect("a second handle");
@@ -102,6 +104,7 @@ fn changed_midway(change: impl Fn(&File)) -> Result<hashing::Content, HashError>
     result.expect("a result")
 }
 
+#[cfg(unix)]
 #[test]
 fn a_file_that_changes_while_it_is_read_is_told() {
     use std::os::unix::fs::FileExt;
@@ -140,6 +143,7 @@ fn a_file_that_changes_while_it_is_read_is_told() {
     }
 }
 
+#[cfg(unix)]
 #[test]
 fn what_cannot_be_read_is_an_error_of_its_own() {
     let folder = tempfile::tempdir().expect("a folder");

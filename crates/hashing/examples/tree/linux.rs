@@ -1,7 +1,4 @@
-//! All files of a folder, as the Index reads them: `cargo run --release -p hashing --example tree -- FOLDER [threads] [parts]`, where `parts` is one of `none`, `open`,
-//! `md5`, `sha`, `all` (the default) and `blake3`. With `mismatch` in place of the threads it prints the files whose content does not fit their extension, with `types`
-//! the content type of each, with `sums` MD5, SHA-1 and SHA-256 of each.
-#![allow(clippy::print_stdout)]
+//! The measurements and comparisons; see `main.rs` for how to call them.
 
 use hashing::{Content, HashError, Kinds, Options, Pace, expected_mimes, many};
 use std::fs::File;
@@ -28,7 +25,7 @@ fn walk(folder: &Path, device: u64, files: &mut Vec<(PathBuf, u64)>) {
     }
 }
 
-fn main() {
+pub(super) fn main() {
     use std::os::unix::fs::MetadataExt;
     let mut args = std::env::args_os().skip(1);
     let folder = PathBuf::from(args.next().unwrap_or_else(|| "/usr".into()));

@@ -1,0 +1,14 @@
+//! All files of a folder, as the Index reads them: `cargo run --release -p hashing --example tree -- FOLDER [threads] [parts]`, where `parts` is one of `none`, `open`,
+//! `md5`, `sha`, `all` (the default) and `blake3`. With `mismatch` in place of the threads it prints the files whose content does not fit their extension, with `types`
+//! the content type of each, with `sums` MD5, SHA-1 and SHA-256 of each.
+#![allow(clippy::print_stdout)]
+
+#[cfg(target_os = "linux")]
+mod linux;
+
+fn main() {
+    #[cfg(target_os = "linux")]
+    linux::main();
+    #[cfg(not(target_os = "linux"))]
+    println!("measured on Linux only");
+}
