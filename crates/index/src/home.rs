@@ -14,6 +14,20 @@
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
+/// Environment variable that names the folder where neither an agent nor the command line does.
+pub const VARIABLE: &str = "CORDON_INDEX_DIR";
+
+/// The folder on an endpoint whose agent keeps its state in the usual place.
+#[must_use]
+pub fn default_folder() -> PathBuf {
+    let agent = if cfg!(windows) {
+        r"C:\ProgramData\Cordon\agent"
+    } else {
+        "/var/lib/cordon/agent"
+    };
+    Path::new(agent).join("index")
+}
+
 /// Failure with a file of the folder.
 #[derive(Debug, thiserror::Error)]
 pub enum HomeError {
@@ -72,6 +86,19 @@ impl Home {
     pub fn new(folder: impl Into<PathBuf>) -> Self {
         Self {
             folder: folder.into(),
+        }
+    }
+
+    /// Of the agent with this state folder. An empty one stands for no agent (`cordon ask --local`): then what
+    /// [`VARIABLE`] says, and else [`default_folder`].
+    #[must_use]
+    pub fn of_agent(state_dir: &Path) -> Self {
+        if !state_dir.as_os_str().is_empty() {
+            return Self::new(state_dir.join("index"));
+        }
+        match std::env::var_os(VARIABLE) {
+            Some(folder) if !folder.is_empty() => Self::new(folder),
+            _ => Self::new(default_folder()),
         }
     }
 
@@ -250,6 +277,17 @@ mod tests {
         drop(lock);
         assert_eq!(home.running().unwrap(), None);
         home.lock().unwrap();
+    }
+
+    #[test]
+    fn an_agent_has_its_own() {
+        assert_eq!(
+            Home::of_agent(Path::new("/srv/agent")).folder(),
+            Path::new("/srv/agent/index")
+        );
+        if std::env::var_os(VARIABLE).is_none() {
+            assert_eq!(Home::of_agent(Path::new("")).folder(), default_folder());
+        }
     }
 
     #[test]

@@ -41,6 +41,15 @@ impl Which {
         }
     }
 
+    /// Checksum of the list that the database was last matched against.
+    ///
+    /// # Errors
+    /// [`StoreError::Statement`].
+    pub fn in_force(self, connection: &Connection) -> Result<Option<u32>, StoreError> {
+        let fact = store::fact::<i64>(connection, self.fact())?;
+        Ok(fact.and_then(|checksum| u32::try_from(checksum).ok()))
+    }
+
     const fn fact(self) -> &'static str {
         match self {
             Self::Blacklist => "blacklist",

@@ -4,6 +4,10 @@
 //! beginning, hashes by their first bytes, directories by path. A pattern that begins with a wildcard reads the index of
 //! names from end to end, which is the smallest thing that holds them all.
 
+mod related;
+
+pub use related::{Former, Match, former, listed};
+
 use crate::digest_state::DigestState;
 use crate::entry::{Attributes, Kind, join};
 use crate::glob::{Glob, beyond, hex_bounds};

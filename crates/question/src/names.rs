@@ -1,10 +1,14 @@
 //! Resolving names. Sensor names have several words and stand without quotes, so the longest name that fits wins:
 //! `Running Processes with Hash` is not `Running Processes` followed by `with`.
+//!
+//! A name with a word in it that joins or compares (`File Path and Hash`, `Blacklist Matches`) may stand without quotes
+//! as long as nothing is named by what stands before that word, so that the text has one meaning; it is printed in quotes,
+//! for other catalogues may know more names.
 
 use crate::catalogue::{Catalogue, Column, Group, Sensor};
 use crate::scan::{fold, is_word};
-use crate::words::{is_bare_column, is_bare_name};
-use std::collections::HashMap;
+use crate::words::{bare_but_for, is_bare_column, is_bare_name};
+use std::collections::{HashMap, HashSet};
 
 /// Names of one kind, ready for look-up.
 pub(crate) struct Names<'a> {
@@ -32,7 +36,7 @@ pub(crate) fn normal(name: &str) -> String {
 }
 
 impl<T: Copy> Index<T> {
-    fn new<'n>(names: impl Iterator<Item = (&'n str, T)>, bare: fn(&str) -> bool) -> Self {
+    fn new<'n>(names: impl Iterator<Item = (&'n str, T)>, bare: impl Fn(&str) -> bool) -> Self {
         let mut index = Self {
             bare: HashMap::new(),
             quoted: HashMap::new(),
@@ -94,8 +98,15 @@ fn end_of(name: &[char], chars: &[char], pos: usize) -> Option<usize> {
 
 impl<'a> Names<'a> {
     pub(crate) fn new(catalogue: &'a Catalogue) -> Self {
+        let taken: HashSet<String> = catalogue
+            .names()
+            .map(|(name, _)| normal(name))
+            .chain(catalogue.groups().map(|g| normal(&g.name)))
+            .collect();
         Self {
-            sensors: Index::new(catalogue.names(), is_bare_name),
+            sensors: Index::new(catalogue.names(), |name| {
+                is_bare_name(name) || bare_but_for(name, |before| !taken.contains(before))
+            }),
             groups: Index::new(catalogue.groups().map(|g| (g.name.as_str(), g)), |name| {
                 is_bare_name(name) || name.starts_with("all ")
             }),

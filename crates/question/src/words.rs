@@ -213,16 +213,35 @@ fn name_characters(name: &str) -> bool {
 /// so would words at its start that mean something before a name (`not In Use` is no `not in`).
 pub(crate) fn is_bare_name(name: &str) -> bool {
     let lower = name.to_lowercase();
-    name_characters(name)
-        && !lower
-            .split(' ')
-            .any(|w| is_operator_word(w) || ends_value(w) || w == "as")
+    bare_outside(&lower) && !lower.split(' ').any(continues_question)
+}
+
+/// Whether a name that [`is_bare_name`] refuses may be read without quotes after all: it does for the words in it that
+/// join and compare, and `unnamed` says for what stands before each of them that nothing has that name.
+pub(crate) fn bare_but_for(name: &str, unnamed: impl Fn(&str) -> bool) -> bool {
+    let lower = name.to_lowercase();
+    bare_outside(&lower)
+        && lower.match_indices(' ').all(|(at, _)| {
+            let (before, rest) = lower.split_at(at);
+            let word = rest.trim_start().split(' ').next().unwrap_or_default();
+            !continues_question(word) || unnamed(before)
+        })
+        && !lower.split(' ').next().is_some_and(continues_question)
+}
+
+/// Words that continue a question after a name.
+fn continues_question(word: &str) -> bool {
+    is_operator_word(word) || ends_value(word) || word == "as"
+}
+
+fn bare_outside(lower: &str) -> bool {
+    name_characters(lower)
         && !matches!(
             lower.split(' ').next(),
             Some("all" | "any" | "not" | "in" | "get" | "with" | "machines")
         )
         && !lower.starts_with("number of machines")
-        && !ends_like_operator(&lower)
+        && !ends_like_operator(lower)
 }
 
 /// `Logged In`: before a list, `Logged` and the operator `in` would read the same.

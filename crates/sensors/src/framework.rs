@@ -88,6 +88,17 @@ pub enum SensorError {
         /// What is odd.
         problem: String,
     },
+    /// The Index of this endpoint cannot answer: its state in the words of Index Status, and what helps.
+    #[error("{state}: {advice}")]
+    Index {
+        /// One of the words of Index Status.
+        state: &'static str,
+        /// What is missing and what helps.
+        advice: String,
+        /// What failed, where something did.
+        #[source]
+        source: Option<Box<dyn std::error::Error + Send + Sync>>,
+    },
     /// A limit was reached; rows until then are in the sink.
     #[error(transparent)]
     Limit(#[from] LimitHit),
@@ -125,53 +136,19 @@ pub const CUT_MARK: &str = "…[cut]";
 pub struct Sink {
     rows: Vec<Row>,
     bytes: u64,
+    watch: Watch,
+}
+
+/// What can be asked at any moment whether a run must stop, also by code that knows no sink.
+#[derive(Clone)]
+pub struct Watch {
     limits: Limits,
     started: Instant,
     cancelled: Arc<AtomicBool>,
 }
 
-impl Sink {
-    /// A sink for one run under these limits; setting `cancelled` stops the run at its next row or check.
-    #[must_use]
-    pub fn new(limits: Limits, cancelled: Arc<AtomicBool>) -> Self {
-        Self {
-            rows: Vec::new(),
-            bytes: 0,
-            limits,
-            started: Instant::now(),
-            cancelled,
-        }
-    }
-
-    /// Adds a row; cells in the order of the declared columns.
-    ///
-    /// # Errors
-    /// [`LimitHit`] when a limit is reached; the row is then not added.
-    pub fn push<C: AsRef<[u8]>>(
-        &mut self,
-        cells: impl IntoIterator<Item = C>,
-    ) -> Result<(), LimitHit> {
-        self.check()?;
-        let row: Row = cells.into_iter().map(|c| bounded(c.as_ref())).collect();
-        let size: usize = row.iter().map(|c| c.len()).sum();
-        if self.rows.len() as u64 >= self.limits.rows {
-            return Err(LimitHit::Rows);
-        }
-        if self.bytes + size as u64 > self.limits.bytes {
-            return Err(LimitHit::Bytes);
-        }
-        // A cell costs its bytes and about 16 more, a row about 24.
-        let held =
-            self.bytes + size as u64 + (self.rows.len() as u64) * (24 + 16 * row.len() as u64);
-        if held > self.limits.memory {
-            return Err(LimitHit::Memory);
-        }
-        self.bytes += size as u64;
-        self.rows.push(row);
-        Ok(())
-    }
-
-    /// Checks time and cancellation.
+impl Watch {
+    /// Checks time and cancellation. To be called on the run's own thread, whose processor time counts.
     ///
     /// # Errors
     /// [`LimitHit`] when the run must stop.
@@ -187,11 +164,69 @@ impl Sink {
         }
         Ok(())
     }
+}
+
+impl Sink {
+    /// A sink for one run under these limits; setting `cancelled` stops the run at its next row or check.
+    #[must_use]
+    pub fn new(limits: Limits, cancelled: Arc<AtomicBool>) -> Self {
+        Self {
+            rows: Vec::new(),
+            bytes: 0,
+            watch: Watch {
+                limits,
+                started: Instant::now(),
+                cancelled,
+            },
+        }
+    }
+
+    /// Adds a row; cells in the order of the declared columns.
+    ///
+    /// # Errors
+    /// [`LimitHit`] when a limit is reached; the row is then not added.
+    pub fn push<C: AsRef<[u8]>>(
+        &mut self,
+        cells: impl IntoIterator<Item = C>,
+    ) -> Result<(), LimitHit> {
+        self.check()?;
+        let row: Row = cells.into_iter().map(|c| bounded(c.as_ref())).collect();
+        let size: usize = row.iter().map(|c| c.len()).sum();
+        if self.rows.len() as u64 >= self.watch.limits.rows {
+            return Err(LimitHit::Rows);
+        }
+        if self.bytes + size as u64 > self.watch.limits.bytes {
+            return Err(LimitHit::Bytes);
+        }
+        // A cell costs its bytes and about 16 more, a row about 24.
+        let held =
+            self.bytes + size as u64 + (self.rows.len() as u64) * (24 + 16 * row.len() as u64);
+        if held > self.watch.limits.memory {
+            return Err(LimitHit::Memory);
+        }
+        self.bytes += size as u64;
+        self.rows.push(row);
+        Ok(())
+    }
+
+    /// Checks time and cancellation.
+    ///
+    /// # Errors
+    /// [`LimitHit`] when the run must stop.
+    pub fn check(&self) -> Result<(), LimitHit> {
+        self.watch.check()
+    }
+
+    /// The same check for code that cannot borrow the sink.
+    #[must_use]
+    pub fn watch(&self) -> Watch {
+        self.watch.clone()
+    }
 
     /// The limits of this run.
     #[must_use]
     pub fn limits(&self) -> &Limits {
-        &self.limits
+        &self.watch.limits
     }
 
     /// The rows gathered so far.

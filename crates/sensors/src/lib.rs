@@ -14,6 +14,7 @@ pub mod framework;
 #[cfg(target_os = "linux")]
 mod handle;
 pub mod host;
+pub mod index;
 pub mod kernel;
 pub mod network;
 #[cfg(target_os = "linux")]
@@ -39,6 +40,7 @@ const FAMILIES: &[&[Entry]] = &[
     network::SENSORS,
     processes::SENSORS,
     files::SENSORS,
+    index::SENSORS,
     users::SENSORS,
     software::SENSORS,
     services::SENSORS,

@@ -11,7 +11,7 @@ pub struct IndexArgs {
     #[command(subcommand)]
     pub action: IndexAction,
     /// Folder of the Index on this machine
-    #[arg(long, global = true, default_value_os_t = super::default_agent_dir().join("index"), env = "CORDON_INDEX_DIR", value_name = "DIR")]
+    #[arg(long, global = true, default_value_os_t = ::index::home::default_folder(), env = ::index::home::VARIABLE, value_name = "DIR")]
     pub home: PathBuf,
 }
 

@@ -128,6 +128,12 @@ pub(crate) fn check_compared(
     }
 }
 
+/// The first moment that a date-time text means, in nanoseconds since 1970 UTC; a day means its first moment.
+#[must_use]
+pub fn moment(text: &str) -> Option<i128> {
+    time::moment(text.trim()).map(|span| span.start)
+}
+
 /// Order of two cells under a type, for sorting; `None` when either does not read as it.
 #[must_use]
 pub fn compare(a: &str, b: &str, value_type: ValueType) -> Option<Ordering> {

@@ -83,3 +83,93 @@ fn a_default_said_or_left_out_is_the_same_question() {
         ["syslog", "1h", "False", "warn", "100"]
     );
 }
+
+#[test]
+fn names_with_words_of_the_language() {
+    use question::catalogue::{Catalogue, Group, Sensor, ValueType};
+    let catalogue = |names: &[&str]| {
+        Catalogue::new(names.iter().map(|name| {
+            Sensor::new(name, "Test", "A sensor for this test.").column(
+                "Value",
+                ValueType::Text,
+                "A value.",
+            )
+        }))
+    };
+    let selected = |text: &str, catalogue: &Catalogue| -> Option<Vec<String>> {
+        let question = question::parse(text, catalogue).ok()?;
+        assert_eq!(
+            question::parse(&question.to_string(), catalogue).unwrap(),
+            question
+        );
+        Some(
+            question
+                .selects
+                .into_iter()
+                .map(|s| s.call.sensor)
+                .collect(),
+        )
+    };
+    let clear = catalogue(&[
+        "File Path and Hash",
+        "Hash",
+        "Find Blacklist Matches",
+        "Tea or Coffee",
+    ]);
+    for (text, expected) in [
+        (
+            "Get File Path and Hash from all machines",
+            vec!["File Path and Hash"],
+        ),
+        (
+            "Get File  path AND hash and Hash from all machines",
+            vec!["File Path and Hash", "Hash"],
+        ),
+        (
+            "Get Hash and File Path and Hash from all machines",
+            vec!["Hash", "File Path and Hash"],
+        ),
+        (
+            "Get Find Blacklist Matches matches x from all machines with Tea or Coffee = 1 or Hash = 2",
+            vec!["Find Blacklist Matches"],
+        ),
+    ] {
+        assert_eq!(
+            selected(text, &clear),
+            Some(expected.iter().map(|s| (*s).to_owned()).collect()),
+            "{text}"
+        );
+    }
+    // Where the words before have a meaning of their own, quotes decide.
+    let unclear = catalogue(&[
+        "File Path and Hash",
+        "Hash",
+        "File Path",
+        "Find Blacklist Matches",
+        "Find Blacklist",
+    ]);
+    assert_eq!(
+        selected("Get File Path and Hash from all machines", &unclear),
+        Some(vec!["File Path".into(), "Hash".into()])
+    );
+    assert_eq!(
+        selected(r#"Get "File Path and Hash" from all machines"#, &unclear),
+        Some(vec!["File Path and Hash".into()])
+    );
+    assert_eq!(
+        selected("Get Find Blacklist Matches x from all machines", &unclear),
+        Some(vec!["Find Blacklist".into()])
+    );
+    let grouped = catalogue(&["Web or Mail", "Mail"]).with_groups([Group {
+        name: "Web".into(),
+        filter: "Mail = 1".into(),
+    }]);
+    let question =
+        question::parse("Get Mail from all machines with Web or Mail = 1", &grouped).unwrap();
+    assert_eq!(
+        question::parse(&question.to_string(), &grouped).unwrap(),
+        question
+    );
+    assert!(question.to_string().contains("or"));
+    assert!(!question.to_string().contains(r#""Web or Mail""#));
+}

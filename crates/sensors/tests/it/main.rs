@@ -10,6 +10,7 @@ mod catalogue;
 mod containers;
 mod files;
 mod host;
+mod index;
 mod kernel;
 mod network;
 mod processes;
