@@ -31,6 +31,7 @@ struct View<'a> {
     evaluator: &'a Evaluator,
     limits: OrderLimits,
     cancelled: &'a AtomicBool,
+    /// By [`run_of`].
     ran: HashMap<SensorCall, Ran>,
     /// What the filter could not have, in the order met.
     missed: Vec<Problem>,
@@ -106,7 +107,7 @@ impl Evaluator {
         let mut problems: Vec<Problem> = Vec::new();
         let mut per_select = Vec::with_capacity(question.selects.len());
         for select in &question.selects {
-            let Some(ran) = view.ran.get(&select.call) else {
+            let Some(ran) = view.ran.get(&run_of(&select.call)) else {
                 per_select.push(Vec::new());
                 continue;
             };
@@ -182,15 +183,23 @@ impl Evaluator {
     }
 }
 
+/// What tells one run from another. Case only matters to comparisons, so with either option a call has the same rows.
+fn run_of(call: &SensorCall) -> SensorCall {
+    SensorCall {
+        ignore_case: true,
+        ..call.clone()
+    }
+}
+
 impl View<'_> {
     /// Runs all calls that were not run yet, side by side.
     fn run_all<'c>(&mut self, calls: impl Iterator<Item = &'c SensorCall>) {
-        let mut under_way: Vec<(&SensorCall, Option<(Call, Ticket)>)> = Vec::new();
-        for call in calls {
-            if self.ran.contains_key(call) || under_way.iter().any(|(c, _)| *c == call) {
+        let mut under_way: Vec<(SensorCall, Option<(Call, Ticket)>)> = Vec::new();
+        for call in calls.map(run_of) {
+            if self.ran.contains_key(&call) || under_way.iter().any(|(c, _)| *c == call) {
                 continue;
             }
-            let begun = self.evaluator.call(call, self.limits).map(|prepared| {
+            let begun = self.evaluator.call(&call, self.limits).map(|prepared| {
                 let ticket = self.begin(&prepared);
                 (prepared, ticket)
             });
@@ -207,7 +216,7 @@ impl View<'_> {
                     )),
                 },
             };
-            self.ran.insert(call.clone(), ran);
+            self.ran.insert(call, ran);
         }
     }
 
@@ -296,7 +305,7 @@ fn cut(ran: &mut Ran, call: &Call) {
 impl SensorRows for View<'_> {
     fn rows(&mut self, call: &SensorCall) -> Result<Arc<Vec<Row>>, Unavailable> {
         self.run_all(std::iter::once(call));
-        let Some(ran) = self.ran.get(call) else {
+        let Some(ran) = self.ran.get(&run_of(call)) else {
             return Err(Unavailable("error".into()));
         };
         match &ran.problem {

@@ -279,6 +279,94 @@ fn a_default_said_or_left_out_runs_once_and_the_sensor_gets_it() {
     assert_eq!(words(&outcome, 0), ["one, three"]);
 }
 
+/// From the text of an order to the rows of the answer: both in the filter and on rows, for the sensor's own option and
+/// for the question's.
+#[test]
+fn the_option_for_case_decides_in_filters_and_on_rows() {
+    let evaluator = evaluator(&Fake::new());
+    for (text, state) in [
+        ("Get Words from all machines with Name = HOST", "answered"),
+        (
+            "Get Words from all machines with Name?ignoreCase=1 = HOST",
+            "answered",
+        ),
+        (
+            "Get Words from all machines with Name?ignoreCase=0 = HOST",
+            "not concerned",
+        ),
+        (
+            "Get Words from all machines with Name?ignoreCase=0 = host",
+            "answered",
+        ),
+        (
+            "Get Words from all machines with Name?ignoreCase=0 matches HOS.",
+            "not concerned",
+        ),
+        (
+            "Get Words from all machines with Name?ignoreCase=0 in (A, B, C, D, HOST)",
+            "not concerned",
+        ),
+        (
+            "Get Words from all machines with not Name?ignoreCase=0 contains HO",
+            "answered",
+        ),
+        (
+            "Get?ignoreCase=0 Words from all machines with Name starts with HO",
+            "not concerned",
+        ),
+        (
+            "Get?ignoreCase=0 Words from all machines with Name?ignoreCase=1 starts with HO",
+            "answered",
+        ),
+        (
+            "Get Words?ignoreCase=0 from all machines with Name starts with HO",
+            "answered",
+        ),
+    ] {
+        assert_eq!(state::word(ask(&evaluator, text).state), state, "{text}");
+    }
+    for (text, rows) in [
+        ("Get Words containing TW from all machines", vec!["two"]),
+        (
+            "Get Words?ignoreCase=1 containing TW from all machines",
+            vec!["two"],
+        ),
+        (
+            "Get Words?ignoreCase=0 containing TW from all machines",
+            vec![],
+        ),
+        (
+            "Get Words?ignoreCase=0 having Words:Words = TWO from all machines",
+            vec![],
+        ),
+        (
+            "Get Words?ignoreCase=0 having not Words:Words = TWO from all machines",
+            vec!["one", "two", "three"],
+        ),
+        (
+            "Get?ignoreCase=0 Words having Words:Words = two from all machines",
+            vec!["two"],
+        ),
+        (
+            "Get?ignoreCase=0 Words matching T.* from all machines",
+            vec![],
+        ),
+    ] {
+        assert_eq!(words(&ask(&evaluator, text), 0), rows, "{text}");
+    }
+}
+
+#[test]
+fn the_option_for_case_does_not_make_a_second_run() {
+    let fake = Fake::new();
+    let outcome = ask(
+        &evaluator(&fake),
+        "Get Fresh?ignoreCase=0 from all machines with Fresh = HOST",
+    );
+    assert_eq!(words(&outcome, 0), ["host"]);
+    assert_eq!(fake.runs.load(Ordering::SeqCst), 1);
+}
+
 #[test]
 fn one_hangs_and_the_other_answers() {
     let fake = Fake::new();
