@@ -1,19 +1,11 @@
 //! An endpoint's answer on its way out: cut to the order's limits, then into parts that fit a frame. Pure.
 
 use prost::Message as _;
+use protocol::bounds::{AnswerBounds, row_cost};
 use protocol::message::{AnswerPart, EndpointState, OrderLimits, Problem, WireRow};
 use question::Row;
-use question::catalogue::Limits;
 use std::collections::HashSet;
 
-/// Rows of one answer at most, whatever the order allows.
-pub const MAX_ROWS: u64 = 1_000_000;
-/// Bytes of cells of one answer at most, whatever the order allows.
-pub const MAX_BYTES: u64 = 128 << 20;
-/// What the server reckons for a row and for a cell beside their bytes, and for an answer as a whole.
-const ROW_COST: u64 = 64;
-const CELL_COST: u64 = 32;
-const ANSWER_COST: u64 = 64 << 10;
 /// Size at which a part is closed.
 const PART_BYTES: usize = 256 << 10;
 /// Largest encoded row: with it, a part that was just below its size still fits a frame.
@@ -81,36 +73,10 @@ pub fn gravest(problems: &[Problem]) -> Option<EndpointState> {
     problems.iter().map(|p| p.state()).min_by_key(rank)
 }
 
-/// What an answer may hold on the server.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Ceiling {
-    /// Rows.
-    pub rows: u64,
-    /// What they may cost, see [`cost`].
-    pub cost: u64,
-}
-
-impl Ceiling {
-    /// For an answer of sensors with these limits, each sensor once. A server refuses an answer above it as a whole, so it
-    /// is cut here, where what is left still counts. One-row columns are repeated in every row, hence twice the bytes.
-    #[must_use]
-    pub fn of(sensors: impl Iterator<Item = Limits>) -> Self {
-        let (mut rows, mut cost) = (1_u64, ANSWER_COST);
-        for limits in sensors {
-            rows = rows.saturating_add(limits.rows);
-            cost = cost.saturating_add(limits.bytes.saturating_mul(2));
-        }
-        Self {
-            rows: rows.min(MAX_ROWS),
-            cost: cost.min(MAX_BYTES),
-        }
-    }
-}
-
 /// What a row costs on the server.
 #[must_use]
 pub fn cost(row: &Row) -> u64 {
-    ROW_COST + row.iter().map(|c| c.len() as u64 + CELL_COST).sum::<u64>()
+    row_cost(row.iter().map(|cell| cell.len()))
 }
 
 /// Leaves out rows that a table holds already (an answer says which endpoints gave a row, not how often) and cuts what
@@ -118,12 +84,12 @@ pub fn cost(row: &Row) -> u64 {
 pub fn bound(
     outcome: &mut Outcome,
     limits: OrderLimits,
-    ceiling: Ceiling,
+    ceiling: AnswerBounds,
 ) -> Option<EndpointState> {
     let lower = |set: u64, own: u64| if set == 0 { own } else { set.min(own) };
     let (max_rows, max_bytes) = (
         lower(limits.rows, ceiling.rows),
-        lower(limits.bytes, MAX_BYTES),
+        lower(limits.bytes, AnswerBounds::most_bytes()),
     );
     let (mut rows, mut bytes, mut costs, mut hit) = (0_u64, 0_u64, 0_u64, None);
     for table in &mut outcome.tables {
@@ -224,9 +190,9 @@ mod tests {
     use proptest::prelude::*;
     use protocol::frame;
 
-    const WIDE: Ceiling = Ceiling {
-        rows: MAX_ROWS,
-        cost: MAX_BYTES,
+    const WIDE: AnswerBounds = AnswerBounds {
+        rows: u64::MAX,
+        cost: u64::MAX,
     };
 
     fn row(cells: &[&[u8]]) -> Row {
@@ -281,11 +247,7 @@ mod tests {
             tables: vec![many],
             ..Outcome::default()
         };
-        let limits = Limits {
-            bytes: 1,
-            ..Limits::default()
-        };
-        let ceiling = Ceiling::of([limits].into_iter());
+        let ceiling = AnswerBounds::sent([(200_000, 1)].into_iter());
         let hit = bound(&mut outcome, OrderLimits::default(), ceiling);
         assert_eq!(hit, Some(EndpointState::ByteLimit));
         let costs: u64 = outcome.tables[0].iter().map(cost).sum();

@@ -3,10 +3,12 @@
 //! - [`message`]: the messages, protobuf-encoded. A peer skips a message or field it does not know.
 //! - [`frame`]: length-prefixed frames with a hard upper bound, read and written over any byte stream.
 //! - [`order`]: orders, how they are signed, and the checks an endpoint makes before it obeys one.
+//! - [`bounds`]: how large an answer may be, as both sides reckon it.
 //! - [`token`]: enrolment tokens as text.
 //!
 //! The channel itself is TLS 1.3 with client certificates on port [`PORT`]; `docs/protocol.md` tells the whole story.
 
+pub mod bounds;
 pub mod frame;
 pub mod message;
 pub mod order;

@@ -8,7 +8,8 @@ pub mod runner;
 pub mod source;
 pub mod state;
 
-use crate::answers::{self, Ceiling, Outcome};
+use crate::answers::{self, Outcome};
+use protocol::bounds::AnswerBounds;
 use protocol::message::{EndpointState, OrderLimits, Problem};
 use question::catalogue::Rows;
 use question::eval::{self, SensorRows, Unavailable};
@@ -139,10 +140,12 @@ impl Evaluator {
             .collect();
         names.sort_unstable();
         names.dedup();
-        let ceiling = Ceiling::of(
+        let limits_of = |name: &&str| Some(catalogue.sensor(name)?.limits);
+        let ceiling = AnswerBounds::sent(
             names
                 .iter()
-                .filter_map(|name| catalogue.sensor(name).map(|sensor| sensor.limits)),
+                .filter_map(limits_of)
+                .map(|limits| (limits.rows, limits.bytes)),
         );
         let rows_cut = keep_what_fits(plan, &mut per_select, ceiling.cost);
         let mut outcome = Outcome {

@@ -7,6 +7,7 @@
 use crate::identity::tame;
 use crate::questions::{Charge, Live, Memory};
 use answer::{Cell, Contribution, Problem, State};
+use protocol::bounds::row_cost;
 use protocol::message::{AnswerPart, EndpointState};
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -17,9 +18,6 @@ const OPEN: usize = 64;
 const PROBLEMS: usize = 64;
 const SENSOR_TEXT: usize = 200;
 const PROBLEM_TEXT: usize = 1000;
-/// What a row and a cell cost beside their bytes.
-const ROW_COST: u64 = 64;
-const CELL_COST: u64 = 32;
 
 /// What a part led to.
 pub(super) enum Step {
@@ -226,19 +224,19 @@ impl Assembly {
                 .get(row.table as usize)
                 .is_some_and(|t| t.columns.len() == row.cells.len());
             let bounds = self.live.bounds;
-            let bytes: u64 = row.cells.iter().map(|c| c.len() as u64 + CELL_COST).sum();
+            let cost = row_cost(row.cells.iter().map(Vec::len));
             if !fits {
                 self.refuse(format!(
                     "a row with {} cells for table {} does not fit the question",
                     row.cells.len(),
                     row.table
                 ));
-            } else if self.count > bounds.rows || self.charge.bytes() + bytes > bounds.bytes {
+            } else if self.count > bounds.rows || self.charge.bytes() + cost > bounds.cost {
                 self.refuse(format!(
                     "the answer is larger than its sensors' limits allow ({} rows, {} bytes)",
-                    bounds.rows, bounds.bytes
+                    bounds.rows, bounds.cost
                 ));
-            } else if self.charge.grow(bytes + ROW_COST) {
+            } else if self.charge.grow(cost) {
                 let cells = row.cells.into_iter().map(Vec::into_boxed_slice).collect();
                 self.rows.push((row.table, cells));
             } else {

@@ -7,6 +7,7 @@ use super::merge::Job;
 use crate::ids::QuestionId;
 use answer::{Answer, Budget, EndpointSet, State};
 use jiff::Timestamp;
+use protocol::bounds::AnswerBounds;
 use question::{Catalogue, Plan};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -14,22 +15,14 @@ use std::sync::{Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::{Duration, Instant};
 use tokio::sync::{mpsc, oneshot, watch};
 
-/// Bounds of one endpoint's answer to this question, from the declared limits of its sensors.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Bounds {
-    /// Rows.
-    pub rows: u64,
-    /// Bytes of all cells.
-    pub bytes: u64,
-}
-
 /// See the module.
 pub(crate) struct Live {
     pub id: QuestionId,
     pub order: u64,
     pub text: String,
     pub plan: Plan,
-    pub bounds: Bounds,
+    /// Bounds of one endpoint's answer, from the declared limits of its sensors.
+    pub bounds: AnswerBounds,
     pub asked_by: String,
     pub asked_at: Timestamp,
     pub expires_at: Timestamp,
@@ -218,8 +211,8 @@ impl Live {
     }
 }
 
-/// The sum over the sensors, with room for one-row columns that are repeated in every row, within what the server can hold.
-fn bounds(plan: &Plan, catalogue: &Catalogue) -> Bounds {
+/// Each sensor of the plan once.
+fn bounds(plan: &Plan, catalogue: &Catalogue) -> AnswerBounds {
     let mut sensors: Vec<&str> = plan
         .tables
         .iter()
@@ -227,17 +220,8 @@ fn bounds(plan: &Plan, catalogue: &Catalogue) -> Bounds {
         .collect();
     sensors.sort_unstable();
     sensors.dedup();
-    let (mut rows, mut bytes) = (1_u64, 64 << 10);
-    for sensor in sensors {
-        let limits = catalogue
-            .sensor(sensor)
-            .map(|s| s.limits)
-            .unwrap_or_default();
-        rows = rows.saturating_add(limits.rows);
-        bytes = limits.bytes.saturating_mul(2).saturating_add(bytes);
-    }
-    Bounds {
-        rows: rows.min(2_000_000),
-        bytes: bytes.min(256 << 20),
-    }
+    AnswerBounds::taken(sensors.into_iter().map(|name| {
+        let limits = catalogue.sensor(name).map(|s| s.limits).unwrap_or_default();
+        (limits.rows, limits.bytes)
+    }))
 }
