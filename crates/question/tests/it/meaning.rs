@@ -79,6 +79,17 @@ fn comparisons_follow_their_types() {
         ("Last Reboot >= 2026-11-20", true),
         ("RAM = 8 GB", true),
         ("RAM > 7.9 GB", true),
+        ("RAM = 8192 MB", true),
+        ("RAM = 8 GiB", true),
+        ("RAM > 8.5 GB", false),
+        ("Last Reboot = 2026-11-20 10:00", true),
+        ("Last Reboot = \"2026-11-20T11:00:00+01:00\"", true),
+        ("Last Reboot = \"2026-11-20T10:00:00+01:00\"", false),
+        (
+            "Computer Name starting with web and Computer Name ending with 01",
+            true,
+        ),
+        ("not CPU:Cores > 1", true),
         ("IP Address = 10.0.0.0/8", true),
         ("IP Address in (192.168.0.0/16, fe80::/10)", true),
         ("all IP Address = 10.0.0.0/8", false),
@@ -114,6 +125,66 @@ fn comparisons_follow_their_types() {
         } else {
             assert_eq!(got, Ok(wanted), "{filter}");
         }
+    }
+}
+
+/// The paragraph on negation in docs/language.md, for rows `a` and `b`, for `a` alone, for `b` alone, and for none.
+#[test]
+fn negation_is_of_some_row_of_no_row_or_of_all() {
+    let catalogue = catalogue();
+    let endpoints = [vec!["a", "b"], vec!["a"], vec!["b"], vec![]];
+    for (condition, wanted) in [
+        ("Custom Tags contains a", [true, true, false, false]),
+        ("any Custom Tags contains a", [true, true, false, false]),
+        ("all Custom Tags contains a", [false, true, false, false]),
+        ("Custom Tags does not contain a", [true, false, true, false]),
+        ("not Custom Tags contains a", [false, false, true, true]),
+        (
+            "all Custom Tags does not contain a",
+            [false, false, true, false],
+        ),
+        (
+            "not Custom Tags does not contain a",
+            [false, true, false, true],
+        ),
+        ("Custom Tags != a", [true, false, true, false]),
+        ("not Custom Tags = a", [false, false, true, true]),
+        ("all Custom Tags not in (a, c)", [false, false, true, false]),
+        ("Custom Tags does not match a", [true, false, true, false]),
+        (
+            "Custom Tags does not start with a",
+            [true, false, true, false],
+        ),
+        (
+            "all Custom Tags not ending with a",
+            [false, false, true, false],
+        ),
+    ] {
+        let text = format!("Get Computer Name from all machines with {condition}");
+        let question = parse(&text, &catalogue).unwrap();
+        for (tags, wanted) in endpoints.iter().zip(wanted) {
+            let rows = tags.iter().map(|t| row(&[t])).collect();
+            let got = matches(
+                question.filter.as_ref().unwrap(),
+                &mut Fixed(vec![("Custom Tags", rows)]),
+                &catalogue,
+            );
+            assert_eq!(got, Ok(wanted), "{condition} of {tags:?}");
+        }
+    }
+    // On rows, both ways are the same.
+    let rows: Vec<Row> = ["a", "b", "ab"].iter().map(|t| row(&[t])).collect();
+    for condition in [
+        "does not contain a",
+        "having not Custom Tags:Tag contains a",
+    ] {
+        let text = format!("Get Custom Tags {condition} from all machines");
+        let question = parse(&text, &catalogue).unwrap();
+        assert_eq!(
+            keep(&question.selects[0], &rows, &catalogue),
+            [row(&["b"])],
+            "{text}"
+        );
     }
 }
 
