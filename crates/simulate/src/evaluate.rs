@@ -8,8 +8,8 @@ use crate::machine::{Machine, Planted};
 use crate::outcome::Outcome;
 use crate::world::World;
 use protocol::message::{EndpointState, OrderLimits, Problem, QuestionOrder};
-use question::ast::{Question, Row, SensorCall};
-use question::eval::{self, SensorRows, Unavailable};
+use question::ast::{Filter, Question, Row, SensorCall};
+use question::eval::{Prepared, SensorRows, Unavailable, join};
 use question::{Plan, parse, plan};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -17,17 +17,36 @@ use std::sync::{Arc, Mutex, PoisonError};
 /// A question as all endpoints read it, and what kinds of machines answered so far.
 #[derive(Debug)]
 pub(crate) struct Asked {
-    read: Result<(Question, Plan), String>,
+    read: Result<Read, String>,
     limits: OrderLimits,
     by_kind: Mutex<HashMap<u32, Arc<Outcome>>>,
+}
+
+/// A question made ready once for all endpoints.
+#[derive(Debug)]
+struct Read {
+    question: Question,
+    plan: Plan,
+    filter: Option<Prepared>,
+    /// Conditions on the rows of each select.
+    rows: Vec<Option<Prepared>>,
 }
 
 impl Asked {
     pub(crate) fn new(order: &QuestionOrder, world: &World) -> Self {
         let read = parse(&order.text, &world.catalogue)
             .map(|question| {
-                let plan = plan(&question, &world.catalogue);
-                (question, plan)
+                let ready = |filter: &Filter| Prepared::new(filter, &world.catalogue);
+                Read {
+                    plan: plan(&question, &world.catalogue),
+                    filter: question.filter.as_ref().map(ready),
+                    rows: question
+                        .selects
+                        .iter()
+                        .map(|select| select.rows.as_ref().map(ready))
+                        .collect(),
+                    question,
+                }
             })
             .map_err(|error| error.to_string());
         Self {
@@ -60,7 +79,7 @@ impl Asked {
     /// The answer of an endpoint on which a sensor fails.
     pub(crate) fn failure(&self) -> Outcome {
         let sensor = match &self.read {
-            Ok((question, _)) => question.selects.first().map(|s| s.call.sensor.clone()),
+            Ok(read) => read.question.selects.first().map(|s| s.call.sensor.clone()),
             Err(_) => None,
         };
         let problem = Problem {
@@ -73,7 +92,7 @@ impl Asked {
 
     fn evaluate(&self, source: &mut Source<'_>) -> Outcome {
         let ended = |state, problems| Outcome::new(state, vec![], problems, self.limits);
-        let (question, plan) = match &self.read {
+        let read = match &self.read {
             Ok(read) => read,
             Err(message) => {
                 let problem = Problem {
@@ -85,8 +104,8 @@ impl Asked {
             }
         };
         let catalogue = &source.world.catalogue;
-        if let Some(filter) = &question.filter {
-            match eval::matches(filter, source, catalogue) {
+        if let Some(filter) = &read.filter {
+            match filter.matches(source) {
                 Ok(true) => {}
                 Ok(false) => return ended(EndpointState::NotConcerned, vec![]),
                 Err(Unavailable(reason)) => {
@@ -99,9 +118,16 @@ impl Asked {
         }
         let mut problems = Vec::new();
         let mut per_select: Vec<Vec<Row>> = Vec::new();
-        for select in &question.selects {
+        let selects = &read.question.selects;
+        for (select, condition) in selects.iter().zip(&read.rows) {
             match source.rows(&select.call) {
-                Ok(rows) => per_select.push(eval::keep(select, &rows, catalogue)),
+                Ok(rows) => per_select.push(match condition {
+                    Some(condition) => {
+                        let kept = rows.iter().filter(|row| condition.keeps(row));
+                        kept.cloned().collect()
+                    }
+                    None => rows.to_vec(),
+                }),
                 Err(Unavailable(reason)) => {
                     problems.push(problem(&select.call.sensor, &reason));
                     let many = catalogue
@@ -112,8 +138,8 @@ impl Asked {
                 }
             }
         }
-        let tables = if problems.len() < question.selects.len() || question.selects.is_empty() {
-            eval::join(plan, &per_select)
+        let tables = if problems.len() < selects.len() || selects.is_empty() {
+            join(&read.plan, &per_select)
         } else {
             vec![]
         };

@@ -22,23 +22,13 @@ pub(super) fn computer_id(asked: &Asked<'_>) -> Vec<Record> {
 }
 
 pub(super) fn operating_system(asked: &Asked<'_>) -> Vec<Record> {
-    vec![vec![
-        (
-            "Operating System|Name",
-            asked.machine.release().name.to_owned(),
-        ),
-        ("Version", asked.machine.version().to_owned()),
-        ("Kernel", asked.machine.kernel().to_owned()),
-    ]]
+    one("Operating System", asked.machine.release().name)
 }
 
 pub(super) fn os_version(asked: &Asked<'_>) -> Vec<Record> {
     vec![vec![
-        ("OS Version|Version", asked.machine.version().to_owned()),
-        (
-            "Kernel|Kernel Version|Kernel Release",
-            asked.machine.kernel().to_owned(),
-        ),
+        ("Version", asked.machine.version().to_owned()),
+        ("Kernel", asked.machine.kernel().to_owned()),
     ]]
 }
 
@@ -58,10 +48,7 @@ pub(super) fn is_virtual(asked: &Asked<'_>) -> Vec<Record> {
     let here = !matches!(asked.machine.role(), Role::Workstation | Role::Build);
     vec![vec![
         ("Is Virtual", if here { "True" } else { "False" }.to_owned()),
-        (
-            "Kind|Type|Hypervisor|Technology",
-            if here { "kvm" } else { "" }.to_owned(),
-        ),
+        ("Platform", if here { "KVM" } else { "" }.to_owned()),
     ]]
 }
 
@@ -75,30 +62,19 @@ pub(super) fn last_reboot(asked: &Asked<'_>) -> Vec<Record> {
 }
 
 pub(super) fn cpu(asked: &Asked<'_>) -> Vec<Record> {
-    let (model, cores, speed) = match (asked.machine.system(), asked.machine.role()) {
-        (System::MacOs, _) => ("Apple M3", 8, "4056"),
-        (_, Role::Workstation) => ("12th Gen Intel(R) Core(TM) i5-1245U", 12, "4400"),
-        (_, Role::Database) => ("AMD EPYC 9354 32-Core Processor", 32, "3250"),
-        (_, Role::Build) => ("AMD Ryzen 9 7950X 16-Core Processor", 32, "4500"),
-        _ => ("Intel(R) Xeon(R) Gold 6338 CPU @ 2.00GHz", 4, "2000"),
+    let (model, processors) = match (asked.machine.system(), asked.machine.role()) {
+        (System::MacOs, _) => ("Apple M3", 8),
+        (_, Role::Workstation) => ("12th Gen Intel(R) Core(TM) i5-1245U", 12),
+        (_, Role::Database) => ("AMD EPYC 9354 32-Core Processor", 32),
+        (_, Role::Build) => ("AMD Ryzen 9 7950X 16-Core Processor", 32),
+        _ => ("Intel(R) Xeon(R) Gold 6338 CPU @ 2.00GHz", 4),
     };
+    let load = f64::from(u32::try_from(asked.machine.own(43) % 60).unwrap_or(0)) / 100.0
+        * f64::from(processors);
     vec![vec![
-        ("CPU|Model|Name|Processor", model.to_owned()),
-        (
-            "Cores|Physical Cores|Logical CPUs|Logical Processors|Threads|CPUs",
-            cores.to_string(),
-        ),
-        ("Sockets", "1".to_owned()),
-        (
-            "Architecture",
-            if asked.machine.system() == System::MacOs {
-                "aarch64"
-            } else {
-                "x86_64"
-            }
-            .to_owned(),
-        ),
-        ("Speed|Frequency|MHz|Maximum MHz", speed.to_owned()),
+        ("Model", model.to_owned()),
+        ("Logical Processors", processors.to_string()),
+        ("Load", format!("{load:.2}")),
     ]]
 }
 
@@ -111,26 +87,22 @@ pub(super) fn ram(asked: &Asked<'_>) -> Vec<Record> {
     };
     let total = gib << 30;
     vec![vec![
-        ("RAM|Total|Total RAM|Size", total.to_string()),
-        ("Available|Free", (total / 5 * 2).to_string()),
-        ("Used", (total / 5 * 3).to_string()),
-        ("Swap|Swap Total|Total Swap", (4_u64 << 30).to_string()),
-        ("Swap Free|Free Swap", (4_u64 << 30).to_string()),
+        ("Total", total.to_string()),
+        ("Available", (total / 5 * 2).to_string()),
+        ("Swap Total", (4_u64 << 30).to_string()),
+        ("Swap Free", (4_u64 << 30).to_string()),
     ]]
 }
 
 pub(super) fn disk_free(asked: &Asked<'_>) -> Vec<Record> {
-    let volumes: &[(&str, &str, &str, u64)] = match asked.machine.system() {
-        System::Linux => &[
-            ("/", "/dev/vda1", "ext4", 60),
-            ("/var", "/dev/vda2", "xfs", 200),
-        ],
-        System::Windows => &[("C:", "\\\\.\\PHYSICALDRIVE0", "NTFS", 476)],
-        System::MacOs => &[("/", "/dev/disk3s1s1", "apfs", 460)],
+    let volumes: &[(&str, &str, u64)] = match asked.machine.system() {
+        System::Linux => &[("/", "ext4", 60), ("/var", "xfs", 200)],
+        System::Windows => &[("C:", "NTFS", 476)],
+        System::MacOs => &[("/", "apfs", 460)],
     };
     (40..)
         .zip(volumes)
-        .map(|(purpose, (mount, device, kind, gib))| {
+        .map(|(purpose, (mount, kind, gib))| {
             let total = gib << 30;
             // One machine in 50 is nearly full.
             let (least, most) = if asked.machine.own(41).is_multiple_of(50) {
@@ -139,16 +111,11 @@ pub(super) fn disk_free(asked: &Asked<'_>) -> Vec<Record> {
                 (10, 90)
             };
             let percent = part(asked.machine, purpose, least, most);
-            let free = total / 100 * percent;
             vec![
-                ("Mount|Mount Point|Volume|Path|Disk", (*mount).to_owned()),
-                ("Device|Source", (*device).to_owned()),
-                ("File System|Filesystem|Type", (*kind).to_owned()),
-                ("Free|Disk Free|Available", free.to_string()),
-                ("Total|Size", total.to_string()),
-                ("Used", (total - free).to_string()),
-                ("Free Percent|Percent Free", percent.to_string()),
-                ("Used Percent|Percent Used", (100 - percent).to_string()),
+                ("Mount Point", (*mount).to_owned()),
+                ("File System", (*kind).to_owned()),
+                ("Total", total.to_string()),
+                ("Free", (total / 100 * percent).to_string()),
             ]
         })
         .collect()

@@ -1,7 +1,8 @@
 //! What simulated machines answer: tables that suit the machine, with the columns that the catalogue declares.
 //!
-//! A table is made of records, lists of (column, cell). Columns are matched by name, letters and digits only, without regard to case; a
-//! column that a record does not have gets an empty cell. So the catalogue may grow without this module, and the other way round.
+//! A table is made of records, lists of (column, cell), in any order. A column that a record does not have gets an empty cell, one that
+//! is not declared is left out: the catalogue comes from elsewhere and may be older or newer than this module. A test holds the tables
+//! to the catalogue of this build.
 
 mod host;
 mod network;
@@ -13,7 +14,7 @@ use crate::machine::Machine;
 use question::ast::{Cell, Row, SensorCall};
 use question::catalogue::Sensor;
 
-/// Names for one column, then its cell.
+/// Name of a column, and its cell.
 pub(super) type Field = (&'static str, String);
 
 /// One row before its columns are chosen.
@@ -77,7 +78,7 @@ pub(crate) fn table(sensor: &str) -> Option<Table> {
         "is virtual" => kind(host::is_virtual),
         "uptime" => own(host::uptime),
         "last reboot" => own(host::last_reboot),
-        "cpu" => kind(host::cpu),
+        "cpu" => own(host::cpu),
         "ram" => kind(host::ram),
         "disk free" => own(host::disk_free),
         "custom tags" => own(host::custom_tags),
@@ -143,35 +144,31 @@ impl Table {
             parameters,
             now,
         });
-        let wanted: Vec<String> = sensor.columns.iter().map(|c| plain(&c.name)).collect();
         records
             .into_iter()
-            .map(|record| row(&wanted, &record))
+            .map(|record| row(sensor, record))
             .collect()
     }
 }
 
-fn row(wanted: &[String], record: &Record) -> Row {
-    // A table of one column is not a matter of names.
-    if let ([_], [(_, cell), ..]) = (wanted, record.as_slice()) {
-        return vec![cell.as_bytes().into()];
-    }
-    wanted
+fn row(sensor: &Sensor, mut record: Record) -> Row {
+    sensor
+        .columns
         .iter()
         .map(|column| {
             record
-                .iter()
-                .find(|(names, _)| names.split('|').any(|name| plain(name) == *column))
-                .map_or_else(Cell::default, |(_, cell)| cell.as_bytes().into())
+                .iter_mut()
+                .find(|(name, _)| name.eq_ignore_ascii_case(&column.name))
+                .map_or_else(Cell::default, |(_, cell)| {
+                    std::mem::take(cell).into_bytes().into()
+                })
         })
         .collect()
 }
 
-fn plain(name: &str) -> String {
-    name.chars()
-        .filter(|c| c.is_alphanumeric())
-        .flat_map(char::to_lowercase)
-        .collect()
+/// The last part of a path of any system.
+pub(super) fn last_part(path: &str) -> &str {
+    path.rsplit(['/', '\\']).next().unwrap_or(path)
 }
 
 /// A moment as cells show it.
@@ -194,22 +191,133 @@ pub(super) fn part(machine: &Machine, purpose: u64, least: u64, most: u64) -> u6
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::machine::{Planted, RELEASES};
+    use question::catalogue::{Rows, ValueType};
+    use std::collections::BTreeSet;
 
     #[test]
     fn columns_are_found_by_name_and_unknown_ones_are_empty() {
+        let sensor = ["Hash", "Colour", "process"]
+            .iter()
+            .fold(Sensor::new("X", "Test", "X."), |sensor, name| {
+                sensor.column(name, ValueType::Text, "X.")
+            });
         let record = vec![
-            ("Name|Process Name", "sshd".to_owned()),
-            ("SHA-256", "ab".to_owned()),
+            ("Process", "sshd".to_owned()),
+            ("More", "?".to_owned()),
+            ("Hash", "ab".to_owned()),
         ];
-        let wanted = ["sha256", "colour", "processname"].map(String::from);
         assert_eq!(
-            row(&wanted, &record),
+            row(&sensor, record),
             ["ab", "", "sshd"].map(|c| Cell::from(c.as_bytes()))
         );
-        assert_eq!(
-            row(&wanted[1..2], &record),
-            [Cell::from(&b"sshd"[..])],
-            "the only column takes the first cell"
-        );
+    }
+
+    /// Names that [`table`] knows.
+    const TABLES: usize = 28;
+
+    /// A machine of each release and role, plain and with everything planted.
+    fn machines() -> Vec<Machine> {
+        let mut kinds = BTreeSet::new();
+        let mut found = Vec::new();
+        for n in 0..4000 {
+            let mut machine = Machine::new(7, n);
+            if kinds.insert(machine.kind()) {
+                found.push(machine);
+                machine.planted = Planted {
+                    rare_process: true,
+                    altered_program: true,
+                    odd_port: true,
+                    extra_admin: true,
+                };
+                found.push(machine);
+            }
+        }
+        let releases: BTreeSet<&str> = found.iter().map(|m| m.release().name).collect();
+        assert_eq!(releases.len(), RELEASES.len());
+        found
+    }
+
+    /// Every table has the columns that its sensor declares, no more and no less, and cells that read as their types.
+    #[test]
+    fn every_table_is_what_the_catalogue_declares() {
+        let (catalogue, machines) = (sensors::catalogue(), machines());
+        let mut known = 0;
+        for sensor in catalogue.sensors() {
+            let Some(table) = table(&sensor.name) else {
+                continue;
+            };
+            known += 1;
+            let parameters = sensor.parameter_values(&[]);
+            let columns: BTreeSet<&str> = sensor.columns.iter().map(|c| c.name.as_str()).collect();
+            let mut most = 0;
+            for machine in &machines {
+                let now = 1_800_000_000;
+                let records = (table.make)(&Asked {
+                    machine,
+                    parameters: &parameters,
+                    now,
+                });
+                most = most.max(records.len());
+                if sensor.rows == Rows::One {
+                    assert_eq!(records.len(), 1, "{}", sensor.name);
+                }
+                for record in &records {
+                    let named: BTreeSet<&str> = record.iter().map(|(name, _)| *name).collect();
+                    assert_eq!(named, columns, "{}", sensor.name);
+                    assert_eq!(named.len(), record.len(), "{}", sensor.name);
+                }
+                for cells in records.into_iter().map(|record| row(sensor, record)) {
+                    for (cell, column) in cells.iter().zip(&sensor.columns) {
+                        let text = question::cell::text(cell);
+                        let read = question::value::parse_check(&text, column.value_type);
+                        assert!(
+                            text.is_empty() || read.is_ok(),
+                            "{}:{} {text:?}: {read:?}",
+                            sensor.name,
+                            column.name
+                        );
+                        // As agents print them, not merely in a form that can be read.
+                        let suits = match column.value_type {
+                            ValueType::DateTime => text.is_empty() || text.ends_with('Z'),
+                            ValueType::Duration => text.ends_with('s'),
+                            ValueType::Boolean => matches!(&*text, "True" | "False"),
+                            ValueType::DataSize => text.bytes().all(|b| b.is_ascii_digit()),
+                            _ => true,
+                        };
+                        assert!(suits, "{}:{} {text:?}", sensor.name, column.name);
+                    }
+                }
+            }
+            assert!(most > 0, "no machine has a row of {}", sensor.name);
+        }
+        assert_eq!(known, TABLES, "a table has no sensor in the catalogue");
+    }
+
+    /// Machines that share a table have it in common: what is their own has no say in it.
+    #[test]
+    fn what_machines_of_a_kind_share_is_the_same_on_all_of_them() {
+        let catalogue = sensors::catalogue();
+        let mut first: std::collections::HashMap<u32, Machine> = std::collections::HashMap::new();
+        for n in 0..400 {
+            let machine = Machine::new(7, n);
+            let other = *first.entry(machine.kind()).or_insert(machine);
+            for sensor in catalogue.sensors() {
+                let Some(table) = table(&sensor.name) else {
+                    continue;
+                };
+                if table.scope(&machine) == Scope::Kind {
+                    let parameters = &sensor.parameter_values(&[]);
+                    let of = |machine| {
+                        (table.make)(&Asked {
+                            machine,
+                            parameters,
+                            now: 1_800_000_000,
+                        })
+                    };
+                    assert_eq!(of(&machine), of(&other), "{}", sensor.name);
+                }
+            }
+        }
     }
 }

@@ -1,6 +1,6 @@
 //! Addresses and connections. Addresses outside the fleet are from the ranges reserved for documentation.
 
-use super::{Asked, Record, part};
+use super::{Asked, Record, last_part, part};
 use crate::machine::{Machine, Role, System};
 
 fn address(machine: &Machine) -> String {
@@ -17,44 +17,19 @@ fn hardware(machine: &Machine) -> String {
     )
 }
 
-fn adapter(machine: &Machine) -> &'static str {
-    match machine.system() {
-        System::Linux => "eth0",
-        System::Windows => "Ethernet",
-        System::MacOs => "en0",
-    }
-}
-
 pub(super) fn ip_address(asked: &Asked<'_>) -> Vec<Record> {
-    let row = |address: String, prefix: &str, family: &str| {
-        vec![
-            ("IP Address|Address", address),
-            (
-                "Adapter|Interface|Network Adapter|Name",
-                adapter(asked.machine).to_owned(),
-            ),
-            ("Prefix|Prefix Length", prefix.to_owned()),
-            ("Family|Version", family.to_owned()),
-            ("Scope", "global".to_owned()),
-        ]
-    };
-    let mut rows = vec![row(address(asked.machine), "16", "IPv4")];
+    let mut addresses = vec![address(asked.machine)];
     if asked.machine.own(51).is_multiple_of(3) {
-        let own = asked.machine.n;
-        let v6 = format!("2001:db8:20::{:x}", own + 1);
-        rows.push(row(v6, "64", "IPv6"));
+        addresses.push(format!("2001:db8:20::{:x}", asked.machine.n + 1));
     }
-    rows
+    addresses
+        .into_iter()
+        .map(|address| vec![("IP Address", address)])
+        .collect()
 }
 
 pub(super) fn mac_address(asked: &Asked<'_>) -> Vec<Record> {
-    vec![vec![
-        ("MAC Address|Address", hardware(asked.machine)),
-        (
-            "Adapter|Interface|Network Adapter|Name",
-            adapter(asked.machine).to_owned(),
-        ),
-    ]]
+    vec![vec![("MAC Address", hardware(asked.machine))]]
 }
 
 pub(super) fn dns_servers(asked: &Asked<'_>) -> Vec<Record> {
@@ -64,7 +39,7 @@ pub(super) fn dns_servers(asked: &Asked<'_>) -> Vec<Record> {
     };
     servers
         .iter()
-        .map(|server| vec![("DNS Server|Server|Address", (*server).to_owned())])
+        .map(|server| vec![("DNS Server", (*server).to_owned())])
         .collect()
 }
 
@@ -114,16 +89,11 @@ pub(super) fn listen_ports(asked: &Asked<'_>) -> Vec<Record> {
         .into_iter()
         .map(|(port, process, path)| {
             vec![
-                ("Port|Local Port|Listen Port", port.to_string()),
-                ("Process|Process Name|Name", process.to_owned()),
-                ("Path|Process Path|Executable", path.to_owned()),
+                ("Process", process.to_owned()),
+                ("Path", path.to_owned()),
                 ("Protocol", "tcp".to_owned()),
-                ("Address|Local Address|Local IP", "0.0.0.0".to_owned()),
-                ("State", "LISTEN".to_owned()),
-                (
-                    "Local IP and Port|Local Address and Port",
-                    format!("0.0.0.0:{port}"),
-                ),
+                ("Local Address", "0.0.0.0".to_owned()),
+                ("Local Port", port.to_string()),
             ]
         })
         .collect()
@@ -131,53 +101,55 @@ pub(super) fn listen_ports(asked: &Asked<'_>) -> Vec<Record> {
 
 pub(super) fn established(asked: &Asked<'_>) -> Vec<Record> {
     let machine = asked.machine;
-    let here = address(machine);
-    let row = |process: &str, local: u64, remote: String, port: u64| {
+    let row = |path: &str, remote: String, port: u64| {
         vec![
-            ("Process|Process Name|Name", process.to_owned()),
-            (
-                "PID|Process ID",
-                part(machine, local, 900, 30_000).to_string(),
-            ),
-            ("Protocol", "tcp".to_owned()),
-            ("Local Address|Local IP", here.clone()),
-            ("Local Port", local.to_string()),
-            (
-                "Local IP and Port|Local Address and Port",
-                format!("{here}:{local}"),
-            ),
-            (
-                "Remote IP and Port|Remote Address and Port",
-                format!("{remote}:{port}"),
-            ),
-            ("Remote Address|Remote IP", remote),
+            ("Process", last_part(path).to_owned()),
+            ("Path", path.to_owned()),
+            ("Remote Address", remote),
             ("Remote Port", port.to_string()),
-            ("State", "ESTABLISHED".to_owned()),
         ]
     };
+    // The port of whoever connected to this machine.
     let port = |purpose| part(machine, purpose, 32_768, 60_999);
-    let mut rows = vec![row("cordon", port(60), "10.20.0.10".to_owned(), 17_472)];
+    let (own, browser, remote_shell) = match machine.system() {
+        System::Linux => (
+            "/usr/bin/cordon",
+            "/usr/lib64/firefox/firefox",
+            "/usr/sbin/sshd",
+        ),
+        System::Windows => (
+            "C:\\Program Files\\Cordon\\cordon.exe",
+            "C:\\Program Files\\Mozilla Firefox\\firefox.exe",
+            "C:\\Windows\\System32\\svchost.exe",
+        ),
+        System::MacOs => (
+            "/usr/local/bin/cordon",
+            "/Applications/Firefox.app/Contents/MacOS/firefox",
+            "/usr/sbin/sshd",
+        ),
+    };
+    let mut rows = vec![row(own, "10.20.0.10".to_owned(), 17_472)];
     match (machine.system(), machine.role()) {
         (System::Linux, Role::Web) => {
-            rows.push(row("php-fpm8.3", port(61), "10.20.4.7".to_owned(), 5432));
+            rows.push(row("/usr/sbin/php-fpm8.3", "10.20.4.7".to_owned(), 5432));
             for purpose in 62..62 + machine.own(62) % 6 {
                 let guest = format!("198.51.100.{}", part(machine, purpose, 1, 255));
-                rows.push(row("nginx", 443, guest, port(purpose)));
+                rows.push(row("/usr/sbin/nginx", guest, port(purpose)));
             }
         }
         (_, Role::Workstation) => {
             for purpose in 62..64 + machine.own(62) % 5 {
                 let site = format!("203.0.113.{}", part(machine, purpose, 1, 40));
-                rows.push(row("firefox", port(purpose), site, 443));
+                rows.push(row(browser, site, 443));
             }
         }
         (_, Role::Containers) => {
-            rows.push(row("kubelet", port(61), "10.20.5.1".to_owned(), 6443));
+            rows.push(row("/usr/bin/kubelet", "10.20.5.1".to_owned(), 6443));
         }
-        _ => rows.push(row("sshd", 22, "10.20.0.40".to_owned(), port(61))),
+        _ => rows.push(row(remote_shell, "10.20.0.40".to_owned(), port(61))),
     }
     if machine.planted.odd_port {
-        rows.push(row("updater", port(69), "203.0.113.66".to_owned(), 4444));
+        rows.push(row("/var/tmp/updater", "203.0.113.66".to_owned(), 4444));
     }
     rows
 }

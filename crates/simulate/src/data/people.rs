@@ -20,14 +20,11 @@ pub(super) fn logged_in(asked: &Asked<'_>) -> Vec<Record> {
         let since = booted(machine, asked.now)
             + i64::try_from(part(machine, purpose, 60, 86_400)).unwrap_or(0);
         vec![
-            ("User|User Name|Name", user),
-            ("Terminal|Session", terminal.to_owned()),
-            ("Remote Host|Host|From", from.to_owned()),
-            ("Login Time|Time|Since", moment(since)),
-            (
-                "PID|Process ID",
-                part(machine, purpose, 900, 30_000).to_string(),
-            ),
+            ("User", user),
+            ("Terminal", terminal.to_owned()),
+            ("Remote Host", from.to_owned()),
+            ("Login Time", moment(since)),
+            ("PID", part(machine, purpose, 900, 30_000).to_string()),
         ]
     };
     match machine.role() {
@@ -246,14 +243,24 @@ pub(super) fn local_users(asked: &Asked<'_>) -> Vec<Record> {
         .into_iter()
         .map(|(name, id, full, home, shell, groups, password, _)| {
             vec![
-                ("User|Name|User Name|Account", name.to_owned()),
-                ("User ID|UID|ID", id.to_string()),
-                ("Group ID|GID", id.to_string()),
+                ("User", name.to_owned()),
+                ("User ID", id.to_string()),
+                ("Group ID", id.to_string()),
                 ("Groups", groups.to_owned()),
-                ("Full Name|Comment", full.to_owned()),
-                ("Home|Home Folder", home.to_owned()),
+                ("Full Name", full.to_owned()),
+                ("Home", home.to_owned()),
                 ("Shell", shell.to_owned()),
                 ("Password", password.to_owned()),
+                (
+                    "Password Changed",
+                    // An account that was never given a password has no date.
+                    if password == "set" {
+                        "2026-03-02T00:00:00Z"
+                    } else {
+                        ""
+                    }
+                    .to_owned(),
+                ),
             ]
         })
         .collect()
@@ -275,7 +282,7 @@ pub(super) fn local_administrators(asked: &Asked<'_>) -> Vec<Record> {
                 _ => "",
             };
             vec![
-                ("Account|User|Name", name.to_owned()),
+                ("Account", name.to_owned()),
                 ("Reason", reason),
                 ("Source", source.to_owned()),
             ]

@@ -1,6 +1,6 @@
 //! Processes: what runs on every machine of a system, what its role adds, and what was planted.
 
-use super::{Asked, Record, booted, moment};
+use super::{Asked, Record, booted, last_part, moment};
 use crate::machine::{Machine, Role, System};
 use sha2::{Digest, Sha256};
 
@@ -261,10 +261,6 @@ fn of_role(system: System, role: Role) -> &'static [Program] {
     }
 }
 
-fn last_part(path: &str) -> &str {
-    path.rsplit(['/', '\\']).next().unwrap_or(path)
-}
-
 fn processes(machine: &Machine) -> Vec<Process> {
     let common = match machine.system() {
         System::Linux => LINUX,
@@ -369,29 +365,20 @@ fn digest(machine: &Machine, process: &Process) -> [u8; 32] {
     hash.finalize().into()
 }
 
-/// All digests by their names, and the one that the question's parameter names (SHA-256 unless it does) as "Hash".
-fn hashes(asked: &Asked<'_>, process: &Process) -> [(&'static str, String); 4] {
-    let hex = if process.path.is_empty() {
-        String::new()
-    } else {
-        hex::encode(digest(asked.machine, process))
+/// The digest that the question's parameter names, or none.
+fn hash(asked: &Asked<'_>, process: &Process) -> String {
+    let algorithm = asked.parameters.first().map_or("", String::as_str);
+    let digits = match algorithm.to_lowercase().replace('-', "").as_str() {
+        "none" => 0,
+        "md5" => 32,
+        "sha1" => 40,
+        _ => 64,
     };
-    let first = |digits: usize| hex.get(..digits).unwrap_or_default().to_owned();
-    let wanted = asked.parameters.iter().find_map(|parameter| {
-        match parameter.to_lowercase().replace('-', "").as_str() {
-            "none" => Some(0),
-            "md5" => Some(32),
-            "sha1" => Some(40),
-            "sha256" => Some(64),
-            _ => None,
-        }
-    });
-    [
-        ("Hash", first(wanted.unwrap_or(64))),
-        ("MD5|MD5 Hash", first(32)),
-        ("SHA-1|SHA1 Hash", first(40)),
-        ("SHA-256|SHA256 Hash", first(64)),
-    ]
+    if process.path.is_empty() || digits == 0 {
+        return String::new();
+    }
+    let hex = hex::encode(digest(asked.machine, process));
+    hex.get(..digits).unwrap_or_default().to_owned()
 }
 
 /// Names as a list of processes shows them: threads of the kernel in brackets, without their number.
@@ -409,7 +396,7 @@ pub(super) fn running(asked: &Asked<'_>) -> Vec<Record> {
     names.dedup();
     names
         .into_iter()
-        .map(|name| vec![("Name|Process|Process Name|Running Processes", name)])
+        .map(|name| vec![("Process", name)])
         .collect()
 }
 
@@ -421,18 +408,8 @@ pub(super) fn running_with_hash(asked: &Asked<'_>) -> Vec<Record> {
     list.dedup_by(|a, b| a.path == b.path && a.name == b.name);
     list.into_iter()
         .map(|process| {
-            let mut record = vec![
-                (
-                    "Name|Process|Process Name|Running Processes",
-                    process.name.clone(),
-                ),
-                (
-                    "Path|Process Path|Executable|Image Path|Full Path",
-                    process.path.clone(),
-                ),
-            ];
-            record.extend(hashes(asked, &process));
-            record
+            let hash = hash(asked, &process);
+            vec![("Path", process.path), ("Hash", hash)]
         })
         .collect()
 }
@@ -450,45 +427,29 @@ pub(super) fn details(asked: &Asked<'_>) -> Vec<Record> {
             } else {
                 format!("{} {}", process.path, process.arguments)
             };
-            let mut record = Record::from(hashes(asked, &process));
-            record.extend([
-                ("PID|Process ID", if at == 0 { 1 } else { pid }.to_string()),
-                ("Name|Process|Process Name", process.name.clone()),
+            let thread = process.path.is_empty();
+            vec![
+                ("Process ID", if at == 0 { 1 } else { pid }.to_string()),
                 (
-                    "Parent|Parent PID|PPID|Parent Process ID",
-                    if process.path.is_empty() { "2" } else { "1" }.to_owned(),
+                    "Parent Process ID",
+                    if thread { "2" } else { "1" }.to_owned(),
                 ),
+                ("Process", process.name.clone()),
+                ("User", process.user.to_owned()),
+                ("Start Time", moment(booted + at)),
+                ("Command Line", command.trim_end().to_owned()),
+                ("Path", process.path.clone()),
                 (
-                    "Parent Name|Parent Process",
-                    if process.path.is_empty() {
-                        "kthreadd"
-                    } else {
-                        "systemd"
-                    }
-                    .to_owned(),
-                ),
-                ("User|User Name|Owner", process.user.to_owned()),
-                ("Start|Start Time|Started", moment(booted + at)),
-                (
-                    "Command Line|Command|Arguments",
-                    command.trim_end().to_owned(),
-                ),
-                (
-                    "Path|Process Path|Executable|Image Path",
-                    process.path.clone(),
-                ),
-                (
-                    "Deleted|Deleted Binary|Binary Deleted",
-                    if machine.planted.rare_process && process.content == "rare" {
+                    "Deleted",
+                    if process.content == "rare" {
                         "True"
                     } else {
                         "False"
                     }
                     .to_owned(),
                 ),
-                ("State|Status", "S".to_owned()),
-            ]);
-            record
+                ("Hash", hash(asked, &process)),
+            ]
         })
         .collect()
 }
@@ -537,6 +498,6 @@ mod tests {
             .filter(|(a, b)| a != b)
             .collect();
         assert_eq!(differ.len(), 1);
-        assert_eq!(differ[0].0[0].1, "sshd");
+        assert_eq!(differ[0].0[0].1, "/usr/sbin/sshd");
     }
 }

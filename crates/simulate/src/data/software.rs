@@ -3,58 +3,54 @@
 use super::{Asked, Record};
 use crate::machine::{Role, System, draw};
 
-/// Name, publisher, first part of the version.
-type Product = (&'static str, &'static str, &'static str);
+/// Name, first part of the version.
+type Product = (&'static str, &'static str);
 
 const LINUX: &[Product] = &[
-    ("bash", "GNU", "5.2"),
-    ("coreutils", "GNU", "9.4"),
-    ("curl", "curl project", "8.5"),
-    ("dbus", "freedesktop.org", "1.14"),
-    ("gzip", "GNU", "1.12"),
-    ("iproute2", "netdev", "6.1"),
-    ("less", "GNU", "590"),
-    ("libc6", "GNU", "2.39"),
-    ("libssl3", "OpenSSL", "3.0"),
-    ("openssh-server", "OpenBSD", "9.6"),
-    ("openssl", "OpenSSL", "3.0"),
-    ("perl-base", "perl.org", "5.38"),
-    ("python3", "python.org", "3.12"),
-    ("rsyslog", "rsyslog", "8.2312"),
-    ("sed", "GNU", "4.9"),
-    ("sudo", "sudo.ws", "1.9"),
-    ("systemd", "systemd", "255"),
-    ("tar", "GNU", "1.35"),
-    ("tzdata", "IANA", "2025"),
-    ("util-linux", "kernel.org", "2.39"),
-    ("vim-tiny", "vim.org", "9.1"),
-    ("xz-utils", "tukaani.org", "5.4"),
-    ("zlib1g", "zlib", "1.3"),
+    ("bash", "5.2"),
+    ("coreutils", "9.4"),
+    ("curl", "8.5"),
+    ("dbus", "1.14"),
+    ("gzip", "1.12"),
+    ("iproute2", "6.1"),
+    ("less", "590"),
+    ("libc6", "2.39"),
+    ("libssl3", "3.0"),
+    ("openssh-server", "9.6"),
+    ("openssl", "3.0"),
+    ("perl-base", "5.38"),
+    ("python3", "3.12"),
+    ("rsyslog", "8.2312"),
+    ("sed", "4.9"),
+    ("sudo", "1.9"),
+    ("systemd", "255"),
+    ("tar", "1.35"),
+    ("tzdata", "2025"),
+    ("util-linux", "2.39"),
+    ("vim-tiny", "9.1"),
+    ("xz-utils", "5.4"),
+    ("zlib1g", "1.3"),
 ];
 const WINDOWS: &[Product] = &[
-    ("7-Zip", "Igor Pavlov", "24.08"),
-    ("Microsoft Edge", "Microsoft Corporation", "138.0"),
-    ("Microsoft 365 Apps", "Microsoft Corporation", "16.0"),
-    ("Microsoft OneDrive", "Microsoft Corporation", "25.105"),
-    ("Mozilla Firefox", "Mozilla", "140.0"),
-    ("Notepad++", "Notepad++ Team", "8.7"),
-    ("VLC media player", "VideoLAN", "3.0"),
-    (
-        "Visual C++ 2022 Redistributable",
-        "Microsoft Corporation",
-        "14.42",
-    ),
-    ("Zoom Workplace", "Zoom", "6.3"),
+    ("7-Zip", "24.08"),
+    ("Microsoft Edge", "138.0"),
+    ("Microsoft 365 Apps", "16.0"),
+    ("Microsoft OneDrive", "25.105"),
+    ("Mozilla Firefox", "140.0"),
+    ("Notepad++", "8.7"),
+    ("VLC media player", "3.0"),
+    ("Visual C++ 2022 Redistributable", "14.42"),
+    ("Zoom Workplace", "6.3"),
 ];
 const MAC: &[Product] = &[
-    ("Firefox", "Mozilla", "140.0"),
-    ("Keynote", "Apple", "14.4"),
-    ("Numbers", "Apple", "14.4"),
-    ("Pages", "Apple", "14.4"),
-    ("Safari", "Apple", "18.5"),
-    ("Slack", "Slack Technologies", "4.44"),
-    ("Xcode", "Apple", "16.4"),
-    ("Zoom", "Zoom", "6.3"),
+    ("Firefox", "140.0"),
+    ("Keynote", "14.4"),
+    ("Numbers", "14.4"),
+    ("Pages", "14.4"),
+    ("Safari", "18.5"),
+    ("Slack", "4.44"),
+    ("Xcode", "16.4"),
+    ("Zoom", "6.3"),
 ];
 
 pub(super) fn installed(asked: &Asked<'_>) -> Vec<Record> {
@@ -66,46 +62,26 @@ pub(super) fn installed(asked: &Asked<'_>) -> Vec<Record> {
         System::MacOs => (MAC, "app"),
     };
     let more: &[Product] = match (machine.system(), machine.role()) {
-        (System::Linux, Role::Web) => &[
-            ("nginx", "nginx.org", "1.24"),
-            ("php8.3-fpm", "php.net", "8.3"),
-        ],
-        (System::Linux, Role::Database) => &[
-            ("postgresql-16", "PostgreSQL", "16.9"),
-            ("pgbackrest", "pgBackRest", "2.50"),
-        ],
-        (System::Linux, Role::Build) => &[
-            ("docker.io", "Docker", "27.5"),
-            ("gcc", "GNU", "13.2"),
-            ("git", "git-scm.com", "2.43"),
-        ],
-        (System::Linux, Role::Containers) => &[
-            ("containerd", "CNCF", "1.7"),
-            ("kubelet", "Kubernetes", "1.31"),
-        ],
-        (System::Linux, _) => &[
-            ("firefox", "Mozilla", "140.0"),
-            ("gnome-shell", "GNOME", "48.3"),
-        ],
+        (System::Linux, Role::Web) => &[("nginx", "1.24"), ("php8.3-fpm", "8.3")],
+        (System::Linux, Role::Database) => &[("postgresql-16", "16.9"), ("pgbackrest", "2.50")],
+        (System::Linux, Role::Build) => &[("docker.io", "27.5"), ("gcc", "13.2"), ("git", "2.43")],
+        (System::Linux, Role::Containers) => &[("containerd", "1.7"), ("kubelet", "1.31")],
+        (System::Linux, _) => &[("firefox", "140.0"), ("gnome-shell", "48.3")],
         _ => &[],
     };
     common
         .iter()
         .chain(more)
-        .map(|(name, publisher, version)| {
+        .map(|(name, version)| {
             // Each release builds its own, and each patch level is newer.
             let build = draw(&[u64::from(machine.kind() / 1000), name.len() as u64]) % 9;
             vec![
-                ("Name|Application|Package", (*name).to_owned()),
+                ("Name", (*name).to_owned()),
                 (
                     "Version",
                     format!("{version}.{build}-{}", machine.patch + 1),
                 ),
-                ("Publisher|Vendor|Maintainer", (*publisher).to_owned()),
-                (
-                    "Source|Manager|Package Manager|Type|Format|Kind",
-                    source.to_owned(),
-                ),
+                ("Source", source.to_owned()),
                 (
                     "Architecture",
                     if machine.system() == System::MacOs {
@@ -360,25 +336,39 @@ pub(super) fn services(asked: &Asked<'_>) -> Vec<Record> {
         .iter()
         .chain(more)
         .map(|(name, description, running, start, path)| {
-            let (state, sub) = match (machine.system(), running) {
-                (System::Linux, true) => ("running", "running"),
-                (System::Linux, false) => ("stopped", "dead"),
-                (_, true) => ("Running", ""),
-                (_, false) => ("Stopped", ""),
-            };
+            let state = if *running { "running" } else { "stopped" };
             vec![
-                ("Name|Service|Service Name|Unit", name.trim_end_matches(".service").to_owned()),
-                ("Service Display Name|Display Name|Description", (*description).to_owned()),
-                ("Service Status|State|Status|Active|Active State", state.to_owned()),
-                ("Sub State|Substate", sub.to_owned()),
-                ("Service Startup Mode|Startup|Start Mode|Start Type|Enabled|Startup Mode|Startup Type|Unit File State", (*start).to_owned()),
-                ("Command|Path|Command Line|Executable|Exec Start", (*path).to_owned()),
-                ("User|Account|Run As", if machine.system() == System::Windows { "LocalSystem" } else { "root" }.to_owned()),
-                ("Manager|Kind|Type", match machine.system() {
-                    System::Linux => "systemd",
-                    System::Windows => "scm",
-                    System::MacOs => "launchd",
-                }.to_owned()),
+                ("Service Name", name.trim_end_matches(".service").to_owned()),
+                ("Service Display Name", (*description).to_owned()),
+                ("Service Status", state.to_owned()),
+                ("Service Startup Mode", (*start).to_owned()),
+                ("Command", (*path).to_owned()),
+                (
+                    "User",
+                    if machine.system() == System::Windows {
+                        "LocalSystem"
+                    } else {
+                        ""
+                    }
+                    .to_owned(),
+                ),
+                (
+                    "Kind",
+                    match machine.system() {
+                        System::Linux => "systemd",
+                        System::Windows => "scm",
+                        System::MacOs => "launchd",
+                    }
+                    .to_owned(),
+                ),
+                (
+                    "Path",
+                    match machine.system() {
+                        System::Linux => format!("/usr/lib/systemd/system/{name}"),
+                        System::Windows => String::new(),
+                        System::MacOs => format!("/Library/LaunchDaemons/{name}.plist"),
+                    },
+                ),
             ]
         })
         .collect()

@@ -3,9 +3,11 @@
 use crate::harness::{Event, Server, catalogue, connected, options, server, until};
 use answer::{Answer, Budget, Contribution, PageQuery, Sort, State};
 use protocol::message::{AnswerPart, EndpointState, server_says};
-use simulate::{Options, Report, SimulateError};
+use simulate::{Options, Progress, Report, SimulateError, run_observed};
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -136,7 +138,6 @@ async fn a_fleet_enrols_answers_and_comes_back_as_itself() {
     assert_eq!(rare.len(), 1);
     assert_eq!(rare[0].1, 3, "planted on three machines");
     assert_eq!(rare[0].0[1].len(), 64);
-    assert_eq!(rare[0].0[2], "", "an unknown column is empty");
     assert_eq!(
         cells(&answer, "systemd-journald")
             .iter()
@@ -255,6 +256,95 @@ async fn errors_and_drop_outs_happen_and_still_everyone_answers() {
     let report = running.stop().await;
     assert_eq!((report.drop_outs, report.errors), (3, 3));
     assert_eq!(report.connections, 6);
+}
+
+/// Late answers come 2 to 30 seconds after their order. A connection lost meanwhile does not bring them sooner, and a
+/// question that is cancelled meanwhile is never answered.
+#[tokio::test(flavor = "multi_thread")]
+async fn late_answers_are_late_and_come_all_the_same() {
+    let (server, mut events) = server().await;
+    let agents = 60;
+    let progress = Arc::new(Progress::default());
+    let stop = CancellationToken::new();
+    let fleet = tokio::spawn(run_observed(
+        Options {
+            late: 1.0,
+            ..options(&server, agents)
+        },
+        stop.clone(),
+        Arc::clone(&progress),
+    ));
+    connected(&mut events, agents).await;
+    let asked = Instant::now();
+    server.ask(1, "Get Computer Name from all machines");
+    server.ask(2, "Get Computer Name from all machines");
+    server.cancel(3, 1);
+    // A pong comes after what was said before it was taken.
+    let mut heard = 0;
+    server.say(server_says::Body::Ping(7));
+    until(&mut events, |event| {
+        assert!(!matches!(event, Event::Refused(_)), "{event:?}");
+        heard += u32::from(matches!(event, Event::Pong(7)));
+        (heard == agents).then_some(())
+    })
+    .await;
+    assert_eq!(progress.report().late, 2 * u64::from(agents));
+    server.hang();
+    let first = until(&mut events, |event| match event {
+        Event::Part(_, part) => Some(part.order),
+        _ => None,
+    })
+    .await;
+    assert!(asked.elapsed() >= Duration::from_secs(2));
+    assert_eq!(first, 2, "the first question was cancelled");
+    for _ in 0..3 {
+        let next = until(&mut events, |event| match event {
+            Event::Part(_, part) => Some(part.order),
+            _ => None,
+        })
+        .await;
+        assert_eq!(next, 2);
+    }
+    stop.cancel();
+    assert_eq!(fleet.await.unwrap().unwrap().errors, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn endpoints_wait_until_they_are_approved() {
+    let (server, mut events) = server().await;
+    server.hold_back.store(true, Ordering::Relaxed);
+    let (stop, progress) = (CancellationToken::new(), Arc::new(Progress::default()));
+    let fleet = tokio::spawn(run_observed(
+        options(&server, 3),
+        stop.clone(),
+        Arc::clone(&progress),
+    ));
+    // Each asks at least twice.
+    let mut asked = 0;
+    until(&mut events, |event| match event {
+        Event::Enrolled => {
+            asked += 1;
+            let keys = server.asked.lock().unwrap();
+            let twice = |key| keys.iter().filter(|k| *k == key).count() >= 2;
+            (asked >= 6 && keys.iter().all(twice)).then_some(())
+        }
+        Event::Connected(_) => panic!("one that was not approved is in"),
+        _ => None,
+    })
+    .await;
+    let report = progress.report();
+    assert_eq!((report.waiting, report.enrolled), (3, 0));
+    server.hold_back.store(false, Ordering::Relaxed);
+    connected(&mut events, 3).await;
+    let mut keys = server.asked.lock().unwrap().clone();
+    keys.sort();
+    keys.dedup();
+    assert_eq!(keys.len(), 3, "each asks again with its own key");
+    server.ask(1, "Get Computer Name from all machines");
+    assert_eq!(merged(&mut events, 1, 1, 3).await.rows(), 3);
+    stop.cancel();
+    let report = fleet.await.unwrap().unwrap();
+    assert_eq!((report.waiting, report.enrolled), (0, 3));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -5,14 +5,14 @@ use ed25519_dalek::SigningKey;
 use protocol::frame;
 use protocol::message::payload::Payload;
 use protocol::message::{
-    AnswerPart, AnswerStored, Credentials, Enrolled, Order, QuestionOrder, Refusal, SignedOrder,
-    ToAgent, ToServer, Trust, Welcome, agent_says, server_says,
+    AnswerPart, AnswerStored, CancelOrder, Credentials, Enrolled, Order, QuestionOrder, Refusal,
+    SignedOrder, ToAgent, ToServer, Trust, Welcome, agent_says, server_says,
 };
 use protocol::token::EnrolmentToken;
 use question::catalogue::{Catalogue, Sensor, ValueType};
 use rcgen::{
     BasicConstraints, CertificateParams, CertificateSigningRequestParams, DnType,
-    ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
+    ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair, PublicKeyData as _,
 };
 use rustls::pki_types::{CertificateDer, CertificateSigningRequestDer, PrivateKeyDer};
 use rustls::server::WebPkiClientVerifier;
@@ -44,6 +44,10 @@ pub struct Server {
     pub order_key: SigningKey,
     /// Whether answers are confirmed.
     pub confirm: AtomicBool,
+    /// Whether those who enrol wait for approval.
+    pub hold_back: AtomicBool,
+    /// Keys that asked to be let in, each time.
+    pub asked: Mutex<Vec<Vec<u8>>>,
     authority: Vec<u8>,
     issuer: Issuer<'static, KeyPair>,
     ordinals: Mutex<HashMap<String, u32>>,
@@ -97,6 +101,8 @@ pub async fn server() -> (Arc<Server>, mpsc::UnboundedReceiver<Event>) {
         address: listener.local_addr().unwrap().to_string(),
         order_key: SigningKey::from_bytes(&[3; 32]),
         confirm: AtomicBool::new(true),
+        hold_back: AtomicBool::new(false),
+        asked: Mutex::default(),
         authority: authority.der().to_vec(),
         issuer,
         ordinals: Mutex::default(),
@@ -161,6 +167,16 @@ impl Server {
         let signed = protocol::order::sign(self.order(number, text), &self.order_key);
         self.say(server_says::Body::Order(signed.clone()));
         signed
+    }
+
+    /// Takes the order `target` back.
+    pub fn cancel(&self, number: u64, target: u64) {
+        let order = Order {
+            payload: Some(Payload::Cancel(CancelOrder { order: target })),
+            ..self.order(number, "")
+        };
+        let signed = protocol::order::sign(order, &self.order_key);
+        self.say(server_says::Body::Order(signed));
     }
 
     async fn serve(self: Arc<Self>, acceptor: TlsAcceptor, socket: TcpStream) {
@@ -272,6 +288,15 @@ impl Server {
         let mut request =
             CertificateSigningRequestParams::from_der(&CertificateSigningRequestDer::from(csr))
                 .unwrap();
+        let key = request.public_key.der_bytes().to_vec();
+        self.asked.lock().unwrap().push(key);
+        if self.hold_back.load(Ordering::Relaxed) {
+            return Enrolled {
+                waiting: true,
+                retry_after_seconds: 1,
+                ..Enrolled::default()
+            };
+        }
         let ordinal = self.next.fetch_add(1, Ordering::Relaxed);
         request
             .params
@@ -333,23 +358,15 @@ pub async fn connected(events: &mut mpsc::UnboundedReceiver<Event>, agents: u32)
     .await;
 }
 
+/// The sensors of this build, and one that simulated machines do not have.
 pub fn catalogue() -> Catalogue {
-    use ValueType::{Hash, Text};
-    let sensor = |name| Sensor::new(name, "Test", "For tests.");
-    Catalogue::new([
-        sensor("Computer Name")
-            .column("Computer Name", Text, "Name.")
-            .one_row(),
-        sensor("Is Linux")
-            .column("Is Linux", ValueType::Boolean, "True or False.")
-            .one_row(),
-        sensor("Running Processes").column("Name", Text, "Name."),
-        sensor("Running Processes with Hash")
-            .column("Path", Text, "Path.")
-            .column("SHA-256", Hash, "Digest.")
-            .column("Unheard Of", Text, "Nothing."),
-        sensor("Tea Leaves").column("Leaf", Text, "Unknown to simulated machines."),
-    ])
+    let tea = Sensor::new("Tea Leaves", "Test", "For tests.").column(
+        "Leaf",
+        ValueType::Text,
+        "Unknown to simulated machines.",
+    );
+    let shipped = sensors::catalogue();
+    Catalogue::new(shipped.sensors().iter().cloned().chain([tea]))
 }
 
 pub fn options(server: &Server, agents: u32) -> simulate::Options {
