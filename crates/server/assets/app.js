@@ -2,8 +2,8 @@
 // elsewhere into the page as text (textContent), never as markup.
 
 const $ = (id) => document.getElementById(id);
-const SHOWN = 200;
-let csrf = sessionStorage.getItem("csrf");
+const STEP = 200;
+let csrf = null;
 let stream = null;
 let question = null;
 let tables = [];
@@ -44,13 +44,15 @@ function say(error) {
 }
 
 function show(me) {
+  csrf = me?.csrf ?? null;
   $("login").hidden = !!me;
+  $("password").hidden = !me?.one_time_password;
+  $("password").elements.username.value = me?.name ?? "";
   $("ask").hidden = !me?.permissions.includes("ask");
   $("logout").hidden = !me;
-  $("who").textContent = me
-    ? `${me.name}, ${me.role}${me.one_time_password ? " (one-time password: change it)" : ""}`
-    : "";
+  $("who").textContent = me ? `${me.name}, ${me.role}` : "";
   if (!me) leave();
+  (me ? $("text") : $("login").elements.name).focus();
 }
 
 function leave() {
@@ -59,6 +61,7 @@ function leave() {
   question = null;
   tables = [];
   $("answer").hidden = true;
+  $("readings").hidden = true;
   $("cancel").hidden = true;
   $("tables").replaceChildren();
 }
@@ -70,27 +73,24 @@ function element(name, text, kind) {
   return made;
 }
 
+function button(text, kind, work) {
+  const made = element("button", text, kind);
+  made.type = "button";
+  made.addEventListener("click", () => Promise.resolve(work()).catch(say));
+  return made;
+}
+
 function follow(asked) {
   leave();
   question = asked;
+  history.replaceState(null, "", `#question/${asked.id}`);
   $("canonical").textContent = asked.text;
   $("answer").hidden = false;
-  $("cancel").hidden = false;
-  $("downloads").replaceChildren();
-  tables = asked.plan.tables.map((plan, number) => {
-    const table = element("table");
-    table.append(element("caption", plan.title || "Machines"), element("thead"), element("tbody"));
-    const head = element("tr");
-    head.append(element("th", "Count", "count"), ...plan.columns.map((c) => element("th", c.name)));
-    table.tHead.append(head);
-    $("tables").append(table);
-    for (const format of ["csv", "json", "jsonl"]) {
-      const link = element("a", `${plan.title || "table"} as ${format}`);
-      link.href = `/api/v1/questions/${asked.id}/export?table=${number}&format=${format}`;
-      $("downloads").append(" ", link);
-    }
-    return { body: table.tBodies[0], caption: table.caption, title: plan.title, rows: new Map(), total: 0 };
-  });
+  $("contains").value = "";
+  $("cancel").hidden = asked.closed || asked.cancelled;
+  tables = asked.plan.tables.map((plan, number) => newTable(asked, plan, number));
+  $("tables").replaceChildren(...tables.map((table) => table.box));
+  cover(asked.coverage, asked.rows_cut);
   const mine = new EventSource(`/api/v1/questions/${asked.id}/events`);
   stream = mine;
   mine.addEventListener("changes", (event) => {
@@ -99,44 +99,95 @@ function follow(asked) {
   mine.onerror = () => {
     if (stream === mine && mine.readyState === EventSource.CLOSED) say("The connection to the server was lost.");
   };
-  cover(asked.coverage);
+}
+
+function newTable(asked, plan, number) {
+  const [box, head, table] = [element("section", undefined, "table"), element("header"), element("table")];
+  const [info, scroll] = [element("span"), element("div", undefined, "scroll")];
+  head.append(element("h3", plan.columns.length ? plan.title : "Machines"), info);
+  for (const [format, name] of [["csv", "CSV"], ["json", "JSON"], ["jsonl", "JSON lines"]]) {
+    const link = element("a", name);
+    link.href = `/api/v1/questions/${asked.id}/export?table=${number}&format=${format}`;
+    link.download = "";
+    head.append(link);
+  }
+  table.append(element("thead"), element("tbody"));
+  const names = element("tr");
+  names.append(element("th", "Count", "count"), ...plan.columns.map((c) => element("th", c.name)));
+  table.tHead.append(names);
+  scroll.append(table);
+  // Times, digests and the like are read as one word; texts may take several lines.
+  const kinds = plan.columns.map((c) => (["text", "version"].includes(c.value_type) ? "" : "word"));
+  const made = { number, kinds, box, info, body: table.tBodies[0], rows: new Map(), total: 0, shown: STEP, whole: true, open: new Map() };
+  made.more = button("Show more rows", "quiet more", async () => {
+    made.shown += STEP;
+    await refresh();
+  });
+  box.append(head, scroll, made.more);
+  return made;
 }
 
 async function take(changes) {
   for (const changed of changes.tables) {
-    for (const row of changed.rows) tables[changed.table]?.rows.set(row.row, row);
+    const table = tables[changed.table];
+    if (table?.whole) for (const row of changed.rows) table.rows.set(row.row, row);
   }
+  // What did not fit into events is with the server alone: from then on it sorts and searches.
+  if (!changes.complete) for (const table of tables) table.whole = false;
   if (changes.done) {
     stream?.close();
     stream = null;
     $("cancel").hidden = true;
   }
   cover(changes.coverage, changes.rows_cut);
-  if (!changes.complete) await fetchPages();
+  await refresh();
+}
+
+let refreshing = null;
+let again = false;
+
+// One look at the server at a time; what happens meanwhile leads to one more.
+async function refresh() {
+  if (refreshing) {
+    again = true;
+    return refreshing;
+  }
+  refreshing = (async () => {
+    do {
+      again = false;
+      const asked = question;
+      for (const table of tables.filter((t) => !t.whole)) if (question === asked) await fetchPage(asked, table);
+    } while (again);
+  })();
+  try {
+    await refreshing;
+  } finally {
+    refreshing = null;
+  }
   draw();
 }
 
-// More changed than an event holds: the rows on top come as pages.
-async function fetchPages() {
-  const asked = question;
-  const sort = $("order").value === "1" ? "count" : "-count";
-  for (const [number, table] of tables.entries()) {
-    const page = await api("GET", `/questions/${asked.id}/rows?table=${number}&sort=${sort}&limit=1000`);
-    if (question !== asked) return;
-    for (const row of page.rows) table.rows.set(row.row, row);
-    table.total = page.total_rows;
-  }
+async function fetchPage(asked, table) {
+  const wanted = new URLSearchParams({ table: table.number, sort: $("order").value, limit: Math.min(table.shown, 10000) });
+  if ($("contains").value) wanted.set("contains", $("contains").value);
+  const page = await api("GET", `/questions/${asked.id}/rows?${wanted}`);
+  if (question !== asked) return;
+  table.rows = new Map(page.rows.map((row) => [row.row, row]));
+  table.total = page.total_rows;
 }
 
 function cover(coverage, cut) {
-  const entries = Object.entries(coverage).filter(([, n]) => n > 0);
+  const order = ["answered", "empty", "not_concerned", "pending", "offline"];
+  const place = (state) => (order.indexOf(state) + order.length + 1) % (order.length + 1);
+  const entries = Object.entries(coverage).filter(([, n]) => n > 0).sort(([a], [b]) => place(a) - place(b));
   const all = entries.reduce((sum, [, n]) => sum + n, 0);
   const waiting = (coverage.pending ?? 0) + (coverage.offline ?? 0);
   $("progress").max = Math.max(all, 1);
   $("progress").value = all - waiting;
-  const parts = entries.map(([state, n]) => `${n} ${state.replaceAll("_", " ")}`);
-  if (cut) parts.push(`${cut} rows cut by limits`);
-  $("coverage").textContent = parts.join(" · ") || "no endpoint was asked";
+  const parts = entries.map(([state, n]) => `${n.toLocaleString("en")} ${state.replaceAll("_", " ")}`);
+  if (cut) parts.push(`${cut.toLocaleString("en")} rows cut by limits`);
+  const share = all ? `${(all - waiting).toLocaleString("en")} of ${all.toLocaleString("en")} machines: ` : "";
+  $("coverage").textContent = share + (parts.join(" · ") || "no machine was asked");
 }
 
 function draw() {
@@ -144,22 +195,53 @@ function draw() {
   drawing = true;
   requestAnimationFrame(() => {
     drawing = false;
-    const way = Number($("order").value);
+    const way = $("order").value === "count" ? 1 : -1;
     const needle = $("contains").value.toLowerCase();
     for (const table of tables) {
-      const rows = [...table.rows.values()]
-        .filter((row) => !needle || row.cells.some((cell) => cell.toLowerCase().includes(needle)))
-        .sort((a, b) => way * (a.count - b.count) || a.row - b.row);
-      table.body.replaceChildren(...rows.slice(0, SHOWN).map((row) => {
-        const line = element("tr");
-        line.append(element("td", row.count, "count"), ...row.cells.map((cell) => element("td", cell)));
-        return line;
-      }));
-      const all = needle ? rows.length : Math.max(table.total, table.rows.size);
-      const more = all > SHOWN ? `, ${SHOWN} of ${all} rows shown` : `, ${all} rows`;
-      table.caption.textContent = `${table.title || "Machines"}${more}`;
+      let rows = [...table.rows.values()];
+      if (table.whole) {
+        rows = rows
+          .filter((row) => row.count && (!needle || row.cells.some((cell) => cell.toLowerCase().includes(needle))))
+          .sort((a, b) => way * (a.count - b.count) || a.row - b.row);
+        table.total = rows.length;
+      }
+      const shown = rows.slice(0, table.shown);
+      table.body.replaceChildren(...shown.flatMap((row) => lines(table, row)));
+      table.info.textContent = count(table.total, shown.length, needle);
+      table.more.hidden = shown.length >= table.total;
     }
   });
+}
+
+function count(total, shown, needle) {
+  const all = `${total.toLocaleString("en")} ${total === 1 ? "row" : "rows"}${needle ? " found" : ""}`;
+  return shown < total ? `${all}, ${shown.toLocaleString("en")} shown` : all;
+}
+
+// A row, and below it its machines, when somebody asked for them.
+function lines(table, row) {
+  const line = element("tr");
+  const machines = element("td", undefined, "count");
+  const number = button(row.count.toLocaleString("en"), "link", () => members(table, row));
+  number.title = "Show the machines";
+  machines.append(number);
+  line.append(machines, ...row.cells.map((cell, at) => element("td", cell, cell.length < 80 ? table.kinds[at] : "")));
+  const open = table.open.get(row.row);
+  if (open === undefined) return [line];
+  const below = element("tr");
+  const cell = element("td", open, "members");
+  cell.colSpan = row.cells.length + 1;
+  below.append(cell);
+  return [line, below];
+}
+
+async function members(table, row) {
+  if (table.open.delete(row.row)) return draw();
+  const most = 100;
+  const found = await api("GET", `/questions/${question.id}/rows/${table.number}/${row.row}/endpoints?limit=${most}`);
+  const rest = row.count > found.length ? ` and ${(row.count - found.length).toLocaleString("en")} more` : "";
+  table.open.set(row.row, found.map((one) => one.hostname || one.id || one.ordinal).join(", ") + rest);
+  draw();
 }
 
 function on(id, event, work) {
@@ -174,42 +256,69 @@ function on(id, event, work) {
   });
 }
 
+// What the address names: `#question/5`.
+async function reopen() {
+  const id = /^#question\/(\d+)$/.exec(location.hash)?.[1];
+  if (!id || Number(id) === question?.id) return;
+  const asked = await api("GET", `/questions/${id}`);
+  $("text").value = asked.text;
+  follow(asked);
+}
+
 on("login", "submit", async (form) => {
   const given = { name: form.elements.name.value, password: form.elements.password.value };
   csrf = (await api("POST", "/login", given)).csrf;
-  sessionStorage.setItem("csrf", csrf);
   form.reset();
   show(await api("GET", "/me"));
+  await reopen();
 });
 
 on("logout", "click", async () => {
   await api("POST", "/logout");
-  sessionStorage.removeItem("csrf");
-  csrf = null;
+  history.replaceState(null, "", location.pathname);
   show(null);
 });
 
-on("ask", "submit", async () => {
-  let text = $("text").value;
-  try {
-    await api("POST", "/questions/parse", { text });
-  } catch (error) {
-    // Free words: the best reading goes into the field, and asking again asks it.
-    const readings = error.status === 422 ? await api("POST", "/questions/interpret", { text }) : [];
-    if (!readings.length) throw error;
-    $("text").value = readings[0].canonical;
-    say("Did you mean this? Ask again to ask it.");
-    return;
-  }
-  follow(await api("POST", "/questions", { text }));
+on("password", "submit", async (form) => {
+  await api("POST", "/me/password", { current: form.elements.current.value, new: form.elements.new.value });
+  form.reset();
+  show(await api("GET", "/me"));
 });
 
-on("cancel", "click", () => api("DELETE", `/questions/${question.id}`));
-$("order").addEventListener("change", async () => {
-  if (tables.some((t) => t.total > t.rows.size)) await fetchPages().catch(say);
-  draw();
+on("ask", "submit", async () => {
+  const text = $("text").value;
+  try {
+    follow(await api("POST", "/questions", { text }));
+  } catch (error) {
+    // Free words: what they may mean, to choose from. Nothing is asked before.
+    const readings = error.status === 422 ? await api("POST", "/questions/interpret", { text }) : [];
+    if (!readings.length) throw error;
+    offer(readings);
+    if (/^\s*get\b/i.test(text)) throw error;
+  }
 });
-$("contains").addEventListener("input", draw);
+
+function offer(readings) {
+  leave();
+  $("readings").hidden = false;
+  $("readings").querySelector("ul").replaceChildren(...readings.map((reading) => {
+    const item = element("li");
+    item.append(button(reading.canonical, "link", () => {
+      $("text").value = reading.canonical;
+      $("ask").requestSubmit();
+    }));
+    return item;
+  }));
+}
+
+on("cancel", "click", () => api("DELETE", `/questions/${question.id}`));
+$("order").addEventListener("change", () => refresh().catch(say));
+let pause;
+$("contains").addEventListener("input", () => {
+  clearTimeout(pause);
+  pause = setTimeout(() => refresh().catch(say), 150);
+});
+window.addEventListener("hashchange", () => reopen().catch(say));
 
 let typed = 0;
 $("text").addEventListener("input", async () => {
@@ -233,6 +342,6 @@ $("text").addEventListener("input", async () => {
 });
 
 api("GET", "/me").then((me) => {
-  csrf = me.csrf ?? csrf;
   show(me);
-}, () => show(null));
+  return reopen();
+}).catch((error) => (error.status === 401 ? show(null) : say(error)));

@@ -1,4 +1,4 @@
-//! What lies outside the API: health, metrics, and the small console page with its two files.
+//! What lies outside the API: health, metrics, and the small console page with its files.
 
 use super::Api;
 use super::error::ApiError;
@@ -13,6 +13,7 @@ use std::sync::Arc;
 const PAGE: &[u8] = include_bytes!("../../assets/index.html");
 const SCRIPT: &[u8] = include_bytes!("../../assets/app.js");
 const STYLE: &[u8] = include_bytes!("../../assets/app.css");
+const ICON: &[u8] = include_bytes!("../../assets/favicon.svg");
 
 pub(super) fn routes() -> Router<Arc<Api>> {
     Router::new()
@@ -22,6 +23,7 @@ pub(super) fn routes() -> Router<Arc<Api>> {
             get(|| file("text/javascript; charset=utf-8", SCRIPT)),
         )
         .route("/app.css", get(|| file("text/css; charset=utf-8", STYLE)))
+        .route("/favicon.svg", get(|| file("image/svg+xml", ICON)))
         .route("/healthz", get(health))
         .route("/metrics", get(metrics))
 }

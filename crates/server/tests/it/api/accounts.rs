@@ -271,6 +271,8 @@ async fn the_page_has_no_inline_code_and_its_files_are_there() {
         assert!(!script.contains(sink), "{sink}");
     }
     text("/app.css").await;
+    let icon = text("/favicon.svg").await;
+    assert!(page.contains("href=\"/favicon.svg\"") && icon.starts_with("<svg"));
 }
 
 #[tokio::test(flavor = "multi_thread")]
