@@ -6,9 +6,9 @@
 
 use crate::changes::{Change, DirectoryKey};
 use crate::engine;
-use crate::entry::{Attributes, Kind, flag, join};
+use crate::entry::{Kind, flag, join};
 use crate::inventory::{Compare, Rules};
-use crate::store::write::{Kept, KeptDirectory, Writer};
+use crate::store::write::{KeptDirectory, Writer};
 use crate::store::{StoreError, doing};
 use crate::walk::{self, Root};
 use rusqlite::params;
@@ -23,6 +23,18 @@ pub struct Applied {
     pub fresh: Vec<i64>,
     /// Notices were lost: what is indexed must be compared with the disk by a walk.
     pub lost: bool,
+    /// Files of several names, by volume and inode, and whether they were written: every name is looked at, once.
+    shared: HashMap<(i64, u64), bool>,
+    /// Directories came or went: what is known of their numbers does not hold any more.
+    moved: bool,
+}
+
+impl Applied {
+    fn share(&mut self, volume: i64, inodes: Vec<u64>) {
+        for inode in inodes {
+            self.shared.entry((volume, inode)).or_default();
+        }
+    }
 }
 
 /// What it takes to apply changes.
@@ -66,9 +78,7 @@ impl Live {
                     let source = self.locate(writer, &from.0, &mut known, &mut applied)?;
                     let target = self.locate(writer, &to.0, &mut known, &mut applied)?;
                     if let (Some(source), Some(target)) = (&source, &target) {
-                        self.rename(writer, (source, &from.1), (target, &to.1))?;
-                        // Paths below a renamed directory are others now.
-                        known.clear();
+                        self.rename(writer, (source, &from.1), (target, &to.1), &mut applied)?;
                     }
                     for (dir, name) in [(source, &from.1), (target, &to.1)] {
                         if let Some(dir) = dir {
@@ -79,6 +89,12 @@ impl Live {
                 }
                 Change::Lost { .. } => applied.lost = true,
             }
+            if std::mem::take(&mut applied.moved) {
+                known.clear();
+            }
+        }
+        for ((volume, inode), written) in std::mem::take(&mut applied.shared) {
+            self.names_of(writer, volume, inode, written, &mut applied)?;
         }
         for path in directories {
             self.look_at_itself(writer, &path, &mut applied)?;
@@ -184,9 +200,10 @@ impl Live {
             return Ok(());
         };
         let Some(now) = now else {
-            if let Some(before) = before {
-                writer.remove(dir.id, name)?;
-                self.peers(writer, dir, &before, None, false, applied)?;
+            if before.is_some() {
+                let shared = writer.remove(dir.id, name)?;
+                applied.share(dir.volume, shared);
+                applied.moved |= before.is_some_and(|b| b.attributes.kind() == Kind::Directory);
             }
             return Ok(());
         };
@@ -199,69 +216,66 @@ impl Live {
         if now.kind() == Kind::File && saw.content {
             applied.fresh.push(saw.id);
         }
-        let several = now.links > 1 || before.as_ref().is_some_and(|b| b.attributes.links > 1);
-        if several && now.kind() == Kind::File {
-            let seen = Kept {
-                id: saw.id,
-                attributes: now,
-            };
-            self.peers(writer, dir, &seen, Some(&now), written, applied)?;
+        if now.links > 1 && now.kind() == Kind::File {
+            *applied.shared.entry((dir.volume, now.inode)).or_default() |= written;
         }
-        let another = before.is_none_or(|b| b.attributes.inode != now.inode);
+        let another = before
+            .as_ref()
+            .is_none_or(|b| b.attributes.inode != now.inode);
+        if let Some(before) = before {
+            let links = before.attributes.links > 1 && before.attributes.kind() == Kind::File;
+            if links {
+                applied
+                    .shared
+                    .entry((dir.volume, before.attributes.inode))
+                    .or_default();
+            }
+            applied.moved |= another && before.attributes.kind() == Kind::Directory;
+        }
         if now.kind() == Kind::Directory && now.flags & flag::MOUNT_POINT == 0 && another {
+            applied.moved = true;
             self.scan(writer, dir, &path, applied)?;
         }
         Ok(())
     }
 
-    /// The other names of a file of several: they share its attributes and its content.
-    fn peers(
+    /// Looks at every name of a file of several: they share its attributes and its content.
+    fn names_of(
         &self,
         writer: &mut Writer<'_>,
-        dir: &KeptDirectory,
-        of: &Kept,
-        now: Option<&Attributes>,
+        volume: i64,
+        inode: u64,
         written: bool,
         applied: &mut Applied,
     ) -> Result<(), StoreError> {
-        if of.attributes.links < 2 && now.is_none() {
-            return Ok(());
-        }
-        type Peer = (i64, i64, Vec<u8>, Vec<u8>);
-        let peers: Vec<Peer> = writer
+        type Name = (i64, Vec<u8>, Vec<u8>);
+        let names: Vec<Name> = writer
             .connection()
             .prepare_cached(
-                "SELECT e.id, e.dir, d.path, e.name FROM entry e JOIN directory d ON d.id = e.dir
-                 WHERE e.inode = ?1 AND d.volume = ?2 AND e.id <> ?3",
+                "SELECT e.dir, d.path, e.name FROM entry e JOIN directory d ON d.id = e.dir
+                 WHERE e.inode = ?1 AND d.volume = ?2",
             )
             .and_then(|mut s| {
-                s.query_map(
-                    params![of.attributes.inode.cast_signed(), dir.volume, of.id],
-                    |row| {
-                        Ok((
-                            row.get(0)?,
-                            row.get(1)?,
-                            crate::text::bytes(row.get_ref(2)?).to_vec(),
-                            crate::text::bytes(row.get_ref(3)?).to_vec(),
-                        ))
-                    },
-                )?
+                s.query_map(params![inode.cast_signed(), volume], |row| {
+                    Ok((
+                        row.get(0)?,
+                        crate::text::bytes(row.get_ref(1)?).to_vec(),
+                        crate::text::bytes(row.get_ref(2)?).to_vec(),
+                    ))
+                })?
                 .collect()
             })
             .map_err(doing("find a file's other names"))?;
-        for (_, parent, folder, name) in peers {
-            let Ok(found) = walk::examine(&join(&folder, &name)) else {
-                continue;
-            };
-            match found {
-                Some(found) => {
-                    let saw = writer.see(parent, &name, &found, b"", Some(written))?;
+        for (dir, folder, name) in names {
+            match walk::examine(&join(&folder, &name)) {
+                // What cannot be looked at is as it was known.
+                Err(_) => {}
+                Ok(None) => drop(writer.remove(dir, &name)?),
+                Ok(Some(found)) => {
+                    let saw = writer.see(dir, &name, &found, b"", Some(written))?;
                     if saw.content {
                         applied.fresh.push(saw.id);
                     }
-                }
-                None => {
-                    writer.remove(parent, &name)?;
                 }
             }
         }
@@ -273,6 +287,7 @@ impl Live {
         writer: &mut Writer<'_>,
         from: (&KeptDirectory, &[u8]),
         to: (&KeptDirectory, &[u8]),
+        applied: &mut Applied,
     ) -> Result<(), StoreError> {
         let there = join(&to.0.path, to.1);
         if from.0.volume != to.0.volume || self.left_out(&there) {
@@ -281,8 +296,22 @@ impl Live {
         let Some(kept) = writer.find(from.0.id, from.1)? else {
             return Ok(());
         };
+        // Taken in at its new place before this notice came (a later notice named it by its new path): what is known there
+        // is newer than what is known here.
+        let taken_in = writer
+            .find(to.0.id, to.1)?
+            .is_some_and(|there| there.attributes.inode == kept.attributes.inode);
+        if taken_in {
+            return Ok(());
+        }
         match walk::examine(&there) {
-            Ok(Some(now)) if now.inode == kept.attributes.inode => writer.rename(from, to),
+            Ok(Some(now)) if now.inode == kept.attributes.inode => {
+                let shared = writer.rename(from, to)?;
+                applied.share(to.0.volume, shared);
+                // Paths below a renamed directory are others now.
+                applied.moved |= kept.attributes.kind() == Kind::Directory;
+                Ok(())
+            }
             _ => Ok(()),
         }
     }
@@ -313,7 +342,7 @@ impl Live {
         let cell = RefCell::new((writer, applied));
         let visitor = Compare::new(Arc::clone(&self.rules), connection, |message| {
             let (writer, applied) = &mut *cell.borrow_mut();
-            note_fresh(&message, writer, applied).map_err(|error| {
+            note_fresh(&message, parent.volume, writer, applied).map_err(|error| {
                 *failure.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
                 walk::Stop
             })
@@ -355,6 +384,7 @@ impl Live {
 /// Applies what a scan found, and notes which files are to be hashed.
 fn note_fresh(
     message: &engine::Message,
+    volume: i64,
     writer: &mut Writer<'_>,
     applied: &mut Applied,
 ) -> Result<(), StoreError> {
@@ -371,7 +401,8 @@ fn note_fresh(
         }
         Message::Gone(dir, names) => {
             for name in names {
-                writer.remove(*dir, name)?;
+                let shared = writer.remove(*dir, name)?;
+                applied.share(volume, shared);
             }
             Ok(())
         }

@@ -318,19 +318,23 @@ impl<'c> Writer<'c> {
         .map(drop)
     }
 
-    /// Removes an entry, and everything below it when it is a directory.
+    /// Removes an entry, and everything below it when it is a directory. Answers the inodes of files that may have other
+    /// names elsewhere, whose number of links is another now.
     ///
     /// # Errors
     /// [`StoreError::Statement`].
-    pub fn remove(&self, dir: DirectoryId, name: &[u8]) -> Result<bool, StoreError> {
+    pub fn remove(&self, dir: DirectoryId, name: &[u8]) -> Result<Vec<u64>, StoreError> {
         let Some(before) = self.find(dir, name)? else {
-            return Ok(false);
+            return Ok(Vec::new());
         };
+        let mut shared = Vec::new();
         if before.attributes.kind() == Kind::Directory {
-            self.forget_directory(dir, name)?;
+            shared = self.forget_directory(dir, name)?;
+        } else if before.attributes.links > 1 {
+            shared.push(before.attributes.inode);
         }
         self.remove_entry(before.id)?;
-        Ok(true)
+        Ok(shared)
     }
 
     /// Removes one entry by number.
@@ -342,7 +346,7 @@ impl<'c> Writer<'c> {
             .map(drop)
     }
 
-    fn forget_directory(&self, parent: DirectoryId, name: &[u8]) -> Result<(), StoreError> {
+    fn forget_directory(&self, parent: DirectoryId, name: &[u8]) -> Result<Vec<u64>, StoreError> {
         let id: Option<(i64, Vec<u8>)> = self
             .connection
             .prepare_cached("SELECT path FROM directory WHERE id = ?1")
@@ -362,15 +366,15 @@ impl<'c> Writer<'c> {
             .map_err(doing("find a directory"))?;
         match id {
             Some((id, _)) => self.remove_tree(id),
-            None => Ok(()),
+            None => Ok(Vec::new()),
         }
     }
 
-    /// Removes a directory and everything below it (not its entry in its parent).
+    /// Removes a directory and everything below it (not its entry in its parent). Answers as [`Self::remove`].
     ///
     /// # Errors
     /// [`StoreError::Statement`].
-    pub fn remove_tree(&self, id: DirectoryId) -> Result<(), StoreError> {
+    pub fn remove_tree(&self, id: DirectoryId) -> Result<Vec<u64>, StoreError> {
         let below: Vec<i64> = self
             .connection
             .prepare_cached(
@@ -379,7 +383,19 @@ impl<'c> Writer<'c> {
             )
             .and_then(|mut s| s.query_map([id], |row| row.get(0))?.collect())
             .map_err(doing("find what lies below a directory"))?;
+        let mut shared: Vec<u64> = Vec::new();
         for id in below {
+            let files = self
+                .connection
+                .prepare_cached(
+                    "SELECT DISTINCT inode FROM entry WHERE dir = ?1 AND links > 1 AND mode & 61440 = 32768",
+                )
+                .and_then(|mut s| {
+                    s.query_map([id], |row| row.get::<_, i64>(0))?
+                        .collect::<Result<Vec<_>, _>>()
+                })
+                .map_err(doing("find files of several names"))?;
+            shared.extend(files.into_iter().map(i64::cast_unsigned));
             self.run(
                 "remove a directory's entries",
                 "DELETE FROM entry WHERE dir = ?1",
@@ -391,7 +407,7 @@ impl<'c> Writer<'c> {
                 [id],
             )?;
         }
-        Ok(())
+        Ok(shared)
     }
 
     /// The directory of this path.
@@ -414,7 +430,8 @@ impl<'c> Writer<'c> {
             .map_err(doing("find a directory"))
     }
 
-    /// Moves an entry, with everything below it, to another place of the same volume. Its hashes go with it.
+    /// Moves an entry, with everything below it, to another place of the same volume. Its hashes go with it. What
+    /// was there is removed; answers as [`Self::remove`].
     ///
     /// # Errors
     /// [`StoreError::Statement`].
@@ -422,15 +439,15 @@ impl<'c> Writer<'c> {
         &self,
         from: (&KeptDirectory, &[u8]),
         to: (&KeptDirectory, &[u8]),
-    ) -> Result<(), StoreError> {
+    ) -> Result<Vec<u64>, StoreError> {
         let Some(moved) = self.find(from.0.id, from.1)? else {
-            return Ok(());
+            return Ok(Vec::new());
         };
         let same = from.0.id == to.0.id && from.1 == to.1;
         if same {
-            return Ok(());
+            return Ok(Vec::new());
         }
-        self.remove(to.0.id, to.1)?;
+        let shared = self.remove(to.0.id, to.1)?;
         self.run(
             "rename an entry",
             "UPDATE entry SET dir = ?2, name = ?3 WHERE id = ?1",
@@ -448,7 +465,7 @@ impl<'c> Writer<'c> {
                 self.move_paths(directory.id, &old, &new)?;
             }
         }
-        Ok(())
+        Ok(shared)
     }
 
     /// Every path below a directory begins with the directory's own.

@@ -1,5 +1,8 @@
 //! Tests of the Index through its public modules.
-#![allow(clippy::unwrap_used, reason = "a test that panics is a test that fails")]
+#![allow(
+    clippy::unwrap_used,
+    reason = "a test that panics is a test that fails"
+)]
 
 #[cfg(target_os = "linux")]
 mod changes;
