@@ -7,7 +7,7 @@
 use crate::store::write::{Outcome, Writer};
 use crate::store::{self, StoreError};
 use crate::walk::{DirectoryId, Found, Stop};
-use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
+use crossbeam_channel::{Receiver, Sender};
 use rusqlite::Connection;
 use std::path::{Path, PathBuf};
 use std::thread::JoinHandle;
@@ -19,6 +19,9 @@ const WAITING: usize = 16;
 const MOST_ROWS: usize = 50_000;
 /// … or at this age: what changed is soon to be seen by those who ask.
 const OLDEST: Duration = Duration::from_millis(200);
+
+/// Something to do on the engine's thread.
+pub type Work = Box<dyn FnOnce(&mut Writer<'_>) -> Result<(), StoreError> + Send>;
 
 /// What the engine is told.
 pub enum Message {
@@ -46,7 +49,7 @@ pub enum Message {
     /// What hashing gave, by entry.
     Digests(Vec<Digested>),
     /// Something to do on the engine's thread, inside its transaction.
-    Do(Box<dyn FnOnce(&mut Writer<'_>) -> Result<(), StoreError> + Send>),
+    Do(Work),
     /// Answer when everything before this is committed.
     Flush(Sender<()>),
 }
@@ -57,6 +60,8 @@ pub struct Digested {
     pub entry: i64,
     /// Its attributes when it was put in line.
     pub read: crate::entry::Attributes,
+    /// When it was opened: seconds since 1970.
+    pub at: i64,
     /// What came of it.
     pub outcome: Outcome,
 }
@@ -216,10 +221,7 @@ fn batch(
         }
         // Waiting for more costs a reader nothing, and a commit for each message costs the disk much.
         let left = OLDEST.saturating_sub(began.elapsed());
-        next = match messages.recv_timeout(left) {
-            Ok(message) => Some(message),
-            Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => None,
-        };
+        next = messages.recv_timeout(left).ok();
     }
     Ok(())
 }
@@ -260,7 +262,7 @@ pub(crate) fn apply(
         }
         Message::Digests(digests) => {
             for d in digests {
-                writer.digest(d.entry, &d.read, &d.outcome)?;
+                writer.digest(d.entry, &d.read, d.at, &d.outcome)?;
             }
             Ok(())
         }

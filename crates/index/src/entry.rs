@@ -111,20 +111,27 @@ impl Attributes {
         Kind::of_mode(self.mode)
     }
 
+    /// Whether these are the same file or directory. Inodes are given out again at once; a birth time is not.
+    #[must_use]
+    pub fn same(&self, later: &Self) -> bool {
+        self.inode == later.inode
+            && self.btime == later.btime
+            && self.mode & TYPE == later.mode & TYPE
+    }
+
     /// Whether content of these two moments may differ. Setting a modification time back moves the change time, so both count.
     #[must_use]
-    pub const fn content_may_differ(&self, later: &Self) -> bool {
+    pub fn content_may_differ(&self, later: &Self) -> bool {
         self.size != later.size
             || self.mtime != later.mtime
             || self.ctime != later.ctime
-            || self.inode != later.inode
-            || self.mode & TYPE != later.mode & TYPE
+            || !self.same(later)
     }
 
     /// Whether the modification time of the same file was set back between these two moments.
     #[must_use]
-    pub const fn set_back(&self, later: &Self) -> bool {
-        self.inode == later.inode && later.mtime < self.mtime && later.ctime > self.ctime
+    pub fn set_back(&self, later: &Self) -> bool {
+        self.same(later) && later.mtime < self.mtime && later.ctime > self.ctime
     }
 }
 

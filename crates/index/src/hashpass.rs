@@ -23,6 +23,9 @@ use std::sync::{Mutex, PoisonError};
 const TOLD_AT_ONCE: usize = 256;
 /// Rows read ahead.
 const AHEAD: usize = 256;
+/// A file that changed so few seconds before it was read may have changed again in the same tick of the file system's
+/// clock (two seconds at most, FAT's), which its times do not tell: it is read once more.
+const GRAIN: i64 = 2;
 /// "New" files, in nanoseconds.
 const WEEK: i64 = 7 * 24 * 3600 * 1_000_000_000;
 
@@ -72,6 +75,8 @@ struct Job {
     entry: i64,
     path: Vec<u8>,
     attributes: Attributes,
+    /// When it was opened: seconds since 1970.
+    opened: i64,
 }
 
 struct Feed {
@@ -88,13 +93,13 @@ fn waiting(connection: &Connection, plan: &Plan<'_>) -> Result<(VecDeque<i64>, u
     let mut statement = connection
         .prepare(
             "SELECT e.id, e.mode, e.mtime, e.size, g.state, g.md5 IS NULL AND ?1 OR g.sha1 IS NULL AND ?2 OR g.sha256 IS NULL AND ?3
-               OR g.blake3 IS NULL AND ?4, e.links
+               OR g.blake3 IS NULL AND ?4 OR g.hashed <= e.ctime / 1000000000 + ?5
              FROM entry e LEFT JOIN digest g ON g.entry = e.id WHERE e.mode & 61440 = 32768",
         )
         .map_err(&failed)?;
     let k = plan.kinds;
     let mut rows = statement
-        .query((k.md5, k.sha1, k.sha256, k.blake3))
+        .query((k.md5, k.sha1, k.sha256, k.blake3, GRAIN))
         .map_err(&failed)?;
     let recent = jiff::Timestamp::now().as_nanosecond() as i64 - WEEK;
     let mut first = Vec::new();
@@ -154,7 +159,7 @@ impl Feed {
         let mut statement = self
             .connection
             .prepare_cached(
-                "SELECT d.path, e.name, e.mode, e.size, e.mtime, e.ctime, e.links, e.inode, d.volume
+                "SELECT d.path, e.name, e.mode, e.size, e.mtime, e.ctime, e.links, e.inode, d.volume, e.btime
                  FROM entry e JOIN directory d ON d.id = e.dir WHERE e.id = ?1",
             )
             .map_err(&failed)?;
@@ -171,12 +176,14 @@ impl Feed {
                         ctime: row.get(5)?,
                         links: row.get(6)?,
                         inode: row.get::<_, i64>(7)?.cast_unsigned(),
+                        btime: row.get(9)?,
                         ..Attributes::default()
                     };
                     let job = Job {
                         entry: id,
                         path,
                         attributes,
+                        opened: 0,
                     };
                     Ok((job, row.get(8)?))
                 })
@@ -280,12 +287,13 @@ impl Worker<'_> {
     fn work(self) -> bool {
         let stopped = std::cell::Cell::new(false);
         let ready = std::cell::RefCell::new(Vec::with_capacity(TOLD_AT_ONCE));
-        let tell = |entry: i64, read: Attributes, outcome: Outcome| {
+        let tell = |entry: i64, read: Attributes, at: i64, outcome: Outcome| {
             self.progress.done.fetch_add(1, Ordering::Relaxed);
             let mut ready = ready.borrow_mut();
             ready.push(Digested {
                 entry,
                 read,
+                at,
                 outcome,
             });
             if ready.len() >= TOLD_AT_ONCE && (self.sink)(std::mem::take(&mut *ready)).is_err() {
@@ -302,7 +310,7 @@ impl Worker<'_> {
                     .lock()
                     .unwrap_or_else(PoisonError::into_inner)
                     .next();
-                let job = match job {
+                let mut job = match job {
                     Ok(job) => job?,
                     Err(error) => {
                         *self.failure.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
@@ -310,23 +318,27 @@ impl Worker<'_> {
                         return None;
                     }
                 };
+                job.opened = jiff::Timestamp::now().as_second();
                 match self.open(&job) {
                     Ok(file) => {
                         let size = job.attributes.size;
-                        return Some(((job.entry, job.attributes), file, size));
+                        return Some(((job.entry, job.attributes, job.opened), file, size));
                     }
-                    Err(state) => tell(job.entry, job.attributes, Outcome::Not(state)),
+                    Err(state) => {
+                        tell(job.entry, job.attributes, job.opened, Outcome::Not(state));
+                    }
                 }
             }
         };
-        let mut done = |(entry, read): (i64, Attributes), outcome: Result<_, HashError>| {
+        let mut done = |(entry, read, at): (i64, Attributes, i64),
+                        outcome: Result<_, HashError>| {
             let outcome = match outcome {
                 Ok(content) => Outcome::Hashed(Box::new(content)),
                 Err(HashError::Changed) => Outcome::Not(DigestState::Changing),
                 Err(HashError::Read { source }) => Outcome::Not(state_of(&source)),
                 Err(HashError::Stopped) => return,
             };
-            tell(entry, read, outcome);
+            tell(entry, read, at, outcome);
         };
         let mut pace = |bytes: u64| {
             self.progress.read.fetch_add(bytes, Ordering::Relaxed);

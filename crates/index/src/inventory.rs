@@ -9,7 +9,9 @@ use crate::entry::{Attributes, Kind, join};
 use crate::store::write::{Kept, Writer};
 use crate::store::{StoreError, doing};
 use crate::text::{Name, bytes};
-use crate::walk::{Descend, Directory, DirectoryId, Found, Seen, Stop, Visitor, WalkError};
+use crate::walk::{
+    Descend, Directory, DirectoryId, Found, PathRule, Seen, Stop, Visitor, WalkError,
+};
 use rusqlite::{Connection, OptionalExtension};
 use std::borrow::Borrow;
 use std::collections::{HashMap, HashSet};
@@ -24,13 +26,13 @@ const TOLD_AT_ONCE: usize = 4096;
 /// What walks share: rules, counters, numbers for directories.
 pub struct Rules {
     /// Says which paths are left out of the Index.
-    pub excluded: Box<dyn Fn(&[u8]) -> bool + Send + Sync>,
+    pub excluded: Arc<PathRule>,
     /// The Index' own files, which change because it writes.
     pub own: Own,
     /// Called for each entry; may sleep; [`Stop`] ends the walk.
     pub pace: Box<dyn Fn() -> Result<(), Stop> + Send + Sync>,
     /// The next free number of a directory.
-    pub next: AtomicI64,
+    pub next: Arc<AtomicI64>,
     /// Entries met so far by the walk under way.
     pub met: Arc<AtomicU64>,
 }

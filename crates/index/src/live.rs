@@ -219,9 +219,7 @@ impl Live {
         if now.links > 1 && now.kind() == Kind::File {
             *applied.shared.entry((dir.volume, now.inode)).or_default() |= written;
         }
-        let another = before
-            .as_ref()
-            .is_none_or(|b| b.attributes.inode != now.inode);
+        let another = before.as_ref().is_none_or(|b| !b.attributes.same(&now));
         if let Some(before) = before {
             let links = before.attributes.links > 1 && before.attributes.kind() == Kind::File;
             if links {
@@ -300,12 +298,12 @@ impl Live {
         // is newer than what is known here.
         let taken_in = writer
             .find(to.0.id, to.1)?
-            .is_some_and(|there| there.attributes.inode == kept.attributes.inode);
+            .is_some_and(|there| there.attributes.same(&kept.attributes));
         if taken_in {
             return Ok(());
         }
         match walk::examine(&there) {
-            Ok(Some(now)) if now.inode == kept.attributes.inode => {
+            Ok(Some(now)) if now.same(&kept.attributes) => {
                 let shared = writer.rename(from, to)?;
                 applied.share(to.0.volume, shared);
                 // Paths below a renamed directory are others now.

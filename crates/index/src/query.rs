@@ -231,7 +231,7 @@ impl Where {
             let bytes_high = self.value(upper.clone());
             let high = match String::from_utf8(upper) {
                 Ok(upper) => format!(" AND name < {}", self.value(upper)),
-                Err(_) => format!(" AND name < x''"),
+                Err(_) => " AND name < x''".to_owned(),
             };
             within = format!(
                 "(name >= {low}{high} OR name >= {bytes_low} AND name < {bytes_high}) AND {within}"

@@ -15,7 +15,7 @@ use hashing::{Kinds, Pace};
 use std::cell::Cell;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
 /// Failure of a round.
 #[derive(Debug, thiserror::Error)]
@@ -58,6 +58,8 @@ pub struct Round {
     pub pacer: Pacer,
     /// Threads for walking and hashing.
     pub threads: usize,
+    /// The next free number of a directory.
+    pub numbers: Arc<AtomicI64>,
     /// Entries met by the walk under way.
     pub met: Arc<AtomicU64>,
     /// How far the hash pass is.
@@ -147,6 +149,7 @@ impl Round {
             }),
             database: self.database.clone(),
             home: self.home.clone(),
+            numbers: Arc::clone(&self.numbers),
             met: Arc::clone(&self.met),
         })
     }
@@ -278,6 +281,7 @@ pub fn of_database(database: &Path) -> Result<Round, RoundError> {
             .collect(),
         pacer: Arc::new(|| true),
         threads: threads(),
+        numbers: Arc::default(),
         met: Arc::default(),
         progress: Arc::default(),
     })

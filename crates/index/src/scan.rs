@@ -6,11 +6,11 @@ use crate::inventory::{Compare, First, Own, Rules, next_number, root_number};
 use crate::mounts::Mount;
 use crate::store::write::Writer;
 use crate::store::{self, StoreError, doing};
-use crate::walk::{self, Root, Stop, WalkError};
+use crate::walk::{self, PathRule, Root, Stop, WalkError};
 use rusqlite::Connection;
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// Failure of a round.
@@ -60,13 +60,15 @@ pub struct Survey {
     /// Threads.
     pub threads: usize,
     /// Says which paths are left out.
-    pub excluded: Arc<dyn Fn(&[u8]) -> bool + Send + Sync>,
+    pub excluded: Arc<PathRule>,
     /// Called for each entry; may sleep.
     pub pace: Arc<dyn Fn() -> Result<(), Stop> + Send + Sync>,
     /// The database, left out with what SQLite keeps beside it.
     pub database: PathBuf,
     /// A folder left out whole: the Index' own.
     pub home: Option<PathBuf>,
+    /// The next free number of a directory: all who give numbers at the same time share it.
+    pub numbers: Arc<AtomicI64>,
     /// Entries met, for progress.
     pub met: Arc<AtomicU64>,
 }
@@ -74,11 +76,12 @@ pub struct Survey {
 impl Survey {
     pub(crate) fn rules(&self, next: i64) -> Arc<Rules> {
         let (excluded, pace) = (Arc::clone(&self.excluded), Arc::clone(&self.pace));
+        self.numbers.fetch_max(next, Ordering::Relaxed);
         Arc::new(Rules {
-            excluded: Box::new(move |path| excluded(path)),
+            excluded,
             own: own_files(&self.database, self.home.as_deref()),
             pace: Box::new(move || pace()),
-            next: next.into(),
+            next: Arc::clone(&self.numbers),
             met: Arc::clone(&self.met),
         })
     }
@@ -116,7 +119,9 @@ fn own_files(database: &Path, home: Option<&Path>) -> Own {
 pub fn inventory(survey: &Survey, teller: &Teller) -> Result<bool, ScanError> {
     survey.met.store(0, Ordering::Relaxed);
     let places = survey.places.clone();
-    let Ok((first, next, roots)) = teller.call(move |writer| prepare(writer, &places)) else {
+    let numbers = Arc::clone(&survey.numbers);
+    let Ok((first, next, roots)) = teller.call(move |writer| prepare(writer, &places, &numbers))
+    else {
         return Ok(false);
     };
     let rules = survey.rules(next);
@@ -143,7 +148,11 @@ pub fn inventory(survey: &Survey, teller: &Teller) -> Result<bool, ScanError> {
 /// Whether this is the first walk, the next free number of a directory, and where to begin.
 type Prepared = (bool, i64, Vec<Root>);
 
-fn prepare(writer: &Writer<'_>, places: &[Place]) -> Result<Prepared, StoreError> {
+fn prepare(
+    writer: &Writer<'_>,
+    places: &[Place],
+    numbers: &AtomicI64,
+) -> Result<Prepared, StoreError> {
     let connection = writer.connection();
     let next = next_number(connection)?;
     let first = next == 1;
@@ -151,15 +160,12 @@ fn prepare(writer: &Writer<'_>, places: &[Place]) -> Result<Prepared, StoreError
         store::make_indexes(connection)?;
     }
     drop_other_places(connection, places)?;
-    let mut free = next;
+    numbers.fetch_max(next, Ordering::Relaxed);
     let mut roots = Vec::new();
     for place in places {
         let id = match root_number(connection, &place.path)? {
             Some(id) => id,
-            None => {
-                free += 1;
-                free - 1
-            }
+            None => numbers.fetch_add(1, Ordering::Relaxed),
         };
         roots.push(Root {
             id,
@@ -168,7 +174,7 @@ fn prepare(writer: &Writer<'_>, places: &[Place]) -> Result<Prepared, StoreError
             path: place.path.clone(),
         });
     }
-    Ok((first, free, roots))
+    Ok((first, next, roots))
 }
 
 /// What was indexed before and is not to be indexed now.

@@ -19,6 +19,12 @@ pub use sys::{examine, link_target, open_directory, open_file};
 /// Entries that are handed on together at most; a directory may hold millions.
 const CHUNK: usize = 4096;
 
+/// Says whether a path is left out.
+pub type PathRule = dyn Fn(&[u8]) -> bool + Send + Sync;
+
+/// Takes an entry of a directory: name, attributes, target of a link.
+type Each<'a> = dyn FnMut(&[u8], Attributes, &[u8]) -> Result<(), Stop> + 'a;
+
 /// Number of a directory in the database.
 pub type DirectoryId = i64;
 

@@ -177,7 +177,7 @@ pub fn query(bench: &Bench) -> Outcome<()> {
     }
     for (what, pattern) in [
         ("pattern invoice_0a*", "invoice_0a*"),
-        ("pattern *fffe*.exe", "*fffe*.exe"),
+        ("pattern *abc*.exe", "*abc*.exe"),
         ("pattern *_0000?.dll", "*_0000?.dll"),
     ] {
         let filters = (0..20).map(|_| with(&|f, g| f.name = g, pattern)).collect();

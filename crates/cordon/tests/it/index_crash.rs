@@ -127,7 +127,11 @@ impl Drop for Index {
 /// What sha256sum says of every file.
 fn sha256sum(tree: &Path) -> BTreeMap<String, String> {
     let out = Command::new("sh")
-        .args(["-c", "find \"$1\" -type f -print0 | xargs -0 -r sha256sum", "sh"])
+        .args([
+            "-c",
+            "find \"$1\" -type f -print0 | xargs -0 -r sha256sum",
+            "sh",
+        ])
         .arg(tree)
         .output()
         .unwrap();
@@ -192,7 +196,9 @@ impl Storm {
                     std::fs::remove_dir_all(file.parent().unwrap()).ok();
                 } else {
                     let longer = std::fs::File::options().append(true).open(&file);
-                    longer.and_then(|mut f| std::io::Write::write_all(&mut f, b"more")).ok();
+                    longer
+                        .and_then(|mut f| std::io::Write::write_all(&mut f, b"more"))
+                        .ok();
                 }
             }
         }
@@ -214,7 +220,13 @@ fn killed_fifty_times_it_loses_no_file() {
         // Killed at the start, in the inventory, while it hashes, while it watches.
         match kill % 5 {
             0 => {}
-            1 => index.reach(&["Starting", "Indexing", "Checking For Changes", "Hashing", "Monitoring"]),
+            1 => index.reach(&[
+                "Starting",
+                "Indexing",
+                "Checking For Changes",
+                "Hashing",
+                "Monitoring",
+            ]),
             2 => index.reach(&["Hashing", "Monitoring"]),
             _ => index.reach(&["Monitoring"]),
         }

@@ -35,6 +35,8 @@ pub(super) struct Session<'a> {
     pub(super) over: AtomicBool,
     /// Set while a walk is under way.
     pub(super) walking: AtomicBool,
+    /// Set until the first inventory is done: before, there is nothing to apply a change to.
+    pub(super) first: AtomicBool,
     /// Set when notices were lost: a walk has to find what they would have told.
     pub(super) lost: AtomicBool,
     /// Files that changed and are to be hashed soon.
@@ -91,6 +93,7 @@ pub(super) fn run(
         home: Some(home.folder().to_owned()),
         roots: config.index_only.clone(),
         config,
+        numbers: Arc::default(),
         met: Arc::default(),
         progress: Arc::default(),
     };
@@ -124,6 +127,7 @@ pub(super) fn run(
         }),
         over: AtomicBool::new(false),
         walking: AtomicBool::new(true),
+        first: AtomicBool::new(first),
         lost: AtomicBool::new(false),
         fresh: Mutex::default(),
     };
@@ -246,25 +250,23 @@ impl Session<'_> {
             let doing = self.doing.lock().unwrap_or_else(PoisonError::into_inner);
             doing.not_watched.is_empty()
         };
-        let mut walk = true;
         while !self.over() {
-            if walk {
-                self.walking.store(true, Ordering::Release);
-                let began = Instant::now();
-                let ended = self.round.inventory(teller)?;
-                self.walking.store(false, Ordering::Release);
-                self.log.information(
-                    "inventory",
-                    format_args!(
-                        "{} entries in {:.1} s{}",
-                        self.round.entries(),
-                        began.elapsed().as_secs_f64(),
-                        if ended { "" } else { ", not to its end" }
-                    ),
-                );
-                if !ended {
-                    return Ok(());
-                }
+            self.walking.store(true, Ordering::Release);
+            let began = Instant::now();
+            let ended = self.round.inventory(teller)?;
+            self.first.store(false, Ordering::Release);
+            self.walking.store(false, Ordering::Release);
+            self.log.information(
+                "inventory",
+                format_args!(
+                    "{} entries in {:.1} s{}",
+                    self.round.entries(),
+                    began.elapsed().as_secs_f64(),
+                    if ended { "" } else { ", not to its end" }
+                ),
+            );
+            if !ended {
+                return Ok(());
             }
             self.set(State::Hashing);
             let began = Instant::now();
@@ -287,8 +289,9 @@ impl Session<'_> {
             } else {
                 State::Waiting
             });
-            let lost = self.wait();
-            walk = lost || !watched;
+            // Each rescan walks, watched or not: it costs little where nothing changed, and finds what no notice tells, such
+            // as the change time of a file that had another name for a moment.
+            self.wait();
             self.set(State::Checking);
         }
         Ok(())
@@ -333,16 +336,15 @@ impl Session<'_> {
         }
     }
 
-    /// Waits for the next rescan, or until notices were lost: then answers true.
-    fn wait(&self) -> bool {
+    /// Waits for the next rescan, or until notices were lost.
+    fn wait(&self) {
         let until = Instant::now() + self.round.config.rescan_interval;
         while !self.over() && Instant::now() < until {
             if self.lost.swap(false, Ordering::Relaxed) {
-                return true;
+                return;
             }
             std::thread::sleep(Duration::from_millis(100));
         }
-        false
     }
 
     /// Writes the status and looks for reasons to end the session, until it is over.

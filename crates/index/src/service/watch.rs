@@ -1,7 +1,8 @@
 //! Changes as they happen: from the watcher to the database, and on to the hashes.
 //!
-//! While a walk is under way notices are held: the walk may have read a place before it changed and tell it after. Once
-//! the walk has ended every held place is looked at again, so nothing is lost between the two.
+//! A walk that is under way may have read a place before it changed and tell it after. So what changes meanwhile is looked
+//! at once more when the walk has ended. During the first inventory, when there is nothing to apply changes to, they are
+//! held.
 
 use super::session::Session;
 use crate::changes::{Change, Watcher};
@@ -26,43 +27,40 @@ const QUIET: Duration = Duration::from_millis(500);
 impl Session<'_> {
     /// Applies changes until the session is over.
     pub(super) fn watch(&self, mut watcher: Watcher, teller: &Teller) {
-        let mut held: Vec<Change> = Vec::new();
-        let mut live: Option<Arc<Live>> = None;
+        let mut again: Vec<Change> = Vec::new();
+        let mut live: Option<Live> = None;
         while !self.over.load(Ordering::Relaxed) {
-            match watcher.next(PATIENCE) {
-                Ok(changes) => held.extend(changes),
+            let mut changes = match watcher.next(PATIENCE) {
+                Ok(changes) => changes,
                 // What it did not tell, a walk finds.
                 Err(error) => {
                     self.problem(&error.to_string());
                     self.lost.store(true, Ordering::Relaxed);
                     return;
                 }
-            }
-            if self.walking.load(Ordering::Acquire) {
-                // Numbers of directories are given by the walk meanwhile.
-                live = None;
-                if held.len() > MOST_HELD {
-                    held = vec![Change::Lost { mount: None }];
-                }
-                continue;
-            }
-            if held.is_empty() {
-                continue;
-            }
-            let current = match &live {
-                Some(live) => Arc::clone(live),
-                None => {
-                    let Some(made) = self.live(teller) else {
-                        return;
-                    };
-                    live = Some(Arc::clone(&made));
-                    made
-                }
             };
-            let changes = std::mem::take(&mut held);
+            if self.walking.load(Ordering::Acquire) {
+                again.extend(changes.iter().cloned());
+                if again.len() > MOST_HELD {
+                    again = vec![Change::Lost { mount: None }];
+                }
+                if self.first.load(Ordering::Acquire) {
+                    continue;
+                }
+            } else if !again.is_empty() {
+                let now = std::mem::replace(&mut changes, std::mem::take(&mut again));
+                changes.extend(now);
+            }
+            if changes.is_empty() {
+                continue;
+            }
+            let current = match live.take().or_else(|| self.live(teller)) {
+                Some(current) => Arc::new(current),
+                None => return,
+            };
             for part in changes.chunks(TOGETHER) {
-                let (part, live) = (part.to_vec(), Arc::clone(&current));
-                let Ok(applied) = teller.call(move |writer| live.apply(writer, &part)) else {
+                let (part, current) = (part.to_vec(), Arc::clone(&current));
+                let Ok(applied) = teller.call(move |writer| current.apply(writer, &part)) else {
                     return;
                 };
                 if applied.lost {
@@ -77,18 +75,19 @@ impl Session<'_> {
                     .unwrap_or_else(PoisonError::into_inner)
                     .extend(applied.fresh);
             }
+            live = Arc::into_inner(current);
         }
     }
 
-    fn live(&self, teller: &Teller) -> Option<Arc<Live>> {
+    fn live(&self, teller: &Teller) -> Option<Live> {
         let survey = self.round.survey().ok()?;
         let next = teller
             .call(|writer| next_number(writer.connection()))
             .ok()?;
-        Some(Arc::new(Live {
+        Some(Live {
             rules: survey.rules(next),
             mount_points: survey.mount_points,
-        }))
+        })
     }
 
     /// Hashes what changed, soon after it did.

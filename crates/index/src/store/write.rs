@@ -247,7 +247,7 @@ impl<'c> Writer<'c> {
             return Ok(Saw { id, content: true });
         };
         let a = &before.attributes;
-        let replaced = a.inode != now.inode || a.kind() != now.kind();
+        let replaced = !a.same(now);
         let content = replaced
             || match written {
                 Some(written) => written || a.size != now.size,
@@ -534,7 +534,8 @@ impl<'c> Writer<'c> {
         Ok(id)
     }
 
-    /// Keeps what hashing a file gave, for all its names, if it is still the file that was read.
+    /// Keeps what hashing a file gave, for all its names, if it is still the file that was read. `at` is when it was opened,
+    /// in seconds since 1970.
     ///
     /// # Errors
     /// [`StoreError::Statement`].
@@ -542,6 +543,7 @@ impl<'c> Writer<'c> {
         &mut self,
         id: i64,
         read: &Attributes,
+        at: i64,
         outcome: &Outcome,
     ) -> Result<Option<Vec<i64>>, StoreError> {
         let now: Option<(Kept, i64)> = self
@@ -575,12 +577,12 @@ impl<'c> Writer<'c> {
             vec![id]
         };
         for id in &names {
-            self.digest_of_one(*id, outcome)?;
+            self.digest_of_one(*id, at, outcome)?;
         }
         Ok(Some(names))
     }
 
-    fn digest_of_one(&mut self, id: i64, outcome: &Outcome) -> Result<(), StoreError> {
+    fn digest_of_one(&mut self, id: i64, at: i64, outcome: &Outcome) -> Result<(), StoreError> {
         match outcome {
             Outcome::Not(state) => self
                 .run(
@@ -588,7 +590,7 @@ impl<'c> Writer<'c> {
                     "INSERT INTO digest (entry, state, hashed) VALUES (?1, ?2, ?3)
                      ON CONFLICT DO UPDATE SET state = excluded.state, hashed = excluded.hashed, magic = NULL, mime = NULL,
                      md5 = NULL, sha1 = NULL, sha256 = NULL, blake3 = NULL",
-                    params![id, *state as i64, self.now],
+                    params![id, *state as i64, at],
                 )
                 .map(drop),
             Outcome::Hashed(content) => {
@@ -604,7 +606,7 @@ impl<'c> Writer<'c> {
                          OR f.blake3 IS NOT ?8 AND f.blake3 NOTNULL AND ?8 NOTNULL)))",
                     params![
                         id,
-                        self.now,
+                        at,
                         content.magic.as_bytes(),
                         mime,
                         d.md5.as_ref().map(<[u8; 16]>::as_slice),

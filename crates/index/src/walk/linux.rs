@@ -1,6 +1,6 @@
 //! Reading directories by descriptor: getdents64(2) and statx(2), relative to the open directory.
 
-use super::{Stop, WalkError};
+use super::{Each, Stop, WalkError};
 use crate::entry::{Attributes, Kind, flag, join};
 use rustix::fs::{AtFlags, Mode, OFlags, RawDir, Statx, StatxAttributes, StatxFlags};
 use rustix::io::Errno;
@@ -102,7 +102,7 @@ impl Reader {
         open: &Open,
         path: &[u8],
         mount_points: &HashSet<Vec<u8>>,
-        each: &mut dyn FnMut(&[u8], Attributes, &[u8]) -> Result<(), Stop>,
+        each: &mut Each<'_>,
     ) -> Result<(), ListEnd> {
         let descriptor = open.descriptor.as_fd();
         // Few directories hold a mount point: only there are whole paths compared.

@@ -2,7 +2,7 @@
 //!
 //! It shows every entry with what `std::fs::Metadata` tells: sizes and times everywhere, inode and owner on Unix.
 
-use super::{Stop, WalkError};
+use super::{Each, Stop, WalkError};
 use crate::entry::{Attributes, flag, join};
 use std::collections::HashSet;
 use std::fs::{File, Metadata};
@@ -66,7 +66,7 @@ impl Reader {
         open: &Open,
         path: &[u8],
         mount_points: &HashSet<Vec<u8>>,
-        each: &mut dyn FnMut(&[u8], Attributes, &[u8]) -> Result<(), Stop>,
+        each: &mut Each<'_>,
     ) -> Result<(), ListEnd> {
         let failed = |source| {
             ListEnd::Failed(WalkError::List {

@@ -45,6 +45,7 @@ impl Place {
             roots: vec![self.tree()],
             pacer: Arc::new(|| true),
             threads: threads(),
+            numbers: Arc::default(),
             met: Arc::default(),
             progress: Arc::default(),
         }

@@ -77,6 +77,7 @@ impl Machine {
             roots: vec![self.tree()],
             pacer: Arc::new(|| true),
             threads: 1,
+            numbers: Arc::default(),
             met: Arc::default(),
             progress: Arc::default(),
         }

@@ -48,6 +48,7 @@ fn once(database: &Path, args: &RunArgs) -> Result<ExitCode> {
             .with_context(|| format!("cannot find {}", database.display()))?,
         home: None,
         roots: args.roots.clone(),
+        numbers: Arc::default(),
         met: Arc::default(),
         progress: Arc::default(),
     };

@@ -30,6 +30,9 @@ pub(super) enum Found {
     Failed,
 }
 
+/// Device and inode.
+type Place = ((u32, u32), u64);
+
 /// The directories of the watched file systems.
 pub(super) struct Directories {
     mounts: HashMap<[u8; 8], Vec<PathBuf>>,
@@ -39,7 +42,7 @@ pub(super) struct Directories {
     old: HashMap<Arc<[u8]>, DirectoryKey>,
     moves: u64,
     /// Handles of the directories of the last batch.
-    batch: HashMap<((u32, u32), u64), Arc<[u8]>>,
+    batch: HashMap<Place, Arc<[u8]>>,
 }
 
 impl Directories {

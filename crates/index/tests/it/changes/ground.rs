@@ -73,13 +73,13 @@ impl Drop for Ground {
 /// Runs a test on each kind of file system that can be made here.
 pub fn on_each(test: impl Fn(&mut Ground)) {
     if !rustix::process::geteuid().is_root() {
-        println!("left out: watching whole file systems needs root");
+        eprintln!("left out: watching whole file systems needs root");
         return;
     }
     for kind in ["tmpfs", "ext4"] {
         match Ground::new(kind) {
             Some(mut ground) => test(&mut ground),
-            None => println!("left out on {kind}: cannot be mounted here"),
+            None => eprintln!("left out on {kind}: cannot be mounted here"),
         }
     }
 }

@@ -287,7 +287,7 @@ fn storm(ground: &Ground, options: &Options, flood: usize) -> Mirror {
         }
         mark.join().unwrap()
     });
-    println!(
+    eprintln!(
         "{}: {files} files in {:?}, known {:?} later; {} changes, lost {}",
         ground.kind,
         ended.duration_since(begin),
