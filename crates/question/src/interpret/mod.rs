@@ -16,7 +16,7 @@ mod tokens;
 
 use crate::ast::Question;
 use crate::catalogue::{Catalogue, Rows, Sensor, ValueType};
-use crate::print::{name_text, value_text};
+use crate::print::{column_text, name_text, value_text};
 use score::{Match, Vocabulary};
 use seed::Seed;
 use serde::{Deserialize, Serialize};
@@ -114,7 +114,10 @@ fn repair(text: &str, catalogue: &Catalogue, found: &mut Vec<Reading>) {
                         &was.to_lowercase(),
                         &name.to_lowercase(),
                     );
-                    if likeness < 0.7 {
+                    // A word more or less may be what the text is about.
+                    let words = |text: &str| text.split_whitespace().count();
+                    let least = if words(&was) == words(name) { 0.7 } else { 0.9 };
+                    if likeness < least {
                         break;
                     }
                     cost += 0.05 + (1.0 - likeness) / 2.0;
@@ -146,9 +149,11 @@ fn by_words(text: &str, catalogue: &Catalogue, found: &mut Vec<Reading>) {
     let vocabulary = Vocabulary::new(catalogue);
     let mut list = tokens(text);
     vocabulary.mend(&mut list);
+    tokens::imply(&mut list, |stem| vocabulary.knows(stem));
     let counting = tokens::asks_how_many(&list);
-    let machines = tokens::asks_for_machines(&list);
     let filters = platform_filters(&mut list, catalogue);
+    // Without the platform: `which linux machines …` asks for machines too.
+    let machines = tokens::asks_for_machines(&list);
     let seeds = seed::take(&mut list);
     let words: Vec<Token> = list.into_iter().filter(|t| !t.is_stop()).collect();
     let said = Said {
@@ -159,7 +164,7 @@ fn by_words(text: &str, catalogue: &Catalogue, found: &mut Vec<Reading>) {
     };
 
     let mut matches = vocabulary.matches(&words, catalogue, &said.seeds);
-    matches.truncate(12);
+    matches.truncate(24);
     for found_match in &matches {
         readings_of(found_match, &words, &said, catalogue, found);
     }
@@ -193,7 +198,13 @@ fn by_words(text: &str, catalogue: &Catalogue, found: &mut Vec<Reading>) {
 fn platform_filters(list: &mut Vec<Token>, catalogue: &Catalogue) -> Vec<String> {
     let mut filters = Vec::new();
     let mut kept: Vec<Token> = Vec::new();
-    for token in list.drain(..) {
+    let mut rest = list.drain(..).peekable();
+    while let Some(token) = rest.next() {
+        // `mac address` is no platform.
+        if token.lower == "mac" && rest.peek().is_some_and(|t| t.lower.starts_with("addr")) {
+            kept.push(token);
+            continue;
+        }
         let word = match token.lower.as_str() {
             "macos" | "osx" | "macs" | "apple" => "mac",
             "win" => "windows",
@@ -204,7 +215,10 @@ fn platform_filters(list: &mut Vec<Token>, catalogue: &Catalogue) -> Vec<String>
             .flatten()
             .filter(|s| {
                 s.rows == Rows::One
-                    && matches!(s.columns.as_slice(), [only] if only.value_type == ValueType::Boolean)
+                    && s.columns.first().is_some_and(|c| {
+                        c.value_type == ValueType::Boolean
+                            && (s.columns.len() == 1 || c.name.eq_ignore_ascii_case(&s.name))
+                    })
             });
         let Some(sensor) = sensor else {
             kept.push(token);
@@ -213,8 +227,21 @@ fn platform_filters(list: &mut Vec<Token>, catalogue: &Catalogue) -> Vec<String>
         let not = kept
             .last()
             .is_some_and(|t| matches!(t.lower.as_str(), "not" | "non" | "without" | "except"));
+        // `machines that run windows`: the verb says nothing more.
+        while kept.last().is_some_and(|t| {
+            matches!(
+                t.lower.as_str(),
+                "run" | "runs" | "running" | "use" | "using"
+            ) && !t.quoted
+        }) {
+            kept.pop();
+        }
+        let column = match sensor.columns.as_slice() {
+            [first, _, ..] => format!(":{}", column_text(&first.name)),
+            _ => String::new(),
+        };
         let filter = format!(
-            "{} = {}",
+            "{}{column} = {}",
             name_text(&sensor.name),
             if not { "False" } else { "True" }
         );
@@ -222,6 +249,7 @@ fn platform_filters(list: &mut Vec<Token>, catalogue: &Catalogue) -> Vec<String>
             filters.push(filter);
         }
     }
+    drop(rest);
     *list = kept;
     // `linux and windows` means both kinds, not machines that are both.
     if filters.len() > 1 && filters.iter().all(|f| f.ends_with("True")) {
@@ -243,6 +271,8 @@ fn readings_of(
         call,
         conditions,
         missed,
+        bonus,
+        bound,
     }) = asked(sensor, found_match, words, &said.seeds)
     else {
         return;
@@ -251,7 +281,7 @@ fn readings_of(
     let guessed = words
         .iter()
         .any(|w| found_match.unknown.contains(&w.stem) && !w.quoted && !w.introduced);
-    let base = found_match.score
+    let base = (found_match.score + bonus).clamp(0.0, 0.94)
         * 0.8_f64.powi(i32::try_from(missed).unwrap_or(9))
         * if guessed { 0.9 } else { 1.0 };
     let filters = &said.filters;
@@ -315,7 +345,8 @@ fn readings_of(
                 "Get Computer Name and {call} from all machines{}",
                 with(filters)
             ),
-            base * 0.9,
+            // What a file or folder has says nothing without the machine.
+            if bound { base * 1.01 } else { base * 0.9 },
             catalogue,
         );
     }
@@ -328,6 +359,10 @@ struct Asked {
     conditions: Vec<String>,
     /// Words and values that found no place.
     missed: usize,
+    /// What speaks for this sensor, or against it, besides its words.
+    bonus: f64,
+    /// A parameter that must be given was found in the text.
+    bound: bool,
 }
 
 /// `None` when a parameter is missing that the sensor cannot do without.
@@ -355,6 +390,7 @@ fn asked(
     }
     values.sort_by_key(|s| s.place);
     let mut bound = Vec::new();
+    let (mut bonus, mut required) = (0.0, false);
     for parameter in &sensor.parameters {
         let by_word = parameter.allowed.iter().find(|allowed| {
             let plain = |t: &str| t.to_lowercase().replace('-', "");
@@ -364,16 +400,24 @@ fn asked(
                     .any(|v| v.digest().is_some_and(|d| plain(d) == plain(allowed)))
         });
         let given = match by_word {
-            Some(allowed) => Some(allowed.clone()),
+            Some(allowed) => {
+                bonus += 0.1;
+                Some(allowed.clone())
+            }
             None if parameter.allowed.is_empty() && parameter.default.is_none() => {
-                let at = values.iter().position(|v| {
-                    v.op.is_none()
-                        && crate::value::parse_check(&v.text, parameter.value_type).is_ok()
-                })?;
-                Some(values.remove(at).text)
+                let at = values.iter().position(|v| v.suits_parameter(parameter))?;
+                let value = values.remove(at);
+                let folder = ["folder", "directory"]
+                    .iter()
+                    .any(|word| parameter.key.to_lowercase().contains(word));
+                if value.inside {
+                    bonus += if folder { 0.3 } else { -0.15 };
+                }
+                Some(value.text)
             }
             None => None,
         };
+        required |= given.is_some() && parameter.default.is_none();
         bound.push(given.unwrap_or_default());
     }
     let mut call = name_text(&sensor.name);
@@ -382,6 +426,10 @@ fn asked(
         call = format!("{call}[{}]", written.join(", "));
     }
     let mut conditions = Vec::new();
+    for (condition, yes_or_no) in seed::conditions_of_words(sensor, words) {
+        conditions.push(condition);
+        bonus += if yes_or_no { 0.15 } else { 0.0 };
+    }
     for value in &values {
         match seed::condition(sensor, value, words) {
             Some(condition) => conditions.push(condition),
@@ -392,6 +440,8 @@ fn asked(
         call,
         conditions,
         missed,
+        bonus,
+        bound: required,
     })
 }
 

@@ -1,6 +1,6 @@
 //! How well words fit a sensor: rare words weigh more, a name more than a description.
 
-use super::seed::Seed;
+use super::seed::{Seed, listed};
 use super::tokens::{Token, stem, stems};
 use crate::catalogue::{Catalogue, Sensor, ValueType};
 use std::collections::{HashMap, HashSet};
@@ -10,17 +10,17 @@ const SYNONYMS: &[&[&str]] = &[
     &["login", "logon", "signin", "log", "authentication"],
     &["user", "account"],
     &["application", "app", "software", "package", "program"],
-    &["process", "program", "task"],
+    &["process", "program", "task", "executable", "binary"],
     &["ram", "memory"],
     &["disk", "storage", "drive", "filesystem"],
     &["reboot", "boot", "restart"],
     &[
         "hash", "md5", "sha1", "sha256", "sha-1", "sha-256", "digest", "checksum",
     ],
-    &["connection", "socket", "connect"],
+    &["connection", "socket", "connect", "talk", "communicat"],
     &["adapter", "nic", "interface"],
     &["module", "driver"],
-    &["schedul", "cron", "timer", "scheduled"],
+    &["schedul", "cron", "timer", "scheduled", "job"],
     &["service", "daemon", "unit"],
     &["sudoer", "sudo"],
     &["container", "docker", "podman"],
@@ -36,6 +36,11 @@ const SYNONYMS: &[&[&str]] = &[
     &["version", "release"],
     &["free", "available", "space"],
     &["remote", "peer", "foreign"],
+    &["load", "usage", "utilization"],
+    &["child", "children"],
+    &["search", "grep"],
+    &["content", "file", "inside"],
+    &["mount", "mounted"],
 ];
 
 /// A sensor and how well it fits.
@@ -86,7 +91,11 @@ impl<'a> Vocabulary<'a> {
             }
             for column in &sensor.columns {
                 let words = stems(&column.name);
-                weigh(&words, 0.6);
+                // The name of a yes-or-no column is a condition by itself.
+                let yes_or_no = column.value_type == ValueType::Boolean;
+                weigh(&words, if yes_or_no { 0.8 } else { 0.6 });
+                let listed: Vec<String> = listed(&column.description).map(|v| stem(&v)).collect();
+                weigh(&listed, 0.6);
                 naming.extend(words);
                 weigh(&stems(&column.description), 0.3);
             }
@@ -114,7 +123,7 @@ impl<'a> Vocabulary<'a> {
         }
     }
 
-    fn knows(&self, stem: &str) -> bool {
+    pub(super) fn knows(&self, stem: &str) -> bool {
         self.spread.contains_key(stem) || synonyms(stem).any(|s| self.spread.contains_key(s))
     }
 
@@ -195,6 +204,8 @@ impl<'a> Vocabulary<'a> {
         out.sort_by(|a, b| {
             b.score
                 .total_cmp(&a.score)
+                // Of equals, the one that says least besides.
+                .then(a.sensor.columns.len().cmp(&b.sensor.columns.len()))
                 .then(a.sensor.name.len().cmp(&b.sensor.name.len()))
         });
         out
@@ -273,10 +284,15 @@ fn synonyms(stem: &str) -> impl Iterator<Item = &'static str> {
         .filter(move |w| *w != stem)
 }
 
-/// Whether a value in the text calls for a column that the sensor has: a digest, an address.
+/// Whether a value in the text calls for what the sensor has: a column for a digest or an address, a parameter for a path.
 fn seed_suits(sensor: &Sensor, seeds: &[Seed]) -> bool {
     let has = |t: ValueType| sensor.columns.iter().any(|c| c.value_type == t);
+    let mut needed = sensor.parameters.iter().filter(|p| p.default.is_none());
+    let only = needed.next().filter(|_| needed.next().is_none());
     seeds.iter().any(|s| {
+        if s.is_path() {
+            return only.is_some_and(|p| s.suits_parameter(p));
+        }
         (s.digest().is_some() && has(ValueType::Hash))
             || (s.is_address() && has(ValueType::IpAddress))
     })

@@ -3,7 +3,7 @@
 use super::tokens::{Token, stems};
 use super::written;
 use crate::ast::Operator;
-use crate::catalogue::{Column, Sensor, ValueType};
+use crate::catalogue::{Column, Parameter, Sensor, ValueType};
 use crate::print::column_text;
 use crate::value;
 use crate::words::operator_text;
@@ -17,6 +17,8 @@ pub(super) struct Seed {
     pub(super) op: Option<Operator>,
     /// Stem of the word before it: `port` in `port 22`.
     before: Option<String>,
+    /// A word before it says that something is inside of it: `in /tmp`.
+    pub(super) inside: bool,
     /// Place in the text.
     pub(super) place: usize,
     kind: Kind,
@@ -39,6 +41,7 @@ impl Seed {
             text: token.text.clone(),
             op: None,
             before: None,
+            inside: false,
             place: token.place,
             kind: Kind::Word,
         }
@@ -57,13 +60,32 @@ impl Seed {
         }
     }
 
-    fn is_path(&self) -> bool {
-        self.text.starts_with(['/', '~', '\\']) || self.text.get(1..3) == Some(":\\")
+    pub(super) fn is_path(&self) -> bool {
+        is_path(&self.text)
+    }
+
+    /// Whether it can be meant as a parameter's value.
+    pub(super) fn suits_parameter(&self, parameter: &Parameter) -> bool {
+        let key = parameter.key.to_lowercase();
+        let wants_path = ["file", "folder", "directory", "path"]
+            .iter()
+            .any(|word| key.contains(word));
+        self.op.is_none()
+            && match (self.kind, parameter.value_type) {
+                (Kind::Typed(own), wanted) => own == wanted,
+                (_, ValueType::Text) => wants_path == self.is_path(),
+                _ => true,
+            }
+            && value::parse_check(&self.text, parameter.value_type).is_ok()
     }
 
     pub(super) fn is_address(&self) -> bool {
         self.kind == Kind::Typed(ValueType::IpAddress)
     }
+}
+
+fn is_path(text: &str) -> bool {
+    text.starts_with(['/', '~', '\\']) || text.get(1..3) == Some(":\\")
 }
 
 /// Takes values, with the words that compare them, out of the text.
@@ -79,9 +101,21 @@ pub(super) fn take(list: &mut Vec<Token>) -> Vec<Seed> {
             .and_then(|t| value_of(t, list.get(value_at + 1), op))
         {
             Some((text, kind, used)) => {
+                let word = |at: Option<usize>| {
+                    at.and_then(|at| list.get(at))
+                        .map_or("", |t| t.lower.as_str())
+                };
+                // `under /tmp` compares nothing.
+                let under = words == 1
+                    && is_path(&text)
+                    && matches!(token.lower.as_str(), "under" | "below");
+                let inside = under
+                    || (words == 0
+                        && matches!(word(at.checked_sub(1)), "in" | "inside" | "within"));
                 seeds.push(Seed {
                     text,
-                    op,
+                    op: if under { None } else { op },
+                    inside,
                     before: kept
                         .iter()
                         .rev()
@@ -143,7 +177,7 @@ fn value_of(
     if is(ValueType::IpAddress) {
         return Some((text.to_owned(), Kind::Typed(ValueType::IpAddress), 1));
     }
-    if text.starts_with(['/', '~', '\\']) || text.get(1..3) == Some(":\\") {
+    if is_path(text) {
         return (text.len() > 1).then(|| (text.to_owned(), Kind::Word, 1));
     }
     if !digits {
@@ -179,6 +213,7 @@ fn value_of(
 
 /// `:Column op value` for the column of a sensor that suits a value best; `None` when none does.
 pub(super) fn condition(sensor: &Sensor, seed: &Seed, words: &[Token]) -> Option<String> {
+    let own_name = stems(&sensor.name);
     let best = sensor
         .columns
         .iter()
@@ -187,12 +222,19 @@ pub(super) fn condition(sensor: &Sensor, seed: &Seed, words: &[Token]) -> Option
             let fits = suits(column, seed)?;
             let names = stems(&column.name);
             let near = seed.before.as_ref().is_some_and(|b| names.contains(b));
-            let said = words.iter().any(|w| names.contains(&w.stem));
+            // A word that names the sensor does not tell its columns apart, unless it is all of a column's name.
+            let in_text = |name: &String| words.iter().any(|w| w.stem == *name);
+            let said = names.iter().any(|n| in_text(n) && !own_name.contains(n))
+                || (!names.is_empty() && names.iter().all(in_text));
             // A lone number says nothing about which column it is for.
             if seed.kind == Kind::Number && seed.op.is_none() && !near && !said {
                 return None;
             }
-            let rank = fits + if near { 4 } else { 0 } + if said { 2 } else { 0 };
+            // Who asks about an address means the other end.
+            let far = seed.is_address()
+                && names.iter().any(|n| n == "remote")
+                && !words.iter().any(|w| w.lower == "local");
+            let rank = fits + if near { 4 } else { 0 } + if said { 2 } else { 0 } + i32::from(far);
             Some((rank, std::cmp::Reverse(place), column))
         })
         .max_by_key(|(rank, place, _)| (*rank, *place))?;
@@ -214,6 +256,64 @@ pub(super) fn condition(sensor: &Sensor, seed: &Seed, words: &[Token]) -> Option
     ))
 }
 
+/// Conditions that words make by themselves: the name of a yes-or-no column (`privileged containers`), and a value that a
+/// column's description lists (`stopped services`). With each, whether it is of the first kind.
+pub(super) fn conditions_of_words(sensor: &Sensor, words: &[Token]) -> Vec<(String, bool)> {
+    let named = |word: &Token| {
+        let names = std::iter::once(&sensor.name).chain(&sensor.aliases);
+        names.flat_map(|n| stems(n)).any(|n| n == word.stem)
+            || sensor
+                .columns
+                .iter()
+                .any(|c| c.value_type != ValueType::Boolean && stems(&c.name).contains(&word.stem))
+    };
+    let mut out = Vec::new();
+    if sensor.columns.len() < 2 {
+        return out;
+    }
+    // `containers running nginx`: the verb only leads to the name.
+    let leads = |word: &Token| {
+        words
+            .iter()
+            .any(|next| next.introduced && next.place == word.place + 1)
+    };
+    for word in words.iter().filter(|w| !w.quoted && !named(w) && !leads(w)) {
+        let meant = sensor.columns.iter().find_map(|column| {
+            let column_name = column_text(&column.name);
+            match column.value_type {
+                ValueType::Boolean if stems(&column.name) == [word.stem.clone()] => {
+                    Some((format!(":{column_name} = True"), true))
+                }
+                ValueType::Text if listed(&column.description).any(|v| v == word.lower) => {
+                    let value = written(&word.lower);
+                    Some((format!(":{column_name} = {value}"), false))
+                }
+                _ => None,
+            }
+        });
+        out.extend(meant);
+    }
+    out
+}
+
+/// The single words of a list of values in a description: `Running, stopped, or unknown for a script`.
+pub(super) fn listed(description: &str) -> impl Iterator<Item = String> {
+    let list = description.contains(", ") || description.contains("` or `");
+    let text = if list { description } else { "" };
+    let text = text.replace(" or ", ",").to_lowercase();
+    let items: Vec<String> = text
+        .split([',', ';', ':', '(', ')'])
+        .map(|item| {
+            item.trim()
+                .trim_end_matches('.')
+                .trim_matches('`')
+                .to_owned()
+        })
+        .filter(|item| item.len() >= 3 && item.chars().all(char::is_alphabetic))
+        .collect();
+    items.into_iter()
+}
+
 /// How well a column's type suits a value; `None` when it cannot hold it.
 fn suits(column: &Column, seed: &Seed) -> Option<i32> {
     let ordered = seed.op.is_some_and(|op| op != Operator::Equals);
@@ -225,10 +325,22 @@ fn suits(column: &Column, seed: &Seed) -> Option<i32> {
             reads.then_some(1)
         }
         (_, ValueType::Text) if !ordered => Some(match column.name.to_lowercase() {
+            n if seed.is_address() => {
+                // An address may stand where a host does, but in no one's name.
+                let hosts = ["address", "host", "remote", "server", "command", "content"];
+                return hosts.iter().any(|word| n.contains(word)).then_some(1);
+            }
+            n if n.ends_with(" id") => 0,
             n if n.contains("path") || n.contains("file") || n.contains("command") => 2,
             // A path is not found in a name.
             _ if seed.is_path() => return None,
-            n if n.contains("name") || n.contains("process") || n.contains("user") => 2,
+            n if n == "image"
+                || n.contains("name")
+                || n.contains("process")
+                || n.contains("user") =>
+            {
+                2
+            }
             _ => 1,
         }),
         (Kind::Word, ValueType::Boolean) => None,

@@ -79,6 +79,8 @@ const STOP: &[&str] = &[
     "hosts",
     "device",
     "devices",
+    "server",
+    "servers",
     "system's",
     "how",
     "many",
@@ -107,6 +109,14 @@ const STOP: &[&str] = &[
     "via",
     "using",
     "whether",
+    "we",
+    "they",
+    "their",
+    "this",
+    "still",
+    "much",
+    "inside",
+    "within",
     "contains",
     "containing",
     "equals",
@@ -139,6 +149,12 @@ const MACHINES: &[&str] = &[
     "devices",
     "servers",
     "systems",
+];
+
+/// Pairs that are one name, though a word of them alone says little.
+const PAIRS: &[(&[&str], &[&str])] = &[
+    (&["computer", "host", "machine"], &["name", "names"]),
+    (&["hosts"], &["file", "files", "entry", "entries"]),
 ];
 
 const MOST_TOKENS: usize = 48;
@@ -184,18 +200,70 @@ pub(super) fn tokens(text: &str) -> Vec<Token> {
     for at in 1..out.len() {
         let pair = out.get(at - 1).zip(out.get(at));
         if pair.is_some_and(|(a, b)| {
-            matches!(a.lower.as_str(), "computer" | "host" | "machine")
-                && matches!(b.lower.as_str(), "name" | "names")
+            PAIRS
+                .iter()
+                .any(|(x, y)| x.contains(&a.lower.as_str()) && y.contains(&b.lower.as_str()))
         }) {
             for token in out.iter_mut().skip(at - 1).take(2) {
                 token.naming = true;
             }
-            if let Some(first) = out.get_mut(at - 1) {
+            if let Some(first) = out.get_mut(at - 1)
+                && first.lower != "hosts"
+            {
                 first.stem = "computer".into();
             }
         }
     }
+    quote_searched(&mut out);
     out
+}
+
+/// `search /etc for password`, `grep password in /etc`: what is searched is a value, whatever sensors know of the word.
+fn quote_searched(list: &mut [Token]) {
+    let Some(verb) = list.iter().position(|t| !t.is_stop()) else {
+        return;
+    };
+    let word = |at: usize| list.get(at).map_or("", |t| t.lower.as_str());
+    let searched = match word(verb) {
+        "grep" => verb + 1 + usize::from(word(verb + 1) == "for"),
+        "search" | "look" => match list.iter().position(|t| t.lower == "for") {
+            Some(at) => at + 1,
+            None => return,
+        },
+        _ => return,
+    };
+    if let Some(token) = list.get_mut(searched) {
+        token.quoted = true;
+    }
+}
+
+/// Adds words that a phrase implies: whose version is asked for is an application, and machines that have a file are
+/// those where it exists.
+pub(super) fn imply(list: &mut Vec<Token>, knows: impl Fn(&str) -> bool) {
+    let word = |at: usize| list.get(at).map_or("", |t| t.lower.as_str());
+    let mut implied = Vec::new();
+    for at in 0..list.len() {
+        if matches!(word(at), "version" | "versions")
+            && word(at + 1) == "of"
+            && list.get(at + 2).is_some_and(|t| !knows(&t.stem))
+        {
+            implied.push("application");
+        }
+        if word(at) == "file" && word(at + 1).starts_with(['/', '~']) && asks_for_machines(list) {
+            implied.push("exists");
+        }
+    }
+    for text in implied {
+        list.push(Token {
+            text: text.into(),
+            lower: text.into(),
+            stem: stem(text),
+            quoted: false,
+            naming: false,
+            introduced: false,
+            place: list.len(),
+        });
+    }
 }
 
 /// The words of a name, as stems; words that name nothing are left out.
@@ -203,7 +271,9 @@ pub(super) fn stems(text: &str) -> Vec<String> {
     text.split(|c: char| !c.is_alphanumeric())
         .filter(|w| !w.is_empty())
         .map(str::to_lowercase)
-        .filter(|w| matches!(w.as_str(), "name" | "computer") || !STOP.contains(&w.as_str()))
+        .filter(|w| {
+            matches!(w.as_str(), "name" | "computer" | "hosts") || !STOP.contains(&w.as_str())
+        })
         .map(|w| stem(&w))
         .collect()
 }

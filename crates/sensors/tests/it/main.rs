@@ -9,6 +9,7 @@ mod ask;
 mod catalogue;
 mod containers;
 mod files;
+mod free_words;
 mod host;
 mod index;
 mod kernel;
