@@ -99,6 +99,7 @@ fn database(bench: &Bench) -> Outcome<PathBuf> {
             writer.digest(
                 entry,
                 &attributes,
+                1_790_000_000,
                 &Hashed::Hashed(Box::new(content.clone())),
             )?;
         }
