@@ -13,7 +13,8 @@
 //!   link count and change time of the other names of the inode. The name `.` stands for the directory itself.
 //! - [`Change::Renamed`]: a hint that what is known of one name (with a directory: of everything below) belongs to another
 //!   name now, and a request to look at **both** names. Only looking tells: a second file may have come to either name.
-//!   A directory found at a name where another (inode *and* birth time) was expected is to be listed as a whole.
+//!   What is found there is what was known only if inode *and* birth time are the same; so much for what was hashed. A
+//!   directory that is not the known one, or was created ([`Change::Touched`] with `written`), is to be listed as a whole.
 //! - [`Change::Lost`]: changes were lost; everything on this mount (on all of them, without one) may differ.
 //!
 //! Changes in a directory that is gone, or to which no path leads any more, are left out: its own end is reported.

@@ -226,3 +226,194 @@ fn split_handle(content: &[u8]) -> Option<(Handle<'_>, &[u8])> {
 fn array<const N: usize>(bytes: &[u8], at: usize) -> Option<[u8; N]> {
     bytes.get(at..)?.first_chunk().copied()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// What Linux 6.18 said of a process that made, wrote, changed, renamed and removed files and directories.
+    #[cfg(target_endian = "little")]
+    const RECORDED: [&[u8]; 2] = [
+        include_bytes!("../../tests/data/events/ext4.bin"),
+        include_bytes!("../../tests/data/events/tmpfs.bin"),
+    ];
+
+    #[test]
+    #[cfg(target_endian = "little")]
+    fn recorded_buffers() {
+        use mask::{ATTRIB, CLOSE_WRITE, CREATE, DELETE, MODIFY, ON_DIRECTORY, RENAME};
+        let long = "a longer name than before";
+        for buffer in RECORDED {
+            let found: Vec<Event<'_>> = events(buffer).collect::<Result<_, _>>().unwrap();
+            // Directories in the order of their first event.
+            let mut directories: Vec<&[u8]> = Vec::new();
+            let mut shown = |place: Place<'_>| {
+                let handle = buffer_part(buffer, place.directory.bytes());
+                let number = directories.iter().position(|it| *it == handle);
+                let number = number.unwrap_or_else(|| {
+                    directories.push(handle);
+                    directories.len() - 1
+                });
+                format!("{number}/{}", place.name.escape_ascii())
+            };
+            let found: Vec<_> = found
+                .iter()
+                .map(|event| {
+                    assert!(event.pid > 0);
+                    (
+                        event.mask,
+                        event.at.map(&mut shown),
+                        event.to.map(&mut shown),
+                    )
+                })
+                .collect();
+            let place = |text: &str| Some(text.to_owned());
+            let expected = [
+                (CREATE | MODIFY | CLOSE_WRITE | ATTRIB, place("0/new"), None),
+                (RENAME, place("0/new"), place(&format!("1/{long}"))),
+                (CREATE | CLOSE_WRITE, place("0/\\xff\\n"), None),
+                (ATTRIB | ON_DIRECTORY, place("0/."), None),
+                (RENAME | ON_DIRECTORY, place("2/a"), place("2/c")),
+                (DELETE, place(&format!("1/{long}")), None),
+                (DELETE | ON_DIRECTORY, place("0/b"), None),
+                (ATTRIB | ON_DIRECTORY, place("2/."), None),
+            ];
+            assert_eq!(found, expected);
+        }
+    }
+
+    #[cfg(target_endian = "little")]
+    fn buffer_part<'a>(buffer: &'a [u8], part: &[u8]) -> &'a [u8] {
+        let found = buffer.windows(part.len()).find(|it| *it == part);
+        found.expect("a handle lies within the buffer")
+    }
+
+    #[test]
+    #[cfg(target_endian = "little")]
+    fn a_buffer_cut_anywhere_is_an_error_or_ends_with_an_event() {
+        for buffer in RECORDED {
+            let whole: Vec<_> = events(buffer).collect();
+            for end in 0..buffer.len() {
+                let cut: Vec<_> = events(&buffer[..end]).collect();
+                let good = cut.iter().take_while(|event| event.is_ok()).count();
+                assert_eq!(cut[..good], whole[..good]);
+                assert!(cut.len() <= good + 1);
+            }
+        }
+    }
+
+    #[test]
+    fn wrong_lengths_are_named() {
+        let event = event_bytes(0, 1, &[]);
+        let with = |at: usize, value: u8| {
+            let mut event = event.clone();
+            event[at] = value;
+            events(&event).next().unwrap().unwrap_err()
+        };
+        let length = |length| EventError::Length { length, left: 24 };
+        assert_eq!(with(0, 23), length(23));
+        assert_eq!(with(0, 25), length(25));
+        assert_eq!(with(4, 2), EventError::Version(2));
+        assert_eq!(with(6, 25), length(24));
+        let record = |bytes: &[u8]| {
+            let event = event_bytes(0, 1, bytes);
+            events(&event).next().unwrap().map(|_| ()).unwrap_err()
+        };
+        let short = |length, left| EventError::Record { length, left };
+        assert_eq!(record(&[2, 0, 1]), short(0, 3));
+        assert_eq!(record(&[2, 0, 0, 0]), short(0, 4));
+        assert_eq!(record(&[9, 0, 200, 0]), short(200, 4));
+        assert_eq!(record(&[2, 0, 4, 0]), EventError::Handle);
+        let named = |name: &[u8]| record(&record_bytes(2, &[1, 2, 3], name));
+        assert_eq!(named(b""), EventError::Name);
+        assert_eq!(named(b"no end"), EventError::Name);
+        assert_eq!(named(b"\0"), EventError::Name);
+        assert_eq!(named(b"a/b\0"), EventError::Name);
+        let long = record_bytes(2, &[0; LONGEST_HANDLE + 1], b"x\0");
+        assert_eq!(record(&long), EventError::Handle);
+    }
+
+    #[test]
+    fn records_of_other_kinds_are_passed_over() {
+        let mut records = record_bytes(1, &[7; 12], b"");
+        records.extend(record_bytes(99, &[1], b"zz"));
+        records.extend(record_bytes(DIRECTORY, &[1, 2], b""));
+        let event = event_bytes(mask::ATTRIB, 5, &records);
+        let event = events(&event).next().unwrap().unwrap();
+        let at = event.at.unwrap();
+        assert_eq!((at.name, at.directory.file_system()), (&b"."[..], [9; 8]));
+        assert_eq!(Handle::new(at.directory.bytes()), Ok(at.directory));
+        assert_eq!(at.directory.file_handle().len(), 8 + 2);
+    }
+
+    fn event_bytes(mask: u64, pid: i32, records: &[u8]) -> Vec<u8> {
+        let mut event = ((FIXED + records.len()) as u32).to_ne_bytes().to_vec();
+        event.extend([VERSION, 0]);
+        event.extend((FIXED as u16).to_ne_bytes());
+        event.extend(mask.to_ne_bytes());
+        event.extend((-1_i32).to_ne_bytes());
+        event.extend(pid.to_ne_bytes());
+        event.extend(records);
+        event
+    }
+
+    fn record_bytes(kind: u8, handle: &[u8], name: &[u8]) -> Vec<u8> {
+        let length = RECORD_HEADER + FILE_SYSTEM + HANDLE_HEADER + handle.len() + name.len();
+        let mut record = vec![kind, 0];
+        record.extend((length as u16).to_ne_bytes());
+        record.extend([9; FILE_SYSTEM]);
+        record.extend((handle.len() as u32).to_ne_bytes());
+        record.extend(1_i32.to_ne_bytes());
+        record.extend(handle);
+        record.extend(name);
+        record
+    }
+
+    fn name() -> impl Strategy<Value = Vec<u8>> {
+        let byte = any::<u8>().prop_filter("cannot stand in a name", |b| !b"\0/".contains(b));
+        proptest::collection::vec(byte, 1..300)
+    }
+
+    fn handle() -> impl Strategy<Value = Vec<u8>> {
+        proptest::collection::vec(any::<u8>(), 0..=LONGEST_HANDLE)
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_read_or_refused(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
+            prop_assert!(events(&bytes).count() <= bytes.len() / FIXED + 1);
+        }
+
+        #[test]
+        fn any_records_are_read_or_refused(
+            bytes in proptest::collection::vec(prop_oneof![Just(0), 0_u8..40, any::<u8>()], 0..120),
+        ) {
+            let event = event_bytes(mask::CREATE, 1, &bytes);
+            prop_assert_eq!(events(&event).count(), 1);
+        }
+
+        #[test]
+        fn what_was_put_together_is_found(
+            all in proptest::collection::vec((any::<u64>(), any::<i32>(), handle(), name(), handle(), name(), 0_usize..8), 0..5),
+        ) {
+            let mut buffer = Vec::new();
+            for (mask, pid, from, old, to, new, zeros) in &all {
+                let ended = |name: &[u8]| [name, b"\0", &[0; 8][..*zeros]].concat();
+                let mut records = record_bytes(OLD_DIRECTORY_AND_NAME, from, &ended(old));
+                records.extend(record_bytes(NEW_DIRECTORY_AND_NAME, to, &ended(new)));
+                buffer.extend(event_bytes(*mask, *pid, &records));
+            }
+            let found: Vec<_> = events(&buffer).collect::<Result<_, _>>().unwrap();
+            prop_assert_eq!(found.len(), all.len());
+            for (event, (mask, pid, from, old, to, new, _)) in found.iter().zip(&all) {
+                prop_assert_eq!((event.mask, event.pid), (*mask, *pid));
+                let (at, there) = (event.at.unwrap(), event.to.unwrap());
+                prop_assert_eq!(at.name, old);
+                prop_assert_eq!(there.name, new);
+                prop_assert_eq!(&at.directory.file_handle()[HANDLE_HEADER..], from);
+                prop_assert_eq!(&there.directory.file_handle()[HANDLE_HEADER..], to);
+            }
+        }
+    }
+}

@@ -25,6 +25,8 @@ use std::time::{Duration, Instant};
 const BATCH: usize = 4096;
 /// Room for some hundred events in one reading.
 const BUFFER: usize = 64 << 10;
+/// Emptying the queue takes some milliseconds; longer only while events come faster than they can be read.
+const LONGEST_READING: Duration = Duration::from_secs(1);
 const STACK: usize = 256 << 10;
 
 /// Watches file systems.
@@ -66,11 +68,20 @@ struct Shared {
 
 struct State {
     pending: Pending,
+    /// The queue is being emptied. Taken in the middle, what the kernel joined with an event before a rename would be
+    /// looked at, and used up, before the rename is known.
+    reading: bool,
     failed: Option<WatchError>,
     ended: bool,
     woken: bool,
     /// Directories where this process' own changes are of no interest.
     own: HashSet<Arc<[u8]>>,
+}
+
+impl State {
+    fn ready(&self) -> bool {
+        !self.reading && !self.pending.is_empty()
+    }
 }
 
 impl Shared {
@@ -100,6 +111,7 @@ impl Watcher {
         let shared = Arc::new(Shared {
             state: Mutex::new(State {
                 pending: Pending::new(options.most_pending),
+                reading: false,
                 failed: None,
                 ended: false,
                 woken: false,
@@ -202,7 +214,7 @@ impl Watcher {
             return Ok(false);
         }
         let mut state = self.shared.lock();
-        while state.pending.is_empty() && !state.woken && !state.ended {
+        while !state.ready() && !state.woken && !state.ended {
             let Some(left) = deadline.checked_duration_since(Instant::now()) else {
                 break;
             };
@@ -214,8 +226,12 @@ impl Watcher {
                 .0;
         }
         let woken = std::mem::take(&mut state.woken);
-        if state.pending.is_empty() && state.ended {
-            return Err(state.failed.take().unwrap_or(WatchError::Ended));
+        if !state.ready() {
+            return if state.ended {
+                Err(state.failed.take().unwrap_or(WatchError::Ended))
+            } else {
+                Ok(woken)
+            };
         }
         self.position = 0;
         self.taken = std::mem::replace(&mut state.pending, Pending::new(self.most_pending));
@@ -350,6 +366,7 @@ impl Reader {
         let end = self.read();
         let mut state = self.shared.lock();
         state.failed = end.err();
+        state.reading = false;
         state.ended = true;
         drop(state);
         self.shared.ready.notify_all();
@@ -385,26 +402,34 @@ impl Reader {
     }
 
     fn empty_queue(&self, buffer: &mut [u8]) -> Result<(), WatchError> {
+        let begin = Instant::now();
         loop {
             match rustix::io::read(&*self.group, &mut *buffer) {
-                Ok(0) | Err(rustix::io::Errno::AGAIN) => return Ok(()),
+                Ok(0) | Err(rustix::io::Errno::AGAIN) => break,
                 Ok(length) => self.take(buffer.get(..length).unwrap_or_default())?,
                 Err(rustix::io::Errno::INTR) => {}
                 // The kernel dropped the event that it had no memory to hand out.
                 Err(rustix::io::Errno::NOMEM) => {
                     self.shared.lock().pending.lose_all();
-                    self.shared.ready.notify_all();
-                    return Ok(());
+                    break;
                 }
                 Err(source) => return Err(WatchError::Read(source.into())),
             }
+            // Nobody is to wait for ever for the end of a storm.
+            if begin.elapsed() > LONGEST_READING {
+                break;
+            }
         }
+        self.shared.lock().reading = false;
+        self.shared.ready.notify_all();
+        Ok(())
     }
 
     fn take(&self, buffer: &[u8]) -> Result<(), WatchError> {
         const MOVES: u64 = mask::RENAME | mask::MOVED_FROM | mask::MOVED_TO | mask::DELETE;
         let mut moved = false;
         let mut state = self.shared.lock();
+        state.reading = true;
         for event in event::events(buffer) {
             let event = event?;
             moved |= event.mask & mask::ON_DIRECTORY != 0 && event.mask & MOVES != 0;
@@ -419,9 +444,6 @@ impl Reader {
         }
         if moved {
             self.shared.moves.fetch_add(1, Ordering::Release);
-        }
-        if !state.pending.is_empty() {
-            self.shared.ready.notify_all();
         }
         Ok(())
     }

@@ -3,7 +3,8 @@
 //! A change of a name that already waits is joined with the waiting one, at its earlier position. That is right because
 //! changes ask to look, and one looks after fetching; it only matters next to renames, which move what is known from one
 //! name to another: what waits for either name is asked for once more behind the rename, so that no "written" is used up
-//! before the content has come to its name. (The kernel joins events in the same way, also across renames.)
+//! before the content has come to its name. The kernel joins events in the same way, also across renames; so what waits is
+//! to be taken only when the kernel's queue is empty.
 //!
 //! The memory has a limit. When it is reached, what waits is dropped and its file systems are remembered as lost.
 
@@ -164,10 +165,6 @@ impl Pending {
             let side = place as usize % 2;
             if let Some(item) = self.items.get_mut(place as usize / 2) {
                 item.flags |= written(side);
-                if item.flags & RENAME != 0 && side == 0 {
-                    // The kernel may have joined a second, later rename of the same names with this one.
-                    item.flags |= written(1);
-                }
                 if !own {
                     item.flags &= !OWN;
                 }
@@ -313,3 +310,6 @@ fn name_of<'a>(names: &'a [u8], item: &Item, side: usize) -> &'a [u8] {
 fn length(name: &[u8]) -> u16 {
     u16::try_from(name.len()).unwrap_or(u16::MAX)
 }
+
+#[cfg(test)]
+mod tests;

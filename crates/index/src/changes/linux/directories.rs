@@ -13,9 +13,12 @@ use std::io::{Error, ErrorKind};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 /// Directories kept in each of two halves; with their paths about one megabyte in all.
 const KEPT: usize = 2048;
+/// How long to wait for the end of a removal.
+const A_MOMENT: Duration = Duration::from_millis(250);
 /// Attempts to catch the path of a directory that is renamed all the time.
 const ATTEMPTS: usize = 8;
 
@@ -170,7 +173,7 @@ impl Directories {
 
 /// Device, inode and path of the directory that a handle names; none if it is removed or no path leads there.
 fn locate(mount: BorrowedFd<'_>, handle: &[u8]) -> Result<Option<DirectoryKey>, Error> {
-    let directory = kernel::open_by_handle(mount, handle, OFlags::PATH)?;
+    let directory = open_found(mount, handle)?;
     let facts = facts(directory.as_fd(), c"", AtFlags::EMPTY_PATH)?;
     if facts.stx_nlink == 0 {
         return Ok(None);
@@ -192,6 +195,22 @@ fn locate(mount: BorrowedFd<'_>, handle: &[u8]) -> Result<Option<DirectoryKey>, 
         inode: facts.stx_ino,
         path,
     }))
+}
+
+/// The kernel says that memory ran out also of a directory that is just being removed (seen on ext4, Linux 6.18); a moment
+/// later it says the truth.
+fn open_found(mount: BorrowedFd<'_>, handle: &[u8]) -> Result<OwnedFd, Error> {
+    let begin = Instant::now();
+    loop {
+        match kernel::open_by_handle(mount, handle, OFlags::PATH) {
+            Err(error)
+                if error.raw_os_error() == Some(libc::ENOMEM) && begin.elapsed() < A_MOMENT =>
+            {
+                std::thread::sleep(Duration::from_millis(1));
+            }
+            result => return result,
+        }
+    }
 }
 
 fn facts(
