@@ -21,7 +21,10 @@
 //!
 //! # Where to look
 //! Paths change while one reads. A [`DirectoryKey`] names the directory by device and inode; its path is the one that led
-//! there when the batch was made. [`Watcher::open_directory`] opens the directory itself, wherever it is by then.
+//! there when the batch was made, and may lead elsewhere or nowhere when one looks. Who looks by path must therefore not take
+//! "not found" for "gone": the name may be there still, in a directory that moved, and the notice of its move will not ask for
+//! the name again. [`DirectoryKey::open`] opens the directory itself, wherever it is by then; [`DirectoryKey::now`] tells its
+//! path of the moment.
 //!
 //! # What the kernel does not tell
 //! - A new access time set alone (`touch -a`) moves the change time and is told only as an access; watching accesses would
@@ -30,7 +33,10 @@
 //! - Writing through a shared mapping is told when the file is closed for the last time.
 //! - Writing to the block device below a mounted file system.
 
+use std::fs::File;
+use std::hash::{Hash, Hasher};
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 pub mod event;
@@ -40,15 +46,19 @@ mod pending;
 #[cfg(target_os = "linux")]
 mod linux;
 #[cfg(target_os = "linux")]
+use linux::{Anchor, now, open};
+#[cfg(target_os = "linux")]
 pub use linux::{Waker, Watcher};
 
 #[cfg(not(target_os = "linux"))]
 mod unsupported;
 #[cfg(not(target_os = "linux"))]
+use unsupported::{Anchor, now, open};
+#[cfg(not(target_os = "linux"))]
 pub use unsupported::{Waker, Watcher};
 
-/// A directory, however it may be called by now.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+/// A directory, however it may be called by now. Two are equal when device, inode and path are.
+#[derive(Clone, Debug)]
 pub struct DirectoryKey {
     /// Device, as the table of mounts has it (on Btrfs: of the subvolume).
     pub device: (u32, u32),
@@ -56,6 +66,62 @@ pub struct DirectoryKey {
     pub inode: u64,
     /// Absolute path that led there a moment ago.
     pub path: Vec<u8>,
+    /// How to find it again wherever it is.
+    anchor: Option<Arc<Anchor>>,
+}
+
+impl DirectoryKey {
+    /// A directory that is known by its path alone.
+    #[must_use]
+    pub const fn new(device: (u32, u32), inode: u64, path: Vec<u8>) -> Self {
+        Self {
+            device,
+            inode,
+            path,
+            anchor: None,
+        }
+    }
+
+    /// Opens the directory, wherever it is by now. It cannot be unmounted until the file is closed.
+    ///
+    /// # Errors
+    /// [`WatchError::Directory`] when it is gone (its source is then `NotFound`) or cannot be opened.
+    pub fn open(&self) -> Result<File, WatchError> {
+        open(self).map_err(|source| self.failed(source))
+    }
+
+    /// The same directory with the path of this moment; none when it is removed or no path leads there any more.
+    ///
+    /// # Errors
+    /// [`WatchError::Directory`] when it cannot be looked for.
+    pub fn now(&self) -> Result<Option<Self>, WatchError> {
+        now(self).map_err(|source| self.failed(source))
+    }
+
+    fn failed(&self, source: std::io::Error) -> WatchError {
+        WatchError::Directory {
+            path: self.path.clone(),
+            source,
+        }
+    }
+
+    const fn identity(&self) -> ((u32, u32), u64, &Vec<u8>) {
+        (self.device, self.inode, &self.path)
+    }
+}
+
+impl PartialEq for DirectoryKey {
+    fn eq(&self, other: &Self) -> bool {
+        self.identity() == other.identity()
+    }
+}
+
+impl Eq for DirectoryKey {}
+
+impl Hash for DirectoryKey {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.identity().hash(state);
+    }
 }
 
 /// Where to look again. See the module's text for what each one asks for.
@@ -169,7 +235,7 @@ pub enum WatchError {
     /// Watching ended before; the reason was given then.
     #[error("watching has ended")]
     Ended,
-    /// The directory is gone, or none of the last batch.
+    /// A directory is gone, or cannot be opened.
     #[error("the directory {} is no longer to be had", String::from_utf8_lossy(.path))]
     Directory {
         /// Which, as it was called.

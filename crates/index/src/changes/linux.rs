@@ -9,10 +9,10 @@ mod kernel;
 use super::event::{self, Handle, mask};
 use super::pending::{Number, Pending, Spot};
 use super::{Change, DirectoryKey, Options, WatchError};
+pub(super) use directories::{Anchor, now, open};
 use directories::{Directories, Found};
 use rustix::event::{EventfdFlags, PollFd, PollFlags, Timespec, eventfd, poll};
 use std::collections::{BTreeSet, HashMap, HashSet};
-use std::fs::File;
 use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
@@ -195,19 +195,6 @@ impl Watcher {
         }
     }
 
-    /// Opens a directory of the last batch, wherever it is by now.
-    ///
-    /// # Errors
-    /// [`WatchError::Directory`] when it is gone, or not of the last batch.
-    pub fn open_directory(&mut self, key: &DirectoryKey) -> Result<File, WatchError> {
-        self.directories
-            .open(key)
-            .map_err(|source| WatchError::Directory {
-                path: key.path.clone(),
-                source,
-            })
-    }
-
     /// Takes from the thread what waits there, once all of the earlier is given out. Tells whether a waker called.
     fn fetch(&mut self, deadline: Instant, changes: &mut Vec<Change>) -> Result<bool, WatchError> {
         if self.position < self.taken.len() {
@@ -261,7 +248,6 @@ impl Watcher {
     fn fill(&mut self, changes: &mut Vec<Change>) {
         let mut keys: HashMap<Number, Found> = HashMap::new();
         let mut failed = BTreeSet::new();
-        self.directories.new_batch();
         while let Some(waiting) = self.taken.get(self.position) {
             if changes.len() >= BATCH {
                 break;

@@ -2,12 +2,27 @@
 
 use super::{Change, DirectoryKey, Options, WatchError};
 use std::fs::File;
+use std::io::{Error, ErrorKind};
 use std::path::PathBuf;
 use std::time::Duration;
 
 /// Cannot be had here.
 #[derive(Debug)]
 pub enum Watcher {}
+
+#[derive(Debug)]
+pub(super) enum Anchor {}
+
+pub(super) fn open(key: &DirectoryKey) -> Result<File, Error> {
+    match key.anchor.as_deref() {
+        Some(anchor) => match *anchor {},
+        None => Err(ErrorKind::Unsupported.into()),
+    }
+}
+
+pub(super) fn now(key: &DirectoryKey) -> Result<Option<DirectoryKey>, Error> {
+    open(key).map(|_| None)
+}
 
 /// Cannot be had here.
 #[derive(Clone, Debug)]
@@ -39,12 +54,6 @@ impl Watcher {
     /// # Errors
     /// Never called: there is no watcher.
     pub fn next(&mut self, _: Duration) -> Result<Vec<Change>, WatchError> {
-        match *self {}
-    }
-
-    /// # Errors
-    /// Never called: there is no watcher.
-    pub fn open_directory(&mut self, _: &DirectoryKey) -> Result<File, WatchError> {
         match *self {}
     }
 

@@ -11,7 +11,7 @@ use std::collections::HashMap;
 use std::fs::File;
 use std::io::{Error, ErrorKind};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -33,19 +33,21 @@ pub(super) enum Found {
     Failed,
 }
 
-/// Device and inode.
-type Place = ((u32, u32), u64);
+/// How to find a directory again: its handle, and the mounts of its file system.
+#[derive(Debug)]
+pub(in crate::changes) struct Anchor {
+    handle: Arc<[u8]>,
+    mounts: Arc<[PathBuf]>,
+}
 
 /// The directories of the watched file systems.
 pub(super) struct Directories {
-    mounts: HashMap<[u8; 8], Vec<PathBuf>>,
+    mounts: HashMap<[u8; 8], Arc<[PathBuf]>>,
     open: HashMap<PathBuf, Option<Arc<OwnedFd>>>,
     /// Found since the younger half was full last, and before.
     young: HashMap<Arc<[u8]>, DirectoryKey>,
     old: HashMap<Arc<[u8]>, DirectoryKey>,
     moves: u64,
-    /// Handles of the directories of the last batch.
-    batch: HashMap<Place, Arc<[u8]>>,
 }
 
 impl Directories {
@@ -56,21 +58,20 @@ impl Directories {
             young: HashMap::new(),
             old: HashMap::new(),
             moves: 0,
-            batch: HashMap::new(),
         }
     }
 
     pub(super) fn add(&mut self, file_system: [u8; 8], mount: PathBuf) {
         let mounts = self.mounts.entry(file_system).or_default();
         if !mounts.contains(&mount) {
-            mounts.push(mount);
+            *mounts = mounts.iter().cloned().chain([mount]).collect();
         }
     }
 
     pub(super) fn mounts(&self, file_system: [u8; 8]) -> &[PathBuf] {
         self.mounts
             .get(&file_system)
-            .map(Vec::as_slice)
+            .map(|mounts| &**mounts)
             .unwrap_or_default()
     }
 
@@ -88,42 +89,39 @@ impl Directories {
         }
     }
 
-    pub(super) fn new_batch(&mut self) {
-        self.batch.clear();
-    }
-
     pub(super) fn find(&mut self, bytes: &Arc<[u8]>) -> Found {
-        let kept = self.young.get(bytes).cloned();
-        let kept = kept.or_else(|| {
-            let (bytes, key) = self.old.remove_entry(bytes)?;
+        if let Some(key) = self.young.get(bytes) {
+            return Found::Here(key.clone());
+        }
+        if let Some((bytes, key)) = self.old.remove_entry(bytes) {
             self.keep(bytes, key.clone());
-            Some(key)
-        });
-        let found = match kept {
-            Some(key) => Found::Here(key),
-            None => self.look(bytes),
+            return Found::Here(key);
+        }
+        let Ok(handle) = Handle::new(bytes) else {
+            return Found::Failed;
         };
-        if let Found::Here(key) = &found {
-            let number = (key.device, key.inode);
-            self.batch.insert(number, Arc::clone(bytes));
+        let Some(mounts) = self.mounts.get(&handle.file_system()).cloned() else {
+            return Found::Failed;
+        };
+        let anchor = Arc::new(Anchor {
+            handle: Arc::clone(bytes),
+            mounts,
+        });
+        let open = &mut self.open;
+        let roots = anchor.mounts.iter().filter_map(|mount| {
+            let root = open
+                .entry(mount.clone())
+                .or_insert_with(|| open_root(mount, handle).map(Arc::new));
+            root.clone()
+        });
+        match look(roots, handle, &anchor) {
+            Ok(Some(key)) => {
+                self.keep(Arc::clone(bytes), key.clone());
+                Found::Here(key)
+            }
+            Ok(None) => Found::Gone,
+            Err(_) => Found::Failed,
         }
-        found
-    }
-
-    /// Opens a directory of the last batch for reading.
-    pub(super) fn open(&mut self, key: &DirectoryKey) -> Result<File, Error> {
-        let bytes = self.batch.get(&(key.device, key.inode)).cloned();
-        let bytes = bytes.ok_or(ErrorKind::NotFound)?;
-        let handle = Handle::new(&bytes).map_err(Error::other)?;
-        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOATIME | OFlags::NOFOLLOW;
-        let roots = self.roots(handle);
-        let mount = roots.first().ok_or(ErrorKind::NotFound)?;
-        let open = kernel::open_by_handle(mount.as_fd(), handle.file_handle(), flags)?;
-        // While somebody holds it open, a removed directory can still be had.
-        if facts(open.as_fd(), c"", AtFlags::EMPTY_PATH)?.stx_nlink == 0 {
-            return Err(ErrorKind::NotFound.into());
-        }
-        Ok(open.into())
     }
 
     fn keep(&mut self, bytes: Arc<[u8]>, key: DirectoryKey) {
@@ -132,48 +130,78 @@ impl Directories {
         }
         self.young.insert(bytes, key);
     }
+}
 
-    fn look(&mut self, bytes: &Arc<[u8]>) -> Found {
-        let Ok(handle) = Handle::new(bytes) else {
-            return Found::Failed;
-        };
-        let mut found = Found::Failed;
-        // Each mount may show another part of the file system.
-        for mount in self.roots(handle) {
-            match locate(mount.as_fd(), handle.file_handle()) {
-                Ok(Some(key)) => {
-                    self.keep(Arc::clone(bytes), key.clone());
-                    return Found::Here(key);
-                }
-                Ok(None) => found = Found::Gone,
-                Err(error) if error.raw_os_error() == Some(libc::ESTALE) => return Found::Gone,
-                Err(_) => {}
+/// Opens a directory for reading: by its handle, or else by its path if that leads to it.
+pub(in crate::changes) fn open(key: &DirectoryKey) -> Result<File, Error> {
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOATIME | OFlags::NOFOLLOW;
+    let open = if let Some(anchor) = &key.anchor {
+        let handle = Handle::new(&anchor.handle).map_err(Error::other)?;
+        let mut roots = anchor.mounts.iter();
+        let root = roots.find_map(|mount| open_root(mount, handle));
+        let root = root.ok_or(ErrorKind::NotFound)?;
+        open_found(root.as_fd(), handle.file_handle(), flags).map_err(|error| {
+            match error.raw_os_error() {
+                Some(libc::ESTALE) => ErrorKind::NotFound.into(),
+                _ => error,
             }
-        }
-        found
+        })?
+    } else {
+        rustix::fs::open(&*key.path, flags | OFlags::CLOEXEC, Mode::empty())?
+    };
+    let facts = facts(open.as_fd(), c"", AtFlags::EMPTY_PATH)?;
+    // While somebody holds it open, a removed directory can still be had.
+    if facts.stx_nlink == 0 || identity(&facts) != (key.device, key.inode) {
+        return Err(ErrorKind::NotFound.into());
     }
+    Ok(open.into())
+}
 
-    /// The open roots of the mounts of a handle's file system.
-    fn roots(&mut self, handle: Handle<'_>) -> Vec<Arc<OwnedFd>> {
-        let mounts = self.mounts.get(&handle.file_system());
-        mounts
-            .into_iter()
-            .flatten()
-            .filter_map(|mount| {
-                let open = self.open.entry(mount.clone()).or_insert_with(|| {
-                    let (root, file_system) = kernel::open_mount(mount).ok()?;
-                    // Another file system may be mounted there by now.
-                    (file_system == handle.file_system()).then(|| Arc::new(root))
-                });
-                open.clone()
-            })
-            .collect()
+/// The directory with its path of this moment.
+pub(in crate::changes) fn now(key: &DirectoryKey) -> Result<Option<DirectoryKey>, Error> {
+    let Some(anchor) = &key.anchor else {
+        return match open(key) {
+            Ok(_) => Ok(Some(key.clone())),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error),
+        };
+    };
+    let handle = Handle::new(&anchor.handle).map_err(Error::other)?;
+    let mounts = anchor.mounts.iter();
+    let roots = mounts.filter_map(|mount| open_root(mount, handle));
+    look(roots, handle, anchor)
+}
+
+/// The root of a mount, if a handle's file system is (still) mounted there.
+fn open_root(mount: &Path, handle: Handle<'_>) -> Option<OwnedFd> {
+    let (root, file_system) = kernel::open_mount(mount).ok()?;
+    (file_system == handle.file_system()).then_some(root)
+}
+
+/// Looks for a directory through each mount: each may show another part of the file system.
+fn look(
+    roots: impl Iterator<Item = impl AsFd>,
+    handle: Handle<'_>,
+    anchor: &Arc<Anchor>,
+) -> Result<Option<DirectoryKey>, Error> {
+    let mut found = Err(ErrorKind::NotFound.into());
+    for root in roots {
+        match locate(root.as_fd(), handle.file_handle()) {
+            Ok(Some(mut key)) => {
+                key.anchor = Some(Arc::clone(anchor));
+                return Ok(Some(key));
+            }
+            Ok(None) => found = Ok(None),
+            Err(error) if error.raw_os_error() == Some(libc::ESTALE) => return Ok(None),
+            Err(error) => found = found.or(Err(error)),
+        }
     }
+    found
 }
 
 /// Device, inode and path of the directory that a handle names; none if it is removed or no path leads there.
 fn locate(mount: BorrowedFd<'_>, handle: &[u8]) -> Result<Option<DirectoryKey>, Error> {
-    let directory = open_found(mount, handle)?;
+    let directory = open_found(mount, handle, OFlags::PATH)?;
     let facts = facts(directory.as_fd(), c"", AtFlags::EMPTY_PATH)?;
     if facts.stx_nlink == 0 {
         return Ok(None);
@@ -190,19 +218,16 @@ fn locate(mount: BorrowedFd<'_>, handle: &[u8]) -> Result<Option<DirectoryKey>, 
         }
         path = again;
     }
-    Ok(Some(DirectoryKey {
-        device: (facts.stx_dev_major, facts.stx_dev_minor),
-        inode: facts.stx_ino,
-        path,
-    }))
+    let (device, inode) = identity(&facts);
+    Ok(Some(DirectoryKey::new(device, inode, path)))
 }
 
 /// The kernel says that memory ran out also of a directory that is just being removed (seen on ext4, Linux 6.18); a moment
 /// later it says the truth.
-fn open_found(mount: BorrowedFd<'_>, handle: &[u8]) -> Result<OwnedFd, Error> {
+fn open_found(mount: BorrowedFd<'_>, handle: &[u8], flags: OFlags) -> Result<OwnedFd, Error> {
     let begin = Instant::now();
     loop {
-        match kernel::open_by_handle(mount, handle, OFlags::PATH) {
+        match kernel::open_by_handle(mount, handle, flags) {
             Err(error)
                 if error.raw_os_error() == Some(libc::ENOMEM) && begin.elapsed() < A_MOMENT =>
             {
@@ -232,9 +257,12 @@ fn leads_to(path: &[u8], there: &Statx) -> bool {
 }
 
 fn same(one: &Statx, other: &Statx) -> bool {
-    one.stx_ino == other.stx_ino
-        && one.stx_dev_major == other.stx_dev_major
-        && one.stx_dev_minor == other.stx_dev_minor
+    identity(one) == identity(other)
+}
+
+/// Device and inode.
+const fn identity(facts: &Statx) -> ((u32, u32), u64) {
+    ((facts.stx_dev_major, facts.stx_dev_minor), facts.stx_ino)
 }
 
 /// The path of an open directory. The kernel tells none longer than a page: then it is put together on the way up.

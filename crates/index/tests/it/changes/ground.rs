@@ -99,11 +99,7 @@ const MARK: &[u8] = b"mark ";
 static MARKS: AtomicUsize = AtomicUsize::new(0);
 
 /// Everything that happened until now: a last file of a known name is made, and changes are read until it comes.
-pub fn until_now(
-    watcher: &mut Watcher,
-    ground: &Ground,
-    mut each: impl FnMut(&mut Watcher, &Change),
-) {
+pub fn until_now(watcher: &mut Watcher, ground: &Ground, mut each: impl FnMut(&Change)) {
     let mark = format!("mark {}", MARKS.fetch_add(1, Ordering::Relaxed));
     std::fs::create_dir(ground.path(&mark)).unwrap();
     let deadline = Instant::now() + PATIENCE;
@@ -118,9 +114,9 @@ pub fn until_now(
                 // The mark may have been lost, too.
                 Change::Lost { .. } => {
                     seen = true;
-                    each(watcher, &change);
+                    each(&change);
                 }
-                _ => each(watcher, &change),
+                _ => each(&change),
             }
         }
     }
@@ -129,7 +125,7 @@ pub fn until_now(
 /// The same, as lines.
 pub fn lines(watcher: &mut Watcher, ground: &Ground) -> Vec<String> {
     let mut lines = Vec::new();
-    until_now(watcher, ground, |_, change| {
+    until_now(watcher, ground, |change| {
         lines.extend(line(change, &ground.root));
     });
     lines

@@ -1,7 +1,7 @@
 //! Storms of changes: whoever looks wherever the watcher says ends with exactly what is there.
 
 use super::ground::{Ground, PATIENCE, on_each, watch};
-use index::changes::{Change, DirectoryKey, Options, Queue, Watcher};
+use index::changes::{Change, DirectoryKey, Options, Queue};
 use rustix::fs::{AtFlags, CWD, Dir, Mode, OFlags, RenameFlags, StatxFlags, renameat_with};
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::ffi::OsStr;
@@ -132,10 +132,10 @@ impl Mirror {
         }
     }
 
-    fn follow(&mut self, watcher: &mut Watcher, change: &Change) {
+    fn follow(&mut self, change: &Change) {
         self.changes += 1;
-        let mut there = |mirror: &mut Self, key: &DirectoryKey, name: &[u8], list: bool| {
-            let Ok(open) = watcher.open_directory(key) else {
+        let there = |mirror: &mut Self, key: &DirectoryKey, name: &[u8], list: bool| {
+            let Ok(open) = key.open() else {
                 return;
             };
             let Some((id, _)) = look(open.as_fd(), b"") else {
@@ -282,7 +282,7 @@ fn storm(ground: &Ground, options: &Options, flood: usize) -> Mirror {
         while !mirror.names[&mirror.root].contains_key(b"mark".as_slice()) {
             assert!(begin.elapsed() < PATIENCE * 3, "the last change never came");
             for change in watcher.next(PATIENCE).unwrap() {
-                mirror.follow(&mut watcher, &change);
+                mirror.follow(&change);
             }
         }
         mark.join().unwrap()

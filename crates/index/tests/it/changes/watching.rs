@@ -1,8 +1,9 @@
 //! The watcher itself: what is lost is told, what is its own is not, and it neither holds nor hangs.
 
 use super::ground::{PATIENCE, lines, on_each, start, until_now, watch};
-use index::changes::{Change, Options, Queue, WatchError, Watcher};
+use index::changes::{Change, DirectoryKey, Options, Queue, WatchError, Watcher};
 use std::fs;
+use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -45,7 +46,7 @@ fn more_than_may_wait_is_told_as_lost() {
             fs::create_dir(ground.path(&number.to_string())).unwrap();
         }
         let mut lost = Vec::new();
-        until_now(&mut watcher, ground, |_, change| {
+        until_now(&mut watcher, ground, |change| {
             if let Change::Lost { mount } = change {
                 lost.push(mount.clone());
             }
@@ -197,7 +198,7 @@ fn a_directory_is_opened_wherever_it_is() {
         fs::create_dir_all(ground.path("a/b")).unwrap();
         fs::write(ground.path("a/b/file"), b"x").unwrap();
         let mut keys = Vec::new();
-        until_now(&mut watcher, ground, |watcher, change| {
+        until_now(&mut watcher, ground, |change| {
             if let Change::Touched {
                 directory, name, ..
             } = change
@@ -205,15 +206,25 @@ fn a_directory_is_opened_wherever_it_is() {
             {
                 fs::rename(ground.path("a"), ground.path("elsewhere")).unwrap();
                 fs::create_dir_all(ground.path("a/b")).unwrap();
-                let open = watcher.open_directory(directory).unwrap();
+                let open = directory.open().unwrap();
                 let found =
                     rustix::fs::statat(&open, "file", rustix::fs::AtFlags::SYMLINK_NOFOLLOW);
                 assert_eq!(found.unwrap().st_size, 1);
+                let now = directory.now().unwrap().unwrap();
+                assert_eq!(now.path, ground.path("elsewhere/b").as_os_str().as_bytes());
+                assert_eq!((now.device, now.inode), (directory.device, directory.inode));
+                // By its path alone it is not found any more.
+                let by_path =
+                    DirectoryKey::new(directory.device, directory.inode, directory.path.clone());
+                assert_eq!(by_path, *directory);
+                assert!(by_path.open().is_err());
+                assert_eq!(by_path.now().unwrap(), None);
+                let by_path = DirectoryKey::new(now.device, now.inode, now.path);
+                assert!(by_path.open().is_ok() && by_path.now().unwrap().is_some());
                 fs::remove_dir_all(ground.path("elsewhere")).unwrap();
-                assert!(matches!(
-                    watcher.open_directory(directory),
-                    Err(WatchError::Directory { .. })
-                ));
+                let gone = directory.open();
+                assert!(matches!(gone, Err(WatchError::Directory { .. })));
+                assert_eq!(directory.now().unwrap(), None);
                 keys.push(directory.clone());
             }
         });
