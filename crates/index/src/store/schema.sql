@@ -63,7 +63,19 @@ CREATE TABLE mime (
     name TEXT NOT NULL UNIQUE
 ) STRICT;
 
--- Hashes of a file before its last change.
+-- What was known of a file that waits to be read again. Whether its content is another is known when it was read: a
+-- change of its times or permissions alone must not pass for one, and must not make one forgotten.
+CREATE TABLE reread (
+    entry   INTEGER PRIMARY KEY,
+    until   INTEGER NOT NULL,     -- seconds since 1970
+    md5     BLOB,
+    sha1    BLOB,
+    sha256  BLOB,
+    blake3  BLOB,
+    changed INTEGER               -- as in digest
+) STRICT;
+
+-- Hashes of a file before its content last changed.
 CREATE TABLE former (
     entry  INTEGER PRIMARY KEY,
     until  INTEGER NOT NULL,      -- seconds since 1970
@@ -112,6 +124,7 @@ CREATE TABLE principal (
 
 CREATE TRIGGER entry_gone AFTER DELETE ON entry BEGIN
     DELETE FROM digest WHERE entry = OLD.id;
+    DELETE FROM reread WHERE entry = OLD.id;
     DELETE FROM former WHERE entry = OLD.id;
     DELETE FROM set_back WHERE entry = OLD.id;
     DELETE FROM target WHERE entry = OLD.id;

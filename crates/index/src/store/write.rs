@@ -3,11 +3,12 @@
 //! One connection, one thread ([`crate::engine`]). Inserts are upserts by directory and name wherever two observers
 //! (a walk and a change notice) may report the same file.
 
+mod hashes;
+
 use super::{StoreError, doing};
 use crate::digest_state::DigestState;
 use crate::entry::{Attributes, Kind, join};
-use crate::lists::HashKind;
-use crate::matching::{Lists, Which};
+use crate::matching::Lists;
 use crate::text::{Name, bytes};
 use crate::walk::DirectoryId;
 use hashing::Content;
@@ -297,27 +298,6 @@ impl<'c> Writer<'c> {
         })
     }
 
-    /// A file's content may differ from what was hashed: its hashes move to `former` and it waits to be hashed.
-    ///
-    /// # Errors
-    /// [`StoreError::Statement`].
-    pub fn content_changed(&self, id: i64) -> Result<(), StoreError> {
-        self.run(
-            "keep former hashes",
-            "INSERT INTO former (entry, until, md5, sha1, sha256, blake3)
-             SELECT entry, ?2, md5, sha1, sha256, blake3 FROM digest WHERE entry = ?1 AND state = 0
-             ON CONFLICT DO UPDATE SET until = excluded.until, md5 = excluded.md5, sha1 = excluded.sha1, sha256 = excluded.sha256, blake3 = excluded.blake3",
-            params![id, self.now],
-        )?;
-        self.run("remove hashes", "DELETE FROM digest WHERE entry = ?1", [id])?;
-        self.run(
-            "remove a match",
-            "DELETE FROM listed WHERE entry = ?1",
-            [id],
-        )
-        .map(drop)
-    }
-
     /// Removes an entry, and everything below it when it is a directory. Answers the inodes of files that may have other
     /// names elsewhere, whose number of links is another now.
     ///
@@ -580,65 +560,6 @@ impl<'c> Writer<'c> {
             self.digest_of_one(*id, at, outcome)?;
         }
         Ok(Some(names))
-    }
-
-    fn digest_of_one(&mut self, id: i64, at: i64, outcome: &Outcome) -> Result<(), StoreError> {
-        match outcome {
-            Outcome::Not(state) => self
-                .run(
-                    "keep why a file has no hash",
-                    "INSERT INTO digest (entry, state, hashed) VALUES (?1, ?2, ?3)
-                     ON CONFLICT DO UPDATE SET state = excluded.state, hashed = excluded.hashed, magic = NULL, mime = NULL,
-                     md5 = NULL, sha1 = NULL, sha256 = NULL, blake3 = NULL",
-                    params![id, *state as i64, at],
-                )
-                .map(drop),
-            Outcome::Hashed(content) => {
-                let mime = self.mime(content.mime)?;
-                let d = &content.digests;
-                self.run(
-                    "keep hashes",
-                    "INSERT OR REPLACE INTO digest (entry, state, hashed, magic, mime, md5, sha1, sha256, blake3, changed)
-                     VALUES (?1, 0, ?2, ?3, ?4, ?5, ?6, ?7, ?8,
-                       (SELECT ?2 FROM former f WHERE f.entry = ?1 AND (f.md5 IS NOT ?5 AND f.md5 NOTNULL AND ?5 NOTNULL
-                         OR f.sha1 IS NOT ?6 AND f.sha1 NOTNULL AND ?6 NOTNULL
-                         OR f.sha256 IS NOT ?7 AND f.sha256 NOTNULL AND ?7 NOTNULL
-                         OR f.blake3 IS NOT ?8 AND f.blake3 NOTNULL AND ?8 NOTNULL)))",
-                    params![
-                        id,
-                        at,
-                        content.magic.as_bytes(),
-                        mime,
-                        d.md5.as_ref().map(<[u8; 16]>::as_slice),
-                        d.sha1.as_ref().map(<[u8; 20]>::as_slice),
-                        d.sha256.as_ref().map(<[u8; 32]>::as_slice),
-                        d.blake3.as_ref().map(<[u8; 32]>::as_slice),
-                    ],
-                )?;
-                let found = [
-                    d.md5.as_ref().map(<[u8; 16]>::as_slice),
-                    d.sha1.as_ref().map(<[u8; 20]>::as_slice),
-                    d.sha256.as_ref().map(<[u8; 32]>::as_slice),
-                ];
-                for (list, kind) in self.lists.holding(found) {
-                    self.listed(list, id, kind)?;
-                }
-                Ok(())
-            }
-        }
-    }
-
-    /// Keeps that a file's hash of this kind stands in a list.
-    ///
-    /// # Errors
-    /// [`StoreError::Statement`].
-    pub fn listed(&self, list: Which, entry: i64, kind: HashKind) -> Result<(), StoreError> {
-        self.run(
-            "keep that a file is listed",
-            "INSERT OR IGNORE INTO listed (list, entry, kind, since) VALUES (?1, ?2, ?3, ?4)",
-            params![list as i64, entry, kind as i64, self.now],
-        )
-        .map(drop)
     }
 }
 

@@ -212,8 +212,8 @@ fn no_index_is_never_an_empty_answer() {
             );
         }
     };
-    assert_eq!(machine.row("Index Status"), ["Not Installed"]);
-    all("Not Installed: ", "cordon index config FILE");
+    assert_eq!(machine.row("Index Status"), ["Missing Config File"]);
+    all("Missing Config File: ", "cordon index config FILE");
     machine.home().make().unwrap();
     assert_eq!(machine.row("Index Status"), ["Missing Config File"]);
     all("Missing Config File: ", "cordon index config FILE");
@@ -239,11 +239,11 @@ fn status_words_are_a_closed_list() {
     let catalogue = sensors::catalogue();
     let declared = catalogue.sensor("Index Status").unwrap();
     assert_eq!(declared.columns.len(), 1);
+    let words = &declared.columns[0].description;
     for state in State::ALL {
-        assert!(
-            declared.columns[0].description.contains(state.name()),
-            "{state:?}"
-        );
+        // An agent that answers has the Index in it.
+        let possible = state != State::NotInstalled;
+        assert_eq!(words.contains(state.name()), possible, "{state:?}");
     }
 }
 
@@ -271,8 +271,7 @@ fn details_of_the_status() {
 fn latest_tools() {
     let machine = usual();
     let own = env!("CARGO_PKG_VERSION");
-    let row = machine.row("Index Has Latest Tools");
-    assert_eq!(row, ["", "Distribute Endpoint Index Tools For Linux"]);
+    assert_eq!(machine.row("Index Has Latest Tools"), [own, "No"]);
     machine.index();
     assert_eq!(machine.row("Index Has Latest Tools"), [own, "No"]);
     let connection = store::open(&machine.home().database()).unwrap();
@@ -591,6 +590,17 @@ fn changed_content_with_its_former_hashes() {
             .is_empty()
     );
     assert!(!machine.row("Index Query File Details[*, x1.log]")[7].is_empty());
+    // Times and permissions are no content: neither do they pass for a change, nor do they hide one.
+    let touched = [path.clone(), machine.at("bin/tool").display().to_string()];
+    for touched in &touched {
+        tool("touch", &["-m", "-d", "2001-02-03T04:05:06Z", touched]);
+        tool("chmod", &["600", touched]);
+    }
+    machine.index();
+    assert_eq!(
+        machine.rows("Index Query File Hash Recently Changed"),
+        changed
+    );
     // Long ago is not recent.
     let connection = store::open(&machine.home().database()).unwrap();
     connection
