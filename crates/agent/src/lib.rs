@@ -5,6 +5,7 @@
 //! - [`link`]: the connection and the conversation on it.
 //! - [`orders`]: the life of an order, pure; [`spool`]: the same on disk; [`desk`]: both driven together.
 //! - [`evaluate`]: filter, sensors, limits; [`answers`]: what came of it, cut and packed for the channel.
+//! - [`indexing`]: starts the process that keeps the Index, where one is configured.
 //! - [`local`]: a question to this machine without any server.
 //! - [`vitals`] and [`status`]: what the agent says about itself; [`platform`]: what differs by system.
 //!
@@ -16,6 +17,7 @@ pub mod desk;
 pub mod evaluate;
 mod files;
 pub mod identity;
+pub mod indexing;
 pub mod link;
 pub mod local;
 mod lock;
@@ -29,6 +31,7 @@ use desk::Desk;
 use evaluate::Evaluator;
 use evaluate::source::{Native, Sensors};
 use identity::{Identity, IdentityError};
+use indexing::Indexer;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
@@ -46,6 +49,8 @@ pub struct Config {
     pub state_dir: PathBuf,
     /// Servers to try, `host:port`, after those of the signed list and before those of the enrolment token.
     pub servers: Vec<String>,
+    /// Keeps the Index of this endpoint; without one nothing is started.
+    pub indexer: Option<Arc<dyn Indexer>>,
 }
 
 /// Why the agent ended.
@@ -134,6 +139,7 @@ pub async fn run_with(
     let ended = tokio::select! {
         ended = link::keep(identity, config.servers, Arc::clone(&desk), status, shutdown) => ended.map_err(AgentError::from),
         () = desk.broken.cancelled() => Err(AgentError::SpoolLost),
+        never = indexing::keep(config.indexer) => match never {},
     };
     desk.close();
     ended

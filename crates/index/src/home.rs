@@ -81,11 +81,13 @@ pub struct Lock {
 }
 
 impl Home {
-    /// Of this folder; nothing is made.
+    /// Of this folder, which is taken from the working directory where it is relative; nothing is made.
     #[must_use]
     pub fn new(folder: impl Into<PathBuf>) -> Self {
+        let folder = folder.into();
         Self {
-            folder: folder.into(),
+            // The process that is started for it has a working directory of its own.
+            folder: std::path::absolute(&folder).unwrap_or(folder),
         }
     }
 

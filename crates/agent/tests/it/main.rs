@@ -5,5 +5,6 @@
 mod channel;
 mod enrolment;
 mod fake;
+mod indexing;
 mod orders;
 mod server;

@@ -351,10 +351,20 @@ pub struct Running {
 }
 
 pub fn run(folder: &Path, fake: &Arc<Fake>, servers: &[String]) -> Running {
+    run_indexing(folder, fake, servers, None)
+}
+
+pub fn run_indexing(
+    folder: &Path,
+    fake: &Arc<Fake>,
+    servers: &[String],
+    indexer: Option<Arc<dyn agent::indexing::Indexer>>,
+) -> Running {
     let shutdown = CancellationToken::new();
     let config = Config {
         state_dir: folder.into(),
         servers: servers.to_vec(),
+        indexer,
     };
     let sensors = Arc::clone(fake) as Arc<dyn agent::evaluate::source::Sensors>;
     let task = tokio::spawn(agent::run_with(config, sensors, shutdown.clone()));

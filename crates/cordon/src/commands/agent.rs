@@ -2,7 +2,7 @@
 
 use crate::args::{AgentArgs, EnrolArgs};
 use anyhow::{Context, Result};
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 /// Runs the agent until it is told to end.
@@ -13,7 +13,11 @@ pub fn run(args: AgentArgs, filter: &str) -> Result<()> {
         .enable_all()
         .build()
         .context("cannot start the asynchronous runtime")?;
+    // Found now: once a package replaced the file under a running program, the system does not tell its name any more.
+    let program = std::env::current_exe().context("cannot find this program's own file")?;
+    let indexer = ::agent::indexing::Native::new(&args.data, program);
     let config = ::agent::Config {
+        indexer: Some(Arc::new(indexer)),
         state_dir: args.data,
         servers: args.servers,
     };
