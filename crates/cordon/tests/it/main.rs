@@ -5,4 +5,5 @@ mod crash_walk;
 mod fleet;
 #[cfg(target_os = "linux")]
 mod index_crash;
+mod index_walk;
 mod support;

@@ -87,7 +87,12 @@ fn searched(sensor: Sensor) -> Sensor {
 }
 
 fn words() -> String {
-    let words: Vec<&str> = State::ALL.iter().map(|state| state.name()).collect();
+    // An agent that answers has the Index in it.
+    let words: Vec<&str> = State::ALL
+        .iter()
+        .filter(|state| **state != State::NotInstalled)
+        .map(|state| state.name())
+        .collect();
     words.join(", ")
 }
 
@@ -128,7 +133,7 @@ pub(super) fn has_latest_tools() -> Sensor {
         "Index Has Latest Tools",
         "Version of the Index on the endpoint, and whether a package has to be deployed to bring it to the agent's version.",
     )
-    .column("Version Number", Version, "Version of the program that indexes; empty where nothing is installed.")
+    .column("Version Number", Version, "Version of the program that indexes, or would.")
     .column("Package Required", Text, "`No`, or the package that is needed.")
     .one_row()
 }
@@ -342,7 +347,7 @@ pub(super) fn first_seen() -> Sensor {
 pub(super) fn new_executables_since() -> Sensor {
     let sensor = sensor(
         "Index Query New Executables Since",
-        "Programs that are new or have a new content since a moment, latest first: files with permission to be executed, and files that begin like a program or script. Files of the endpoint's list of known-good files are left out.",
+        "Programs that are new or have a new content since a moment: files with permission to be executed, and files that begin like a program or script. Files of the endpoint's list of known-good files are left out.",
     )
     .parameter(
         super::search::SINCE,

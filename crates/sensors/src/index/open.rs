@@ -6,7 +6,7 @@ use ::index::home::Home;
 use ::index::lists::HashList;
 use ::index::matching::Which;
 use ::index::query::{self, Filter, Record};
-use ::index::status::{self, State};
+use ::index::status::State;
 use ::index::store::{self, StoreError};
 use rusqlite::Connection;
 use std::ops::ControlFlow;
@@ -42,9 +42,9 @@ fn unready(
 
 /// The state of the Index as an error, where the state is why there is nothing to ask.
 fn not_inventoried(home: &Home) -> SensorError {
-    let status = match status::current(home) {
+    let status = match super::status::current(home) {
         Ok(status) => status,
-        Err(error) => return home_failed(error),
+        Err(error) => return error,
     };
     let advice = match status.state {
         State::NotInstalled | State::MissingConfigFile => {
@@ -73,14 +73,6 @@ fn not_inventoried(home: &Home) -> SensorError {
         }
     };
     unready(status.state, advice, None)
-}
-
-fn home_failed(error: ::index::home::HomeError) -> SensorError {
-    unready(
-        State::DatabaseError,
-        "the folder of the Index cannot be read",
-        Some(Box::new(error)),
-    )
 }
 
 fn failed(error: StoreError) -> SensorError {
@@ -177,7 +169,7 @@ impl Opened {
         if text.is_some_and(|text| Config::read(text).0.scan_file_permissions) {
             return Ok(());
         }
-        let state = status::current(&self.home).map_err(home_failed)?.state;
+        let state = super::status::current(&self.home)?.state;
         Err(unready(
             state,
             "permissions are not recorded on this endpoint; set ScanFilePermissions=true in the configuration of the Index",
@@ -188,7 +180,7 @@ impl Opened {
     /// Fails where there is no blacklist, or where the one there is was not compared with the database yet.
     pub fn needs_blacklist(&self) -> Result<(), SensorError> {
         let path = Which::Blacklist.path(&self.home);
-        let state = status::current(&self.home).map_err(home_failed)?.state;
+        let state = super::status::current(&self.home)?.state;
         if !path.is_file() {
             return Err(unready(
                 state,

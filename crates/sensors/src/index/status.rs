@@ -3,25 +3,32 @@
 use super::open;
 use super::rows::number;
 use crate::framework::{Request, SensorError, Sink};
+use ::index::home::Home;
 use ::index::status::{self, State, Status};
 use ::index::{store, text};
 
-fn current(request: &Request) -> Result<Status, SensorError> {
-    status::current(&open::home(request)).map_err(|error| SensorError::Index {
+/// What the Index of this endpoint is doing. The agent that answers has the Index in it, so where nothing of it was set up
+/// yet, what is missing is the configuration: "Not Installed" is a word of machines without an agent.
+pub(super) fn current(home: &Home) -> Result<Status, SensorError> {
+    let status = status::current(home).map_err(|error| SensorError::Index {
         state: State::DatabaseError.name(),
         advice: "the folder of the Index cannot be read".into(),
         source: Some(Box::new(error)),
+    })?;
+    Ok(match status.state {
+        State::NotInstalled => Status::of(State::MissingConfigFile, "nothing is set up yet"),
+        _ => status,
     })
 }
 
 pub(super) fn status(request: &Request, sink: &mut Sink) -> Result<(), SensorError> {
-    sink.push([current(request)?.state.name()])?;
+    sink.push([current(&open::home(request))?.state.name()])?;
     Ok(())
 }
 
 pub(super) fn details(request: &Request, sink: &mut Sink) -> Result<(), SensorError> {
-    let status = current(request)?;
-    let installed = !matches!(status.state, State::NotInstalled | State::MissingConfigFile);
+    let status = current(&open::home(request))?;
+    let installed = status.state != State::MissingConfigFile;
     let only = |there: bool, cell: Vec<u8>| if there { cell } else { Vec::new() };
     sink.push([
         status.state.name().into(),
@@ -56,8 +63,8 @@ pub(super) fn latest_tools(request: &Request, sink: &mut Sink) -> Result<(), Sen
         version => version,
     };
     let home = open::home(request);
-    // What a process said of itself last; else what wrote the database; else, where there is a folder but nothing ran in
-    // it, the agent's own program, for that is what would run.
+    // What a process said of itself last; else what wrote the database; else, where nothing ran yet, the agent's own
+    // program, for that is what would run.
     let said = std::fs::read(home.status())
         .ok()
         .and_then(|bytes| serde_json::from_slice::<Status>(&bytes).ok())
@@ -67,11 +74,7 @@ pub(super) fn latest_tools(request: &Request, sink: &mut Sink) -> Result<(), Sen
         let connection = store::open_to_read(&home.database()).ok()?;
         store::fact::<String>(&connection, "tool").ok().flatten()
     };
-    let version = match said.or_else(wrote) {
-        Some(version) => version,
-        None if home.exists() => wanted.to_owned(),
-        None => String::new(),
-    };
+    let version = said.or_else(wrote).unwrap_or_else(|| wanted.to_owned());
     let package = if version == wanted { "No" } else { PACKAGE };
     sink.push([version.as_str(), package])?;
     Ok(())
