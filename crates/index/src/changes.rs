@@ -29,7 +29,6 @@
 //! # What the kernel does not tell
 //! - A new access time set alone (`touch -a`) moves the change time and is told only as an access; watching accesses would
 //!   cost every reader. Such entries keep an old change time until the next walk.
-//! - Writing through an overlay to a file that lies in its upper layer is not told for the file system of that layer.
 //! - Writing through a shared mapping is told when the file is closed for the last time.
 //! - Writing to the block device below a mounted file system.
 
