@@ -27,8 +27,8 @@
 //! path of the moment.
 //!
 //! # What the kernel does not tell
-//! - A new access time set alone (`touch -a`) moves the change time and is told only as an access; watching accesses would
-//!   cost every reader. Such entries keep an old change time until the next walk.
+//! - A new access time alone, set by path (utimensat(2)), moves the change time and is told only as an access; watching
+//!   accesses would cost every reader. Such entries keep an old change time until the next walk.
 //! - Writing through a shared mapping is told when the file is closed for the last time.
 //! - Writing to the block device below a mounted file system.
 
