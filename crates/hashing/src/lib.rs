@@ -14,10 +14,12 @@ mod md5;
 mod mime;
 mod read;
 mod sha;
+mod stream;
 
 pub use content::{Content, Digests, HashError, Kinds, Magic, Options, Pace};
 pub use many::{many, one};
 pub use mime::{expected_mimes, mime};
+pub use stream::from_reader;
 
 /// The parts that a benchmark compares with one another; not for other crates.
 #[doc(hidden)]

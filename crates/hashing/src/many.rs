@@ -17,10 +17,10 @@ use std::fs::File;
 
 /// How much is read at once: what sixteen lanes hold stays in the processor's second cache. The first chunk is what the content type is told from; it reaches behind
 /// the 32 KiB that a disc image leaves unused at its start.
-const CHUNK: usize = 36 << 10;
+pub(crate) const CHUNK: usize = 36 << 10;
 
 /// Room for the padding behind a full chunk, which is at most a byte, the filling of a block and eight bytes of length.
-const BUFFER: usize = CHUNK + 128;
+pub(crate) const BUFFER: usize = CHUNK + 128;
 
 /// `pace` is called when this much has been digested, or this many files begun.
 const PACE_BYTES: u64 = 64 << 10;
@@ -390,7 +390,7 @@ fn chunk<T>(
 }
 
 /// Writes the padding that MD5, SHA-1 and SHA-256 share behind `len` bytes; they differ in the order of the length's bytes only. Gives the length of it all.
-fn pad(buffer: &mut [u8], len: usize, bits: [u8; 8]) -> usize {
+pub(crate) fn pad(buffer: &mut [u8], len: usize, bits: [u8; 8]) -> usize {
     let end = (len + 9).next_multiple_of(64);
     if let Some(tail) = buffer.get_mut(len..end)
         && let Some((fill, length)) = tail.split_last_chunk_mut::<8>()
@@ -417,7 +417,7 @@ fn digests<T>(kinds: Kinds, work: &Work<T>, md5: Option<[u8; 16]>) -> Digests {
 }
 
 /// The words of a state, big-endian.
-fn bytes<const WORDS: usize, const BYTES: usize>(state: &[u32; WORDS]) -> [u8; BYTES] {
+pub(crate) fn bytes<const WORDS: usize, const BYTES: usize>(state: &[u32; WORDS]) -> [u8; BYTES] {
     let mut out = [0; BYTES];
     for (to, word) in out.as_chunks_mut::<4>().0.iter_mut().zip(state) {
         *to = word.to_be_bytes();

@@ -47,6 +47,8 @@ pub mod flag {
     pub const READ_ONLY: u32 = 128;
     /// Another file system is mounted here.
     pub const MOUNT_POINT: u32 = 256;
+    /// A named stream of a file: the entry's name is the file's, a colon, the stream's.
+    pub const STREAM: u32 = 512;
 }
 
 const TYPE: u32 = 0o170_000;

@@ -10,6 +10,7 @@
 //! - [`service`] is the process that does all this in its [`home`], [`status`] what it says of itself;
 //! - [`config`] is what the administrator set, [`lists`] the hashes to look for or to subtract;
 //!   [`throttle`] keeps the process to its share, [`log`] tells what it does;
+//! - [`image`] fills the same database from the image of a disk;
 //! - [`query`] asks, with the patterns of [`glob`]; [`verify`] compares the database with the disk.
 
 pub mod changes;
@@ -20,6 +21,7 @@ pub mod entry;
 pub mod glob;
 pub mod hashpass;
 pub mod home;
+pub mod image;
 pub mod inventory;
 pub mod lists;
 pub mod live;

@@ -12,6 +12,7 @@ use crate::store::{self, StoreError, doing};
 use crate::text;
 use crate::walk::Stop;
 use hashing::{Kinds, Pace};
+use rusqlite::Connection;
 use std::cell::Cell;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -31,6 +32,14 @@ pub enum RoundError {
         /// Why.
         #[source]
         source: std::io::Error,
+    },
+    /// The database is not of this machine's file systems.
+    #[error("the database {} is of the image {image}, which is not to be compared with this machine; `cordon index run --once --image` indexes it again into another", .database.display())]
+    OfImage {
+        /// Which database.
+        database: PathBuf,
+        /// Of which image.
+        image: String,
     },
     /// The work itself.
     #[error(transparent)]
@@ -77,7 +86,7 @@ thread_local! {
 }
 
 /// Calls the pacer at every so many calls of its own, counted by thread.
-fn every(count: u32, pacer: &Pacer) -> bool {
+pub(crate) fn every(count: u32, pacer: &Pacer) -> bool {
     let since = SINCE.get() + 1;
     if since < count {
         SINCE.set(since);
@@ -209,8 +218,9 @@ impl Round {
     /// # Errors
     /// [`RoundError`].
     pub fn once(&self, text: String, hashes: bool, shown: impl FnOnce()) -> Result<(), RoundError> {
-        let engine = Engine::start(store::open(&self.database)?, &self.database)
-            .map_err(ScanError::Engine)?;
+        let connection = store::open(&self.database)?;
+        of_no_image(&connection, &self.database)?;
+        let engine = Engine::start(connection, &self.database).map_err(ScanError::Engine)?;
         let teller = engine.teller();
         let work = || {
             // A failed engine shows when it is finished, with its reason.
@@ -229,12 +239,22 @@ impl Round {
     }
 }
 
-fn kinds(hashes: Hashes) -> Kinds {
+pub(crate) fn kinds(hashes: Hashes) -> Kinds {
     Kinds {
         md5: hashes.md5,
         sha1: hashes.sha1,
         sha256: hashes.sha256,
         blake3: hashes.blake3,
+    }
+}
+
+fn of_no_image(connection: &Connection, database: &Path) -> Result<(), RoundError> {
+    match crate::image::of(connection)? {
+        None => Ok(()),
+        Some(image) => Err(RoundError::OfImage {
+            database: database.to_owned(),
+            image,
+        }),
     }
 }
 
@@ -260,6 +280,7 @@ pub fn unbounded() -> Config {
 /// [`RoundError::Store`].
 pub fn of_database(database: &Path) -> Result<Round, RoundError> {
     let connection = store::open_to_read(database)?;
+    of_no_image(&connection, database)?;
     let config = match store::fact::<String>(&connection, "configuration")? {
         Some(text) if !text.is_empty() => Config::read(text).0,
         _ => unbounded(),

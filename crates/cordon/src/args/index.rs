@@ -68,6 +68,9 @@ pub struct RunArgs {
     /// Folder to index; may be given again [default: all local file systems]
     #[arg(long = "root", value_name = "DIR", requires = "once")]
     pub roots: Vec<PathBuf>,
+    /// Image of a disk to index in place of this machine: raw, qcow2, E01, VMDK or VHDX with NTFS or ext2/3/4
+    #[arg(long, value_name = "FILE", requires = "once", conflicts_with = "roots")]
+    pub image: Option<PathBuf>,
     /// Database to write
     #[arg(long, value_name = "FILE", requires = "once")]
     pub database: Option<PathBuf>,

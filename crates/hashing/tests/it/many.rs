@@ -1,7 +1,7 @@
 //! Many files at once: right results for every size and combination, and a state for each that goes wrong.
 
 use crate::{all, file};
-use hashing::{Digests, HashError, Kinds, Options, Pace, many, one};
+use hashing::{Digests, HashError, Kinds, Magic, Options, Pace, from_reader, many, one};
 use proptest::prelude::*;
 use sha2::Digest;
 use std::cell::{Cell, RefCell};
@@ -47,8 +47,59 @@ fn kinds() -> impl Strategy<Value = Kinds> {
     )
 }
 
+/// Gives a few bytes at a time, as a reader may, and interrupts itself.
+struct Slow<'c>(&'c [u8], usize);
+
+impl std::io::Read for Slow<'_> {
+    fn read(&mut self, to: &mut [u8]) -> std::io::Result<usize> {
+        self.1 += 1;
+        if self.1 % 7 == 3 {
+            return Err(std::io::ErrorKind::Interrupted.into());
+        }
+        let most = (self.1 * 977 % 9000 + 1).min(to.len());
+        self.0.read(&mut to[..most])
+    }
+}
+
+#[test]
+fn a_reader_that_fails_or_is_stopped_gives_no_digests() {
+    struct Broken;
+    impl std::io::Read for Broken {
+        fn read(&mut self, _: &mut [u8]) -> std::io::Result<usize> {
+            Err(std::io::ErrorKind::InvalidData.into())
+        }
+    }
+    let failed = from_reader(Kinds::ALL3, &mut Broken, &mut |_| Pace::Go);
+    assert!(matches!(failed, Err(HashError::Read { .. })));
+    let endless = &mut std::io::repeat(7);
+    let mut read = 0;
+    let stopped = from_reader(Kinds::ALL3, endless, &mut |bytes| {
+        read += bytes;
+        if read > 1 << 20 { Pace::Stop } else { Pace::Go }
+    });
+    assert!(matches!(stopped, Err(HashError::Stopped)));
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn a_reader_agrees_with_the_plain_digests(kinds in kinds(), len in size(), seed in any::<u8>()) {
+        let content = content(len, seed);
+        let mut paced = 0;
+        let result = from_reader(kinds, &mut Slow(&content, 0), &mut |bytes| {
+            paced += bytes;
+            Pace::Go
+        });
+        let result = result.expect("read");
+        prop_assert_eq!(&result.digests, &plain(kinds, &content));
+        prop_assert_eq!(result.magic, Magic::of(&content));
+        prop_assert_eq!(result.bytes, paced);
+        if !kinds.is_none() {
+            prop_assert_eq!(result.bytes, len as u64);
+            prop_assert_eq!(result.mime, one(&Options { kinds, keep_cache_as_found: false }, &file(&content).0).expect("read").mime);
+        }
+    }
 
     #[test]
     fn agrees_with_the_plain_digests(kinds in kinds(), sizes in prop::collection::vec(size(), 0..50), keep in any::<bool>()) {

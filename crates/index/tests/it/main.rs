@@ -7,8 +7,10 @@
 #[cfg(target_os = "linux")]
 mod changes;
 mod config;
+mod image;
 mod lists;
 mod log;
+mod samples;
 #[cfg(target_os = "linux")]
 mod support;
 mod throttle;

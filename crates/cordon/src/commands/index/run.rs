@@ -3,6 +3,7 @@
 use crate::args::RunArgs;
 use ::index::config::Config;
 use ::index::home::Home;
+use ::index::image::{self, Report};
 use ::index::round::{self, Round};
 use anyhow::{Context, Result};
 use indicatif::{HumanBytes, HumanCount, ProgressBar, ProgressStyle};
@@ -59,7 +60,7 @@ fn once(database: &Path, args: &RunArgs) -> Result<ExitCode> {
     });
     let read = ProgressBar::hidden();
     let mut files = None;
-    round.once(text, !args.no_hashes, || {
+    let shown = || {
         drop(entries);
         bar.finish_and_clear();
         read.set_draw_target(indicatif::ProgressDrawTarget::stderr());
@@ -74,10 +75,21 @@ fn once(database: &Path, args: &RunArgs) -> Result<ExitCode> {
                 HumanCount(progress.files.load(Ordering::Relaxed))
             ));
         }));
-    })?;
+    };
+    let hashes = !args.no_hashes;
+    let report = match &args.image {
+        None => round.once(text, hashes, shown).map(|()| None)?,
+        Some(image) => Some(image::index(&round, image, text, hashes, |_| shown())?),
+    };
     drop(files);
     read.finish_and_clear();
-    let entries = round.entries();
+    let entries = match &report {
+        None => round.entries(),
+        Some(report) => report.volumes.iter().map(|v| v.entries).sum(),
+    };
+    if let Some(report) = &report {
+        tell(report);
+    }
     anstream::eprintln!(
         "{} entries, {} files read ({})",
         HumanCount(entries),
@@ -85,6 +97,35 @@ fn once(database: &Path, args: &RunArgs) -> Result<ExitCode> {
         HumanBytes(round.progress.read.load(Ordering::Relaxed)),
     );
     Ok(ExitCode::SUCCESS)
+}
+
+/// What was found in an image, beside what the database says.
+fn tell(report: &Report) {
+    for v in &report.volumes {
+        anstream::eprintln!(
+            "{}: {}, {} entries ({} streams, {} orphans), {} deleted files left out, {} damaged places{}",
+            v.point,
+            v.kind,
+            HumanCount(v.entries),
+            HumanCount(v.streams),
+            HumanCount(v.orphans),
+            HumanCount(v.deleted),
+            HumanCount(v.damaged),
+            v.failed
+                .as_ref()
+                .map(|why| format!("; not read to its end: {why}"))
+                .unwrap_or_default()
+        );
+    }
+    for l in &report.left_out {
+        anstream::eprintln!(
+            "left out: {} of {} at byte {}: {}",
+            l.kind,
+            HumanBytes(l.bytes),
+            l.offset,
+            l.why
+        );
+    }
 }
 
 /// Set when the process is told to end.

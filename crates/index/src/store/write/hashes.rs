@@ -39,7 +39,11 @@ impl Writer<'_> {
         .map(drop)
     }
 
-    pub(super) fn digest_of_one(
+    /// Keeps what hashing this entry gave, whatever other names it has: for images, where a file does not change meanwhile.
+    ///
+    /// # Errors
+    /// [`StoreError::Statement`].
+    pub fn digest_of_one(
         &mut self,
         id: i64,
         at: i64,
