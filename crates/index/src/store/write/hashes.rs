@@ -43,12 +43,7 @@ impl Writer<'_> {
     ///
     /// # Errors
     /// [`StoreError::Statement`].
-    pub fn digest_of_one(
-        &mut self,
-        id: i64,
-        at: i64,
-        outcome: &Outcome,
-    ) -> Result<(), StoreError> {
+    pub fn digest_of_one(&mut self, id: i64, at: i64, outcome: &Outcome) -> Result<(), StoreError> {
         match outcome {
             Outcome::Not(state) => self
                 .run(
