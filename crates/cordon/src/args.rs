@@ -2,7 +2,10 @@
 
 mod index;
 
-pub use index::{IndexAction, IndexArgs, ListArgs, QueryArgs, QuerySort, RunArgs, VerifyArgs};
+pub use index::{
+    ExportArgs, ExportFormat, IndexAction, IndexArgs, ListArgs, QueryArgs, QuerySort, RunArgs,
+    VerifyArgs,
+};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::net::SocketAddr;

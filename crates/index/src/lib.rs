@@ -11,13 +11,14 @@
 //! - [`config`] is what the administrator set, [`lists`] the hashes to look for or to subtract;
 //!   [`throttle`] keeps the process to its share, [`log`] tells what it does;
 //! - [`image`] fills the same database from the image of a disk;
-//! - [`query`] asks, with the patterns of [`glob`]; [`verify`] compares the database with the disk.
+//! - [`query`] asks, with the patterns of [`glob`]; [`export`] gives everything to other tools; [`verify`] compares the database with the disk.
 
 pub mod changes;
 pub mod config;
 pub mod digest_state;
 pub mod engine;
 pub mod entry;
+pub mod export;
 pub mod glob;
 pub mod hashpass;
 pub mod home;

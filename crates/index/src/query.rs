@@ -67,6 +67,8 @@ pub enum Order {
 pub struct Record {
     /// Its number.
     pub id: i64,
+    /// The number of its volume.
+    pub volume: i64,
     /// Its directory.
     pub directory: Vec<u8>,
     /// Its name.
@@ -112,7 +114,7 @@ impl Record {
 }
 
 const SELECT: &str = "SELECT e.id, d.path, e.name, e.mode, e.size, e.mtime, e.ctime, e.btime, e.uid, e.gid, e.links, e.inode, e.flags,
- e.seen, g.state, g.hashed, g.changed, g.magic, m.name, g.md5, g.sha1, g.sha256, g.blake3, s.before, t.path, x.names, x.capabilities";
+ e.seen, g.state, g.hashed, g.changed, g.magic, m.name, g.md5, g.sha1, g.sha256, g.blake3, s.before, t.path, x.names, x.capabilities, d.volume";
 const FROM: &str =
     " FROM entry e JOIN directory d ON d.id = e.dir LEFT JOIN digest g ON g.entry = e.id";
 const REST: &str = " LEFT JOIN mime m ON m.id = g.mime LEFT JOIN set_back s ON s.entry = e.id LEFT JOIN target t ON t.entry = e.id
@@ -158,6 +160,7 @@ fn record(row: &Row<'_>) -> rusqlite::Result<Record> {
         },
         extended: row.get(25)?,
         capabilities: row.get(26)?,
+        volume: row.get(27)?,
     })
 }
 

@@ -30,6 +30,8 @@ pub enum IndexAction {
     Query(QueryArgs),
     /// Compare the database with the disk; exit 1 when they differ
     Verify(VerifyArgs),
+    /// Write all entries for other tools: body file, CSV, JSON lines, Parquet
+    Export(ExportArgs),
     /// Put a configuration in force, or show the one that is
     Config {
         /// The new configuration
@@ -151,4 +153,31 @@ pub struct VerifyArgs {
     /// Form of the output
     #[arg(long, short, value_enum, default_value = "table", value_name = "FORM")]
     pub output: Output,
+}
+
+/// Arguments of `index export`.
+#[derive(Args, Debug)]
+pub struct ExportArgs {
+    /// Form of the file
+    #[arg(long, value_enum, value_name = "FORM")]
+    pub format: ExportFormat,
+    /// Database to export [default: the one in the folder of the Index]
+    #[arg(long, value_name = "FILE")]
+    pub database: Option<PathBuf>,
+    /// Where to write it [default: standard output]
+    #[arg(long, value_name = "FILE")]
+    pub output_file: Option<PathBuf>,
+}
+
+/// Forms of `index export`.
+#[derive(clap::ValueEnum, Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ExportFormat {
+    /// Body file of The Sleuth Kit 3, for timelines.
+    Bodyfile,
+    /// Comma separated values with every column.
+    Csv,
+    /// A JSON object for each entry.
+    Jsonl,
+    /// Apache Parquet.
+    Parquet,
 }

@@ -5,5 +5,6 @@ mod crash_walk;
 mod fleet;
 #[cfg(target_os = "linux")]
 mod index_crash;
+mod index_image;
 mod index_walk;
 mod support;

@@ -16,14 +16,14 @@ use std::sync::Arc;
 
 const EMPTY: &str = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
 
-struct Case {
+pub struct Case {
     folder: tempfile::TempDir,
     image: PathBuf,
 }
 
 impl Case {
     /// A case over a copy of this image, unpacked.
-    fn of(image: &Path) -> Self {
+    pub fn of(image: &Path) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let name = image.file_name().unwrap().to_str().unwrap();
         let copy = folder.path().join(name.trim_end_matches(".gz"));
@@ -34,7 +34,7 @@ impl Case {
         }
     }
 
-    fn database(&self) -> PathBuf {
+    pub fn database(&self) -> PathBuf {
         self.folder.path().join("index.db")
     }
 
@@ -52,7 +52,7 @@ impl Case {
         }
     }
 
-    fn index(&self) -> Report {
+    pub fn index(&self) -> Report {
         self.index_with(unbounded())
     }
 

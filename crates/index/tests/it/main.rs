@@ -7,6 +7,7 @@
 #[cfg(target_os = "linux")]
 mod changes;
 mod config;
+mod export;
 mod image;
 mod lists;
 mod log;
