@@ -14,6 +14,9 @@ use std::net::SocketAddr;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use tokio::sync::watch;
 
+/// Connections that a new order wakes in one go.
+const WOKEN_AT_ONCE: usize = 64;
+
 /// The connected endpoints.
 #[derive(Default)]
 pub struct Fleet {
@@ -191,11 +194,15 @@ impl Fleet {
         self.read().links.values().cloned().collect()
     }
 
-    /// Wakes the writers of all connections: there is a new order in the log.
-    pub(crate) fn wake_all(&self) {
-        // Copied out first: waking ten thousand tasks takes a while, and joining must not wait for it.
-        for link in self.links() {
-            link.wake();
+    /// Wakes the writers of all connections: there is a new order in the log. Some at a time: what the first of them
+    /// answer, and whoever asked, must not wait behind ten thousand others.
+    pub(crate) async fn wake_all(&self) {
+        // Copied out first: waking takes a while, and joining must not wait for it.
+        for some in self.links().chunks(WOKEN_AT_ONCE) {
+            for link in some {
+                link.wake();
+            }
+            tokio::task::yield_now().await;
         }
     }
 }

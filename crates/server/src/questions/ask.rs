@@ -152,12 +152,18 @@ impl Questions {
             deadline: live.deadline,
             live: Arc::clone(&live),
         });
-        self.fleet.wake_all();
+        self.wake_fleet();
         self.time.notify_one();
         // Who came between the count and the push is pending now.
         self.refresh(&live);
         tracing::info!(question = %id, order = number, by = live.asked_by, text = live.text, "a question was asked");
         Ok(live.info())
+    }
+
+    /// Lets the connections look at the log, while the one who asked goes on.
+    fn wake_fleet(self: &Arc<Self>) {
+        let all = Arc::clone(self);
+        self.tasks.spawn(async move { all.fleet.wake_all().await });
     }
 
     /// Cancels a question: endpoints that work on it are told, nothing more is taken.
@@ -233,7 +239,7 @@ impl Questions {
                 deadline: live.deadline,
                 live: Arc::clone(&live),
             });
-            self.fleet.wake_all();
+            self.wake_fleet();
         }
         live.end().await;
         Ok(())
