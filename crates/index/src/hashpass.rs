@@ -4,16 +4,16 @@
 //! intruder's files are. The rest follows in the order of the inventory, which is about their order on the disk. A file
 //! that has several names is read once.
 
+mod feed;
+
 use crate::digest_state::DigestState;
 use crate::engine::Digested;
-use crate::entry::{Attributes, join};
+use crate::entry::Attributes;
 use crate::store::write::Outcome;
-use crate::store::{self, StoreError, doing};
-use crate::text::bytes;
+use crate::store::{self, StoreError};
 use crate::walk::Stop;
+use feed::{Feed, Job, MOST_FIRST};
 use hashing::{HashError, Kinds, Options, Pace};
-use rusqlite::{Connection, OptionalExtension};
-use std::collections::{HashSet, VecDeque};
 use std::fs::File;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -21,13 +21,6 @@ use std::sync::{Mutex, PoisonError};
 
 /// Results told together.
 const TOLD_AT_ONCE: usize = 256;
-/// Rows read ahead.
-const AHEAD: usize = 256;
-/// A file that changed so few seconds before it was read may have changed again in the same tick of the file system's
-/// clock (two seconds at most, FAT's), which its times do not tell: it is read once more.
-const GRAIN: i64 = 2;
-/// "New" files, in nanoseconds.
-const WEEK: i64 = 7 * 24 * 3600 * 1_000_000_000;
 
 /// Failure of a hash pass.
 #[derive(Debug, thiserror::Error)]
@@ -70,131 +63,6 @@ pub struct Progress {
     pub read: AtomicU64,
 }
 
-/// A file in line.
-struct Job {
-    entry: i64,
-    path: Vec<u8>,
-    attributes: Attributes,
-    /// When it was opened: seconds since 1970.
-    opened: i64,
-}
-
-struct Feed {
-    connection: Connection,
-    ids: VecDeque<i64>,
-    ahead: VecDeque<(Job, i64)>,
-    /// Files of several names that were handed out, by volume and inode.
-    shared: HashSet<(i64, u64)>,
-}
-
-/// Files that wait: the entries, in the order in which they are read, and their bytes in all.
-fn waiting(connection: &Connection, plan: &Plan<'_>) -> Result<(VecDeque<i64>, u64), StoreError> {
-    let failed = doing("find the files that wait for their hashes");
-    let mut statement = connection
-        .prepare(
-            "SELECT e.id, e.mode, e.mtime, e.size, g.state, g.md5 IS NULL AND ?1 OR g.sha1 IS NULL AND ?2 OR g.sha256 IS NULL AND ?3
-               OR g.blake3 IS NULL AND ?4 OR g.hashed <= e.ctime / 1000000000 + ?5
-             FROM entry e LEFT JOIN digest g ON g.entry = e.id WHERE e.mode & 61440 = 32768",
-        )
-        .map_err(&failed)?;
-    let k = plan.kinds;
-    let mut rows = statement
-        .query((k.md5, k.sha1, k.sha256, k.blake3, GRAIN))
-        .map_err(&failed)?;
-    let recent = jiff::Timestamp::now().as_nanosecond() as i64 - WEEK;
-    let mut first = Vec::new();
-    let mut rest = VecDeque::new();
-    let mut total = 0_u64;
-    while let Some(row) = rows.next().map_err(&failed)? {
-        let id: i64 = row.get(0).map_err(&failed)?;
-        let size = row.get::<_, i64>(3).map_err(&failed)?.cast_unsigned();
-        let state: Option<i64> = row.get(4).map_err(&failed)?;
-        let again = match state.map(DigestState::of_code) {
-            None => true,
-            Some(DigestState::Hashed) => row.get(5).map_err(&failed)?,
-            Some(DigestState::TooLarge) => size < plan.below,
-            Some(DigestState::Excluded) => true,
-            Some(other) => other.retried(),
-        };
-        if !again {
-            continue;
-        }
-        if size < plan.below {
-            total += size;
-        }
-        let mode: u32 = row.get(1).map_err(&failed)?;
-        let mtime: i64 = row.get(2).map_err(&failed)?;
-        if mode & 0o111 != 0 || mtime > recent {
-            first.push((mtime, id));
-        } else {
-            rest.push_back(id);
-        }
-    }
-    first.sort_unstable_by(|a, b| b.cmp(a));
-    let mut ids: VecDeque<i64> = first.into_iter().map(|(_, id)| id).collect();
-    ids.append(&mut rest);
-    Ok((ids, total))
-}
-
-impl Feed {
-    fn next(&mut self) -> Result<Option<Job>, StoreError> {
-        loop {
-            if self.ahead.is_empty() && !self.read_ahead()? {
-                return Ok(None);
-            }
-            let Some((job, volume)) = self.ahead.pop_front() else {
-                continue;
-            };
-            let a = &job.attributes;
-            if a.links > 1 && !self.shared.insert((volume, a.inode)) {
-                continue;
-            }
-            return Ok(Some(job));
-        }
-    }
-
-    /// Whether there was anything left.
-    fn read_ahead(&mut self) -> Result<bool, StoreError> {
-        let failed = doing("read a file's entry");
-        let mut statement = self
-            .connection
-            .prepare_cached(
-                "SELECT d.path, e.name, e.mode, e.size, e.mtime, e.ctime, e.links, e.inode, d.volume, e.btime
-                 FROM entry e JOIN directory d ON d.id = e.dir WHERE e.id = ?1",
-            )
-            .map_err(&failed)?;
-        let mut any = false;
-        for id in self.ids.drain(..self.ids.len().min(AHEAD)) {
-            any = true;
-            let found = statement
-                .query_row([id], |row| {
-                    let path = join(bytes(row.get_ref(0)?), bytes(row.get_ref(1)?));
-                    let attributes = Attributes {
-                        mode: row.get(2)?,
-                        size: row.get::<_, i64>(3)?.cast_unsigned(),
-                        mtime: row.get(4)?,
-                        ctime: row.get(5)?,
-                        links: row.get(6)?,
-                        inode: row.get::<_, i64>(7)?.cast_unsigned(),
-                        btime: row.get(9)?,
-                        ..Attributes::default()
-                    };
-                    let job = Job {
-                        entry: id,
-                        path,
-                        attributes,
-                        opened: 0,
-                    };
-                    Ok((job, row.get(8)?))
-                })
-                .optional()
-                .map_err(&failed)?;
-            self.ahead.extend(found);
-        }
-        Ok(any)
-    }
-}
-
 /// Hashes every file that waits. Returns whether it came to its end (a pace may stop it).
 ///
 /// # Errors
@@ -206,8 +74,10 @@ pub fn pass(
     progress: &Progress,
 ) -> Result<bool, PassError> {
     let connection = store::open_to_read(database)?;
-    let (ids, total) = waiting(&connection, plan)?;
-    hash(connection, ids, total, sink, plan, progress)
+    let (feed, files, bytes) = Feed::of_all(connection, plan, MOST_FIRST)?;
+    progress.files.store(files, Ordering::Relaxed);
+    progress.bytes.store(bytes, Ordering::Relaxed);
+    hash(feed, sink, plan, progress)
 }
 
 /// Hashes these files.
@@ -222,27 +92,20 @@ pub fn these(
     progress: &Progress,
 ) -> Result<bool, PassError> {
     let connection = store::open_to_read(database)?;
-    hash(connection, ids.into(), 0, sink, plan, progress)
+    progress.files.store(ids.len() as u64, Ordering::Relaxed);
+    progress.bytes.store(0, Ordering::Relaxed);
+    hash(Feed::of(connection, ids.into()), sink, plan, progress)
 }
 
 fn hash(
-    connection: Connection,
-    ids: VecDeque<i64>,
-    total: u64,
+    feed: Feed,
     sink: &Sink<'_>,
     plan: &Plan<'_>,
     progress: &Progress,
 ) -> Result<bool, PassError> {
-    progress.files.store(ids.len() as u64, Ordering::Relaxed);
-    progress.bytes.store(total, Ordering::Relaxed);
     progress.done.store(0, Ordering::Relaxed);
     progress.read.store(0, Ordering::Relaxed);
-    let feed = Mutex::new(Feed {
-        connection,
-        ids,
-        ahead: VecDeque::new(),
-        shared: HashSet::new(),
-    });
+    let feed = Mutex::new(feed);
     let failure = Mutex::new(None);
     let outcome = std::thread::scope(|scope| {
         let mut threads = Vec::new();
