@@ -15,6 +15,9 @@ use std::time::{Duration, Instant};
 
 /// Messages that wait at most; each holds some thousand entries at most.
 const WAITING: usize = 16;
+/// Rows that a [`Bundle`] gathers: waking the engine for each of a hundred thousand small directories costs more than
+/// writing them.
+const BUNDLE: usize = 1024;
 /// A transaction ends when this much was written …
 const MOST_ROWS: usize = 50_000;
 /// … or at this age: what changed is soon to be seen by those who ask.
@@ -48,6 +51,8 @@ pub enum Message {
     Gone(DirectoryId, Vec<Vec<u8>>),
     /// What hashing gave, by entry.
     Digests(Vec<Digested>),
+    /// Several, in order.
+    Many(Vec<Message>),
     /// Something to do on the engine's thread, inside its transaction.
     Do(Work),
     /// Answer when everything before this is committed.
@@ -72,6 +77,7 @@ impl Message {
             Self::New(_, found) | Self::Seen(_, found) => found.len(),
             Self::Gone(_, names) => names.len(),
             Self::Digests(digests) => digests.len(),
+            Self::Many(messages) => messages.iter().map(Self::weight).sum(),
             _ => 1,
         }
     }
@@ -88,6 +94,16 @@ impl Teller {
     /// [`Stop`] when the engine ended.
     pub fn tell(&self, message: Message) -> Result<(), Stop> {
         self.0.send(message).map_err(|_| Stop)
+    }
+
+    /// For a thread that tells much and need not be heard at once.
+    #[must_use]
+    pub fn bundle(&self) -> Bundle {
+        Bundle {
+            teller: self.clone(),
+            messages: Vec::new(),
+            rows: 0,
+        }
     }
 
     /// Does something on the engine's thread, after everything told before, and waits for what it gives; it is then
@@ -117,6 +133,39 @@ impl Teller {
         let (done, wait) = crossbeam_channel::bounded(1);
         self.tell(Message::Flush(done))?;
         wait.recv().map_err(|_| Stop)
+    }
+}
+
+/// What one thread tells, gathered so that it goes to the engine in few pieces; the rest goes when it is dropped.
+pub struct Bundle {
+    teller: Teller,
+    messages: Vec<Message>,
+    rows: usize,
+}
+
+impl Bundle {
+    /// Tells it sooner or later; waits while the engine is behind.
+    ///
+    /// # Errors
+    /// [`Stop`] when the engine ended.
+    pub fn tell(&mut self, message: Message) -> Result<(), Stop> {
+        self.rows += message.weight();
+        self.messages.push(message);
+        if self.rows < BUNDLE {
+            return Ok(());
+        }
+        self.rows = 0;
+        self.teller
+            .tell(Message::Many(std::mem::take(&mut self.messages)))
+    }
+}
+
+impl Drop for Bundle {
+    fn drop(&mut self) {
+        // An engine that ended says why when it is finished.
+        self.teller
+            .tell(Message::Many(std::mem::take(&mut self.messages)))
+            .ok();
     }
 }
 
@@ -266,6 +315,9 @@ pub(crate) fn apply(
             }
             Ok(())
         }
+        Message::Many(messages) => messages
+            .into_iter()
+            .try_for_each(|message| apply(writer, message, flushed)),
         Message::Do(work) => work(writer),
         Message::Flush(done) => {
             flushed.push(done);

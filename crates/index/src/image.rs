@@ -198,6 +198,7 @@ pub fn index(
         shown(&report);
         if hashes && !round.config.hashes.is_none() {
             hashes::pass(round, &image, &teller)?;
+            teller.call(|writer| store::make_digest_indexes(writer.connection()))?;
         }
         Ok(report)
     };

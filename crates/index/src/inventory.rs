@@ -55,7 +55,7 @@ impl Rules {
 
     fn leaves_out(&self, directory: &[u8], name: &[u8]) -> bool {
         let path = join(directory, name);
-        self.own.files.contains(&path)
+        (directory == self.own.folder && self.own.files.contains(&path))
             || self.own.home.as_deref() == Some(&path)
             || (self.excluded)(&path)
     }

@@ -217,8 +217,8 @@ fn first_walk(
 ) -> Result<bool, ScanError> {
     let visitors = (0..survey.threads.max(1))
         .map(|_| {
-            let teller = teller.clone();
-            First::new(Arc::clone(rules), move |message| teller.tell(message))
+            let mut bundle = teller.bundle();
+            First::new(Arc::clone(rules), move |message| bundle.tell(message))
         })
         .collect();
     Ok(walk::walk(roots, survey.mount_points.clone(), visitors)?)
@@ -233,10 +233,10 @@ fn compare_walk(
     let failure = Arc::new(Mutex::new(None));
     let mut visitors = Vec::new();
     for _ in 0..survey.threads.max(1) {
-        let teller = teller.clone();
+        let mut bundle = teller.bundle();
         let read = store::open_to_read(&survey.database)?;
         visitors.push(
-            Compare::new(Arc::clone(rules), read, move |message| teller.tell(message))
+            Compare::new(Arc::clone(rules), read, move |message| bundle.tell(message))
                 .failing_into(Arc::clone(&failure)),
         );
     }
@@ -263,5 +263,8 @@ pub fn hash(
 ) -> Result<bool, ScanError> {
     let sink = |digests| teller.tell(Message::Digests(digests));
     let ended = hashpass::pass(database, &sink, plan, progress)?;
-    Ok(ended && teller.flush().is_ok())
+    Ok(ended
+        && teller
+            .call(|writer| store::make_digest_indexes(writer.connection()))
+            .is_ok())
 }

@@ -13,8 +13,12 @@ pub const VERSION: i64 = 1;
 /// Marks the file as Cordon's Index ("CorI"), for `PRAGMA application_id`.
 const APPLICATION: i64 = 0x436F_7249;
 
+/// Kilobytes of pages that a connection keeps; the system keeps the rest of the file in memory as long as it has room.
+const CACHE: u32 = 4000;
+
 const SCHEMA: &str = include_str!("store/schema.sql");
 const INDEXES: &str = include_str!("store/indexes.sql");
+const DIGEST_INDEXES: &str = include_str!("store/digest_indexes.sql");
 
 /// Failure of the database.
 #[derive(Debug, thiserror::Error)]
@@ -127,10 +131,10 @@ pub fn open(path: &Path) -> Result<Connection, StoreError> {
 fn settle(connection: &Connection) -> rusqlite::Result<()> {
     connection.busy_timeout(std::time::Duration::from_secs(10))?;
     // Page size before anything is written; 4 KiB suits rows of 80 bytes and random reads by hash.
-    connection.execute_batch(
+    connection.execute_batch(&format!(
         "PRAGMA page_size = 4096; PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;
-         PRAGMA journal_size_limit = 16777216; PRAGMA cache_size = -8000; PRAGMA temp_store = FILE;",
-    )
+         PRAGMA journal_size_limit = 16777216; PRAGMA cache_size = -{CACHE}; PRAGMA temp_store = FILE;"
+    ))
 }
 
 fn check_version(connection: &Connection, path: &Path) -> Result<(), StoreError> {
@@ -169,9 +173,9 @@ pub fn open_to_read(path: &Path) -> Result<Connection, StoreError> {
         .busy_timeout(std::time::Duration::from_secs(10))
         .map_err(failed)?;
     connection
-        .execute_batch(
-            "PRAGMA cache_size = -8000; PRAGMA temp_store = FILE; PRAGMA query_only = ON;",
-        )
+        .execute_batch(&format!(
+            "PRAGMA cache_size = -{CACHE}; PRAGMA temp_store = FILE; PRAGMA query_only = ON;"
+        ))
         .map_err(failed)?;
     check_version(&connection, path)?;
     Ok(connection)
@@ -195,15 +199,28 @@ pub fn delete(path: &Path) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// Makes the indexes that are missing.
+/// Makes the indexes that are missing, but for those of [`make_digest_indexes`].
 ///
 /// # Errors
 /// [`StoreError::Statement`].
 pub fn make_indexes(connection: &Connection) -> Result<(), StoreError> {
-    // Sorting goes faster with room; the room is given back.
+    make(connection, INDEXES)
+}
+
+/// Makes the indexes of hashes that are missing.
+///
+/// # Errors
+/// [`StoreError::Statement`].
+pub fn make_digest_indexes(connection: &Connection) -> Result<(), StoreError> {
+    make(connection, DIGEST_INDEXES)
+}
+
+fn make(connection: &Connection, indexes: &str) -> Result<(), StoreError> {
+    // Little room makes many small runs, which the helping threads sort in the processor's caches while this one goes on
+    // reading: faster than sorting all at once, and small.
     connection
         .execute_batch(&format!(
-            "PRAGMA cache_size = -24000; PRAGMA threads = 2; {INDEXES} PRAGMA cache_size = -8000; PRAGMA threads = 0;"
+            "PRAGMA cache_size = -2000; PRAGMA threads = 2; {indexes} PRAGMA cache_size = -{CACHE}; PRAGMA threads = 0;"
         ))
         .map_err(doing("make its indexes"))
 }

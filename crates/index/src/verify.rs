@@ -243,9 +243,11 @@ impl Paths {
                 Ok(())
             }
             // A directory that cannot be read now says nothing of what it holds.
-            Message::Problem(..) | Message::Digests(_) | Message::Do(_) | Message::Flush(_) => {
-                Ok(())
-            }
+            Message::Problem(..)
+            | Message::Many(_)
+            | Message::Digests(_)
+            | Message::Do(_)
+            | Message::Flush(_) => Ok(()),
         }
     }
 

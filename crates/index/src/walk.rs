@@ -205,6 +205,8 @@ struct Task {
 struct Queue {
     tasks: Vec<Task>,
     working: usize,
+    /// Threads that sleep: waking costs a system call even when nobody does.
+    waiting: usize,
     stopped: bool,
 }
 
@@ -324,8 +326,11 @@ impl<V: Visitor> Walker<V> {
                 Ok(tasks) => queue.tasks.extend(tasks),
                 Err(Stop) => queue.stopped = true,
             }
+            let waiting = queue.waiting > 0;
             drop(queue);
-            shared.changed.notify_all();
+            if waiting {
+                shared.changed.notify_all();
+            }
         }
     }
 
@@ -422,9 +427,11 @@ fn next(shared: &Shared) -> Option<Task> {
         if queue.working == 0 {
             return None;
         }
+        queue.waiting += 1;
         queue = shared
             .changed
             .wait(queue)
             .unwrap_or_else(PoisonError::into_inner);
+        queue.waiting -= 1;
     }
 }

@@ -106,6 +106,7 @@ fn database(bench: &Bench) -> Outcome<PathBuf> {
     }
     connection.execute_batch("COMMIT")?;
     index::store::make_indexes(&connection)?;
+    index::store::make_digest_indexes(&connection)?;
     let pages: i64 = connection.query_row(
         "SELECT page_count * page_size FROM pragma_page_count, pragma_page_size",
         [],

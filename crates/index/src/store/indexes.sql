@@ -6,8 +6,4 @@ CREATE INDEX IF NOT EXISTS entry_dir ON entry (dir);
 CREATE INDEX IF NOT EXISTS entry_name ON entry (name, dir);
 -- Other names of a file: a second link shows only at the new name.
 CREATE INDEX IF NOT EXISTS entry_inode ON entry (inode);
--- Eight bytes of a hash tell a million files apart as well as all of them do, at a third of the size.
-CREATE INDEX IF NOT EXISTS digest_md5 ON digest (substr(md5, 1, 8)) WHERE md5 IS NOT NULL;
-CREATE INDEX IF NOT EXISTS digest_sha1 ON digest (substr(sha1, 1, 8)) WHERE sha1 IS NOT NULL;
-CREATE INDEX IF NOT EXISTS digest_sha256 ON digest (substr(sha256, 1, 8)) WHERE sha256 IS NOT NULL;
 CREATE INDEX IF NOT EXISTS digest_changed ON digest (changed) WHERE changed IS NOT NULL;
