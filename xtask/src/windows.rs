@@ -112,6 +112,80 @@ pub fn run_all() -> Result<()> {
         bail!("the Windows build did not answer `Get Computer Name`");
     }
     println!("Windows build under Wine answers: {name}");
+    index(&wine, &program, &prefix.join("drive_c"))
+}
+
+/// The Index of a folder: every file with the hash that this system calculates, and `verify` content with it.
+fn index(wine: &dyn Fn(&[&str]) -> Command, program: &Path, drive: &Path) -> Result<()> {
+    let folder = drive.join("cordon-index-check");
+    if folder.exists() {
+        std::fs::remove_dir_all(&folder)
+            .with_context(|| format!("cannot remove {}", folder.display()))?;
+    }
+    let below = folder.join("tree").join("Програми");
+    std::fs::create_dir_all(&below).with_context(|| format!("cannot make {}", below.display()))?;
+    for (name, content) in [
+        ("a.txt", b"one".as_slice()),
+        ("empty", b""),
+        ("big.bin", &[7; 300_000]),
+    ] {
+        let path = below.join(name);
+        std::fs::write(&path, content)
+            .with_context(|| format!("cannot write {}", path.display()))?;
+    }
+    let program = program.to_string_lossy();
+    let (root, database) = (
+        r"C:\cordon-index-check\tree",
+        r"C:\cordon-index-check\index.db",
+    );
+    let cordon = |args: &[&str]| -> Result<String> {
+        let all: Vec<&str> = [&*program, "index"].iter().chain(args).copied().collect();
+        let output = wine(&all)
+            .output()
+            .context("cannot start the program under Wine")?;
+        if !output.status.success() {
+            bail!(
+                "{args:?} failed under Wine: {}",
+                String::from_utf8_lossy(&output.stderr)
+            );
+        }
+        Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+    };
+    cordon(&["run", "--once", "--root", root, "--database", database])?;
+    let rows = cordon(&["query", "--database", database, "--output", "jsonl"])?;
+    let mut had: Vec<(String, String)> = Vec::new();
+    for line in rows.lines() {
+        let row: serde_json::Value = serde_json::from_str(line).context("no JSON line")?;
+        let text = |key: &str| {
+            row.get(key)
+                .and_then(serde_json::Value::as_str)
+                .unwrap_or_default()
+                .to_owned()
+        };
+        let (path, hash) = (text("path"), text("sha256"));
+        if let (Some(name), false) = (path.rsplit(['/', '\\']).next(), hash.is_empty()) {
+            had.push((name.to_owned(), hash));
+        }
+    }
+    had.sort();
+    let mut wanted: Vec<(String, String)> = Vec::new();
+    for name in ["a.txt", "big.bin", "empty"] {
+        let output = Command::new("sha256sum")
+            .arg(below.join(name))
+            .output()
+            .context("cannot start sha256sum")?;
+        let text = String::from_utf8_lossy(&output.stdout);
+        let hash = text.split_whitespace().next().unwrap_or_default();
+        wanted.push((name.to_owned(), hash.to_owned()));
+    }
+    if had != wanted {
+        bail!("the Index under Wine has {had:?}, sha256sum says {wanted:?}");
+    }
+    cordon(&["verify", "--database", database])?;
+    println!(
+        "Windows build under Wine indexes {} files, verified",
+        had.len()
+    );
     Ok(())
 }
 
