@@ -293,13 +293,17 @@ pub(crate) fn apply(
         Message::New(dir, found) => {
             let mut statement = writer.insert_statement()?;
             for seen in found.iter() {
-                writer.insert(&mut statement, dir, seen.name, seen.attributes, seen.target)?;
+                let id =
+                    writer.insert(&mut statement, dir, seen.name, seen.attributes, seen.target)?;
+                if seen.extended.is_some() {
+                    writer.extended(id, seen.extended)?;
+                }
             }
             Ok(())
         }
         Message::Seen(dir, found) => {
             for seen in found.iter() {
-                writer.see(dir, seen.name, seen.attributes, seen.target, None)?;
+                writer.see_gathered(dir, &seen)?;
             }
             Ok(())
         }

@@ -8,10 +8,11 @@
 //!
 //! What such a database has and a living machine's has not: named streams of NTFS as entries `name:stream` with
 //! [`flag::STREAM`](crate::entry::flag::STREAM), NTFS file references as inodes, modes that are the type alone where the
-//! file system has none, and the fact `image`. Deleted files are counted, not listed.
+//! file system has none, and the fact `image`. Deleted files are counted, not listed. Extended attributes are not read.
 
 mod hashes;
 mod inventory;
+mod names;
 
 use crate::engine::{Engine, EngineError, Teller};
 use crate::round::Round;
@@ -192,6 +193,7 @@ pub fn index(
             None => {
                 let report = inventory(round, &identity, sources, fresh, &teller)?;
                 keep(report.clone(), configuration, &teller)?;
+                names::keep(&round.database, self::sources(&image).0, &teller)?;
                 report
             }
         };

@@ -6,6 +6,7 @@
 
 use crate::engine::Message;
 use crate::entry::{Attributes, Kind, join};
+use crate::extended::Gatherer;
 use crate::store::write::{Kept, Writer};
 use crate::store::{StoreError, doing};
 use crate::text::{Name, bytes};
@@ -35,6 +36,20 @@ pub struct Rules {
     pub next: Arc<AtomicI64>,
     /// Entries met so far by the walk under way.
     pub met: Arc<AtomicU64>,
+    /// Of which entries the extended attributes are told.
+    pub gather: Gather,
+}
+
+/// Of which entries a walk tells the extended attributes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Gather {
+    /// Of none.
+    #[default]
+    No,
+    /// Of those that are new or differ.
+    Changed,
+    /// Of all: they were not recorded before.
+    All,
 }
 
 /// What changes because the Index writes: left out, so that it does not see itself.
@@ -80,6 +95,7 @@ pub struct First<F> {
     /// Takes what is found.
     pub tell: F,
     current: Option<DirectoryId>,
+    gatherer: Gatherer,
 }
 
 impl<F: FnMut(Message) -> Result<(), Stop>> First<F> {
@@ -89,6 +105,7 @@ impl<F: FnMut(Message) -> Result<(), Stop>> First<F> {
             rules,
             tell,
             current: None,
+            gatherer: Gatherer::default(),
         }
     }
 
@@ -111,9 +128,12 @@ impl<F: FnMut(Message) -> Result<(), Stop>> Visitor for First<F> {
     fn found(
         &mut self,
         directory: &Directory,
-        found: Found,
+        mut found: Found,
         _last: bool,
     ) -> Result<Vec<Descend>, Stop> {
+        if self.rules.gather != Gather::No {
+            self.gatherer.add(directory, &mut found);
+        }
         self.introduce(directory)?;
         self.rules
             .met
@@ -148,6 +168,7 @@ pub struct Compare<C, F> {
     current: Option<Current>,
     /// Takes what made the walk stop, when it was the database.
     failure: Arc<Mutex<Option<StoreError>>>,
+    gatherer: Gatherer,
 }
 
 /// The directory under comparison.
@@ -176,6 +197,7 @@ impl<C: Borrow<Connection>, F: FnMut(Message) -> Result<(), Stop>> Compare<C, F>
             tell,
             current: None,
             failure: Arc::default(),
+            gatherer: Gatherer::default(),
         }
     }
 
@@ -329,7 +351,7 @@ impl<C: Borrow<Connection>, F: FnMut(Message) -> Result<(), Stop>> Visitor for C
     fn found(
         &mut self,
         directory: &Directory,
-        found: Found,
+        mut found: Found,
         last: bool,
     ) -> Result<Vec<Descend>, Stop> {
         if self.current.as_ref().map(|c| c.id) != Some(directory.id) {
@@ -346,13 +368,19 @@ impl<C: Borrow<Connection>, F: FnMut(Message) -> Result<(), Stop>> Visitor for C
                 Descend::Into(kept.copied().unwrap_or_else(|| self.rules.number()))
             })
             .collect();
+        if self.rules.gather == Gather::All {
+            self.gatherer.add(directory, &mut found);
+        }
         let mut changed = Found::default();
         for seen in found.iter() {
-            if self.differs(directory, &seen)? {
+            if self.differs(directory, &seen)? || seen.extended.is_some() {
                 changed.push(seen.name, *seen.attributes, seen.target);
             }
         }
         if !changed.is_empty() {
+            if self.rules.gather != Gather::No {
+                self.gatherer.add(directory, &mut changed);
+            }
             (self.tell)(Message::Seen(directory.id, changed))?;
         }
         if last {

@@ -3,6 +3,7 @@
 //! Works alone (`cordon index …`), without any server. The parts, from the disk up:
 //!
 //! - [`mounts`] chooses the file systems, [`walk`] reads their directories, [`entry`] is what is known of a file;
+//!   [`extended`] adds attributes and capabilities, [`principals`] the names of owners and groups;
 //! - [`store`] is the database, [`engine`] the one thread that writes it;
 //! - [`inventory`] finds the difference between disk and database, [`hashpass`] reads what waits for its hashes,
 //!   [`scan`] makes a round of both, [`round`] with everything that the configuration says;
@@ -19,6 +20,7 @@ pub mod digest_state;
 pub mod engine;
 pub mod entry;
 pub mod export;
+pub mod extended;
 pub mod glob;
 pub mod hashpass;
 pub mod home;
@@ -29,6 +31,7 @@ pub mod live;
 pub mod log;
 pub mod matching;
 pub mod mounts;
+pub mod principals;
 pub mod query;
 pub mod round;
 pub mod scan;

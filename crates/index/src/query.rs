@@ -11,6 +11,7 @@ pub use related::{Former, Match, former, listed};
 use crate::digest_state::DigestState;
 use crate::entry::{Attributes, Kind, join};
 use crate::glob::{Glob, beyond, hex_bounds};
+use crate::store::write::extended::RECORDED;
 use crate::store::{StoreError, doing};
 use crate::text::bytes;
 use rusqlite::types::Value;
@@ -414,6 +415,15 @@ pub fn exists(connection: &Connection, filter: &Filter) -> Result<bool, StoreErr
         ..filter.clone()
     };
     Ok(count(connection, &first)? > 0)
+}
+
+/// Whether extended attributes of all entries are in the database.
+///
+/// # Errors
+/// [`StoreError::Statement`].
+pub fn permissions_recorded(connection: &Connection) -> Result<bool, StoreError> {
+    let fact: Option<i64> = crate::store::fact(connection, RECORDED)?;
+    Ok(fact.is_some())
 }
 
 /// Names of users (`0`) or groups (`1`) as last seen, by number.

@@ -160,6 +160,7 @@ impl Round {
             home: self.home.clone(),
             numbers: Arc::clone(&self.numbers),
             met: Arc::clone(&self.met),
+            permissions: self.config.scan_file_permissions,
         })
     }
 

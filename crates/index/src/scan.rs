@@ -2,9 +2,10 @@
 
 use crate::engine::{EngineError, Message, Teller};
 use crate::hashpass::{self, PassError, Plan, Progress};
-use crate::inventory::{Compare, First, Own, Rules, next_number, root_number};
+use crate::inventory::{Compare, First, Gather, Own, Rules, next_number, root_number};
 use crate::mounts::Mount;
 use crate::store::write::Writer;
+use crate::store::write::extended::RECORDED;
 use crate::store::{self, StoreError, doing};
 use crate::walk::{self, PathRule, Root, Stop, WalkError};
 use rusqlite::Connection;
@@ -71,10 +72,19 @@ pub struct Survey {
     pub numbers: Arc<AtomicI64>,
     /// Entries met, for progress.
     pub met: Arc<AtomicU64>,
+    /// Whether extended attributes are recorded.
+    pub permissions: bool,
 }
 
 impl Survey {
-    pub(crate) fn rules(&self, next: i64) -> Arc<Rules> {
+    /// The rules of walks that tell nothing of extended attributes. `next` is a number that no directory has yet, nor any
+    /// after it.
+    #[must_use]
+    pub fn rules(&self, next: i64) -> Arc<Rules> {
+        self.rules_gathering(next, Gather::No)
+    }
+
+    fn rules_gathering(&self, next: i64, gather: Gather) -> Arc<Rules> {
         let (excluded, pace) = (Arc::clone(&self.excluded), Arc::clone(&self.pace));
         self.numbers.fetch_max(next, Ordering::Relaxed);
         Arc::new(Rules {
@@ -83,6 +93,7 @@ impl Survey {
             pace: Box::new(move || pace()),
             next: Arc::clone(&self.numbers),
             met: Arc::clone(&self.met),
+            gather,
         })
     }
 }
@@ -120,22 +131,35 @@ pub fn inventory(survey: &Survey, teller: &Teller) -> Result<bool, ScanError> {
     survey.met.store(0, Ordering::Relaxed);
     let places = survey.places.clone();
     let numbers = Arc::clone(&survey.numbers);
-    let Ok((first, next, roots)) = teller.call(move |writer| prepare(writer, &places, &numbers))
-    else {
+    let permissions = survey.permissions;
+    let prepared = teller.call(move |writer| {
+        writer.record_permissions(permissions)?;
+        prepare(writer, &places, &numbers)
+    });
+    let Ok(prepared) = prepared else {
         return Ok(false);
     };
-    let rules = survey.rules(next);
-    let ended = if first {
-        first_walk(survey, &rules, roots, teller)?
+    let gather = match (permissions, prepared.recorded) {
+        (false, _) => Gather::No,
+        (true, false) => Gather::All,
+        (true, true) => Gather::Changed,
+    };
+    let rules = survey.rules_gathering(prepared.next, gather);
+    let ended = if prepared.first {
+        first_walk(survey, &rules, prepared.roots, teller)?
     } else {
-        compare_walk(survey, &rules, roots, teller)?
+        compare_walk(survey, &rules, prepared.roots, teller)?
     };
     if !ended {
         return Ok(false);
     }
-    let finished = teller.call(|writer| {
+    let finished = teller.call(move |writer| {
         let connection = writer.connection();
         store::make_indexes(connection)?;
+        writer.principals_of(Path::new("/"))?;
+        if permissions {
+            store::set_fact(connection, RECORDED, 1)?;
+        }
         let now = jiff::Timestamp::now().as_second();
         connection
             .execute("UPDATE volume SET walked = ?1", [now])
@@ -145,8 +169,17 @@ pub fn inventory(survey: &Survey, teller: &Teller) -> Result<bool, ScanError> {
     Ok(finished.is_ok())
 }
 
-/// Whether this is the first walk, the next free number of a directory, and where to begin.
-type Prepared = (bool, i64, Vec<Root>);
+/// What a walk begins with.
+struct Prepared {
+    /// Nothing was indexed before.
+    first: bool,
+    /// The next free number of a directory.
+    next: i64,
+    /// Where to begin.
+    roots: Vec<Root>,
+    /// The extended attributes of all entries are in the database.
+    recorded: bool,
+}
 
 fn prepare(
     writer: &Writer<'_>,
@@ -174,7 +207,12 @@ fn prepare(
             path: place.path.clone(),
         });
     }
-    Ok((first, next, roots))
+    Ok(Prepared {
+        first,
+        next,
+        roots,
+        recorded: store::fact::<i64>(connection, RECORDED)?.is_some(),
+    })
 }
 
 /// What was indexed before and is not to be indexed now.

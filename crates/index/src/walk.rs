@@ -9,7 +9,8 @@
 mod sys;
 
 use crate::entry::{Attributes, Kind, flag, join};
-use std::collections::HashSet;
+use crate::extended::Extended;
+use std::collections::{BTreeMap, HashSet};
 use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
@@ -99,6 +100,8 @@ pub struct Directory {
 pub struct Found {
     names: Vec<u8>,
     entries: Vec<(Range<u32>, Range<u32>, Attributes)>,
+    /// Of the few entries that have any, by their place.
+    extended: BTreeMap<usize, Extended>,
 }
 
 /// One entry of [`Found`].
@@ -110,6 +113,8 @@ pub struct Seen<'a> {
     pub attributes: &'a Attributes,
     /// Where a symbolic link leads; empty for anything else.
     pub target: &'a [u8],
+    /// Its extended attributes, if it has any and they were asked for.
+    pub extended: Option<&'a Extended>,
 }
 
 impl Found {
@@ -145,11 +150,18 @@ impl Found {
         };
         self.entries
             .iter()
-            .map(move |(name, target, attributes)| Seen {
+            .enumerate()
+            .map(move |(at, (name, target, attributes))| Seen {
                 name: bytes(name),
                 attributes,
                 target: bytes(target),
+                extended: self.extended.get(&at),
             })
+    }
+
+    /// Says what extended attributes there are, by the place of the entry.
+    pub fn set_extended(&mut self, extended: BTreeMap<usize, Extended>) {
+        self.extended = extended;
     }
 
     /// The directories to descend to, in order.

@@ -11,12 +11,13 @@ use crate::engine::{Engine, EngineError, Teller};
 use crate::home::Home;
 use crate::log::Log;
 use crate::matching::{self, Which};
+use crate::principals;
 use crate::round::{self, Round, RoundError};
 use crate::scan::{Place, ScanError};
 use crate::status::{self, State, Status};
 use crate::store::{self, StoreError};
 use crate::throttle::{Hold, Room, SpaceGuard, Throttle};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -54,7 +55,7 @@ struct Doing {
 /// What tells one version of a file from another.
 type Stamp = (std::time::SystemTime, u64);
 
-fn stamp(path: &std::path::Path) -> Option<Stamp> {
+fn stamp(path: &Path) -> Option<Stamp> {
     let found = std::fs::metadata(path).ok()?;
     Some((found.modified().ok()?, found.len()))
 }
@@ -132,6 +133,11 @@ pub(super) fn run(
         fresh: Mutex::default(),
     };
     let teller = engine.teller();
+    // Before the first change is applied. An engine that ended by it tells why when it is finished.
+    let permissions = session.round.config.scan_file_permissions;
+    teller
+        .call(move |writer| writer.record_permissions(permissions))
+        .ok();
     let outcome = std::thread::scope(|scope| {
         // Whatever way this is left, no thread waits for another for ever.
         let _over = Over(&session.over);
@@ -306,10 +312,18 @@ impl Session<'_> {
             .problem = Some(what.to_owned());
     }
 
-    /// Puts lists in force when they appear or change, until the session is over.
+    /// Puts lists in force when they appear or change, and the names of users likewise, until the session is over.
     fn lists(&self, teller: &Teller) {
         let mut seen: [Option<Option<Stamp>>; 2] = [None, None];
+        let mut accounts = None;
         while !self.over.load(Ordering::Relaxed) {
+            let now = principals::stamp();
+            if accounts.replace(now) != Some(now) {
+                // An engine that ended ends the session.
+                teller
+                    .call(|writer| writer.principals_of(Path::new("/")))
+                    .ok();
+            }
             for (which, seen) in Which::ALL.into_iter().zip(&mut seen) {
                 let path = which.path(self.home);
                 let now = stamp(&path);

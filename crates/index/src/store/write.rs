@@ -3,16 +3,19 @@
 //! One connection, one thread ([`crate::engine`]). Inserts are upserts by directory and name wherever two observers
 //! (a walk and a change notice) may report the same file.
 
+pub(crate) mod extended;
 mod hashes;
 
 use super::{StoreError, doing};
 use crate::digest_state::DigestState;
 use crate::entry::{Attributes, Kind, join};
+use crate::extended::Gatherer;
 use crate::matching::Lists;
 use crate::text::{Name, bytes};
 use crate::walk::DirectoryId;
 use hashing::Content;
 use rusqlite::{Connection, OptionalExtension, Row, Statement, params};
+use std::cell::RefCell;
 use std::collections::HashMap;
 
 /// An entry as the database has it.
@@ -72,6 +75,9 @@ pub struct Writer<'c> {
     mimes: HashMap<&'static str, i64>,
     /// Lists that each new hash is looked up in.
     pub lists: Lists,
+    /// Whether extended attributes are recorded.
+    pub permissions: bool,
+    gatherer: RefCell<Gatherer>,
 }
 
 impl<'c> Writer<'c> {
@@ -83,6 +89,8 @@ impl<'c> Writer<'c> {
             now: 0,
             mimes: HashMap::new(),
             lists: Lists::default(),
+            permissions: false,
+            gatherer: RefCell::default(),
         }
     }
 
@@ -230,12 +238,8 @@ impl<'c> Writer<'c> {
             .map_err(doing("find an entry"))
     }
 
-    /// Brings an entry to what was seen now, whether it was known or not. `written` says that its content may have
-    /// changed; `None` lets times and size decide.
-    ///
-    /// # Errors
-    /// [`StoreError::Statement`].
-    pub fn see(
+    /// As [`Self::see`], without looking at extended attributes.
+    fn bring(
         &self,
         dir: DirectoryId,
         name: &[u8],

@@ -508,3 +508,44 @@ fn databases_are_not_mixed_up() {
     assert!(matches!(again(&nothing), Err(ImageError::Nothing { .. })));
     assert_eq!(case.records().len(), before);
 }
+
+#[test]
+fn names_are_those_of_the_image() {
+    let folder = tempfile::tempdir().unwrap();
+    let root = folder.path().join("root");
+    std::fs::create_dir_all(root.join("etc")).unwrap();
+    std::fs::write(
+        root.join("etc/passwd"),
+        "root:x:0:0::/:/bin/sh\nimagined:x:4711:4712::/:\n",
+    )
+    .unwrap();
+    std::fs::write(
+        root.join("etc/group"),
+        "root:x:0:\nthought-up:x:4712:imagined\n",
+    )
+    .unwrap();
+    let image = folder.path().join("disk.img");
+    let made = std::process::Command::new("mke2fs")
+        .args(["-q", "-t", "ext4", "-d"])
+        .args([&root, &image])
+        .arg("4M")
+        .status();
+    match made {
+        Ok(status) => assert!(status.success()),
+        Err(error) => {
+            eprintln!("left out: no mke2fs ({error})");
+            return;
+        }
+    }
+    let case = Case::of(&image);
+    case.index();
+    let connection = store::open_to_read(&case.database()).unwrap();
+    let name = |sort, id| query::principal(&connection, sort, id).unwrap();
+    assert_eq!(name(0, 4711).as_deref(), Some("imagined"));
+    assert_eq!(name(1, 4712).as_deref(), Some("thought-up"));
+    // No name of this machine.
+    let all: i64 = connection
+        .query_row("SELECT count(*) FROM principal", [], |row| row.get(0))
+        .unwrap();
+    assert_eq!(all, 4);
+}

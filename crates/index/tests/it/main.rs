@@ -11,6 +11,8 @@ mod export;
 mod image;
 mod lists;
 mod log;
+#[cfg(target_os = "linux")]
+mod permissions;
 mod samples;
 #[cfg(target_os = "linux")]
 mod support;

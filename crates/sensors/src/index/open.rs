@@ -162,19 +162,24 @@ impl Opened {
         found.map_err(|error| self.error(error))
     }
 
-    /// Fails where permissions are not recorded.
+    /// Fails where permissions are not recorded, or were not to the end since the setting was changed.
     pub fn needs_permissions(&self) -> Result<(), SensorError> {
         let text: Option<String> =
             store::fact(&self.connection, "configuration").map_err(|error| self.error(error))?;
-        if text.is_some_and(|text| Config::read(text).0.scan_file_permissions) {
-            return Ok(());
-        }
+        let wanted = text.is_some_and(|text| Config::read(text).0.scan_file_permissions);
+        let recorded =
+            query::permissions_recorded(&self.connection).map_err(|error| self.error(error))?;
+        let advice = match (wanted, recorded) {
+            (true, true) => return Ok(()),
+            (true, false) => {
+                "permissions are being recorded since ScanFilePermissions was set; ask again when the Index has looked at every file"
+            }
+            (false, _) => {
+                "permissions are not recorded on this endpoint; set ScanFilePermissions=true in the configuration of the Index"
+            }
+        };
         let state = super::status::current(&self.home)?.state;
-        Err(unready(
-            state,
-            "permissions are not recorded on this endpoint; set ScanFilePermissions=true in the configuration of the Index",
-            None,
-        ))
+        Err(unready(state, advice, None))
     }
 
     /// Fails where there is no blacklist, or where the one there is was not compared with the database yet.

@@ -546,6 +546,40 @@ fn permissions_need_the_setting() {
     assert_eq!(row[1..7], stat[..]);
     assert_eq!(row[1], "-rwsr-xr-x");
     assert_eq!(row[7..9], ["False", "False"]);
+    assert_eq!(row[9..], ["", ""]);
+}
+
+#[test]
+fn capabilities_and_attributes_in_words() {
+    let machine = usual();
+    let path = machine.at("docs/plain.txt");
+    rustix::fs::setxattr(&path, "user.note", b"1", rustix::fs::XattrFlags::empty()).unwrap();
+    // cap_net_raw=ep, as the kernel stores it; root alone may.
+    let mut value = [0; 20];
+    value[..6].copy_from_slice(&[1, 0, 0, 2, 0, 0x20]);
+    let flags = rustix::fs::XattrFlags::empty();
+    let root = rustix::fs::setxattr(&path, "security.capability", &value, flags).is_ok();
+    machine.index();
+    let row = machine.row("Index Query File Permissions[*, plain.txt]");
+    if root {
+        assert_eq!(
+            row[9..],
+            ["cap_net_raw=ep", "security.capability, user.note"]
+        );
+    } else {
+        assert_eq!(row[9..], ["", "user.note"]);
+    }
+    // Set after an inventory without it: nothing is claimed before every file was looked at.
+    machine.index_with("ScanFilePermissions=false\n");
+    let connection = store::open(&machine.home().database()).unwrap();
+    store::set_fact(&connection, "configuration", CONFIG).unwrap();
+    let error = machine.error("Index Query File Permissions");
+    assert!(error.contains("being recorded"), "{error}");
+    machine.index();
+    assert_eq!(
+        machine.row("Index Query File Permissions[*, plain.txt]"),
+        row
+    );
 }
 
 #[test]

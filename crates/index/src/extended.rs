@@ -1,0 +1,169 @@
+//! Extended attributes: their names, and what a file may do beyond its user's rights.
+//!
+//! They are asked for by name in the open directory, so that neither a long path nor a link put in its place leads
+//! elsewhere, and no file has to be opened: directories, links and files that nobody may read have them too. Only
+//! entries that are new or whose change time moved are asked; setting an attribute moves it.
+
+pub mod capabilities;
+
+use crate::entry::flag;
+use crate::walk::{Directory, Found};
+use std::collections::BTreeMap;
+
+/// What extended attributes an entry has.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Extended {
+    /// Their names, sorted, one a line; whatever would not fit a line stands as `\xHH`.
+    pub names: String,
+    /// Capabilities, as getcap(8) prints them.
+    pub capabilities: Option<String>,
+}
+
+/// The attribute that holds capabilities.
+const CAPABILITY: &str = "security.capability";
+/// What the kernel gives at most, of names and of a value.
+#[cfg(target_os = "linux")]
+const MOST: usize = 64 << 10;
+
+impl Extended {
+    /// From the names as the system gives them, each with a zero byte behind it; `None` for no names. `value` gives the
+    /// value of the attribute with the capabilities.
+    fn of(list: &[u8], value: impl FnOnce() -> Option<Vec<u8>>) -> Option<Self> {
+        let mut names: Vec<String> = list
+            .split(|b| *b == 0)
+            .filter(|name| !name.is_empty())
+            .map(in_line)
+            .collect();
+        if names.is_empty() {
+            return None;
+        }
+        names.sort_unstable();
+        let capabilities = names
+            .iter()
+            .any(|name| name == CAPABILITY)
+            .then(value)
+            .flatten()
+            .map(|value| capabilities::text(&value));
+        Some(Self {
+            names: names.join("\n"),
+            capabilities,
+        })
+    }
+}
+
+/// A name that stands in a list with commas or in a line of its own.
+fn in_line(name: &[u8]) -> String {
+    let mut text = String::with_capacity(name.len());
+    for part in crate::text::readable(name).chars() {
+        if part.is_control() || part == ',' {
+            for byte in part.to_string().bytes() {
+                text.push_str(&format!("\\x{byte:02X}"));
+            }
+        } else {
+            text.push(part);
+        }
+    }
+    text
+}
+
+/// What a walk keeps between directories.
+#[derive(Debug, Default)]
+pub struct Gatherer {
+    #[cfg(target_os = "linux")]
+    buffer: Vec<u8>,
+}
+
+#[cfg(target_os = "linux")]
+impl Gatherer {
+    /// The extended attributes of entries of a directory, in their order: `None` for one that has none, is gone, or is not
+    /// asked for; for all when another directory than the one of this inode stands there by now.
+    pub fn of_entries<'a>(
+        &mut self,
+        directory: &[u8],
+        inode: Option<u64>,
+        names: impl Iterator<Item = Option<&'a [u8]>>,
+    ) -> Vec<Option<Extended>> {
+        use std::os::fd::AsRawFd;
+        let mut names = names.peekable();
+        if names.peek().is_none() {
+            return Vec::new();
+        }
+        let open = crate::walk::open_directory(directory).ok().filter(|open| {
+            match (inode, rustix::fs::fstat(open)) {
+                (Some(meant), Ok(found)) => found.st_ino == meant,
+                (None, Ok(_)) => true,
+                (_, Err(_)) => false,
+            }
+        });
+        let Some(open) = open else {
+            return names.map(|_| None).collect();
+        };
+        let folder = format!("/proc/self/fd/{}/", open.as_raw_fd()).into_bytes();
+        names.map(|name| self.at(&folder, name?)).collect()
+    }
+
+    /// There is no call that takes a directory and a name on every kernel in use; the process' own table of
+    /// descriptors leads to the open directory.
+    fn at(&mut self, folder: &[u8], name: &[u8]) -> Option<Extended> {
+        use rustix::fs::{lgetxattr, llistxattr};
+        let path = std::ffi::CString::new([folder, name].concat()).ok()?;
+        if self.buffer.is_empty() {
+            self.buffer.resize(MOST, 0);
+        }
+        let length = llistxattr(path.as_c_str(), self.buffer.as_mut_slice()).ok()?;
+        let list = self.buffer.get(..length)?;
+        Extended::of(list, || {
+            // Twenty-four bytes at most, if it is what it should be.
+            let mut value = [0; 256];
+            let length = lgetxattr(path.as_c_str(), CAPABILITY, &mut value).ok()?;
+            value.get(..length).map(<[u8]>::to_vec)
+        })
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+impl Gatherer {
+    /// None: not built for this system.
+    pub fn of_entries<'a>(
+        &mut self,
+        _directory: &[u8],
+        _inode: Option<u64>,
+        names: impl Iterator<Item = Option<&'a [u8]>>,
+    ) -> Vec<Option<Extended>> {
+        names.map(|_| None).collect()
+    }
+}
+
+impl Gatherer {
+    /// Adds to what was found of a directory what extended attributes there are.
+    pub fn add(&mut self, directory: &Directory, found: &mut Found) {
+        // What is mounted on an entry is not asked: it may never answer.
+        let names = found
+            .iter()
+            .map(|seen| (seen.attributes.flags & flag::MOUNT_POINT == 0).then_some(seen.name));
+        let gathered: BTreeMap<usize, Extended> = self
+            .of_entries(&directory.path, Some(directory.inode), names)
+            .into_iter()
+            .enumerate()
+            .filter_map(|(at, extended)| Some((at, extended?)))
+            .collect();
+        found.set_extended(gathered);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_keep_to_their_line() {
+        let list = b"user.b\0system.posix_acl_access\0user.line\nbreak,comma\0user.\xff\0";
+        let found = Extended::of(list, || unreachable!()).unwrap();
+        assert_eq!(
+            found.names,
+            "system.posix_acl_access\nuser.\\xFF\nuser.b\nuser.line\\x0Abreak\\x2Ccomma"
+        );
+        assert_eq!(found.capabilities, None);
+        assert_eq!(Extended::of(b"", || unreachable!()), None);
+    }
+}
