@@ -123,6 +123,9 @@ pub struct QueryArgs {
     /// Print the number of files alone
     #[arg(long)]
     pub count: bool,
+    /// Show mode, owner, group, capabilities and extended attributes too
+    #[arg(long)]
+    pub permissions: bool,
     /// Form of the output
     #[arg(long, short, value_enum, default_value = "table", value_name = "FORM")]
     pub output: Output,

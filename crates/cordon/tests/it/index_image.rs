@@ -44,6 +44,19 @@ fn an_image_is_indexed_asked_and_exported() {
         found["sha256"],
         "5891b5b522d5df086d0ff0b110fbd9d21bb4fc7163af34d08286a2e846f6be03"
     );
+    let shown = index(&[
+        "query",
+        "--path",
+        "/etc/hello",
+        "--permissions",
+        "--output",
+        "jsonl",
+    ]);
+    let shown = json_of(&shown);
+    assert_eq!(shown["mode"].as_str().map(str::len), Some(4));
+    assert_eq!(shown["extended"], serde_json::json!([]));
+    assert!(shown["capabilities"].is_null() && shown["uid"].is_number());
+    assert!(found["mode"].is_null(), "only when asked for");
     let body = text(&index(&["export", "--format", "bodyfile"]));
     let line = body
         .lines()

@@ -4,7 +4,9 @@ use crate::args::{Output, QueryArgs, QuerySort};
 use crate::output::{self, Table};
 use ::index::glob::Glob;
 use ::index::home::Home;
+use ::index::principals::{Names, Sort};
 use ::index::query::{self, Filter, Order, Record};
+use ::index::store::StoreError;
 use ::index::{store, text};
 use anyhow::Result;
 use serde_json::{Value, json};
@@ -15,6 +17,9 @@ use std::process::ExitCode;
 const COLUMNS: [&str; 9] = [
     "path", "kind", "size", "modified", "md5", "sha1", "sha256", "magic", "state",
 ];
+
+/// Those of `--permissions`.
+const PERMISSIONS: [&str; 5] = ["mode", "owner", "group", "capabilities", "extended"];
 
 /// Runs the command. Exit code 1 when nothing matches.
 pub fn run(home: &Home, args: QueryArgs) -> Result<ExitCode> {
@@ -45,48 +50,94 @@ pub fn run(home: &Home, args: QueryArgs) -> Result<ExitCode> {
         anstream::println!("{count}");
         return Ok(code(count > 0));
     }
+    let mut names = args.permissions.then(|| Names::of(&connection));
+    let mut object = |record: &Record| -> Result<Value, StoreError> {
+        let mut object = object(record);
+        if let (Some(names), Value::Object(fields)) = (&mut names, &mut object) {
+            fields.extend(permissions(record, names)?);
+        }
+        Ok(object)
+    };
     // Lines go out as they are found: a million of them need no memory.
     if args.output == Output::Jsonl {
         let mut out = std::io::BufWriter::new(std::io::stdout().lock());
-        let (mut any, mut failure) = (false, None);
+        let (mut any, mut outcome) = (false, Ok(()));
         query::find(&connection, &filter, &mut |record| {
             any = true;
-            match writeln!(out, "{}", object(&record)) {
-                Ok(()) => ControlFlow::Continue(()),
-                Err(error) => {
-                    failure = Some(error);
-                    ControlFlow::Break(())
-                }
+            outcome = object(&record)
+                .map_err(anyhow::Error::from)
+                .and_then(|object| Ok(writeln!(out, "{object}")?));
+            if outcome.is_ok() {
+                ControlFlow::Continue(())
+            } else {
+                ControlFlow::Break(())
             }
         })?;
-        if let Some(error) = failure {
-            return Err(error.into());
-        }
+        outcome?;
         out.flush()?;
         return Ok(code(any));
     }
-    let mut rows = Vec::new();
+    let mut columns = COLUMNS.to_vec();
+    if args.permissions {
+        columns.extend(PERMISSIONS);
+    }
+    let (mut rows, mut outcome) = (Vec::new(), Ok(()));
     query::find(&connection, &filter, &mut |record| {
-        let object = object(&record);
+        let object = match object(&record) {
+            Ok(object) => object,
+            Err(error) => {
+                outcome = Err(error);
+                return ControlFlow::Break(());
+            }
+        };
         rows.push(
-            COLUMNS
+            columns
                 .iter()
-                .map(|column| match object.get(*column) {
-                    Some(Value::String(text)) => text.clone(),
-                    Some(Value::Null) | None => String::new(),
-                    Some(other) => other.to_string(),
-                })
+                .map(|column| cell(object.get(*column)))
                 .collect(),
         );
         ControlFlow::Continue(())
     })?;
+    outcome?;
     let any = !rows.is_empty();
-    output::print(args.output, &[Table::plain(&COLUMNS, rows)], Value::Null)?;
+    output::print(args.output, &[Table::plain(&columns, rows)], Value::Null)?;
     Ok(code(any))
 }
 
 fn code(any: bool) -> ExitCode {
     ExitCode::from(if any { 0 } else { crate::EXIT_EMPTY })
+}
+
+fn cell(value: Option<&Value>) -> String {
+    match value {
+        Some(Value::String(text)) => text.clone(),
+        Some(Value::Null) | None => String::new(),
+        Some(Value::Array(list)) => {
+            let parts: Vec<&str> = list.iter().filter_map(Value::as_str).collect();
+            parts.join(",")
+        }
+        Some(other) => other.to_string(),
+    }
+}
+
+/// What `--permissions` adds.
+fn permissions(record: &Record, names: &mut Names<'_>) -> Result<[(String, Value); 7], StoreError> {
+    let a = &record.attributes;
+    let extended: Vec<&str> = record
+        .extended
+        .iter()
+        .flat_map(|names| names.lines())
+        .collect();
+    let all = [
+        ("mode", json!(format!("{:04o}", a.mode & 0o7777))),
+        ("uid", json!(a.uid)),
+        ("gid", json!(a.gid)),
+        ("owner", json!(names.name(Sort::User, a.uid)?)),
+        ("group", json!(names.name(Sort::Group, a.gid)?)),
+        ("capabilities", json!(record.capabilities)),
+        ("extended", json!(extended)),
+    ];
+    Ok(all.map(|(name, value)| (name.to_owned(), value)))
 }
 
 fn object(record: &Record) -> Value {
