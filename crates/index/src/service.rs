@@ -4,6 +4,7 @@
 //! action may all start it, and the second one finds it running. It notices a new configuration by itself, says in
 //! `status.json` what it does, and ends when it is told to (SIGTERM, or `wanted` says so).
 
+mod bell;
 mod process;
 mod session;
 mod watch;

@@ -225,6 +225,16 @@ fn make(connection: &Connection, indexes: &str) -> Result<(), StoreError> {
         .map_err(doing("make its indexes"))
 }
 
+/// Gives back the memory of pages that are not in use.
+///
+/// # Errors
+/// [`StoreError::Statement`].
+pub fn shrink(connection: &Connection) -> Result<(), StoreError> {
+    connection
+        .execute_batch("PRAGMA shrink_memory;")
+        .map_err(doing("give back memory"))
+}
+
 /// A fact of the table `meta`.
 ///
 /// # Errors

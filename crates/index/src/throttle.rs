@@ -16,7 +16,7 @@ mod space;
 mod system;
 mod window;
 
-pub use manners::{MannersError, background};
+pub use manners::{MannersError, background, give_back_memory};
 pub use sample::threads;
 pub use space::{NEEDED_TO_INSTALL, Room, Space, SpaceGuard, SystemSpace};
 pub use system::{SystemClock, SystemPower};

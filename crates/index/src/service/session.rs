@@ -4,6 +4,7 @@
 //! and examined after it. A pass over what waits goes on beside the watching; a file that changed is hashed within
 //! seconds, ahead of the rest.
 
+use super::bell::Bell;
 use super::{BEAT, End, ServiceError, ended};
 use crate::changes::{Options, Watcher};
 use crate::config::{Config, ConfigStore, Current};
@@ -16,7 +17,7 @@ use crate::round::{self, Round, RoundError};
 use crate::scan::{Place, ScanError};
 use crate::status::{self, State, Status};
 use crate::store::{self, StoreError};
-use crate::throttle::{Hold, Room, SpaceGuard, Throttle};
+use crate::throttle::{self, Hold, Room, SpaceGuard, Throttle};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -32,8 +33,8 @@ pub(super) struct Session<'a> {
     /// What is indexed; when it is other than that, a new session begins.
     places: Vec<Place>,
     doing: Mutex<Doing>,
-    /// Set when this session is to end.
-    pub(super) over: AtomicBool,
+    /// Rings when there is something to do, and when this session is to end.
+    pub(super) bell: Bell,
     /// Set while a walk is under way.
     pub(super) walking: AtomicBool,
     /// Set until the first inventory is done: before, there is nothing to apply a change to.
@@ -50,6 +51,21 @@ struct Doing {
     not_watched: Vec<String>,
     list_problems: [Option<String>; 2],
     problem: Option<String>,
+}
+
+/// The status is written again after this time though it is the same.
+const SAME_STATUS: Duration = Duration::from_secs(10);
+/// Every so many beats, what rarely changes is looked at, too.
+const LOOK_AT_ALL: u32 = 4;
+/// Between two looks whether a list is another.
+const LISTS: Duration = Duration::from_millis(500);
+
+/// What [`Session::beat`] looks at.
+struct Look {
+    room: SpaceGuard,
+    /// The configuration file when it was read last.
+    config: Option<Option<Stamp>>,
+    beats: u32,
 }
 
 /// What tells one version of a file from another.
@@ -126,7 +142,7 @@ pub(super) fn run(
             list_problems: [None, None],
             problem: None,
         }),
-        over: AtomicBool::new(false),
+        bell: Bell::default(),
         walking: AtomicBool::new(true),
         first: AtomicBool::new(first),
         lost: AtomicBool::new(false),
@@ -140,7 +156,7 @@ pub(super) fn run(
         .ok();
     let outcome = std::thread::scope(|scope| {
         // Whatever way this is left, no thread waits for another for ever.
-        let _over = Over(&session.over);
+        let _over = Over(&session.bell);
         let beat = std::thread::Builder::new()
             .name("index-status".into())
             .spawn_scoped(scope, || session.beat(&quit))
@@ -151,6 +167,8 @@ pub(super) fn run(
             .map_err(ServiceError::Thread)?;
         let mut helpers = vec![lists];
         if let Some(watcher) = watcher {
+            let waker = watcher.waker();
+            session.bell.at_end(move || waker.wake());
             let watch = std::thread::Builder::new()
                 .name("index-watch".into())
                 .spawn_scoped(scope, || session.watch(watcher, &teller))
@@ -162,7 +180,7 @@ pub(super) fn run(
             helpers.extend([watch, fresh]);
         }
         let outcome = session.work(&teller);
-        session.over.store(true, Ordering::Relaxed);
+        session.bell.end();
         let end = beat.join().unwrap_or(None);
         for helper in helpers {
             // A panic there is in the dumps; the session ends either way.
@@ -211,11 +229,11 @@ fn watcher(round: &Round, places: &[Place], home: &Home) -> (Option<Watcher>, Ve
 }
 
 /// Ends a session's threads when dropped.
-struct Over<'a>(&'a AtomicBool);
+struct Over<'a>(&'a Bell);
 
 impl Drop for Over<'_> {
     fn drop(&mut self) {
-        self.0.store(true, Ordering::Relaxed);
+        self.0.end();
     }
 }
 
@@ -232,7 +250,7 @@ fn after(error: &StoreError) -> End {
 
 impl Session<'_> {
     fn over(&self) -> bool {
-        self.over.load(Ordering::Relaxed) || ended(self.home, self.stop)
+        self.bell.over() || ended(self.home, self.stop)
     }
 
     fn set(&self, state: State) {
@@ -290,6 +308,14 @@ impl Session<'_> {
             if !ended {
                 return Ok(());
             }
+            // What the work took is given back for the long rest.
+            if teller
+                .call(|writer| store::shrink(writer.connection()))
+                .is_err()
+            {
+                return Ok(());
+            }
+            throttle::give_back_memory();
             self.set(if watched {
                 State::Monitoring
             } else {
@@ -316,7 +342,7 @@ impl Session<'_> {
     fn lists(&self, teller: &Teller) {
         let mut seen: [Option<Option<Stamp>>; 2] = [None, None];
         let mut accounts = None;
-        while !self.over.load(Ordering::Relaxed) {
+        loop {
             let now = principals::stamp();
             if accounts.replace(now) != Some(now) {
                 // An engine that ended ends the session.
@@ -346,50 +372,50 @@ impl Session<'_> {
                     .unwrap_or_else(PoisonError::into_inner)
                     .list_problems[which as usize] = put.err().map(|e| e.to_string());
             }
-            std::thread::sleep(Duration::from_millis(100));
+            if !self.bell.sleep(LISTS) {
+                return;
+            }
         }
     }
 
     /// Waits for the next rescan, or until notices were lost.
     fn wait(&self) {
         let until = Instant::now() + self.round.config.rescan_interval;
-        while !self.over() && Instant::now() < until {
-            if self.lost.swap(false, Ordering::Relaxed) {
+        loop {
+            let mark = self.bell.mark();
+            let left = until.saturating_duration_since(Instant::now());
+            if self.lost.swap(false, Ordering::Relaxed)
+                || left.is_zero()
+                || !self.bell.wait(mark, left)
+            {
                 return;
             }
-            std::thread::sleep(Duration::from_millis(100));
         }
     }
 
     /// Writes the status and looks for reasons to end the session, until it is over.
     fn beat(&self, quit: &AtomicBool) -> Option<End> {
         let mut end = None;
-        let room = SpaceGuard::new(self.home.folder());
+        let mut look = Look {
+            room: SpaceGuard::new(self.home.folder()),
+            config: None,
+            beats: 0,
+        };
+        let mut told: Option<(Status, Instant)> = None;
         loop {
-            let over = self.over.load(Ordering::Relaxed);
+            let over = self.bell.over();
+            let status = self.status();
+            let known = told
+                .as_ref()
+                .is_some_and(|(before, at)| *before == status && at.elapsed() < SAME_STATUS);
             // A status that cannot be written is no reason to stop indexing; the next beat tries again.
-            status::write(self.home, &self.status()).ok();
+            if !known && status::write(self.home, &status).is_ok() {
+                told = Some((status, Instant::now()));
+            }
             if over {
                 return end;
             }
-            if ended(self.home, self.stop) {
-                end = Some(End::Stop);
-            } else if self.reconfigured() || self.round.places().is_ok_and(|p| p != self.places) {
-                end = Some(End::Reconfigured);
-            } else if !self.home.database().exists() {
-                end = Some(End::Anew("it was deleted".into()));
-            } else if let Room::Low(free) = room.room() {
-                end = Some(End::Limit(
-                    State::LowDiskSpace,
-                    format!("{free} bytes free"),
-                ));
-            } else if self.throttle.hold() == Some(Hold::Violations) {
-                let count = self.throttle.violations();
-                end = Some(End::Limit(
-                    State::CpuViolations,
-                    format!("{count} violations"),
-                ));
-            }
+            end = self.reason_to_end(&mut look);
             self.throttle.observe();
             for violation in self.throttle.take_violations() {
                 self.log.warning("service", &violation);
@@ -399,13 +425,38 @@ impl Session<'_> {
             }
             if end.is_some() {
                 quit.store(true, Ordering::Relaxed);
-                self.over.store(true, Ordering::Relaxed);
+                self.bell.end();
             }
-            let began = Instant::now();
-            while began.elapsed() < BEAT && !self.over.load(Ordering::Relaxed) {
-                std::thread::sleep(Duration::from_millis(50));
-            }
+            self.bell.sleep(BEAT);
         }
+    }
+
+    fn reason_to_end(&self, look: &mut Look) -> Option<End> {
+        if ended(self.home, self.stop) {
+            return Some(End::Stop);
+        }
+        let all = look.beats.is_multiple_of(LOOK_AT_ALL);
+        look.beats = look.beats.wrapping_add(1);
+        let config = stamp(&ConfigStore::new(self.home.folder()).path());
+        let written = look.config.replace(config) != Some(config);
+        if (written || all) && self.reconfigured()
+            || all && self.round.places().is_ok_and(|p| p != self.places)
+        {
+            return Some(End::Reconfigured);
+        }
+        if !self.home.database().exists() {
+            return Some(End::Anew("it was deleted".into()));
+        }
+        if let Room::Low(free) = look.room.room() {
+            return Some(End::Limit(
+                State::LowDiskSpace,
+                format!("{free} bytes free"),
+            ));
+        }
+        (self.throttle.hold() == Some(Hold::Violations)).then(|| {
+            let count = self.throttle.violations();
+            End::Limit(State::CpuViolations, format!("{count} violations"))
+        })
     }
 
     fn reconfigured(&self) -> bool {

@@ -19,8 +19,10 @@ use std::time::Duration;
 const TOGETHER: usize = 2000;
 /// Notices held during a walk at most; beyond, a second walk finds what they would have told.
 const MOST_HELD: usize = 300_000;
-/// The longest wait for a notice before looking whether the session is over.
-const PATIENCE: Duration = Duration::from_millis(250);
+/// The longest wait for a notice; the end of the session interrupts it.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// The same while something is to be looked at again as soon as the walk under way has ended.
+const WHILE_WALKING: Duration = Duration::from_millis(250);
 /// A file that was just written is likely to be written again: it is read once it has been quiet for so long.
 const QUIET: Duration = Duration::from_millis(500);
 
@@ -29,13 +31,19 @@ impl Session<'_> {
     pub(super) fn watch(&self, mut watcher: Watcher, teller: &Teller) {
         let mut again: Vec<Change> = Vec::new();
         let mut live: Option<Live> = None;
-        while !self.over.load(Ordering::Relaxed) {
-            let mut changes = match watcher.next(PATIENCE) {
+        while !self.bell.over() {
+            let patience = if again.is_empty() {
+                PATIENCE
+            } else {
+                WHILE_WALKING
+            };
+            let mut changes = match watcher.next(patience) {
                 Ok(changes) => changes,
                 // What it did not tell, a walk finds.
                 Err(error) => {
                     self.problem(&error.to_string());
                     self.lost.store(true, Ordering::Relaxed);
+                    self.bell.ring();
                     return;
                 }
             };
@@ -70,10 +78,14 @@ impl Session<'_> {
                     );
                     self.lost.store(true, Ordering::Relaxed);
                 }
+                let heard = applied.lost || !applied.fresh.is_empty();
                 self.fresh
                     .lock()
                     .unwrap_or_else(PoisonError::into_inner)
                     .extend(applied.fresh);
+                if heard {
+                    self.bell.ring();
+                }
             }
             live = Arc::into_inner(current);
         }
@@ -93,8 +105,21 @@ impl Session<'_> {
     /// Hashes what changed, soon after it did.
     pub(super) fn hash_fresh(&self, teller: &Teller) {
         let sink = |digests| teller.tell(crate::engine::Message::Digests(digests));
-        while !self.over.load(Ordering::Relaxed) {
-            std::thread::sleep(QUIET);
+        loop {
+            let mark = self.bell.mark();
+            let waits = !self
+                .fresh
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .is_empty();
+            let goes_on = if waits {
+                self.bell.sleep(QUIET)
+            } else {
+                self.bell.wait(mark, PATIENCE)
+            };
+            if !goes_on {
+                return;
+            }
             let ids: HashSet<i64> = self
                 .fresh
                 .lock()

@@ -1,10 +1,11 @@
-//! The lowest priority for processor and disk, asked of the system.
+//! The lowest priority for processor and disk, asked of the system, and memory given back to it.
 //!
 //! Linux keeps both for each thread ([`setpriority(2)`](https://man7.org/linux/man-pages/man2/setpriority.2.html),
 //! [`ioprio_set(2)`](https://man7.org/linux/man-pages/man2/ioprio_set.2.html)); a new thread has those of the one that
 //! made it. Other Unixes have the processor's only, for the process.
 
-// The class of disk access has no call in the libraries used here; it is one system call without pointers.
+// Neither the class of disk access nor the trimming of the heap has a call in the libraries used here; both take numbers
+// alone.
 #![allow(unsafe_code)]
 
 use std::io;
@@ -95,4 +96,13 @@ pub fn background() -> Result<(), MannersError> {
 #[cfg(not(unix))]
 pub fn background() -> Result<(), MannersError> {
     Err(MannersError::Unsupported)
+}
+
+/// Gives back the memory that was freed but is kept for later use. The allocator of glibc keeps much, once for each thread.
+pub fn give_back_memory() {
+    #[cfg(all(target_os = "linux", target_env = "gnu"))]
+    // SAFETY: it locks what it works on, may be called from any thread at any time, and takes a number.
+    unsafe {
+        libc::malloc_trim(0);
+    }
 }
