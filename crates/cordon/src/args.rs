@@ -3,8 +3,8 @@
 mod index;
 
 pub use index::{
-    ExportArgs, ExportFormat, IndexAction, IndexArgs, ListArgs, QueryArgs, QuerySort, RunArgs,
-    VerifyArgs,
+    BenchArgs, ExportArgs, ExportFormat, IndexAction, IndexArgs, ListArgs, QueryArgs, QuerySort,
+    RunArgs, VerifyArgs,
 };
 
 use clap::{Args, Parser, Subcommand, ValueEnum};

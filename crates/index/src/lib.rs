@@ -12,8 +12,10 @@
 //! - [`config`] is what the administrator set, [`lists`] the hashes to look for or to subtract;
 //!   [`throttle`] keeps the process to its share, [`log`] tells what it does;
 //! - [`image`] fills the same database from the image of a disk;
-//! - [`query`] asks, with the patterns of [`glob`]; [`export`] gives everything to other tools; [`verify`] compares the database with the disk.
+//! - [`query`] asks, with the patterns of [`glob`]; [`export`] gives everything to other tools; [`verify`] compares the database
+//!   with the disk; [`bench`] measures what all this takes on a machine.
 
+pub mod bench;
 pub mod changes;
 pub mod config;
 pub mod digest_state;

@@ -214,26 +214,41 @@ impl Round {
         })
     }
 
+    /// The hashes of what waits in the database, once.
+    ///
+    /// # Errors
+    /// [`RoundError`].
+    pub fn hash_once(&self) -> Result<(), RoundError> {
+        self.alone(|teller| self.hash(teller).map(drop))
+    }
+
     /// Inventory and hashes once. `shown` is called between the two.
     ///
     /// # Errors
     /// [`RoundError`].
     pub fn once(&self, text: String, hashes: bool, shown: impl FnOnce()) -> Result<(), RoundError> {
+        self.alone(|teller| {
+            // A failed engine shows when it is finished, with its reason.
+            if self.inventory(teller)? && self.keep_configuration(text, teller).is_ok() {
+                shown();
+                if hashes {
+                    self.hash(teller)?;
+                }
+            }
+            Ok(())
+        })
+    }
+
+    /// Works with an engine of its own.
+    fn alone(
+        &self,
+        work: impl FnOnce(&Teller) -> Result<(), RoundError>,
+    ) -> Result<(), RoundError> {
         let connection = store::open(&self.database)?;
         of_no_image(&connection, &self.database)?;
         let engine = Engine::start(connection, &self.database).map_err(ScanError::Engine)?;
         let teller = engine.teller();
-        let work = || {
-            // A failed engine shows when it is finished, with its reason.
-            if self.inventory(&teller)? && self.keep_configuration(text, &teller).is_ok() {
-                shown();
-                if hashes {
-                    self.hash(&teller)?;
-                }
-            }
-            Ok(())
-        };
-        let outcome = work();
+        let outcome = work(&teller);
         drop(teller);
         engine.finish().map_err(ScanError::Engine)?;
         outcome

@@ -32,6 +32,8 @@ pub enum IndexAction {
     Verify(VerifyArgs),
     /// Write all entries for other tools: body file, CSV, JSON lines, Parquet
     Export(ExportArgs),
+    /// Measure what indexing this machine takes, in a database that is deleted afterwards
+    Bench(BenchArgs),
     /// Put a configuration in force, or show the one that is
     Config {
         /// The new configuration
@@ -153,6 +155,20 @@ pub struct VerifyArgs {
     /// Compare entries and attributes alone; do not read files again
     #[arg(long)]
     pub no_hashes: bool,
+    /// Form of the output
+    #[arg(long, short, value_enum, default_value = "table", value_name = "FORM")]
+    pub output: Output,
+}
+
+/// Arguments of `index bench`.
+#[derive(Args, Debug)]
+pub struct BenchArgs {
+    /// Folder to index; may be given again [default: all local file systems]
+    #[arg(long = "root", value_name = "DIR")]
+    pub roots: Vec<PathBuf>,
+    /// Hash files for so long at most
+    #[arg(long, value_name = "SECONDS", default_value_t = 10)]
+    pub seconds: u64,
     /// Form of the output
     #[arg(long, short, value_enum, default_value = "table", value_name = "FORM")]
     pub output: Output,

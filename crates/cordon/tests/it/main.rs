@@ -4,6 +4,7 @@ mod command_line;
 mod crash_walk;
 mod fleet;
 #[cfg(target_os = "linux")]
+mod index_bench;
 mod index_crash;
 mod index_image;
 mod index_walk;

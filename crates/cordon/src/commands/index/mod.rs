@@ -1,5 +1,6 @@
 //! `cordon index`: the Index of this machine, without any server.
 
+mod bench;
 mod export;
 mod query;
 mod run;
@@ -22,6 +23,7 @@ pub fn run(args: IndexArgs) -> Result<ExitCode> {
         IndexAction::Run(args) => run::run(&home, args),
         IndexAction::Status { output } => show_status(&home, output),
         IndexAction::Query(args) => query::run(&home, args),
+        IndexAction::Bench(args) => bench::run(args),
         IndexAction::Export(args) => export::run(&home, &args),
         IndexAction::Verify(args) => verify::run(&home, args),
         IndexAction::Config { file, sample } => match (file, sample) {
