@@ -17,7 +17,7 @@ mod sha;
 mod stream;
 
 pub use content::{Content, Digests, HashError, Kinds, Magic, Options, Pace};
-pub use many::{many, one};
+pub use many::{many, many_watched, one};
 pub use mime::{expected_mimes, mime};
 pub use stream::from_reader;
 

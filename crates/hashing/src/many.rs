@@ -48,7 +48,18 @@ pub fn many<T>(
     done: &mut dyn FnMut(T, Result<Content, HashError>),
     pace: &mut dyn FnMut(u64) -> Pace,
 ) {
-    Run::new(options, next, done, pace).run();
+    many_watched(options, next, done, pace, &mut |_| {});
+}
+
+/// As [`many`]; `reading` is told of which file each read that follows is, so that one that never returns has a name.
+pub fn many_watched<T>(
+    options: &Options,
+    next: &mut dyn FnMut() -> Option<(T, File, u64)>,
+    done: &mut dyn FnMut(T, Result<Content, HashError>),
+    pace: &mut dyn FnMut(u64) -> Pace,
+    reading: &mut dyn FnMut(&T),
+) {
+    Run::new(options, next, done, pace, reading).run();
 }
 
 /// Hashes one file, from its beginning.
@@ -99,6 +110,7 @@ struct Run<'a, T> {
     next: &'a mut dyn FnMut() -> Option<(T, File, u64)>,
     done: &'a mut dyn FnMut(T, Result<Content, HashError>),
     pace: &'a mut dyn FnMut(u64) -> Pace,
+    reading: &'a mut dyn FnMut(&T),
     way: Way,
     md5: Lanes,
     lanes: Vec<Option<Lane<T>>>,
@@ -119,6 +131,7 @@ impl<'a, T> Run<'a, T> {
         next: &'a mut dyn FnMut() -> Option<(T, File, u64)>,
         done: &'a mut dyn FnMut(T, Result<Content, HashError>),
         pace: &'a mut dyn FnMut(u64) -> Pace,
+        reading: &'a mut dyn FnMut(&T),
     ) -> Run<'a, T> {
         // Without MD5 there is nothing to be won from files side by side.
         let lanes = if options.kinds.md5 { LANES } else { 1 };
@@ -127,6 +140,7 @@ impl<'a, T> Run<'a, T> {
             next,
             done,
             pace,
+            reading,
             way: Way::best(),
             md5: Lanes::new(Level::best()),
             lanes: (0..lanes).map(|_| None).collect(),
@@ -201,6 +215,7 @@ impl<'a, T> Run<'a, T> {
             if self.begun >= PACE_FILES {
                 self.breathe();
             }
+            (self.reading)(&tag);
             let before = match Stamp::of(&file) {
                 Ok(before) if before.size == size => before,
                 Ok(_) => {
@@ -260,6 +275,7 @@ impl<'a, T> Run<'a, T> {
             buffer.resize(BUFFER, 0);
         }
         let before = work.read;
+        (self.reading)(&work.tag);
         match chunk(&mut work, buffer, self.options.kinds, self.way) {
             Ok((blocks, last)) => {
                 self.unpaced += work.read - before;
@@ -296,6 +312,7 @@ impl<'a, T> Run<'a, T> {
 
     /// Looks at a file a last time and reports it.
     fn finish(&mut self, work: Work<T>, md5: Option<[u8; 16]>) {
+        (self.reading)(&work.tag);
         let result = match Stamp::of(&work.file) {
             Ok(after) if after == work.before => Ok(Content {
                 digests: digests(self.options.kinds, &work, md5),
