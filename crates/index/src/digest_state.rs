@@ -24,10 +24,12 @@ pub enum DigestState {
     Pending = 8,
     /// No regular file, so nothing to hash. Never stored.
     NoContent = 9,
+    /// A call to its file system did not return.
+    NoAnswer = 10,
 }
 
 impl DigestState {
-    const ALL: [Self; 10] = [
+    const ALL: [Self; 11] = [
         Self::Hashed,
         Self::TooLarge,
         Self::Excluded,
@@ -38,6 +40,7 @@ impl DigestState {
         Self::Gone,
         Self::Pending,
         Self::NoContent,
+        Self::NoAnswer,
     ];
 
     /// As stored.
@@ -63,6 +66,7 @@ impl DigestState {
             Self::Gone => "gone",
             Self::Pending => "pending",
             Self::NoContent => "no content",
+            Self::NoAnswer => "no answer",
         }
     }
 
@@ -71,7 +75,7 @@ impl DigestState {
     pub const fn retried(self) -> bool {
         matches!(
             self,
-            Self::Locked | Self::Changing | Self::ReadError | Self::Gone
+            Self::Locked | Self::Changing | Self::ReadError | Self::Gone | Self::NoAnswer
         )
     }
 }

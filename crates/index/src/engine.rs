@@ -10,6 +10,7 @@ use crate::walk::{DirectoryId, Found, Stop};
 use crossbeam_channel::{Receiver, Sender};
 use rusqlite::Connection;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -57,6 +58,8 @@ pub enum Message {
     Do(Work),
     /// Answer when everything before this is committed.
     Flush(Sender<()>),
+    /// Commit everything before this and end, whoever may still be able to tell something.
+    End,
 }
 
 /// The end of one hashing.
@@ -101,8 +104,7 @@ impl Teller {
     pub fn bundle(&self) -> Bundle {
         Bundle {
             teller: self.clone(),
-            messages: Vec::new(),
-            rows: 0,
+            gathered: Arc::default(),
         }
     }
 
@@ -139,34 +141,79 @@ impl Teller {
 /// What one thread tells, gathered so that it goes to the engine in few pieces; the rest goes when it is dropped.
 pub struct Bundle {
     teller: Teller,
+    gathered: Arc<Mutex<Gathered>>,
+}
+
+#[derive(Default)]
+struct Gathered {
     messages: Vec<Message>,
     rows: usize,
+    closed: bool,
 }
 
 impl Bundle {
     /// Tells it sooner or later; waits while the engine is behind.
     ///
     /// # Errors
-    /// [`Stop`] when the engine ended.
+    /// [`Stop`] when the engine ended, or the bundle was closed.
     pub fn tell(&mut self, message: Message) -> Result<(), Stop> {
-        self.rows += message.weight();
-        self.messages.push(message);
-        if self.rows < BUNDLE {
+        let mut gathered = lock(&self.gathered);
+        if gathered.closed {
+            return Err(Stop);
+        }
+        gathered.rows += message.weight();
+        gathered.messages.push(message);
+        if gathered.rows < BUNDLE {
             return Ok(());
         }
-        self.rows = 0;
-        self.teller
-            .tell(Message::Many(std::mem::take(&mut self.messages)))
+        gathered.rows = 0;
+        let messages = std::mem::take(&mut gathered.messages);
+        drop(gathered);
+        self.teller.tell(Message::Many(messages))
+    }
+
+    /// What lets another tell the rest for a thread that was given up.
+    #[must_use]
+    pub fn remains(&self) -> Remains {
+        Remains {
+            teller: self.teller.clone(),
+            gathered: Arc::clone(&self.gathered),
+        }
     }
 }
 
 impl Drop for Bundle {
     fn drop(&mut self) {
-        // An engine that ended says why when it is finished.
-        self.teller
-            .tell(Message::Many(std::mem::take(&mut self.messages)))
-            .ok();
+        let messages = std::mem::take(&mut lock(&self.gathered).messages);
+        if !messages.is_empty() {
+            // An engine that ended says why when it is finished.
+            self.teller.tell(Message::Many(messages)).ok();
+        }
     }
+}
+
+/// See [`Bundle::remains`].
+pub struct Remains {
+    teller: Teller,
+    gathered: Arc<Mutex<Gathered>>,
+}
+
+impl Remains {
+    /// Tells the rest; the bundle takes nothing more.
+    ///
+    /// # Errors
+    /// [`Stop`] when the engine ended.
+    pub fn tell(&self) -> Result<(), Stop> {
+        let mut gathered = lock(&self.gathered);
+        gathered.closed = true;
+        let messages = std::mem::take(&mut gathered.messages);
+        drop(gathered);
+        self.teller.tell(Message::Many(messages))
+    }
+}
+
+fn lock(gathered: &Mutex<Gathered>) -> MutexGuard<'_, Gathered> {
+    gathered.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// The engine, running.
@@ -214,11 +261,14 @@ impl Engine {
         self.teller.clone()
     }
 
-    /// Ends it once every other [`Teller`] is gone and everything told is committed.
+    /// Ends it once everything told is committed. A [`Teller`] that somebody still has, such as a thread that waits for a
+    /// file system for ever, tells nothing any more.
     ///
     /// # Errors
     /// What ended it earlier, if something did.
     pub fn finish(self) -> Result<(), EngineError> {
+        // One that ended already says why.
+        self.teller.tell(Message::End).ok();
         drop(self.teller);
         match self.thread.join() {
             Ok(outcome) => Ok(outcome?),
@@ -235,15 +285,21 @@ fn serve(connection: &Connection, messages: &Receiver<Message>) -> Result<(), St
         run(connection, "BEGIN IMMEDIATE", "begin to write")?;
         let mut flushed = Vec::new();
         let outcome = batch(&mut writer, first, messages, began, &mut flushed);
-        if let Err(error) = outcome {
-            // The reason matters, not whether the rollback went well: without a commit nothing of it lasts.
-            run(connection, "ROLLBACK", "undo what failed").ok();
-            return Err(error);
-        }
+        let go_on = match outcome {
+            Ok(go_on) => go_on,
+            Err(error) => {
+                // The reason matters, not whether the rollback went well: without a commit nothing of it lasts.
+                run(connection, "ROLLBACK", "undo what failed").ok();
+                return Err(error);
+            }
+        };
         run(connection, "COMMIT", "commit")?;
         for done in flushed {
             // Who asked may be gone.
             done.send(()).ok();
+        }
+        if !go_on {
+            break;
         }
     }
     Ok(())
@@ -253,16 +309,20 @@ fn run(connection: &Connection, sql: &str, what: &'static str) -> Result<(), Sto
     connection.execute_batch(sql).map_err(store::doing(what))
 }
 
+/// Whether to go on after it.
 fn batch(
     writer: &mut Writer<'_>,
     first: Message,
     messages: &Receiver<Message>,
     began: Instant,
     flushed: &mut Vec<Sender<()>>,
-) -> Result<(), StoreError> {
+) -> Result<bool, StoreError> {
     let mut rows = 0;
     let mut next = Some(first);
     while let Some(message) = next.take() {
+        if matches!(message, Message::End) {
+            return Ok(false);
+        }
         rows += message.weight();
         apply(writer, message, flushed)?;
         if rows >= MOST_ROWS || !flushed.is_empty() {
@@ -272,7 +332,7 @@ fn batch(
         let left = OLDEST.saturating_sub(began.elapsed());
         next = messages.recv_timeout(left).ok();
     }
-    Ok(())
+    Ok(true)
 }
 
 /// Applies one message; also for those who run on the engine's thread already.
@@ -327,5 +387,7 @@ pub(crate) fn apply(
             flushed.push(done);
             Ok(())
         }
+        // The loop that takes messages sees to it.
+        Message::End => Ok(()),
     }
 }

@@ -7,8 +7,8 @@
 pub mod capabilities;
 
 use crate::entry::flag;
-use crate::walk::{Directory, Found};
-use std::collections::BTreeMap;
+use crate::stuck;
+use crate::walk::{Directory, Found, Stop};
 
 /// What extended attributes an entry has.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -136,18 +136,23 @@ impl Gatherer {
 
 impl Gatherer {
     /// Adds to what was found of a directory what extended attributes there are.
-    pub fn add(&mut self, directory: &Directory, found: &mut Found) {
+    ///
+    /// # Errors
+    /// [`Stop`] when the thread was given up meanwhile.
+    pub fn add(&mut self, directory: &Directory, found: &mut Found) -> Result<(), Stop> {
         // What is mounted on an entry is not asked: it may never answer.
         let names = found
             .iter()
             .map(|seen| (seen.attributes.flags & flag::MOUNT_POINT == 0).then_some(seen.name));
-        let gathered: BTreeMap<usize, Extended> = self
-            .of_entries(&directory.path, Some(directory.inode), names)
-            .into_iter()
-            .enumerate()
-            .filter_map(|(at, extended)| Some((at, extended?)))
-            .collect();
+        let gathered = stuck::call(|| {
+            self.of_entries(&directory.path, Some(directory.inode), names)
+                .into_iter()
+                .enumerate()
+                .filter_map(|(at, extended)| Some((at, extended?)))
+                .collect()
+        })?;
         found.set_extended(gathered);
+        Ok(())
     }
 }
 

@@ -4,20 +4,24 @@
 //! intruder's files are. The rest follows in the order of the inventory, which is about their order on the disk. A file
 //! that has several names is read once.
 
+mod crew;
 mod feed;
 
 use crate::digest_state::DigestState;
-use crate::engine::Digested;
+use crate::engine::{Digested, Message, Teller};
 use crate::entry::Attributes;
 use crate::store::write::Outcome;
 use crate::store::{self, StoreError};
-use crate::walk::Stop;
+use crate::walk::{PathRule, Stop};
+use crew::{Crew, Hand};
 use feed::{Feed, Job, MOST_FIRST};
 use hashing::{HashError, Kinds, Options, Pace};
+use std::cell::Cell;
 use std::fs::File;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 /// Results told together.
 const TOLD_AT_ONCE: usize = 256;
@@ -34,21 +38,31 @@ pub enum PassError {
 }
 
 /// How a pass is made.
-pub struct Plan<'a> {
+#[derive(Clone)]
+pub struct Plan {
     /// Which hashes.
     pub kinds: Kinds,
     /// Only files smaller than this many bytes are read.
     pub below: u64,
     /// Paths that are not read.
-    pub excluded: &'a (dyn Fn(&[u8]) -> bool + Sync),
+    pub excluded: Arc<PathRule>,
     /// Called after each stretch of input with its length; may sleep.
-    pub pace: &'a (dyn Fn(u64) -> Pace + Sync),
+    pub pace: Arc<dyn Fn(u64) -> Pace + Send + Sync>,
     /// How many files at once are read by threads of their own.
     pub threads: usize,
+    /// A file whose file system does not answer for so long is left.
+    pub patience: Duration,
 }
 
 /// Takes what was hashed.
-pub type Sink<'a> = dyn Fn(Vec<Digested>) -> Result<(), Stop> + Sync + 'a;
+pub type Sink = dyn Fn(Vec<Digested>) -> Result<(), Stop> + Send + Sync;
+
+/// Tells the engine what was hashed.
+#[must_use]
+pub fn into_engine(teller: &Teller) -> Arc<Sink> {
+    let teller = teller.clone();
+    Arc::new(move |digests| teller.tell(Message::Digests(digests)))
+}
 
 /// Counters of a pass under way, for its progress.
 #[derive(Debug, Default)]
@@ -69,9 +83,9 @@ pub struct Progress {
 /// [`PassError`].
 pub fn pass(
     database: &Path,
-    sink: &Sink<'_>,
-    plan: &Plan<'_>,
-    progress: &Progress,
+    sink: &Arc<Sink>,
+    plan: &Plan,
+    progress: &Arc<Progress>,
 ) -> Result<bool, PassError> {
     let connection = store::open_to_read(database)?;
     let (feed, files, bytes) = Feed::of_all(connection, plan, MOST_FIRST)?;
@@ -87,147 +101,181 @@ pub fn pass(
 pub fn these(
     database: &Path,
     ids: Vec<i64>,
-    sink: &Sink<'_>,
-    plan: &Plan<'_>,
-    progress: &Progress,
+    sink: &Arc<Sink>,
+    plan: &Plan,
+    progress: &Arc<Progress>,
 ) -> Result<bool, PassError> {
     let connection = store::open_to_read(database)?;
     progress.files.store(ids.len() as u64, Ordering::Relaxed);
     progress.bytes.store(0, Ordering::Relaxed);
-    hash(Feed::of(connection, ids.into()), sink, plan, progress)
+    hash(Feed::of(connection, ids.into())?, sink, plan, progress)
 }
 
 fn hash(
     feed: Feed,
-    sink: &Sink<'_>,
-    plan: &Plan<'_>,
-    progress: &Progress,
+    sink: &Arc<Sink>,
+    plan: &Plan,
+    progress: &Arc<Progress>,
 ) -> Result<bool, PassError> {
     progress.done.store(0, Ordering::Relaxed);
     progress.read.store(0, Ordering::Relaxed);
-    let feed = Mutex::new(feed);
-    let failure = Mutex::new(None);
-    let outcome = std::thread::scope(|scope| {
-        let mut threads = Vec::new();
-        for number in 0..plan.threads.max(1) {
-            let (feed, failure) = (&feed, &failure);
-            let started = std::thread::Builder::new()
-                .name(format!("hash-{number}"))
-                .spawn_scoped(scope, move || {
-                    Worker {
-                        feed,
-                        failure,
-                        sink,
-                        plan,
-                        progress,
-                    }
-                    .work()
-                })
-                .map_err(PassError::Thread)?;
-            threads.push(started);
-        }
-        Ok(threads
-            .into_iter()
-            .map(|t| t.join())
-            .all(|ended| matches!(ended, Ok(true))))
+    let shared = Arc::new(Shared {
+        feed: Mutex::new(feed),
+        failure: Mutex::new(None),
+        sink: Arc::clone(sink),
+        plan: plan.clone(),
+        progress: Arc::clone(progress),
     });
-    if let Some(error) = failure.into_inner().unwrap_or_else(PoisonError::into_inner) {
-        return Err(PassError::Store(error));
+    let whole = Crew::new(Arc::clone(&shared)).work()?;
+    match lock(&shared.failure).take() {
+        Some(error) => Err(PassError::Store(error)),
+        None => Ok(whole),
     }
-    outcome
 }
 
-struct Worker<'a> {
-    feed: &'a Mutex<Feed>,
-    failure: &'a Mutex<Option<StoreError>>,
-    sink: &'a Sink<'a>,
-    plan: &'a Plan<'a>,
-    progress: &'a Progress,
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-impl Worker<'_> {
+/// What the threads of a pass share.
+struct Shared {
+    feed: Mutex<Feed>,
+    failure: Mutex<Option<StoreError>>,
+    sink: Arc<Sink>,
+    plan: Plan,
+    progress: Arc<Progress>,
+}
+
+/// A thread that hashes. Whatever calls a file system is between [`Pulse::enter`](crate::stuck::Pulse::enter) and
+/// [`Self::mine`].
+struct Worker {
+    shared: Arc<Shared>,
+    hand: Arc<Hand>,
+    stopped: Cell<bool>,
+}
+
+impl Worker {
     /// Whether everything was done.
     fn work(self) -> bool {
-        let stopped = std::cell::Cell::new(false);
-        let ready = std::cell::RefCell::new(Vec::with_capacity(TOLD_AT_ONCE));
-        let tell = |entry: i64, read: Attributes, at: i64, outcome: Outcome| {
-            self.progress.done.fetch_add(1, Ordering::Relaxed);
-            let mut ready = ready.borrow_mut();
-            ready.push(Digested {
-                entry,
-                read,
-                at,
-                outcome,
-            });
-            if ready.len() >= TOLD_AT_ONCE && (self.sink)(std::mem::take(&mut *ready)).is_err() {
-                stopped.set(true);
+        let (shared, hand) = (&self.shared, &self.hand);
+        let mut next = || self.next();
+        let mut done = |job: Job, outcome: Result<_, HashError>| {
+            if !self.mine() {
+                return;
             }
-        };
-        let mut next = || {
-            loop {
-                if stopped.get() {
-                    return None;
+            match outcome {
+                Ok(content) => self.tell(&job, Outcome::Hashed(Box::new(content))),
+                Err(HashError::Changed) => self.tell(&job, Outcome::Not(DigestState::Changing)),
+                Err(HashError::Read { source }) => {
+                    self.tell(&job, Outcome::Not(state_of(&source)));
                 }
-                let job = self
-                    .feed
-                    .lock()
-                    .unwrap_or_else(PoisonError::into_inner)
-                    .next();
-                let mut job = match job {
-                    Ok(job) => job?,
-                    Err(error) => {
-                        *self.failure.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
-                        stopped.set(true);
-                        return None;
-                    }
-                };
-                job.opened = jiff::Timestamp::now().as_second();
-                match self.open(&job) {
-                    Ok(file) => {
-                        let size = job.attributes.size;
-                        return Some(((job.entry, job.attributes, job.opened), file, size));
-                    }
-                    Err(state) => {
-                        tell(job.entry, job.attributes, job.opened, Outcome::Not(state));
-                    }
-                }
+                Err(HashError::Stopped) => {}
             }
-        };
-        let mut done = |(entry, read, at): (i64, Attributes, i64),
-                        outcome: Result<_, HashError>| {
-            let outcome = match outcome {
-                Ok(content) => Outcome::Hashed(Box::new(content)),
-                Err(HashError::Changed) => Outcome::Not(DigestState::Changing),
-                Err(HashError::Read { source }) => Outcome::Not(state_of(&source)),
-                Err(HashError::Stopped) => return,
-            };
-            tell(entry, read, at, outcome);
+            hand.pulse.enter();
         };
         let mut pace = |bytes: u64| {
-            self.progress.read.fetch_add(bytes, Ordering::Relaxed);
-            match (self.plan.pace)(bytes) {
-                Pace::Go if !stopped.get() => Pace::Go,
-                _ => {
-                    stopped.set(true);
-                    Pace::Stop
-                }
+            if !self.mine() {
+                return Pace::Stop;
+            }
+            shared.progress.read.fetch_add(bytes, Ordering::Relaxed);
+            let pace = (shared.plan.pace)(bytes);
+            if pace == Pace::Stop {
+                self.stopped.set(true);
+            }
+            hand.pulse.enter();
+            if self.stopped.get() {
+                Pace::Stop
+            } else {
+                Pace::Go
+            }
+        };
+        let mut reading = |job: &Job| {
+            if self.mine() {
+                hand.reading.store(job.entry, Ordering::Release);
+                hand.pulse.enter();
             }
         };
         let options = Options {
-            kinds: self.plan.kinds,
+            kinds: shared.plan.kinds,
             ..Options::default()
         };
-        hashing::many(&options, &mut next, &mut done, &mut pace);
-        let last = std::mem::take(&mut *ready.borrow_mut());
-        let told = last.is_empty() || (self.sink)(last).is_ok();
-        told && !stopped.get()
+        hashing::many_watched(&options, &mut next, &mut done, &mut pace, &mut reading);
+        if !self.mine() {
+            return false;
+        }
+        let last = std::mem::take(&mut *lock(&hand.ready));
+        let told = last.is_empty() || (shared.sink)(last).is_ok();
+        told && !self.stopped.get()
+    }
+
+    /// After a call to a file system. Once this thread was given up, what it had in hand is others'.
+    fn mine(&self) -> bool {
+        let mine = self.hand.pulse.leave().is_ok();
+        if !mine {
+            self.stopped.set(true);
+        }
+        mine
+    }
+
+    fn tell(&self, job: &Job, outcome: Outcome) {
+        self.shared.progress.done.fetch_add(1, Ordering::Relaxed);
+        lock(&self.hand.jobs).remove(&job.entry);
+        let mut ready = lock(&self.hand.ready);
+        ready.push(job.with(outcome));
+        if ready.len() >= TOLD_AT_ONCE {
+            let told = std::mem::take(&mut *ready);
+            drop(ready);
+            if (self.shared.sink)(told).is_err() {
+                self.stopped.set(true);
+            }
+        }
+    }
+
+    /// The next file that can be opened, open.
+    fn next(&self) -> Option<(Job, File, u64)> {
+        if !self.mine() {
+            return None;
+        }
+        while !self.stopped.get() {
+            let job = lock(&self.shared.feed).next();
+            let mut job = match job {
+                Ok(Some(job)) => job,
+                Ok(None) => {
+                    self.hand.pulse.enter();
+                    return None;
+                }
+                Err(error) => {
+                    *lock(&self.shared.failure) = Some(error);
+                    self.stopped.set(true);
+                    return None;
+                }
+            };
+            job.opened = jiff::Timestamp::now().as_second();
+            lock(&self.hand.jobs).insert(job.entry, job.clone());
+            self.hand.reading.store(job.entry, Ordering::Release);
+            self.hand.pulse.enter();
+            let opened = self.open(&job);
+            if !self.mine() {
+                return None;
+            }
+            match opened {
+                Ok(file) => {
+                    let size = job.attributes.size;
+                    self.hand.pulse.enter();
+                    return Some((job, file, size));
+                }
+                Err(state) => self.tell(&job, Outcome::Not(state)),
+            }
+        }
+        None
     }
 
     fn open(&self, job: &Job) -> Result<File, DigestState> {
-        if job.attributes.size >= self.plan.below {
+        let plan = &self.shared.plan;
+        if job.attributes.size >= plan.below {
             return Err(DigestState::TooLarge);
         }
-        if (self.plan.excluded)(&job.path) {
+        if (plan.excluded)(&job.path) {
             return Err(DigestState::Excluded);
         }
         let file = crate::walk::open_file(&job.path).map_err(|e| state_of(&e))?;

@@ -132,7 +132,7 @@ impl<F: FnMut(Message) -> Result<(), Stop>> Visitor for First<F> {
         _last: bool,
     ) -> Result<Vec<Descend>, Stop> {
         if self.rules.gather != Gather::No {
-            self.gatherer.add(directory, &mut found);
+            self.gatherer.add(directory, &mut found)?;
         }
         self.introduce(directory)?;
         self.rules
@@ -369,7 +369,7 @@ impl<C: Borrow<Connection>, F: FnMut(Message) -> Result<(), Stop>> Visitor for C
             })
             .collect();
         if self.rules.gather == Gather::All {
-            self.gatherer.add(directory, &mut found);
+            self.gatherer.add(directory, &mut found)?;
         }
         let mut changed = Found::default();
         for seen in found.iter() {
@@ -379,7 +379,7 @@ impl<C: Borrow<Connection>, F: FnMut(Message) -> Result<(), Stop>> Visitor for C
         }
         if !changed.is_empty() {
             if self.rules.gather != Gather::No {
-                self.gatherer.add(directory, &mut changed);
+                self.gatherer.add(directory, &mut changed)?;
             }
             (self.tell)(Message::Seen(directory.id, changed))?;
         }

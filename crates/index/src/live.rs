@@ -412,6 +412,10 @@ fn note_fresh(
             path,
         } => writer.directory(*id, *parent, *volume, *inode, path),
         Message::Problem(id, problem) => writer.problem(*id, *problem),
-        Message::Many(_) | Message::Digests(_) | Message::Do(_) | Message::Flush(_) => Ok(()),
+        Message::Many(_)
+        | Message::Digests(_)
+        | Message::Do(_)
+        | Message::Flush(_)
+        | Message::End => Ok(()),
     }
 }

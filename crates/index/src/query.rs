@@ -6,7 +6,7 @@
 
 mod related;
 
-pub use related::{Former, Match, former, listed};
+pub use related::{Former, Match, former, listed, unanswered};
 
 use crate::digest_state::DigestState;
 use crate::entry::{Attributes, Kind, join};

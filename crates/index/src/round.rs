@@ -9,14 +9,17 @@ use crate::hashpass::{Plan, Progress};
 use crate::mounts::{self, MountsError};
 use crate::scan::{self, Place, ScanError, Survey};
 use crate::store::{self, StoreError, doing};
+use crate::stuck::{Patience, Question};
 use crate::text;
 use crate::walk::Stop;
 use hashing::{Kinds, Pace};
 use rusqlite::Connection;
 use std::cell::Cell;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
 
 /// Failure of a round.
 #[derive(Debug, thiserror::Error)]
@@ -109,7 +112,7 @@ impl Round {
         }
         let mut places: Vec<Place> = Vec::new();
         for root in &self.roots {
-            let path = std::fs::canonicalize(root).map_err(|source| RoundError::Root {
+            let path = real(root).map_err(|source| RoundError::Root {
                 path: root.clone(),
                 source,
             })?;
@@ -161,6 +164,7 @@ impl Round {
             numbers: Arc::clone(&self.numbers),
             met: Arc::clone(&self.met),
             permissions: self.config.scan_file_permissions,
+            patience: Patience::default(),
         })
     }
 
@@ -173,11 +177,12 @@ impl Round {
     }
 
     /// Calls `work` with the plan of a hash pass.
-    pub fn with_plan<T>(&self, work: impl FnOnce(&Plan<'_>) -> T) -> T {
+    pub fn with_plan<T>(&self, work: impl FnOnce(&Plan) -> T) -> T {
         let each = self.config.file_hash_updates_per_throttle.max(1);
-        let excluded = |path: &[u8]| self.config.excludes_hashing(path);
-        let pace = |_bytes: u64| {
-            if every(each, &self.pacer) {
+        let (config, pacer) = (Arc::clone(&self.config), Arc::clone(&self.pacer));
+        let excluded = move |path: &[u8]| config.excludes_hashing(path);
+        let pace = move |_bytes: u64| {
+            if every(each, &pacer) {
                 Pace::Go
             } else {
                 Pace::Stop
@@ -186,9 +191,10 @@ impl Round {
         work(&Plan {
             kinds: kinds(self.config.hashes),
             below: self.config.max_size_to_hash.unwrap_or(u64::MAX),
-            excluded: &excluded,
-            pace: &pace,
+            excluded: Arc::new(excluded),
+            pace: Arc::new(pace),
             threads: self.threads,
+            patience: Patience::default().call,
         })
     }
 
@@ -252,6 +258,31 @@ impl Round {
         drop(teller);
         engine.finish().map_err(ScanError::Engine)?;
         outcome
+    }
+}
+
+/// What a folder was found to be last, for the time in which its file system does not answer: another path for it would
+/// make what is known of it another folder's.
+static REAL: Mutex<BTreeMap<PathBuf, PathBuf>> = Mutex::new(BTreeMap::new());
+
+/// A path without links. That of a folder which does not answer is as it was.
+fn real(path: &Path) -> std::io::Result<PathBuf> {
+    let folder = path.to_owned();
+    let question = Question::ask(&text::from_native(path.as_os_str()), move || {
+        std::fs::canonicalize(folder)
+    });
+    let answer = question.answer(Instant::now() + Patience::default().probe);
+    let mut known = REAL.lock().unwrap_or_else(PoisonError::into_inner);
+    match answer {
+        Some(found) => {
+            let found = found?;
+            known.insert(path.to_owned(), found.clone());
+            Ok(found)
+        }
+        None => known
+            .get(path)
+            .cloned()
+            .map_or_else(|| std::path::absolute(path), Ok),
     }
 }
 

@@ -1,18 +1,21 @@
 //! One round of the Index: the inventory of all roots, then the hashes of what waits.
 
-use crate::engine::{EngineError, Message, Teller};
+use crate::engine::{Bundle, EngineError, Teller};
 use crate::hashpass::{self, PassError, Plan, Progress};
 use crate::inventory::{Compare, First, Gather, Own, Rules, next_number, root_number};
 use crate::mounts::Mount;
 use crate::store::write::Writer;
 use crate::store::write::extended::RECORDED;
 use crate::store::{self, StoreError, doing};
-use crate::walk::{self, PathRule, Root, Stop, WalkError};
+use crate::stuck::{self, Patience, Question};
+use crate::walk::{self, PathRule, Root, Stop, Visitor, WalkError, Walked, Watched};
 use rusqlite::Connection;
-use std::collections::HashSet;
+use std::cell::RefCell;
+use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
 
 /// Failure of a round.
 #[derive(Debug, thiserror::Error)]
@@ -74,6 +77,8 @@ pub struct Survey {
     pub met: Arc<AtomicU64>,
     /// Whether extended attributes are recorded.
     pub permissions: bool,
+    /// How long an answer of a file system is waited for.
+    pub patience: Patience,
 }
 
 impl Survey {
@@ -145,24 +150,30 @@ pub fn inventory(survey: &Survey, teller: &Teller) -> Result<bool, ScanError> {
         (true, true) => Gather::Changed,
     };
     let rules = survey.rules_gathering(prepared.next, gather);
-    let ended = if prepared.first {
-        first_walk(survey, &rules, prepared.roots, teller)?
+    let (roots, mut silent) = answering(survey.patience, prepared.roots, |root| &root.path);
+    let walked = if prepared.first {
+        first_walk(survey, &rules, roots, teller)?
     } else {
-        compare_walk(survey, &rules, prepared.roots, teller)?
+        compare_walk(survey, &rules, roots, teller)?
     };
-    if !ended {
+    if !walked.ended {
         return Ok(false);
     }
+    silent.extend(walked.stuck);
     let finished = teller.call(move |writer| {
         let connection = writer.connection();
         store::make_indexes(connection)?;
         writer.principals_of(Path::new("/"))?;
-        if permissions {
+        no_answer(writer, &silent)?;
+        if permissions && silent.is_empty() {
             store::set_fact(connection, RECORDED, 1)?;
         }
         let now = jiff::Timestamp::now().as_second();
         connection
-            .execute("UPDATE volume SET walked = ?1", [now])
+            .execute(
+                "UPDATE volume SET walked = ?1 WHERE id NOT IN (SELECT volume FROM directory WHERE problem = ?2)",
+                [now, stuck::TIMED_OUT.into()],
+            )
             .map_err(doing("keep when it was walked"))?;
         store::set_fact(connection, "inventoried", now)
     });
@@ -252,14 +263,12 @@ fn first_walk(
     rules: &Arc<Rules>,
     roots: Vec<Root>,
     teller: &Teller,
-) -> Result<bool, ScanError> {
-    let visitors = (0..survey.threads.max(1))
-        .map(|_| {
-            let mut bundle = teller.bundle();
-            First::new(Arc::clone(rules), move |message| bundle.tell(message))
-        })
-        .collect();
-    Ok(walk::walk(roots, survey.mount_points.clone(), visitors)?)
+) -> Result<Walked, ScanError> {
+    watched(survey, roots, teller, &mut |mut bundle| {
+        Ok(First::new(Arc::clone(rules), move |message| {
+            bundle.tell(message)
+        }))
+    })
 }
 
 fn compare_walk(
@@ -267,26 +276,97 @@ fn compare_walk(
     rules: &Arc<Rules>,
     roots: Vec<Root>,
     teller: &Teller,
-) -> Result<bool, ScanError> {
+) -> Result<Walked, ScanError> {
     let failure = Arc::new(Mutex::new(None));
-    let mut visitors = Vec::new();
-    for _ in 0..survey.threads.max(1) {
-        let mut bundle = teller.bundle();
+    let walked = watched(survey, roots, teller, &mut |mut bundle| {
         let read = store::open_to_read(&survey.database)?;
-        visitors.push(
+        Ok(
             Compare::new(Arc::clone(rules), read, move |message| bundle.tell(message))
                 .failing_into(Arc::clone(&failure)),
-        );
-    }
-    let ended = walk::walk(roots, survey.mount_points.clone(), visitors)?;
+        )
+    })?;
     match failure
         .lock()
         .unwrap_or_else(PoisonError::into_inner)
         .take()
     {
         Some(error) => Err(ScanError::Store(error)),
-        None => Ok(ended),
+        None => Ok(walked),
     }
+}
+
+/// Walks with visitors that tell through a bundle each.
+fn watched<V: Visitor + Send + 'static>(
+    survey: &Survey,
+    roots: Vec<Root>,
+    teller: &Teller,
+    visitor: &mut dyn FnMut(Bundle) -> Result<V, ScanError>,
+) -> Result<Walked, ScanError> {
+    let remains = RefCell::new(HashMap::new());
+    let how = Watched {
+        threads: survey.threads,
+        patience: survey.patience.call,
+        visitor: &mut |number| {
+            let bundle = teller.bundle();
+            remains.borrow_mut().insert(number, bundle.remains());
+            visitor(bundle)
+        },
+        lost: &mut |number| {
+            // An engine that ended says why when it is finished.
+            let rest = remains.borrow_mut().remove(&number);
+            rest.map(|rest| rest.tell().ok());
+        },
+    };
+    how.walk(roots, survey.mount_points.clone())
+}
+
+/// Parts roots by whether they answer.
+pub(crate) fn answering<T>(
+    patience: Patience,
+    roots: Vec<T>,
+    path: impl Fn(&T) -> &[u8],
+) -> (Vec<T>, Vec<T>) {
+    let questions: Vec<(T, Question<()>)> = roots
+        .into_iter()
+        .map(|root| {
+            let place = path(&root);
+            let path = place.to_vec();
+            let question = Question::ask(place, move || {
+                // What is wrong with it, the walk finds.
+                walk::probe(&path).ok();
+            });
+            (root, question)
+        })
+        .collect();
+    let until = Instant::now() + patience.probe;
+    let (answer, silent): (Vec<_>, Vec<_>) = questions
+        .into_iter()
+        .map(|(root, question)| (root, question.answer(until).is_some()))
+        .partition(|(_, answers)| *answers);
+    let roots = |list: Vec<(T, bool)>| list.into_iter().map(|(root, _)| root).collect();
+    (roots(answer), roots(silent))
+}
+
+/// Keeps that directories gave no answer; what is known of them stays.
+fn no_answer(writer: &Writer<'_>, directories: &[Root]) -> Result<(), StoreError> {
+    for directory in directories {
+        let known = writer
+            .connection()
+            .prepare_cached("SELECT 1 FROM directory WHERE id = ?1")
+            .and_then(|mut s| s.exists([directory.id]))
+            .map_err(doing("find a directory"))?;
+        if !known {
+            writer.directory(
+                directory.id,
+                directory.parent,
+                directory.volume,
+                0,
+                &directory.path,
+            )?;
+        }
+        writer.problem(directory.id, Some(stuck::TIMED_OUT))?;
+    }
+    Ok(())
 }
 
 /// Hashes what waits. Returns whether the pass came to its end.
@@ -296,10 +376,10 @@ fn compare_walk(
 pub fn hash(
     database: &Path,
     teller: &Teller,
-    plan: &Plan<'_>,
-    progress: &Progress,
+    plan: &Plan,
+    progress: &Arc<Progress>,
 ) -> Result<bool, ScanError> {
-    let sink = |digests| teller.tell(Message::Digests(digests));
+    let sink = hashpass::into_engine(teller);
     let ended = hashpass::pass(database, &sink, plan, progress)?;
     Ok(ended
         && teller

@@ -9,7 +9,7 @@ use crate::engine::{Digested, Message};
 use crate::entry::{Attributes, join};
 use crate::hashpass::{self, Plan, Progress};
 use crate::inventory::{Compare, next_number, root_number};
-use crate::scan::{ScanError, Survey};
+use crate::scan::{self, ScanError, Survey};
 use crate::store::write::{Outcome, Writer};
 use crate::store::{self, StoreError, doing};
 use crate::text::bytes;
@@ -69,8 +69,8 @@ type Tell<'a> = dyn Fn(Difference) + Sync + 'a;
 /// [`ScanError`].
 pub fn verify(
     survey: &Survey,
-    hashes: Option<&Plan<'_>>,
-    progress: &Progress,
+    hashes: Option<&Plan>,
+    progress: &Arc<Progress>,
     tell: &(dyn Fn(Difference) + Sync),
 ) -> Result<Report, ScanError> {
     let connection = store::open_to_read(&survey.database)?;
@@ -169,6 +169,8 @@ fn compare(survey: &Survey, connection: &Connection, tell: &Tell<'_>) -> Result<
             }),
         }
     }
+    // What does not answer cannot be compared.
+    let (roots, _) = scan::answering(survey.patience, roots, |root| &root.path);
     let failure = Arc::new(Mutex::new(None));
     let mut visitors = Vec::new();
     for _ in 0..survey.threads.max(1) {
@@ -247,7 +249,8 @@ impl Paths {
             | Message::Many(_)
             | Message::Digests(_)
             | Message::Do(_)
-            | Message::Flush(_) => Ok(()),
+            | Message::Flush(_)
+            | Message::End => Ok(()),
         }
     }
 
@@ -307,8 +310,8 @@ fn attributes(kept: &Attributes, now: &Attributes) -> Vec<(&'static str, String,
 
 fn rehash(
     survey: &Survey,
-    plan: &Plan<'_>,
-    progress: &Progress,
+    plan: &Plan,
+    progress: &Arc<Progress>,
     tell: &Tell<'_>,
 ) -> Result<u64, ScanError> {
     let connection = store::open_to_read(&survey.database)?;
@@ -317,24 +320,41 @@ fn rehash(
         .and_then(|mut s| s.query_map([], |row| row.get(0))?.collect())
         .map_err(doing("read what is hashed"))?;
     let total = ids.len() as u64;
-    let kept = Mutex::new(connection);
-    let failure = Mutex::new(None);
-    let sink = |digests: Vec<Digested>| {
-        let connection = kept.lock().unwrap_or_else(PoisonError::into_inner);
-        for digested in digests {
-            if let Err(error) = judge(&connection, &digested, tell) {
-                *failure.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
-                return Err(Stop);
-            }
-        }
-        Ok(())
+    let (give, take) = crossbeam_channel::bounded::<Vec<Digested>>(4);
+    let (end, ended) = crossbeam_channel::bounded(1);
+    let compare = |digests: Vec<Digested>| {
+        digests
+            .iter()
+            .try_for_each(|digested| judge(&connection, digested, tell))
     };
-    let outcome = hashpass::these(&survey.database, ids, &sink, plan, progress);
-    if let Some(error) = failure.into_inner().unwrap_or_else(PoisonError::into_inner) {
-        return Err(error.into());
-    }
-    outcome?;
-    Ok(total)
+    std::thread::scope(|scope| {
+        // With this its end of the channel goes too, so that nobody waits for a reader that failed.
+        let take = take;
+        std::thread::Builder::new()
+            .name("hash-again".into())
+            .spawn_scoped(scope, move || {
+                let sink: Arc<hashpass::Sink> =
+                    Arc::new(move |digests| give.send(digests).map_err(|_| Stop));
+                let outcome = hashpass::these(&survey.database, ids, &sink, plan, progress);
+                // Who compares may have ended by a failure.
+                end.send(outcome).ok();
+            })
+            .map_err(hashpass::PassError::Thread)?;
+        // A thread that waits for a file system for ever keeps its end of the channel open.
+        let outcome = loop {
+            crossbeam_channel::select! {
+                recv(take) -> digests => if let Ok(digests) = digests {
+                    compare(digests)?;
+                },
+                recv(ended) -> outcome => break outcome,
+            }
+        };
+        take.try_iter().try_for_each(compare)?;
+        if let Ok(outcome) = outcome {
+            outcome?;
+        }
+        Ok(total)
+    })
 }
 
 fn judge(connection: &Connection, digested: &Digested, tell: &Tell<'_>) -> Result<(), StoreError> {

@@ -10,12 +10,16 @@ mod sys;
 
 use crate::entry::{Attributes, Kind, flag, join};
 use crate::extended::Extended;
-use std::collections::{BTreeMap, HashSet};
+use crate::stuck::{self, Pulse};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 
-pub use sys::{examine, link_target, open_directory, open_file};
+mod watched;
+
+pub use sys::{examine, link_target, open_directory, open_file, probe};
+pub use watched::{Walked, Watched};
 
 /// Entries that are handed on together at most; a directory may hold millions.
 const CHUNK: usize = 4096;
@@ -217,6 +221,12 @@ struct Task {
 struct Queue {
     tasks: Vec<Task>,
     working: usize,
+    /// What the threads have in hand, by their number.
+    in_hand: HashMap<usize, Root>,
+    /// Volumes whose tasks are dropped.
+    given_up: HashSet<i64>,
+    /// Threads that were neither given up nor ended.
+    alive: usize,
     /// Threads that sleep: waking costs a system call even when nobody does.
     waiting: usize,
     stopped: bool,
@@ -225,6 +235,8 @@ struct Queue {
 struct Shared {
     queue: Mutex<Queue>,
     changed: Condvar,
+    /// A thread ended.
+    ended: Condvar,
     mount_points: HashSet<Vec<u8>>,
 }
 
@@ -247,7 +259,7 @@ pub fn walk<V: Visitor + Send>(
             let shared = Arc::clone(&shared);
             let started = std::thread::Builder::new()
                 .name(format!("walk-{number}"))
-                .spawn_scoped(scope, move || Walker { shared, visitor }.work());
+                .spawn_scoped(scope, move || Walker::new(number, shared, visitor).work());
             if let Err(error) = started {
                 failed = Some(error);
             }
@@ -267,11 +279,7 @@ pub fn walk<V: Visitor + Send>(
 /// Walks on the calling thread alone.
 pub fn walk_here<V: Visitor>(roots: Vec<Root>, mount_points: HashSet<Vec<u8>>, visitor: V) -> bool {
     let shared = Arc::new(Shared::new(roots, mount_points));
-    Walker {
-        shared: Arc::clone(&shared),
-        visitor,
-    }
-    .work();
+    Walker::new(0, Arc::clone(&shared), visitor).work();
     let stopped = lock(&shared.queue).stopped;
     !stopped
 }
@@ -297,6 +305,7 @@ impl Shared {
                 ..Queue::default()
             }),
             changed: Condvar::new(),
+            ended: Condvar::new(),
             mount_points,
         }
     }
@@ -307,35 +316,60 @@ fn lock(queue: &Mutex<Queue>) -> std::sync::MutexGuard<'_, Queue> {
 }
 
 struct Walker<V> {
+    number: usize,
     shared: Arc<Shared>,
     visitor: V,
+    pulse: Arc<Pulse>,
 }
 
 impl<V: Visitor> Walker<V> {
+    fn new(number: usize, shared: Arc<Shared>, visitor: V) -> Self {
+        Self {
+            number,
+            shared,
+            visitor,
+            pulse: Arc::default(),
+        }
+    }
+
     fn work(mut self) {
         let mut reader = sys::Reader::new();
         // Leaves the others no waiting for a thread that is gone, even by a panic.
-        struct Leave<'a>(&'a Shared, bool);
+        struct Leave<'a>(&'a Shared, bool, &'a Pulse);
         impl Drop for Leave<'_> {
             fn drop(&mut self) {
-                let mut queue = lock(&self.0.queue);
-                if self.1 {
-                    queue.working -= 1;
-                    queue.stopped = true;
+                // Whoever gave this thread up did so for it.
+                if !self.2.lost() {
+                    let mut queue = lock(&self.0.queue);
+                    if self.1 {
+                        queue.working -= 1;
+                        queue.stopped = true;
+                    }
+                    queue.alive = queue.alive.saturating_sub(1);
+                    self.0.changed.notify_all();
+                    self.0.ended.notify_all();
                 }
-                self.0.changed.notify_all();
+                self.2.back();
             }
         }
         let shared = Arc::clone(&self.shared);
-        let mut leave = Leave(&shared, false);
-        while let Some(task) = next(&shared) {
+        let pulse = Arc::clone(&self.pulse);
+        let mut leave = Leave(&shared, false, &pulse);
+        while let Some(task) = next(&shared, self.number) {
             leave.1 = true;
             let outcome = self.directory(task, &mut reader);
+            if pulse.lost() {
+                return;
+            }
             leave.1 = false;
             let mut queue = lock(&shared.queue);
             queue.working -= 1;
+            queue.in_hand.remove(&self.number);
             match outcome {
-                Ok(tasks) => queue.tasks.extend(tasks),
+                Ok(mut tasks) => {
+                    tasks.retain(|task| !queue.given_up.contains(&task.directory.volume));
+                    queue.tasks.extend(tasks);
+                }
                 Err(Stop) => queue.stopped = true,
             }
             let waiting = queue.waiting > 0;
@@ -352,7 +386,19 @@ impl<V: Visitor> Walker<V> {
             mut directory,
             origin,
         } = task;
-        let open = match reader.open(&origin, &directory.path) {
+        if stuck::waits_for(&directory.path) {
+            let error = WalkError::Open {
+                path: PathBuf::from(crate::text::native(&directory.path)),
+                source: std::io::Error::from_raw_os_error(stuck::TIMED_OUT),
+            };
+            self.visitor.failed(&directory, error)?;
+            return Ok(Vec::new());
+        }
+        let pulse = &self.pulse;
+        pulse.enter();
+        let opened = reader.open(&origin, &directory.path);
+        pulse.leave()?;
+        let open = match opened {
             Ok(open) => open,
             Err(error) => {
                 self.visitor.failed(&directory, error)?;
@@ -365,23 +411,31 @@ impl<V: Visitor> Walker<V> {
         let mut found = Found::default();
         let visitor = &mut self.visitor;
         let mount_points = &self.shared.mount_points;
+        let mut each = |name: &[u8], attributes: Attributes, target: &[u8]| {
+            visitor.pace()?;
+            if visitor.excluded(&directory.path, name) {
+                return Ok(());
+            }
+            found.push(name, attributes, target);
+            if found.len() >= CHUNK {
+                let part = std::mem::take(&mut found);
+                hand_on(visitor, &directory, part, false, &open, &mut tasks)?;
+            }
+            Ok(())
+        };
+        pulse.enter();
         let outcome = reader.list(
             &open,
             &directory.path,
             mount_points,
             &mut |name, attributes, target| {
-                visitor.pace()?;
-                if visitor.excluded(&directory.path, name) {
-                    return Ok(());
-                }
-                found.push(name, attributes, target);
-                if found.len() >= CHUNK {
-                    let part = std::mem::take(&mut found);
-                    hand_on(visitor, &directory, part, false, &open, &mut tasks)?;
-                }
+                pulse.leave()?;
+                each(name, attributes, target)?;
+                pulse.enter();
                 Ok(())
             },
         );
+        pulse.leave()?;
         match outcome {
             Ok(()) => hand_on(visitor, &directory, found, true, &open, &mut tasks)?,
             Err(sys::ListEnd::Stop) => return Err(Stop),
@@ -426,7 +480,7 @@ fn hand_on<V: Visitor>(
     Ok(())
 }
 
-fn next(shared: &Shared) -> Option<Task> {
+fn next(shared: &Shared, number: usize) -> Option<Task> {
     let mut queue = lock(&shared.queue);
     loop {
         if queue.stopped {
@@ -434,6 +488,16 @@ fn next(shared: &Shared) -> Option<Task> {
         }
         if let Some(task) = queue.tasks.pop() {
             queue.working += 1;
+            let directory = &task.directory;
+            queue.in_hand.insert(
+                number,
+                Root {
+                    id: directory.id,
+                    parent: directory.parent,
+                    volume: directory.volume,
+                    path: directory.path.clone(),
+                },
+            );
             return Some(task);
         }
         if queue.working == 0 {

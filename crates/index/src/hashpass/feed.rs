@@ -5,13 +5,16 @@
 
 use super::Plan;
 use crate::digest_state::DigestState;
+use crate::engine::Digested;
 use crate::entry::{Attributes, join};
+use crate::store::write::Outcome;
 use crate::store::{StoreError, doing};
+use crate::stuck;
 use crate::text::bytes;
 use hashing::Kinds;
 use rusqlite::{Connection, OptionalExtension};
 use std::cmp::Reverse;
-use std::collections::{BinaryHeap, HashSet, VecDeque};
+use std::collections::{BinaryHeap, HashMap, HashSet, VecDeque};
 
 /// Rows read ahead.
 const AHEAD: usize = 256;
@@ -24,12 +27,26 @@ pub(super) const MOST_FIRST: usize = 100_000;
 const WEEK: i64 = 7 * 24 * 3600 * 1_000_000_000;
 
 /// A file in line.
+#[derive(Clone)]
 pub(super) struct Job {
     pub entry: i64,
     pub path: Vec<u8>,
+    pub volume: i64,
     pub attributes: Attributes,
     /// When it was opened: seconds since 1970.
     pub opened: i64,
+}
+
+impl Job {
+    /// What came of it.
+    pub fn with(&self, outcome: Outcome) -> Digested {
+        Digested {
+            entry: self.entry,
+            read: self.attributes,
+            at: self.opened,
+            outcome,
+        }
+    }
 }
 
 /// The files of a pass, in the order in which they are read.
@@ -39,7 +56,11 @@ pub(super) struct Feed {
     ids: VecDeque<i64>,
     /// Where the others stand.
     rest: Option<Rest>,
-    ahead: VecDeque<(Job, i64)>,
+    ahead: VecDeque<Job>,
+    /// What a thread that was given up had in hand.
+    again: Vec<Job>,
+    /// Roots of the volumes.
+    places: HashMap<i64, Vec<u8>>,
     /// Files of several names that were handed out, by volume and inode.
     shared: HashSet<(i64, u64)>,
 }
@@ -140,7 +161,7 @@ impl Feed {
     /// Everything that waits; also how many files and bytes that is.
     pub fn of_all(
         connection: Connection,
-        plan: &Plan<'_>,
+        plan: &Plan,
         most: usize,
     ) -> Result<(Self, u64, u64), StoreError> {
         let mut first = First::new(most);
@@ -174,20 +195,39 @@ impl Feed {
                 kinds: plan.kinds,
                 below: plan.below,
             }),
-            ..Self::of(connection, ids)
+            ..Self::of(connection, ids)?
         };
         Ok((feed, files, bytes))
     }
 
     /// These alone.
-    pub fn of(connection: Connection, ids: VecDeque<i64>) -> Self {
-        Self {
+    pub fn of(connection: Connection, ids: VecDeque<i64>) -> Result<Self, StoreError> {
+        let places = connection
+            .prepare("SELECT id, point FROM volume")
+            .and_then(|mut s| {
+                s.query_map([], |row| Ok((row.get(0)?, bytes(row.get_ref(1)?).to_vec())))?
+                    .collect()
+            })
+            .map_err(doing("read what is indexed"))?;
+        Ok(Self {
             connection,
             ids,
             rest: None,
             ahead: VecDeque::new(),
+            again: Vec::new(),
+            places,
             shared: HashSet::new(),
-        }
+        })
+    }
+
+    /// Puts a file back in line.
+    pub fn again(&mut self, job: Job) {
+        self.again.push(job);
+    }
+
+    /// The root of a file's volume.
+    pub fn place(&self, job: &Job) -> &[u8] {
+        self.places.get(&job.volume).map_or(b"", Vec::as_slice)
     }
 
     /// The next few of the rest.
@@ -219,17 +259,26 @@ impl Feed {
 
     pub fn next(&mut self) -> Result<Option<Job>, StoreError> {
         loop {
-            if self.ahead.is_empty() && !self.read_ahead()? {
-                return Ok(None);
-            }
-            let Some((job, volume)) = self.ahead.pop_front() else {
-                continue;
+            let job = match self.again.pop() {
+                Some(job) => job,
+                None => {
+                    if self.ahead.is_empty() && !self.read_ahead()? {
+                        return Ok(None);
+                    }
+                    let Some(job) = self.ahead.pop_front() else {
+                        continue;
+                    };
+                    let a = &job.attributes;
+                    if a.links > 1 && !self.shared.insert((job.volume, a.inode)) {
+                        continue;
+                    }
+                    job
+                }
             };
-            let a = &job.attributes;
-            if a.links > 1 && !self.shared.insert((volume, a.inode)) {
-                continue;
+            // A thread waits there already; the next pass tries again.
+            if !stuck::waits_for(&job.path) && !stuck::silent(self.place(&job)) {
+                return Ok(Some(job));
             }
-            return Ok(Some(job));
         }
     }
 
@@ -262,13 +311,13 @@ impl Feed {
                         btime: row.get(9)?,
                         ..Attributes::default()
                     };
-                    let job = Job {
+                    Ok(Job {
                         entry: id,
                         path,
+                        volume: row.get(8)?,
                         attributes,
                         opened: 0,
-                    };
-                    Ok((job, row.get(8)?))
+                    })
                 })
                 .optional()
                 .map_err(&failed)?;
@@ -285,6 +334,8 @@ mod tests {
     use crate::store::write::Writer;
     use crate::walk::Found;
     use hashing::Pace;
+    use std::sync::Arc;
+    use std::time::Duration;
 
     /// However few are kept at a time, each file comes once, the newest executables before all others.
     #[test]
@@ -315,9 +366,10 @@ mod tests {
             let plan = Plan {
                 kinds: Kinds::ALL3,
                 below: u64::MAX,
-                excluded: &|_| false,
-                pace: &|_| Pace::Go,
+                excluded: Arc::new(|_: &[u8]| false),
+                pace: Arc::new(|_| Pace::Go),
                 threads: 1,
+                patience: Duration::MAX,
             };
             let read = store::open_to_read(&path).unwrap();
             let (mut feed, files, _) = Feed::of_all(read, &plan, most).unwrap();

@@ -70,3 +70,20 @@ pub fn listed(
         Some(Match { kind, since })
     }))
 }
+
+/// Directories that did not answer when they were looked at last, a hundred at most: what the database has of them, and of
+/// all below, is as it was before.
+///
+/// # Errors
+/// [`StoreError::Statement`].
+pub fn unanswered(connection: &Connection) -> Result<Vec<Vec<u8>>, StoreError> {
+    connection
+        .prepare_cached("SELECT path FROM directory WHERE problem IS NOT NULL AND problem = ?1 ORDER BY path LIMIT 100")
+        .and_then(|mut s| {
+            s.query_map([crate::stuck::TIMED_OUT], |row| {
+                Ok(crate::text::bytes(row.get_ref(0)?).to_vec())
+            })?
+            .collect()
+        })
+        .map_err(doing("find what gave no answer"))
+}

@@ -13,10 +13,12 @@ use crate::home::Home;
 use crate::log::Log;
 use crate::matching::{self, Which};
 use crate::principals;
+use crate::query;
 use crate::round::{self, Round, RoundError};
-use crate::scan::{Place, ScanError};
+use crate::scan::{self, Place, ScanError};
 use crate::status::{self, State, Status};
 use crate::store::{self, StoreError};
+use crate::stuck::Patience;
 use crate::throttle::{self, Hold, Room, SpaceGuard, Throttle};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -49,6 +51,8 @@ pub(super) struct Session<'a> {
 struct Doing {
     state: State,
     not_watched: Vec<String>,
+    /// What did not answer at the last walk.
+    unanswered: Vec<String>,
     list_problems: [Option<String>; 2],
     problem: Option<String>,
 }
@@ -115,7 +119,11 @@ pub(super) fn run(
         progress: Arc::default(),
     };
     let places = round.places()?;
-    let (watcher, not_watched) = watcher(&round, &places, home);
+    let (answer, silent) =
+        scan::answering(Patience::default(), places.clone(), |place| &place.path);
+    let (watcher, mut not_watched) = watcher(&round, &answer, home);
+    let no_answer = |path: &[u8]| format!("{}: does not answer", crate::text::readable(path));
+    not_watched.extend(silent.iter().map(|place| no_answer(&place.path)));
     for place in &places {
         log.information(
             "places",
@@ -139,6 +147,7 @@ pub(super) fn run(
                 (false, _) => State::Checking,
             },
             not_watched,
+            unanswered: Vec::new(),
             list_problems: [None, None],
             problem: None,
         }),
@@ -292,6 +301,7 @@ impl Session<'_> {
             if !ended {
                 return Ok(());
             }
+            self.keep_unanswered()?;
             self.set(State::Hashing);
             let began = Instant::now();
             let ended = self.round.hash(teller)?;
@@ -326,6 +336,28 @@ impl Session<'_> {
             self.wait();
             self.set(State::Checking);
         }
+        Ok(())
+    }
+
+    /// Keeps what did not answer, for the status.
+    fn keep_unanswered(&self) -> Result<(), RoundError> {
+        let connection = store::open_to_read(&self.round.database)?;
+        let unanswered: Vec<String> = query::unanswered(&connection)?
+            .iter()
+            .map(|path| {
+                format!(
+                    "{} does not answer; what is known of it is as it was",
+                    crate::text::readable(path)
+                )
+            })
+            .collect();
+        for problem in &unanswered {
+            self.log.warning("inventory", problem);
+        }
+        self.doing
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .unanswered = unanswered;
         Ok(())
     }
 
@@ -493,9 +525,9 @@ impl Session<'_> {
             ..Status::of(
                 state,
                 doing
-                    .list_problems
+                    .unanswered
                     .into_iter()
-                    .flatten()
+                    .chain(doing.list_problems.into_iter().flatten())
                     .collect::<Vec<_>>()
                     .join("; "),
             )

@@ -104,7 +104,7 @@ impl Session<'_> {
 
     /// Hashes what changed, soon after it did.
     pub(super) fn hash_fresh(&self, teller: &Teller) {
-        let sink = |digests| teller.tell(crate::engine::Message::Digests(digests));
+        let sink = hashpass::into_engine(teller);
         loop {
             let mark = self.bell.mark();
             let waits = !self
@@ -131,11 +131,11 @@ impl Session<'_> {
             }
             let mut ids: Vec<i64> = ids.into_iter().collect();
             ids.sort_unstable();
-            let progress = hashpass::Progress::default();
+            let progress = Arc::default();
             let hashed = self.round.with_plan(|plan| {
                 let plan = hashpass::Plan {
                     threads: 1,
-                    ..*plan
+                    ..plan.clone()
                 };
                 hashpass::these(&self.round.database, ids, &sink, &plan, &progress)
             });

@@ -247,6 +247,18 @@ pub fn open_directory(path: &[u8]) -> Result<OwnedFd, Errno> {
     open_quietly(parent.as_fd(), &name, DIRECTORY)
 }
 
+/// Asks a directory for all that a walk asks it: open, attributes, the first names.
+///
+/// # Errors
+/// As open(2), statx(2), getdents64(2).
+pub fn probe(path: &[u8]) -> std::io::Result<()> {
+    let open = open_directory(path)?;
+    stat(open.as_fd(), c".")?;
+    let mut buffer = [MaybeUninit::uninit(); 4096];
+    RawDir::new(&open, &mut buffer).next().transpose()?;
+    Ok(())
+}
+
 /// Opens a regular file for reading, without waiting (a FIFO put in its place would block) and without moving its
 /// access time. The caller checks that it is the file that was meant.
 ///

@@ -172,6 +172,17 @@ pub fn open_directory(path: &[u8]) -> std::io::Result<()> {
     std::fs::read_dir(native(path)).map(drop)
 }
 
+/// Asks a directory for all that a walk asks it: attributes and the first name.
+///
+/// # Errors
+/// As the system says.
+pub fn probe(path: &[u8]) -> std::io::Result<()> {
+    let path = native(path);
+    std::fs::symlink_metadata(&path)?;
+    std::fs::read_dir(&path)?.next().transpose()?;
+    Ok(())
+}
+
 /// Where a symbolic link leads; empty when it is none.
 #[must_use]
 pub fn link_target(path: &[u8]) -> Vec<u8> {

@@ -8,6 +8,8 @@
 mod changes;
 mod config;
 mod export;
+#[cfg(target_os = "linux")]
+mod hanging;
 mod image;
 mod lists;
 mod log;

@@ -159,7 +159,7 @@ pub(super) fn path_and_hash() -> Sensor {
         .example(r#"Get Index Query File Path and Hash["/usr/sbin", "sshd"] from all machines"#)
 }
 
-const STATE: &str = "hashed, or why there is no hash: pending, too large, excluded, locked, changing, denied, read error, gone; no content for what is no regular file.";
+const STATE: &str = "hashed, or why there is no hash: pending, too large, excluded, locked, changing, denied, read error, no answer, gone; no content for what is no regular file.";
 
 fn hashes(sensor: Sensor) -> Sensor {
     sensor

@@ -45,6 +45,12 @@ pub fn run(home: &Home, args: QueryArgs) -> Result<ExitCode> {
         limit: args.limit,
         ..Filter::default()
     };
+    for path in query::unanswered(&connection)?.iter().take(3) {
+        anstream::eprintln!(
+            "{} did not answer when it was looked at last; what is known of it is as it was before",
+            text::readable(path)
+        );
+    }
     if args.count {
         let count = query::count(&connection, &filter)?;
         anstream::println!("{count}");
