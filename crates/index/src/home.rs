@@ -14,6 +14,9 @@
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
+/// Tries to take the lock while others look who has it, a millisecond apart.
+const LOOKERS: u32 = 1000;
+
 /// Environment variable that names the folder where neither an agent nor the command line does.
 pub const VARIABLE: &str = "CORDON_INDEX_DIR";
 
@@ -218,7 +221,7 @@ impl Home {
             .write(true)
             .open(&path)
             .map_err(failed)?;
-        match file.try_lock() {
+        match alone(&file) {
             Ok(()) => {
                 let text = format!("{}\n", std::process::id());
                 file.set_len(0)
@@ -260,6 +263,21 @@ impl Home {
     }
 }
 
+/// Takes the lock, unless another process holds it to index. One that only looks who does holds it too, for a moment.
+fn alone(file: &File) -> Result<(), std::fs::TryLockError> {
+    for _ in 0..LOOKERS {
+        match file.try_lock() {
+            Err(std::fs::TryLockError::WouldBlock) => {}
+            other => return other,
+        }
+        // Fails where somebody indexes.
+        file.try_lock_shared()?;
+        file.unlock().map_err(std::fs::TryLockError::Error)?;
+        std::thread::sleep(std::time::Duration::from_millis(1));
+    }
+    file.try_lock()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -279,6 +297,25 @@ mod tests {
         drop(lock);
         assert_eq!(home.running().unwrap(), None);
         home.lock().unwrap();
+    }
+
+    #[test]
+    fn who_looks_is_in_nobodys_way() {
+        let folder = tempfile::tempdir().unwrap();
+        let home = Home::new(folder.path());
+        let over = std::sync::atomic::AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            for _ in 0..2 {
+                scope.spawn(|| {
+                    while !over.load(std::sync::atomic::Ordering::Relaxed) {
+                        home.running().unwrap();
+                    }
+                });
+            }
+            let taken: Vec<_> = (0..200).map(|_| home.lock().map(drop)).collect();
+            over.store(true, std::sync::atomic::Ordering::Relaxed);
+            assert!(taken.iter().all(Result::is_ok), "{taken:?}");
+        });
     }
 
     #[test]
