@@ -22,7 +22,7 @@ const SHORT: Patience = Patience {
     call: Duration::from_millis(300),
 };
 /// None of these tests may take as long as one that waits in earnest.
-const FAR: Duration = Duration::from_secs(20);
+const FAR: Duration = Duration::from_secs(40);
 
 /// Inventory and hashes, as a round makes them.
 fn index(round: &Round, patience: Patience) {
@@ -319,4 +319,50 @@ fn a_folder_to_index_that_is_dead_is_still_that_folder() {
     let began = Instant::now();
     assert_eq!(round.places().unwrap(), before);
     assert!(began.elapsed() < FAR / 4);
+}
+
+#[test]
+fn the_service_goes_on_says_so_and_ends() {
+    let Some(fuse) = Fuse::new() else { return };
+    let place = Place::new();
+    place.write("here", b"1");
+    let home = index::home::Home::new(place.tree().parent().unwrap().join("home"));
+    home.make().unwrap();
+    let config = format!(
+        "CPUUsageLimit=100\nIndexOnly={},{}\n",
+        place.tree().display(),
+        fuse.root.display()
+    );
+    std::fs::write(home.folder().join("config.ini"), config).unwrap();
+    fuse.dead.store(true, Ordering::SeqCst);
+    let stop = Arc::<std::sync::atomic::AtomicBool>::default();
+    let (ended, end) = std::sync::mpsc::channel();
+    let service = {
+        let (home, stop) = (home.clone(), Arc::clone(&stop));
+        std::thread::spawn(move || ended.send(index::service::run(&home, &stop)).unwrap())
+    };
+    let files = |name: &str| {
+        let of = index::query::Filter {
+            name: index::glob::Glob::read(name),
+            ..index::query::Filter::default()
+        };
+        store::open_to_read(&home.database())
+            .and_then(|connection| query::count(&connection, &of))
+            .unwrap_or(0)
+    };
+    let status = || index::status::current(&home).unwrap();
+    until("the inventory", || {
+        files("here") == 1 && !status().detail.is_empty()
+    });
+    let said = status();
+    let problem = format!("{} does not answer", fuse.root.display());
+    assert!(said.detail.contains(&problem), "{said:?}");
+    place.write("later", b"2");
+    if said.not_watched.len() == 1 {
+        until("a change elsewhere", || files("later") == 1);
+    }
+    stop.store(true, Ordering::SeqCst);
+    let outcome = end.recv_timeout(FAR).expect("it ends");
+    outcome.unwrap();
+    service.join().unwrap();
 }
