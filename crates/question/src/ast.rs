@@ -126,6 +126,29 @@ pub enum Operator {
 }
 
 impl Operator {
+    /// The operator that is true of a cell where this one is not.
+    #[must_use]
+    pub const fn opposite(self) -> Self {
+        match self {
+            Self::Contains => Self::NotContains,
+            Self::NotContains => Self::Contains,
+            Self::StartsWith => Self::NotStartsWith,
+            Self::NotStartsWith => Self::StartsWith,
+            Self::EndsWith => Self::NotEndsWith,
+            Self::NotEndsWith => Self::EndsWith,
+            Self::Equals => Self::NotEquals,
+            Self::NotEquals => Self::Equals,
+            Self::Less => Self::GreaterOrEqual,
+            Self::GreaterOrEqual => Self::Less,
+            Self::Greater => Self::LessOrEqual,
+            Self::LessOrEqual => Self::Greater,
+            Self::Matches => Self::NotMatches,
+            Self::NotMatches => Self::Matches,
+            Self::In => Self::NotIn,
+            Self::NotIn => Self::In,
+        }
+    }
+
     /// Every operator, in the order in which completion offers them.
     pub const ALL: [Self; 16] = [
         Self::Contains,

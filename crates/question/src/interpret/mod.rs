@@ -14,11 +14,11 @@ mod score;
 mod seed;
 mod tokens;
 
-use crate::ast::Question;
+use crate::ast::{Operator, Question};
 use crate::catalogue::{Catalogue, Rows, Sensor, ValueType};
 use crate::print::{column_text, name_text, value_text};
 use score::{Match, Vocabulary};
-use seed::Seed;
+use seed::{Condition, Seed};
 use serde::{Deserialize, Serialize};
 use tokens::{Token, tokens};
 
@@ -143,6 +143,8 @@ struct Said {
     counting: bool,
     /// Values to compare with.
     seeds: Vec<Seed>,
+    /// Something is said not to be so: a reading that leaves that out says the opposite.
+    negation: bool,
 }
 
 fn by_words(text: &str, catalogue: &Catalogue, found: &mut Vec<Reading>) {
@@ -150,17 +152,20 @@ fn by_words(text: &str, catalogue: &Catalogue, found: &mut Vec<Reading>) {
     let mut list = tokens(text);
     vocabulary.mend(&mut list);
     tokens::imply(&mut list, |stem| vocabulary.knows(stem));
+    tokens::negate(&mut list, |stem| vocabulary.knows(stem));
     let counting = tokens::asks_how_many(&list);
     let filters = platform_filters(&mut list, catalogue);
     // Without the platform: `which linux machines …` asks for machines too.
     let machines = tokens::asks_for_machines(&list);
     let seeds = seed::take(&mut list);
+    let negation = list.iter().any(|t| t.negation);
     let words: Vec<Token> = list.into_iter().filter(|t| !t.is_stop()).collect();
     let said = Said {
         filters,
         machines,
         counting,
         seeds,
+        negation,
     };
 
     let mut matches = vocabulary.matches(&words, catalogue, &said.seeds);
@@ -168,14 +173,31 @@ fn by_words(text: &str, catalogue: &Catalogue, found: &mut Vec<Reading>) {
     for found_match in &matches {
         readings_of(found_match, &words, &said, catalogue, found);
     }
+    // `machines with nginx`: what a machine has or has not by a name that no sensor knows is most likely a program.
+    if matches.is_empty() && said.machines && !words.is_empty() {
+        for (nth, meant) in ["application", "process", "service"]
+            .into_iter()
+            .enumerate()
+        {
+            let mut words = words.clone();
+            words.push(Token::implied(meant, words.len()));
+            let matches = vocabulary.matches(&words, catalogue, &said.seeds);
+            if let Some(first) = matches.into_iter().next() {
+                let first = Match {
+                    score: first.score * (0.8 - 0.1 * nth as f64),
+                    ..first
+                };
+                readings_of(&first, &words, &said, catalogue, found);
+            }
+        }
+    }
     several(&words, &vocabulary, &said, catalogue, found);
     // Only a platform was named: the machines themselves.
     if !said.filters.is_empty() {
         let with = said.filters.join(" and ");
-        let score = if words.is_empty() && said.seeds.is_empty() {
-            0.8
-        } else {
-            0.35
+        let score = match words.is_empty() && said.seeds.is_empty() {
+            true if !said.negation => 0.8,
+            _ => 0.35,
         };
         add(
             found,
@@ -199,7 +221,11 @@ fn platform_filters(list: &mut Vec<Token>, catalogue: &Catalogue) -> Vec<String>
     let mut filters = Vec::new();
     let mut kept: Vec<Token> = Vec::new();
     let mut rest = list.drain(..).peekable();
-    while let Some(token) = rest.next() {
+    // A negated platform has used its negation up: `non windows machines running sshd`.
+    let mut restored = false;
+    while let Some(mut token) = rest.next() {
+        restored &= !token.negation;
+        token.negated &= !restored;
         // `mac address` is no platform.
         if token.lower == "mac" && rest.peek().is_some_and(|t| t.lower.starts_with("addr")) {
             kept.push(token);
@@ -224,9 +250,6 @@ fn platform_filters(list: &mut Vec<Token>, catalogue: &Catalogue) -> Vec<String>
             kept.push(token);
             continue;
         };
-        let not = kept
-            .last()
-            .is_some_and(|t| matches!(t.lower.as_str(), "not" | "non" | "without" | "except"));
         // `machines that run windows`: the verb says nothing more.
         while kept.last().is_some_and(|t| {
             matches!(
@@ -235,6 +258,10 @@ fn platform_filters(list: &mut Vec<Token>, catalogue: &Catalogue) -> Vec<String>
             ) && !t.quoted
         }) {
             kept.pop();
+        }
+        let not = kept.pop_if(|t| t.negation).is_some();
+        if not {
+            restored = true;
         }
         let column = match sensor.columns.as_slice() {
             [first, _, ..] => format!(":{}", column_text(&first.name)),
@@ -273,7 +300,7 @@ fn readings_of(
         missed,
         bonus,
         bound,
-    }) = asked(sensor, found_match, words, &said.seeds)
+    }) = asked(sensor, found_match, words, said)
     else {
         return;
     };
@@ -290,12 +317,15 @@ fn readings_of(
     } else {
         // One comparison goes behind the name, several into parentheses.
         let name = name_text(&sensor.name);
-        let written: Vec<String> = conditions.iter().map(|c| format!("{name}{c}")).collect();
+        let written: Vec<String> = conditions
+            .iter()
+            .map(|c| format!("{name}{}", c.row))
+            .collect();
         format!("{call} having ({})", written.join(" and "))
     };
     let by_machine: Vec<String> = conditions
         .iter()
-        .map(|c| format!("{call}{c}"))
+        .map(|c| c.of_machine(&call))
         .chain(filters.iter().cloned())
         .collect();
     let with = |parts: &[String]| match parts {
@@ -355,8 +385,7 @@ fn readings_of(
 /// A sensor as the words ask for it.
 struct Asked {
     call: String,
-    /// `:Column op value`, each.
-    conditions: Vec<String>,
+    conditions: Vec<Condition>,
     /// Words and values that found no place.
     missed: usize,
     /// What speaks for this sensor, or against it, besides its words.
@@ -366,13 +395,8 @@ struct Asked {
 }
 
 /// `None` when a parameter is missing that the sensor cannot do without.
-fn asked(
-    sensor: &Sensor,
-    found_match: &Match<'_>,
-    words: &[Token],
-    seeds: &[Seed],
-) -> Option<Asked> {
-    let mut values: Vec<Seed> = seeds.to_vec();
+fn asked(sensor: &Sensor, found_match: &Match<'_>, words: &[Token], said: &Said) -> Option<Asked> {
+    let mut values: Vec<Seed> = said.seeds.clone();
     // A word that no sensor knows is taken for something to look for; of several, those that are introduced as such or
     // are no plain words. The others are words of a sentence that was not understood.
     let unknown: Vec<&Token> = words
@@ -391,6 +415,7 @@ fn asked(
     values.sort_by_key(|s| s.place);
     let mut bound = Vec::new();
     let (mut bonus, mut required) = (0.0, false);
+    let mut absent = None;
     for parameter in &sensor.parameters {
         let by_word = parameter.allowed.iter().find(|allowed| {
             let plain = |t: &str| t.to_lowercase().replace('-', "");
@@ -413,6 +438,7 @@ fn asked(
                 if value.inside {
                     bonus += if folder { 0.3 } else { -0.15 };
                 }
+                absent = value.negated.then(|| value.text.clone());
                 Some(value.text)
             }
             None => None,
@@ -426,15 +452,29 @@ fn asked(
         call = format!("{call}[{}]", written.join(", "));
     }
     let mut conditions = Vec::new();
+    // `without the file /etc/x`: the sensor has a row that holds the path where the file is.
+    if let ([column], Some(path)) = (sensor.columns.as_slice(), &absent)
+        && column.value_type == ValueType::Text
+        && !path.starts_with('~')
+    {
+        conditions.push(Condition::new("", Operator::Contains, &written(path), true));
+        bonus += 0.15;
+    }
     for (condition, yes_or_no) in seed::conditions_of_words(sensor, words) {
         conditions.push(condition);
         bonus += if yes_or_no { 0.15 } else { 0.0 };
     }
     for value in &values {
         match seed::condition(sensor, value, words) {
-            Some(condition) => conditions.push(condition),
+            Some(condition) => {
+                bonus += if condition.near { 0.06 } else { 0.0 };
+                conditions.push(condition);
+            }
             None => missed += 1,
         }
+    }
+    if said.negation && !conditions.iter().any(|c| c.negated) {
+        missed += 3;
     }
     Some(Asked {
         call,
@@ -464,7 +504,7 @@ fn several(
     };
     let share = covered as f64 / words.len().max(1) as f64;
     let mut score = 0.95 * share;
-    if !said.seeds.is_empty() {
+    if !said.seeds.is_empty() || said.negation {
         score *= 0.7;
     }
     add(

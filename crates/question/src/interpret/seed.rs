@@ -15,8 +15,10 @@ pub(super) struct Seed {
     pub(super) text: String,
     /// `more than` and the like, where it was said.
     pub(super) op: Option<Operator>,
-    /// Stem of the word before it: `port` in `port 22`.
-    before: Option<String>,
+    /// It is said not to be so.
+    pub(super) negated: bool,
+    /// Stems of the words before it, the nearest first: `port` in `port 22`.
+    before: Vec<String>,
     /// A word before it says that something is inside of it: `in /tmp`.
     pub(super) inside: bool,
     /// Place in the text.
@@ -40,7 +42,8 @@ impl Seed {
         Self {
             text: token.text.clone(),
             op: None,
-            before: None,
+            negated: token.negated,
+            before: Vec::new(),
             inside: false,
             place: token.place,
             kind: Kind::Word,
@@ -116,11 +119,14 @@ pub(super) fn take(list: &mut Vec<Token>) -> Vec<Seed> {
                     text,
                     op: if under { None } else { op },
                     inside,
+                    negated: list.get(value_at).is_some_and(|t| t.negated),
                     before: kept
                         .iter()
                         .rev()
-                        .find(|t| !t.is_stop())
-                        .map(|t| t.stem.clone()),
+                        .filter(|t| !t.is_stop())
+                        .take(2)
+                        .map(|t| t.stem.clone())
+                        .collect(),
                     place: token.place,
                     kind,
                 });
@@ -211,8 +217,39 @@ fn value_of(
     None
 }
 
-/// `:Column op value` for the column of a sensor that suits a value best; `None` when none does.
-pub(super) fn condition(sensor: &Sensor, seed: &Seed, words: &[Token]) -> Option<String> {
+/// What is asked of one column: `:Column op value`.
+#[derive(Clone, Debug)]
+pub(super) struct Condition {
+    /// As it stands for a row.
+    pub(super) row: String,
+    /// As it stands for a machine. A machine without nginx has no row with it; rows without it has every machine.
+    pub(super) machine: String,
+    /// Whether a negation is in it.
+    pub(super) negated: bool,
+    /// The text names its column.
+    pub(super) near: bool,
+}
+
+impl Condition {
+    /// `call` is the sensor as a question calls it.
+    pub(super) fn of_machine(&self, call: &str) -> String {
+        let not = if self.negated { "not " } else { "" };
+        format!("{not}{call}{}", self.machine)
+    }
+
+    pub(super) fn new(place: &str, op: Operator, value: &str, negated: bool) -> Self {
+        let write = |op| format!("{place} {} {value}", operator_text(op));
+        Self {
+            row: write(if negated { op.opposite() } else { op }),
+            machine: write(op),
+            negated,
+            near: false,
+        }
+    }
+}
+
+/// The condition on the column of a sensor that suits a value best; `None` when none does.
+pub(super) fn condition(sensor: &Sensor, seed: &Seed, words: &[Token]) -> Option<Condition> {
     let own_name = stems(&sensor.name);
     let best = sensor
         .columns
@@ -221,7 +258,14 @@ pub(super) fn condition(sensor: &Sensor, seed: &Seed, words: &[Token]) -> Option
         .filter_map(|(place, column)| {
             let fits = suits(column, seed)?;
             let names = stems(&column.name);
-            let near = seed.before.as_ref().is_some_and(|b| names.contains(b));
+            // `port 22` names the column; in `kernel version below 6` the word before tells its type, and the one before
+            // that its name.
+            let kind = column.value_type.name().to_lowercase();
+            let mut before = seed.before.iter();
+            let (first, second) = (before.next(), before.next());
+            let names_it = |word: Option<&String>| word.is_some_and(|b| names.contains(b));
+            let by_type = first.is_some_and(|b| *b == kind) && names_it(second);
+            let near = names_it(first) || by_type;
             // A word that names the sensor does not tell its columns apart, unless it is all of a column's name.
             let in_text = |name: &String| words.iter().any(|w| w.stem == *name);
             let said = names.iter().any(|n| in_text(n) && !own_name.contains(n))
@@ -234,11 +278,15 @@ pub(super) fn condition(sensor: &Sensor, seed: &Seed, words: &[Token]) -> Option
             let far = seed.is_address()
                 && names.iter().any(|n| n == "remote")
                 && !words.iter().any(|w| w.lower == "local");
-            let rank = fits + if near { 4 } else { 0 } + if said { 2 } else { 0 } + i32::from(far);
-            Some((rank, std::cmp::Reverse(place), column))
+            let rank = fits
+                + if near { 4 } else { 0 }
+                + if by_type { 3 } else { 0 }
+                + if said { 2 } else { 0 }
+                + i32::from(far);
+            Some((rank, std::cmp::Reverse(place), column, near))
         })
-        .max_by_key(|(rank, place, _)| (*rank, *place))?;
-    let column = best.2;
+        .max_by_key(|(rank, place, _, _)| (*rank, *place))?;
+    let (_, _, column, near) = best;
     let op = match (seed.op, column.value_type) {
         (Some(op), _) => op,
         (None, ValueType::Text) => Operator::Contains,
@@ -249,16 +297,15 @@ pub(super) fn condition(sensor: &Sensor, seed: &Seed, words: &[Token]) -> Option
     } else {
         format!(":{}", column_text(&column.name))
     };
-    Some(format!(
-        "{place} {} {}",
-        operator_text(op),
-        written(&seed.text)
-    ))
+    Some(Condition {
+        near,
+        ..Condition::new(&place, op, &written(&seed.text), seed.negated)
+    })
 }
 
 /// Conditions that words make by themselves: the name of a yes-or-no column (`privileged containers`), and a value that a
 /// column's description lists (`stopped services`). With each, whether it is of the first kind.
-pub(super) fn conditions_of_words(sensor: &Sensor, words: &[Token]) -> Vec<(String, bool)> {
+pub(super) fn conditions_of_words(sensor: &Sensor, words: &[Token]) -> Vec<(Condition, bool)> {
     let named = |word: &Token| {
         let names = std::iter::once(&sensor.name).chain(&sensor.aliases);
         names.flat_map(|n| stems(n)).any(|n| n == word.stem)
@@ -279,14 +326,15 @@ pub(super) fn conditions_of_words(sensor: &Sensor, words: &[Token]) -> Vec<(Stri
     };
     for word in words.iter().filter(|w| !w.quoted && !named(w) && !leads(w)) {
         let meant = sensor.columns.iter().find_map(|column| {
-            let column_name = column_text(&column.name);
+            let place = format!(":{}", column_text(&column.name));
+            let equals =
+                |value: &str| Condition::new(&place, Operator::Equals, value, word.negated);
             match column.value_type {
                 ValueType::Boolean if stems(&column.name) == [word.stem.clone()] => {
-                    Some((format!(":{column_name} = True"), true))
+                    Some((equals("True"), true))
                 }
                 ValueType::Text if listed(&column.description).any(|v| v == word.lower) => {
-                    let value = written(&word.lower);
-                    Some((format!(":{column_name} = {value}"), false))
+                    Some((equals(&written(&word.lower)), false))
                 }
                 _ => None,
             }

@@ -13,9 +13,31 @@ pub(super) struct Token {
     naming: bool,
     /// A word before it says that a value follows: `named sshd`.
     pub(super) introduced: bool,
+    /// It says that what follows is not so.
+    pub(super) negation: bool,
+    /// A negation before it applies to it.
+    pub(super) negated: bool,
     /// Place among the words.
     pub(super) place: usize,
 }
+
+/// Words that turn what follows into its opposite; so do those that end in `n't`.
+const NEGATES: &[&str] = &[
+    "not",
+    "non",
+    "no",
+    "without",
+    "except",
+    "excluding",
+    "lack",
+    "lacks",
+    "lacking",
+    "never",
+    "cannot",
+];
+
+/// Words up to which a negation reaches: `without nginx but with apache`.
+const RESTORES: &[&str] = &["with", "but"];
 
 /// Words that name nothing by themselves.
 const STOP: &[&str] = &[
@@ -92,10 +114,6 @@ const STOP: &[&str] = &[
     "like",
     "it",
     "its",
-    "not",
-    "non",
-    "without",
-    "except",
     "only",
     "currently",
     "now",
@@ -134,6 +152,15 @@ const INTRODUCES: &[&str] = &[
     "running",
     "using",
     "matching",
+    "with",
+    "without",
+    "except",
+    "excluding",
+    "lack",
+    "lacks",
+    "lacking",
+    "missing",
+    "no",
 ];
 
 const MACHINES: &[&str] = &[
@@ -161,7 +188,28 @@ const MOST_TOKENS: usize = 48;
 
 impl Token {
     pub(super) fn is_stop(&self) -> bool {
-        !self.quoted && !self.naming && STOP.contains(&self.lower.as_str())
+        !self.quoted
+            && !self.naming
+            && (self.negation || self.negates() || STOP.contains(&self.lower.as_str()))
+    }
+
+    fn negates(&self) -> bool {
+        NEGATES.contains(&self.lower.as_str()) || self.lower.ends_with("n't")
+    }
+
+    /// A word that was not written but meant.
+    pub(super) fn implied(text: &str, place: usize) -> Self {
+        Self {
+            text: text.into(),
+            lower: text.into(),
+            stem: stem(text),
+            quoted: false,
+            naming: false,
+            introduced: false,
+            negation: false,
+            negated: false,
+            place,
+        }
     }
 }
 
@@ -177,7 +225,7 @@ pub(super) fn tokens(text: &str) -> Vec<Token> {
         if text.is_empty() || out.len() == MOST_TOKENS {
             return;
         }
-        let lower = text.to_lowercase();
+        let lower = text.to_lowercase().replace('\u{2019}', "'");
         out.push(Token {
             text: text.to_owned(),
             stem: stem(&lower),
@@ -187,6 +235,8 @@ pub(super) fn tokens(text: &str) -> Vec<Token> {
             introduced: out
                 .last()
                 .is_some_and(|t: &Token| INTRODUCES.contains(&t.lower.as_str())),
+            negation: false,
+            negated: false,
             place: out.len(),
         });
     };
@@ -254,15 +304,32 @@ pub(super) fn imply(list: &mut Vec<Token>, knows: impl Fn(&str) -> bool) {
         }
     }
     for text in implied {
-        list.push(Token {
-            text: text.into(),
-            lower: text.into(),
-            stem: stem(text),
-            quoted: false,
-            naming: false,
-            introduced: false,
-            place: list.len(),
-        });
+        list.push(Token::implied(text, list.len()));
+    }
+}
+
+/// Finds the negations and what they apply to.
+pub(super) fn negate(list: &mut [Token], knows: impl Fn(&str) -> bool) {
+    let mut negated = false;
+    for at in 0..list.len() {
+        // `missing nginx`, but not `missing updates`, which a sensor may list.
+        let missing = list.get(at).is_some_and(|t| t.lower == "missing")
+            && list
+                .get(at + 1)
+                .is_some_and(|next| !next.is_stop() && !knows(&next.stem));
+        let Some(token) = list.get_mut(at) else {
+            continue;
+        };
+        if token.quoted {
+            token.negated = negated;
+        } else if missing || token.negates() {
+            token.negation = true;
+            negated = true;
+        } else if RESTORES.contains(&token.lower.as_str()) {
+            negated = false;
+        } else {
+            token.negated = negated;
+        }
     }
 }
 
@@ -272,7 +339,8 @@ pub(super) fn stems(text: &str) -> Vec<String> {
         .filter(|w| !w.is_empty())
         .map(str::to_lowercase)
         .filter(|w| {
-            matches!(w.as_str(), "name" | "computer" | "hosts") || !STOP.contains(&w.as_str())
+            matches!(w.as_str(), "name" | "computer" | "hosts")
+                || !(STOP.contains(&w.as_str()) || NEGATES.contains(&w.as_str()))
         })
         .map(|w| stem(&w))
         .collect()

@@ -158,6 +158,7 @@ fn os_version() -> Sensor {
         "Version of the distribution, such as `12.4`.",
     )
     .column("Kernel", Version, "Version of the running kernel.")
+    .alias("Kernel Version")
     .one_row()
     .max_age(DAY)
     .example("Get Computer Name and OS Version from all machines with OS Version:Kernel < 6.1")

@@ -13,6 +13,58 @@ fn the_best_reading_is_the_sensible_one() {
             "running processes with hash on linux",
             "Get Running Processes with Hash from all machines with Is Linux = True",
         ),
+        (
+            "machines without nginx",
+            "Get Computer Name from all machines with not Installed Applications:Name contains nginx",
+        ),
+        (
+            "machines with nginx",
+            "Get Computer Name from all machines with Installed Applications:Name contains nginx",
+        ),
+        (
+            "linux machines missing auditd",
+            "Get Computer Name from all machines with not Installed Applications:Name contains auditd and Is Linux = True",
+        ),
+        (
+            "machines not running sshd",
+            "Get Computer Name from all machines with not Running Processes contains sshd",
+        ),
+        (
+            "machines that don\u{2019}t run sshd",
+            "Get Computer Name from all machines with not Running Processes contains sshd",
+        ),
+        (
+            "running processes except bash",
+            "Get Running Processes does not contain bash from all machines",
+        ),
+        (
+            "non windows machines running sshd",
+            "Get Computer Name from all machines with Running Processes contains sshd and Is Windows = False",
+        ),
+        (
+            "machines not running windows",
+            "Get Computer Name from all machines with Is Windows = False",
+        ),
+        (
+            "containers not privileged",
+            "Get Containers having Containers:Privileged != True from all machines",
+        ),
+        (
+            "machines without the file /etc/ld.so.preload",
+            "Get Computer Name from all machines with not File Exists[\"/etc/ld.so.preload\"] contains \"/etc/ld.so.preload\"",
+        ),
+        (
+            "kernel version below 6.1",
+            "Get OS Version having OS Version:Kernel < 6.1 from all machines",
+        ),
+        (
+            "linux machines with kernel older than 6.1",
+            "Get Computer Name from all machines with OS Version:Kernel < 6.1 and Is Linux = True",
+        ),
+        (
+            "machines with uptime not over 90 days",
+            "Get Computer Name from all machines with not Uptime > \"90 days\"",
+        ),
         ("who is logged in", "Get Logged In Users from all machines"),
         (
             "open ports on windows servers",
