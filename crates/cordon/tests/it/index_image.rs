@@ -5,8 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Output;
 
 fn image(folder: &Path) -> PathBuf {
-    let packed =
-        Path::new(env!("CARGO_MANIFEST_DIR")).join("../volumes/tests/fixtures/tiny.ext4.gz");
+    let packed = Path::new("../volumes/tests/fixtures/tiny.ext4.gz");
     let path = folder.join("disk.img");
     let mut unpacked =
         flate2::read::GzDecoder::new(std::fs::File::open(packed).expect("the image"));

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 /// The path of a sample, or nothing when there are no samples here.
 pub fn sample(name: &str) -> Option<PathBuf> {
     let told = std::env::var_os("CORDON_SHARED").map(PathBuf::from);
-    let beside = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared"));
+    let beside = PathBuf::from("../../../shared");
     let data = told.clone().unwrap_or(beside).join("data");
     let path = data.join(name);
     if path.exists() {
@@ -46,7 +46,5 @@ pub fn unpack(from: &Path, to: &Path) {
 
 /// A file that lies in the repository with the readers of volumes.
 pub fn fixture(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("../volumes/tests/fixtures")
-        .join(name)
+    Path::new("../volumes/tests/fixtures").join(name)
 }

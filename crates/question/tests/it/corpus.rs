@@ -6,7 +6,7 @@ use crate::catalogue::catalogue;
 use question::parse;
 use std::fmt::Write as _;
 
-const FILE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/corpus.txt");
+const FILE: &str = "tests/data/corpus.txt";
 
 /// What the parser makes of a text, as the file has it.
 fn outcome(text: &str) -> String {

@@ -10,9 +10,7 @@ use volumes::source::Shared;
 use volumes::{EntryKind, Image};
 
 pub fn bytes(name: &str) -> Vec<u8> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("tests/fixtures")
-        .join(format!("{name}.gz"));
+    let path = Path::new("tests/fixtures").join(format!("{name}.gz"));
     let mut out = Vec::new();
     flate2::read::GzDecoder::new(std::fs::File::open(path).unwrap())
         .read_to_end(&mut out)
