@@ -363,7 +363,7 @@ pub(crate) fn apply(
         }
         Message::Seen(dir, found) => {
             for seen in found.iter() {
-                writer.see_gathered(dir, &seen)?;
+                writer.see(dir, &seen, None)?;
             }
             Ok(())
         }

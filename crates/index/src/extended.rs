@@ -8,7 +8,7 @@ pub mod capabilities;
 
 use crate::entry::flag;
 use crate::stuck;
-use crate::walk::{Directory, Found, Stop};
+use crate::walk::{Directory, Found, Open, Stop};
 
 /// What extended attributes an entry has.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -75,31 +75,11 @@ pub struct Gatherer {
 
 #[cfg(target_os = "linux")]
 impl Gatherer {
-    /// The extended attributes of entries of a directory, in their order: `None` for one that has none, is gone, or is not
-    /// asked for; for all when another directory than the one of this inode stands there by now.
-    pub fn of_entries<'a>(
-        &mut self,
-        directory: &[u8],
-        inode: Option<u64>,
-        names: impl Iterator<Item = Option<&'a [u8]>>,
-    ) -> Vec<Option<Extended>> {
+    /// The extended attributes of a name in a directory: `None` when it has none, or is gone.
+    pub fn of(&mut self, directory: &Open, name: &[u8]) -> Option<Extended> {
         use std::os::fd::AsRawFd;
-        let mut names = names.peekable();
-        if names.peek().is_none() {
-            return Vec::new();
-        }
-        let open = crate::walk::open_directory(directory).ok().filter(|open| {
-            match (inode, rustix::fs::fstat(open)) {
-                (Some(meant), Ok(found)) => found.st_ino == meant,
-                (None, Ok(_)) => true,
-                (_, Err(_)) => false,
-            }
-        });
-        let Some(open) = open else {
-            return names.map(|_| None).collect();
-        };
-        let folder = format!("/proc/self/fd/{}/", open.as_raw_fd()).into_bytes();
-        names.map(|name| self.at(&folder, name?)).collect()
+        let folder = format!("/proc/self/fd/{}/", directory.as_raw_fd()).into_bytes();
+        self.at(&folder, name)
     }
 
     /// There is no call that takes a directory and a name on every kernel in use; the process' own table of
@@ -124,13 +104,8 @@ impl Gatherer {
 #[cfg(not(target_os = "linux"))]
 impl Gatherer {
     /// None: not built for this system.
-    pub fn of_entries<'a>(
-        &mut self,
-        _directory: &[u8],
-        _inode: Option<u64>,
-        names: impl Iterator<Item = Option<&'a [u8]>>,
-    ) -> Vec<Option<Extended>> {
-        names.map(|_| None).collect()
+    pub fn of(&mut self, _directory: &Open, _name: &[u8]) -> Option<Extended> {
+        None
     }
 }
 
@@ -140,15 +115,16 @@ impl Gatherer {
     /// # Errors
     /// [`Stop`] when the thread was given up meanwhile.
     pub fn add(&mut self, directory: &Directory, found: &mut Found) -> Result<(), Stop> {
-        // What is mounted on an entry is not asked: it may never answer.
-        let names = found
-            .iter()
-            .map(|seen| (seen.attributes.flags & flag::MOUNT_POINT == 0).then_some(seen.name));
+        let Some(open) = &directory.open else {
+            return Ok(());
+        };
         let gathered = stuck::call(|| {
-            self.of_entries(&directory.path, Some(directory.inode), names)
-                .into_iter()
+            found
+                .iter()
                 .enumerate()
-                .filter_map(|(at, extended)| Some((at, extended?)))
+                // What is mounted on an entry is not asked: it may never answer.
+                .filter(|(_, seen)| seen.attributes.flags & flag::MOUNT_POINT == 0)
+                .filter_map(|(at, seen)| Some((at, self.of(open, seen.name)?)))
                 .collect()
         })?;
         found.set_extended(gathered);

@@ -89,6 +89,17 @@ impl Survey {
         self.rules_gathering(next, Gather::No)
     }
 
+    /// The rules of the short walks that changes ask for, where what is told goes to the database.
+    #[must_use]
+    pub fn live_rules(&self, next: i64) -> Arc<Rules> {
+        let gather = if self.permissions {
+            Gather::Changed
+        } else {
+            Gather::No
+        };
+        self.rules_gathering(next, gather)
+    }
+
     fn rules_gathering(&self, next: i64, gather: Gather) -> Arc<Rules> {
         let (excluded, pace) = (Arc::clone(&self.excluded), Arc::clone(&self.pace));
         self.numbers.fetch_max(next, Ordering::Relaxed);

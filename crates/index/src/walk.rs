@@ -18,7 +18,7 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError};
 
 mod watched;
 
-pub use sys::{examine, link_target, open_directory, open_file, probe};
+pub use sys::{Open, open_file, probe};
 pub use watched::{Walked, Watched};
 
 /// Entries that are handed on together at most; a directory may hold millions.
@@ -97,6 +97,8 @@ pub struct Directory {
     pub inode: u64,
     /// Its absolute path.
     pub path: Vec<u8>,
+    /// The directory itself, once it is open.
+    pub open: Option<Open>,
 }
 
 /// Some entries of one directory: names in one buffer, so that a directory costs two allocations and not thousands.
@@ -276,9 +278,18 @@ pub fn walk<V: Visitor + Send>(
     Ok(!stopped)
 }
 
-/// Walks on the calling thread alone.
-pub fn walk_here<V: Visitor>(roots: Vec<Root>, mount_points: HashSet<Vec<u8>>, visitor: V) -> bool {
-    let shared = Arc::new(Shared::new(roots, mount_points));
+/// Walks on the calling thread alone, from a directory that is open already.
+pub fn walk_here<V: Visitor>(
+    root: Root,
+    open: Open,
+    mount_points: HashSet<Vec<u8>>,
+    visitor: V,
+) -> bool {
+    let shared = Arc::new(Shared::new(Vec::new(), mount_points));
+    lock(&shared.queue).tasks.push(Task {
+        directory: directory(root),
+        origin: sys::Origin::Open(open),
+    });
     Walker::new(0, Arc::clone(&shared), visitor).work();
     let stopped = lock(&shared.queue).stopped;
     !stopped
@@ -293,13 +304,7 @@ impl Shared {
                     .rev()
                     .map(|root| Task {
                         origin: sys::Origin::path(&root.path),
-                        directory: Directory {
-                            id: root.id,
-                            parent: root.parent,
-                            volume: root.volume,
-                            inode: 0,
-                            path: root.path,
-                        },
+                        directory: directory(root),
                     })
                     .collect(),
                 ..Queue::default()
@@ -308,6 +313,17 @@ impl Shared {
             ended: Condvar::new(),
             mount_points,
         }
+    }
+}
+
+fn directory(root: Root) -> Directory {
+    Directory {
+        id: root.id,
+        parent: root.parent,
+        volume: root.volume,
+        inode: 0,
+        path: root.path,
+        open: None,
     }
 }
 
@@ -407,6 +423,7 @@ impl<V: Visitor> Walker<V> {
         };
         drop(origin);
         directory.inode = open.inode();
+        directory.open = Some(open.clone());
         let mut tasks = Vec::new();
         let mut found = Found::default();
         let visitor = &mut self.visitor;
@@ -473,6 +490,7 @@ fn hand_on<V: Visitor>(
                     volume: directory.volume,
                     inode: *inode,
                     path: join(&directory.path, name),
+                    open: None,
                 },
             });
         }

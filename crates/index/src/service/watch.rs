@@ -96,10 +96,7 @@ impl Session<'_> {
         let next = teller
             .call(|writer| next_number(writer.connection()))
             .ok()?;
-        Some(Live {
-            rules: survey.rules(next),
-            mount_points: survey.mount_points,
-        })
+        Some(Live::new(survey.live_rules(next), survey.mount_points))
     }
 
     /// Hashes what changed, soon after it did.

@@ -5,17 +5,16 @@
 
 pub(crate) mod extended;
 mod hashes;
+pub(crate) mod places;
 
 use super::{StoreError, doing};
 use crate::digest_state::DigestState;
 use crate::entry::{Attributes, Kind, join};
-use crate::extended::Gatherer;
 use crate::matching::Lists;
 use crate::text::{Name, bytes};
 use crate::walk::DirectoryId;
 use hashing::Content;
 use rusqlite::{Connection, OptionalExtension, Row, Statement, params};
-use std::cell::RefCell;
 use std::collections::HashMap;
 
 /// An entry as the database has it.
@@ -25,17 +24,6 @@ pub struct Kept {
     pub id: i64,
     /// Its attributes when last seen.
     pub attributes: Attributes,
-}
-
-/// A directory as the database has it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct KeptDirectory {
-    /// Its number.
-    pub id: DirectoryId,
-    /// Its volume.
-    pub volume: i64,
-    /// Its path.
-    pub path: Vec<u8>,
 }
 
 /// What became of an attempt to hash.
@@ -77,7 +65,6 @@ pub struct Writer<'c> {
     pub lists: Lists,
     /// Whether extended attributes are recorded.
     pub permissions: bool,
-    gatherer: RefCell<Gatherer>,
 }
 
 impl<'c> Writer<'c> {
@@ -90,7 +77,6 @@ impl<'c> Writer<'c> {
             mimes: HashMap::new(),
             lists: Lists::default(),
             permissions: false,
-            gatherer: RefCell::default(),
         }
     }
 
@@ -238,7 +224,7 @@ impl<'c> Writer<'c> {
             .map_err(doing("find an entry"))
     }
 
-    /// As [`Self::see`], without looking at extended attributes.
+    /// As [`Self::see`], without extended attributes.
     fn bring(
         &self,
         dir: DirectoryId,
@@ -246,10 +232,14 @@ impl<'c> Writer<'c> {
         now: &Attributes,
         target: &[u8],
         written: Option<bool>,
-    ) -> Result<Saw, StoreError> {
+    ) -> Result<Option<Saw>, StoreError> {
         let Some(before) = self.find(dir, name)? else {
+            // A walk may tell of a directory that a change has removed meanwhile.
+            if !self.has_directory(dir)? {
+                return Ok(None);
+            }
             let id = self.insert(&mut *self.insert_statement()?, dir, name, now, target)?;
-            return Ok(Saw { id, content: true });
+            return Ok(Some(Saw { id, content: true }));
         };
         let a = &before.attributes;
         let replaced = !a.same(now);
@@ -296,186 +286,10 @@ impl<'c> Writer<'c> {
         if content && (now.kind() == Kind::File || a.kind() == Kind::File) {
             self.content_changed(before.id)?;
         }
-        Ok(Saw {
+        Ok(Some(Saw {
             id: before.id,
             content,
-        })
-    }
-
-    /// Removes an entry, and everything below it when it is a directory. Answers the inodes of files that may have other
-    /// names elsewhere, whose number of links is another now.
-    ///
-    /// # Errors
-    /// [`StoreError::Statement`].
-    pub fn remove(&self, dir: DirectoryId, name: &[u8]) -> Result<Vec<u64>, StoreError> {
-        let Some(before) = self.find(dir, name)? else {
-            return Ok(Vec::new());
-        };
-        let mut shared = Vec::new();
-        if before.attributes.kind() == Kind::Directory {
-            shared = self.forget_directory(dir, name)?;
-        } else if before.attributes.links > 1 {
-            shared.push(before.attributes.inode);
-        }
-        self.remove_entry(before.id)?;
-        Ok(shared)
-    }
-
-    /// Removes one entry by number.
-    ///
-    /// # Errors
-    /// [`StoreError::Statement`].
-    pub fn remove_entry(&self, id: i64) -> Result<(), StoreError> {
-        self.run("remove an entry", "DELETE FROM entry WHERE id = ?1", [id])
-            .map(drop)
-    }
-
-    fn forget_directory(&self, parent: DirectoryId, name: &[u8]) -> Result<Vec<u64>, StoreError> {
-        let id: Option<(i64, Vec<u8>)> = self
-            .connection
-            .prepare_cached("SELECT path FROM directory WHERE id = ?1")
-            .and_then(|mut s| {
-                s.query_row([parent], |row| Ok(bytes(row.get_ref(0)?).to_vec()))
-                    .optional()
-            })
-            .and_then(|path| {
-                let Some(path) = path else { return Ok(None) };
-                let path = join(&path, name);
-                self.connection
-                    .prepare_cached("SELECT id FROM directory WHERE path = ?1 AND parent = ?2")?
-                    .query_row(params![Name(&path), parent], |row| row.get(0))
-                    .optional()
-                    .map(|id| id.map(|id| (id, path)))
-            })
-            .map_err(doing("find a directory"))?;
-        match id {
-            Some((id, _)) => self.remove_tree(id),
-            None => Ok(Vec::new()),
-        }
-    }
-
-    /// Removes a directory and everything below it (not its entry in its parent). Answers as [`Self::remove`].
-    ///
-    /// # Errors
-    /// [`StoreError::Statement`].
-    pub fn remove_tree(&self, id: DirectoryId) -> Result<Vec<u64>, StoreError> {
-        let below: Vec<i64> = self
-            .connection
-            .prepare_cached(
-                "WITH RECURSIVE below (id) AS (SELECT ?1 UNION SELECT d.id FROM directory d JOIN below b ON d.parent = b.id)
-                 SELECT id FROM below",
-            )
-            .and_then(|mut s| s.query_map([id], |row| row.get(0))?.collect())
-            .map_err(doing("find what lies below a directory"))?;
-        let mut shared: Vec<u64> = Vec::new();
-        for id in below {
-            let files = self
-                .connection
-                .prepare_cached(
-                    "SELECT DISTINCT inode FROM entry WHERE dir = ?1 AND links > 1 AND mode & 61440 = 32768",
-                )
-                .and_then(|mut s| {
-                    s.query_map([id], |row| row.get::<_, i64>(0))?
-                        .collect::<Result<Vec<_>, _>>()
-                })
-                .map_err(doing("find files of several names"))?;
-            shared.extend(files.into_iter().map(i64::cast_unsigned));
-            self.run(
-                "remove a directory's entries",
-                "DELETE FROM entry WHERE dir = ?1",
-                [id],
-            )?;
-            self.run(
-                "remove a directory",
-                "DELETE FROM directory WHERE id = ?1",
-                [id],
-            )?;
-        }
-        Ok(shared)
-    }
-
-    /// The directory of this path.
-    ///
-    /// # Errors
-    /// [`StoreError::Statement`].
-    pub fn directory_at(&self, path: &[u8]) -> Result<Option<KeptDirectory>, StoreError> {
-        self.connection
-            .prepare_cached("SELECT id, volume FROM directory WHERE path = ?1")
-            .and_then(|mut s| {
-                s.query_row([Name(path)], |row| {
-                    Ok(KeptDirectory {
-                        id: row.get(0)?,
-                        volume: row.get(1)?,
-                        path: path.to_vec(),
-                    })
-                })
-                .optional()
-            })
-            .map_err(doing("find a directory"))
-    }
-
-    /// Moves an entry, with everything below it, to another place of the same volume. Its hashes go with it. What
-    /// was there is removed; answers as [`Self::remove`].
-    ///
-    /// # Errors
-    /// [`StoreError::Statement`].
-    pub fn rename(
-        &self,
-        from: (&KeptDirectory, &[u8]),
-        to: (&KeptDirectory, &[u8]),
-    ) -> Result<Vec<u64>, StoreError> {
-        let Some(moved) = self.find(from.0.id, from.1)? else {
-            return Ok(Vec::new());
-        };
-        let same = from.0.id == to.0.id && from.1 == to.1;
-        if same {
-            return Ok(Vec::new());
-        }
-        let shared = self.remove(to.0.id, to.1)?;
-        self.run(
-            "rename an entry",
-            "UPDATE entry SET dir = ?2, name = ?3 WHERE id = ?1",
-            params![moved.id, to.0.id, Name(to.1)],
-        )?;
-        if moved.attributes.kind() == Kind::Directory {
-            let old = join(&from.0.path, from.1);
-            let new = join(&to.0.path, to.1);
-            if let Some(directory) = self.directory_at(&old)? {
-                self.run(
-                    "move a directory",
-                    "UPDATE directory SET parent = ?2 WHERE id = ?1",
-                    params![directory.id, to.0.id],
-                )?;
-                self.move_paths(directory.id, &old, &new)?;
-            }
-        }
-        Ok(shared)
-    }
-
-    /// Every path below a directory begins with the directory's own.
-    fn move_paths(&self, id: DirectoryId, old: &[u8], new: &[u8]) -> Result<(), StoreError> {
-        let below: Vec<(i64, Vec<u8>)> = self
-            .connection
-            .prepare_cached(
-                "WITH RECURSIVE below (id) AS (SELECT ?1 UNION SELECT d.id FROM directory d JOIN below b ON d.parent = b.id)
-                 SELECT d.id, d.path FROM below b JOIN directory d ON d.id = b.id",
-            )
-            .and_then(|mut s| {
-                s.query_map([id], |row| Ok((row.get(0)?, bytes(row.get_ref(1)?).to_vec())))?
-                    .collect()
-            })
-            .map_err(doing("find what lies below a directory"))?;
-        for (id, path) in below {
-            if let Some(rest) = path.strip_prefix(old) {
-                let path = [new, rest].concat();
-                self.run(
-                    "move a directory",
-                    "UPDATE directory SET path = ?2 WHERE id = ?1",
-                    params![id, Name(&path)],
-                )?;
-            }
-        }
-        Ok(())
+        }))
     }
 
     /// Entries of a directory by name; `None` when there are more than `most`.

@@ -8,7 +8,7 @@ use std::collections::HashSet;
 use std::ffi::{CStr, CString, OsStr};
 use std::fs::File;
 use std::mem::MaybeUninit;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -24,10 +24,11 @@ const DIRECTORY: OFlags = OFlags::RDONLY
     .union(OFlags::CLOEXEC)
     .union(OFlags::NONBLOCK);
 
-/// How a directory is opened: by its path, or by its name in an open parent.
+/// How a directory is opened: by its path, by its name in an open parent, or not any more.
 pub(super) enum Origin {
     Path(Vec<u8>),
     Child(Arc<OwnedFd>, CString),
+    Open(Open),
 }
 
 impl Origin {
@@ -36,15 +37,87 @@ impl Origin {
     }
 }
 
-/// An open directory.
-pub(super) struct Open {
+/// An open directory: whatever it is called meanwhile, what is asked here is answered by it and no other.
+#[derive(Clone, Debug)]
+pub struct Open {
     descriptor: Arc<OwnedFd>,
     inode: u64,
 }
 
 impl Open {
-    pub(super) fn inode(&self) -> u64 {
+    fn new(descriptor: OwnedFd) -> Result<Self, Errno> {
+        let inode = rustix::fs::fstat(&descriptor)?.st_ino;
+        Ok(Self {
+            descriptor: Arc::new(descriptor),
+            inode,
+        })
+    }
+
+    /// A directory that was opened already. Its path is not needed here.
+    ///
+    /// # Errors
+    /// As fstat(2).
+    pub fn of(file: File, _path: &[u8]) -> std::io::Result<Self> {
+        Ok(Self::new(file.into())?)
+    }
+
+    /// By its path.
+    ///
+    /// # Errors
+    /// As open(2).
+    pub fn at(path: &[u8]) -> std::io::Result<Self> {
+        Ok(Self::new(open_directory(path)?)?)
+    }
+
+    /// A directory in it.
+    ///
+    /// # Errors
+    /// As open(2).
+    pub fn directory(&self, name: &[u8]) -> std::io::Result<Self> {
+        let open = open_quietly(self.descriptor.as_fd(), &c_name(name)?, DIRECTORY)?;
+        Ok(Self::new(open)?)
+    }
+
+    /// The directory in which it lies.
+    ///
+    /// # Errors
+    /// As open(2).
+    pub fn parent(&self) -> std::io::Result<Self> {
+        self.directory(b"..")
+    }
+
+    /// Its inode.
+    #[must_use]
+    pub fn inode(&self) -> u64 {
         self.inode
+    }
+
+    /// Its attributes now.
+    ///
+    /// # Errors
+    /// As statx(2).
+    pub fn itself(&self) -> std::io::Result<Attributes> {
+        Ok(stat(self.descriptor.as_fd(), c"")?)
+    }
+
+    /// Attributes of a name in it; `None` when there is nothing.
+    ///
+    /// # Errors
+    /// As statx(2).
+    pub fn examine(&self, name: &[u8]) -> std::io::Result<Option<Attributes>> {
+        match stat(self.descriptor.as_fd(), &c_name(name)?) {
+            Ok(attributes) => Ok(Some(attributes)),
+            Err(Errno::NOENT) => Ok(None),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Where a symbolic link in it leads; empty when it is none.
+    #[must_use]
+    pub fn link_target(&self, name: &[u8]) -> Vec<u8> {
+        c_name(name)
+            .map(|name| read_link(self.descriptor.as_fd(), &name))
+            .unwrap_or_default()
     }
 
     pub(super) fn child(&self, name: &[u8]) -> Origin {
@@ -53,6 +126,12 @@ impl Open {
             Arc::clone(&self.descriptor),
             CString::new(name).unwrap_or_default(),
         )
+    }
+}
+
+impl AsRawFd for Open {
+    fn as_raw_fd(&self) -> RawFd {
+        self.descriptor.as_raw_fd()
     }
 }
 
@@ -84,16 +163,11 @@ impl Reader {
         let opened = match origin {
             Origin::Path(path) => open_directory(path),
             Origin::Child(parent, name) => open_quietly(parent.as_fd(), name, DIRECTORY),
+            Origin::Open(open) => return Ok(open.clone()),
         };
-        let failed = |source: Errno| WalkError::Open {
+        opened.and_then(Open::new).map_err(|source| WalkError::Open {
             path: display(path),
             source: source.into(),
-        };
-        let descriptor = opened.map_err(failed)?;
-        let inode = rustix::fs::fstat(&descriptor).map_err(failed)?.st_ino;
-        Ok(Open {
-            descriptor: Arc::new(descriptor),
-            inode,
         })
     }
 
@@ -177,7 +251,10 @@ fn parent_of(path: &[u8]) -> &[u8] {
 }
 
 fn stat(directory: BorrowedFd<'_>, name: &CStr) -> Result<Attributes, Errno> {
-    let flags = AtFlags::SYMLINK_NOFOLLOW | AtFlags::NO_AUTOMOUNT | AtFlags::STATX_DONT_SYNC;
+    let mut flags = AtFlags::SYMLINK_NOFOLLOW | AtFlags::NO_AUTOMOUNT | AtFlags::STATX_DONT_SYNC;
+    if name.is_empty() {
+        flags |= AtFlags::EMPTY_PATH;
+    }
     let found = rustix::fs::statx(
         directory,
         name,
@@ -191,14 +268,6 @@ fn stat(directory: BorrowedFd<'_>, name: &CStr) -> Result<Attributes, Errno> {
 fn read_link(directory: BorrowedFd<'_>, name: &CStr) -> Vec<u8> {
     rustix::fs::readlinkat(directory, name, Vec::new())
         .map(CString::into_bytes)
-        .unwrap_or_default()
-}
-
-/// Where a symbolic link leads; empty when it is none.
-#[must_use]
-pub fn link_target(path: &[u8]) -> Vec<u8> {
-    parent(path)
-        .map(|(parent, name)| read_link(parent.as_fd(), &name))
         .unwrap_or_default()
 }
 
@@ -239,10 +308,7 @@ fn open_quietly(parent: BorrowedFd<'_>, name: &CStr, flags: OFlags) -> Result<Ow
 }
 
 /// Opens a directory by its absolute path, however long, following no link on its last step.
-///
-/// # Errors
-/// As open(2).
-pub fn open_directory(path: &[u8]) -> Result<OwnedFd, Errno> {
+fn open_directory(path: &[u8]) -> Result<OwnedFd, Errno> {
     let (parent, name) = parent(path)?;
     open_quietly(parent.as_fd(), &name, DIRECTORY)
 }
@@ -270,22 +336,8 @@ pub fn open_file(path: &[u8]) -> std::io::Result<File> {
     Ok(File::from(open_quietly(parent.as_fd(), &name, flags)?))
 }
 
-/// Attributes of a path now; `None` when there is nothing.
-///
-/// # Errors
-/// As statx(2).
-pub fn examine(path: &[u8]) -> std::io::Result<Option<Attributes>> {
-    let outcome = parent(path).and_then(|(parent, name)| stat(parent.as_fd(), &name));
-    match outcome {
-        Ok(attributes) => Ok(Some(attributes)),
-        Err(Errno::NOENT | Errno::NOTDIR) => Ok(None),
-        Err(error) => Err(error.into()),
-    }
-}
-
 /// The directory from which the rest of a path can be named in one call, and that rest.
 fn parent(path: &[u8]) -> Result<(OwnedFd, CString), Errno> {
-    let name = |bytes: &[u8]| CString::new(bytes).map_err(|_| Errno::INVAL);
     let through = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
     let mut at = rustix::fs::open(c"/", through, Mode::empty())?;
     let mut rest = path.strip_prefix(b"/").unwrap_or(path);
@@ -295,7 +347,7 @@ fn parent(path: &[u8]) -> Result<(OwnedFd, CString), Errno> {
             .and_then(|part| part.iter().rposition(|b| *b == b'/'))
             .ok_or(Errno::NAMETOOLONG)?;
         let (step, more) = rest.split_at(cut);
-        at = rustix::fs::openat(&at, name(step)?.as_c_str(), through, Mode::empty())?;
+        at = rustix::fs::openat(&at, c_name(step)?.as_c_str(), through, Mode::empty())?;
         rest = more.strip_prefix(b"/").unwrap_or(more);
     }
     let last = if rest.is_empty() {
@@ -303,7 +355,11 @@ fn parent(path: &[u8]) -> Result<(OwnedFd, CString), Errno> {
     } else {
         rest
     };
-    Ok((at, name(last)?))
+    Ok((at, c_name(last)?))
+}
+
+fn c_name(name: &[u8]) -> Result<CString, Errno> {
+    CString::new(name).map_err(|_| Errno::INVAL)
 }
 
 fn display(path: &[u8]) -> PathBuf {

@@ -9,26 +9,96 @@ use std::fs::{File, Metadata};
 use std::path::PathBuf;
 use std::time::SystemTime;
 
-pub(super) struct Origin(Vec<u8>);
+pub(super) enum Origin {
+    Path(Vec<u8>),
+    Open(Open),
+}
 
 impl Origin {
     pub(super) fn path(path: &[u8]) -> Self {
-        Self(path.to_vec())
+        Self::Path(path.to_vec())
     }
 }
 
-pub(super) struct Open {
+/// A directory, by its path: there is no watcher yet that would need more.
+#[derive(Clone, Debug)]
+pub struct Open {
     path: Vec<u8>,
     inode: u64,
 }
 
 impl Open {
-    pub(super) fn inode(&self) -> u64 {
+    /// A directory that was opened already.
+    ///
+    /// # Errors
+    /// As [`Self::at`].
+    pub fn of(_file: File, path: &[u8]) -> std::io::Result<Self> {
+        Self::at(path)
+    }
+
+    /// By its path.
+    ///
+    /// # Errors
+    /// As the system says.
+    pub fn at(path: &[u8]) -> std::io::Result<Self> {
+        let found = std::fs::symlink_metadata(native(path))?;
+        Ok(Self {
+            path: path.to_vec(),
+            inode: attributes(&found).inode,
+        })
+    }
+
+    /// A directory in it.
+    ///
+    /// # Errors
+    /// As the system says.
+    pub fn directory(&self, name: &[u8]) -> std::io::Result<Self> {
+        Self::at(&join(&self.path, name))
+    }
+
+    /// The directory in which it lies.
+    ///
+    /// # Errors
+    /// As the system says.
+    pub fn parent(&self) -> std::io::Result<Self> {
+        let at = self.path.iter().rposition(|b| *b == b'/').unwrap_or(0);
+        Self::at(self.path.get(..at.max(1)).unwrap_or_default())
+    }
+
+    /// Its inode.
+    #[must_use]
+    pub fn inode(&self) -> u64 {
         self.inode
     }
 
+    /// Its attributes now.
+    ///
+    /// # Errors
+    /// As the system says.
+    pub fn itself(&self) -> std::io::Result<Attributes> {
+        Ok(attributes(&std::fs::symlink_metadata(native(&self.path))?))
+    }
+
+    /// Attributes of a name in it; `None` when there is nothing.
+    ///
+    /// # Errors
+    /// As the system says.
+    pub fn examine(&self, name: &[u8]) -> std::io::Result<Option<Attributes>> {
+        match std::fs::symlink_metadata(native(&join(&self.path, name))) {
+            Ok(found) => Ok(Some(attributes(&found))),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Where a symbolic link in it leads; empty when it is none.
+    #[must_use]
+    pub fn link_target(&self, name: &[u8]) -> Vec<u8> {
+        link_target(&join(&self.path, name))
+    }
+
     pub(super) fn child(&self, name: &[u8]) -> Origin {
-        Origin(join(&self.path, name))
+        Origin::Path(join(&self.path, name))
     }
 }
 
@@ -51,13 +121,12 @@ impl Reader {
     }
 
     pub(super) fn open(&mut self, origin: &Origin, _path: &[u8]) -> Result<Open, WalkError> {
-        let path = native(&origin.0);
-        match std::fs::symlink_metadata(&path) {
-            Ok(found) => Ok(Open {
-                path: origin.0.clone(),
-                inode: attributes(&found).inode,
+        match origin {
+            Origin::Path(path) => Open::at(path).map_err(|source| WalkError::Open {
+                path: native(path),
+                source,
             }),
-            Err(source) => Err(WalkError::Open { path, source }),
+            Origin::Open(open) => Ok(open.clone()),
         }
     }
 
@@ -164,14 +233,6 @@ pub fn open_file(path: &[u8]) -> std::io::Result<File> {
     File::open(native(path))
 }
 
-/// Opens a directory, to see whether it can be opened.
-///
-/// # Errors
-/// As the system says.
-pub fn open_directory(path: &[u8]) -> std::io::Result<()> {
-    std::fs::read_dir(native(path)).map(drop)
-}
-
 /// Asks a directory for all that a walk asks it: attributes and the first name.
 ///
 /// # Errors
@@ -184,23 +245,10 @@ pub fn probe(path: &[u8]) -> std::io::Result<()> {
 }
 
 /// Where a symbolic link leads; empty when it is none.
-#[must_use]
-pub fn link_target(path: &[u8]) -> Vec<u8> {
+fn link_target(path: &[u8]) -> Vec<u8> {
     std::fs::read_link(native(path))
         .map(|target| crate::text::from_native(target.as_os_str()))
         .unwrap_or_default()
-}
-
-/// Attributes of a path now; `None` when there is nothing.
-///
-/// # Errors
-/// As the system says.
-pub fn examine(path: &[u8]) -> std::io::Result<Option<Attributes>> {
-    match std::fs::symlink_metadata(native(path)) {
-        Ok(found) => Ok(Some(attributes(&found))),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(error),
-    }
 }
 
 fn native(path: &[u8]) -> PathBuf {

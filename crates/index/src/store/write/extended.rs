@@ -1,61 +1,33 @@
 //! Extended attributes of entries, where the configuration wants them.
 
 use super::{Saw, Writer};
-use crate::entry::{Attributes, flag};
+use crate::entry::flag;
 use crate::extended::Extended;
-use crate::store::{StoreError, doing, set_fact};
-use crate::text::bytes;
+use crate::store::{StoreError, set_fact};
 use crate::walk::{DirectoryId, Seen};
-use rusqlite::{OptionalExtension, params};
+use rusqlite::params;
 
 /// The fact that extended attributes of all entries are in the database.
 pub const RECORDED: &str = "permissions";
 
 impl Writer<'_> {
     /// Brings an entry to what was seen now, whether it was known or not. `written` says that its content may have
-    /// changed; `None` lets times and size decide. Looks at its extended attributes by itself where they are recorded.
+    /// changed; `None` lets times and size decide. None when its directory is not known.
     ///
     /// # Errors
     /// [`StoreError::Statement`].
     pub fn see(
         &self,
         dir: DirectoryId,
-        name: &[u8],
-        now: &Attributes,
-        target: &[u8],
+        seen: &Seen<'_>,
         written: Option<bool>,
-    ) -> Result<Saw, StoreError> {
-        let saw = self.bring(dir, name, now, target, written)?;
-        // What is mounted here is not asked: it may never answer.
-        if self.permissions && now.flags & flag::MOUNT_POINT == 0 {
-            let folder: Option<Vec<u8>> = self
-                .connection
-                .prepare_cached("SELECT path FROM directory WHERE id = ?1")
-                .and_then(|mut s| {
-                    s.query_row([dir], |row| Ok(bytes(row.get_ref(0)?).to_vec()))
-                        .optional()
-                })
-                .map_err(doing("find a directory"))?;
-            if let Some(folder) = folder {
-                let found = self
-                    .gatherer
-                    .borrow_mut()
-                    .of_entries(&folder, None, std::iter::once(Some(name)))
-                    .pop()
-                    .flatten();
-                self.extended(saw.id, found.as_ref())?;
-            }
-        }
-        Ok(saw)
-    }
-
-    /// As [`Self::see`], for an entry whose extended attributes were looked at already.
-    ///
-    /// # Errors
-    /// [`StoreError::Statement`].
-    pub fn see_gathered(&self, dir: DirectoryId, seen: &Seen<'_>) -> Result<Saw, StoreError> {
-        let saw = self.bring(dir, seen.name, seen.attributes, seen.target, None)?;
-        if self.permissions {
+    ) -> Result<Option<Saw>, StoreError> {
+        let saw = self.bring(dir, seen.name, seen.attributes, seen.target, written)?;
+        // What is mounted here was not asked: it may never answer.
+        if let Some(saw) = &saw
+            && self.permissions
+            && seen.attributes.flags & flag::MOUNT_POINT == 0
+        {
             self.extended(saw.id, seen.extended)?;
         }
         Ok(saw)

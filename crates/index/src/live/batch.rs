@@ -1,0 +1,210 @@
+//! One batch of changes, from the first notice to what is left at the end.
+
+use super::listing::Scan;
+use super::names::{Displaced, Shared};
+use super::places::{Located, Place, Places, Volume};
+use super::{Applied, Live};
+use crate::changes::{Change, DirectoryKey};
+use crate::entry::{Kind, join};
+use crate::store::StoreError;
+use crate::store::write::Writer;
+use crate::store::write::places::last_name;
+use crate::walk::{DirectoryId, Open};
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+/// Unhashed files of one directory that moved, which are told at most; the next pass finds the others.
+const MOST_WAITING: usize = 10_000;
+
+/// See the module.
+pub(super) struct Batch<'a, 'c> {
+    pub live: &'a Live,
+    pub writer: &'a mut Writer<'c>,
+    pub volumes: Vec<Volume>,
+    pub places: Places,
+    pub applied: Applied,
+    /// Entries without a place, by volume and inode.
+    pub displaced: HashMap<(i64, u64), Vec<Displaced>>,
+    /// Files of several names, by volume and inode: every name is looked at, once.
+    pub shared: HashMap<(i64, u64), Shared>,
+    /// A directory's own times change with every name in it, and nothing tells so: each is looked at once at the end.
+    touched: HashMap<DirectoryId, DirectoryKey>,
+    /// Directories to list, by number: parents come before what is below them.
+    pub scans: BTreeMap<DirectoryId, Scan>,
+    /// Names in directories that the database does not have: their turn comes when every move is known.
+    held: Vec<(DirectoryKey, Vec<u8>, bool)>,
+    /// Directories came or went: paths of a moment ago are to be asked for again.
+    pub moved: bool,
+}
+
+impl<'a, 'c> Batch<'a, 'c> {
+    pub(super) fn new(
+        live: &'a Live,
+        writer: &'a mut Writer<'c>,
+        waiting: HashMap<(i64, u64), Shared>,
+    ) -> Result<Self, StoreError> {
+        let volumes = writer.volumes()?.into_iter();
+        Ok(Self {
+            live,
+            volumes: volumes
+                .map(|(id, point, kind)| Volume {
+                    id,
+                    point,
+                    repeats: matches!(kind.as_str(), "btrfs" | "bcachefs"),
+                })
+                .collect(),
+            writer,
+            places: Places::default(),
+            applied: Applied::default(),
+            displaced: HashMap::new(),
+            shared: waiting,
+            touched: HashMap::new(),
+            scans: BTreeMap::new(),
+            held: Vec::new(),
+            moved: false,
+        })
+    }
+
+    /// Applies one change.
+    pub(super) fn follow(&mut self, change: &Change) -> Result<(), StoreError> {
+        match change {
+            Change::Touched {
+                directory,
+                name,
+                written,
+            } => {
+                let located = self.locate(directory)?;
+                self.follow_one(located, directory, name, *written)?;
+            }
+            Change::Renamed { from, to } => {
+                let source = self.locate(&from.0)?;
+                let target = self.locate(&to.0)?;
+                if let (Located::Here(source), Located::Here(target)) = (&source, &target) {
+                    self.rename((source, &from.1), (target, &to.1))?;
+                }
+                self.follow_one(source, &from.0, &from.1, false)?;
+                self.follow_one(target, &to.0, &to.1, false)?;
+            }
+            Change::Lost { .. } => self.applied.lost = true,
+        }
+        if std::mem::take(&mut self.moved) {
+            self.places.clear();
+        }
+        Ok(())
+    }
+
+    fn follow_one(
+        &mut self,
+        located: Located,
+        key: &DirectoryKey,
+        name: &[u8],
+        written: bool,
+    ) -> Result<(), StoreError> {
+        match located {
+            Located::Here(place) => {
+                self.touched
+                    .entry(place.id)
+                    .or_insert_with(|| key.clone());
+                if name != b"." {
+                    self.look(&place, name, written)?;
+                }
+            }
+            Located::Unknown => self.held.push((key.clone(), name.to_vec(), written)),
+            Located::Nowhere => {}
+        }
+        Ok(())
+    }
+
+    /// What is known of one name belongs to another one now, if what stands there proves it.
+    fn rename(
+        &mut self,
+        from: (&Arc<Place>, &[u8]),
+        to: (&Arc<Place>, &[u8]),
+    ) -> Result<(), StoreError> {
+        let (source, target) = (from.0, to.0);
+        let same_place = source.id == target.id && from.1 == to.1;
+        let there = join(&target.path, to.1);
+        if same_place || source.volume != target.volume || self.live.ignores(&there) {
+            return Ok(());
+        }
+        let Some(kept) = self.writer.find(source.id, from.1)? else {
+            return Ok(());
+        };
+        let now = target.open.examine(to.1);
+        if !now.is_ok_and(|now| now.is_some_and(|now| now.same(&kept.attributes))) {
+            return Ok(());
+        }
+        let before = self.writer.find(target.id, to.1)?;
+        if let Some(before) = before {
+            // Taken in at its new place before this notice came (a later notice named it by its new path): what is known
+            // there is newer than what is known here.
+            if before.attributes.same(&kept.attributes) {
+                return Ok(());
+            }
+            self.displace(target.volume, &before, target.id, to.1)?;
+        }
+        let below = self.writer.displace(&kept, source.id, from.1)?;
+        self.writer.put(kept.id, below, target.id, to.1)?;
+        if let Some(below) = below {
+            self.moved_directory(below)?;
+        }
+        Ok(())
+    }
+
+    /// Paths below a directory are others now.
+    pub(super) fn moved_directory(&mut self, id: DirectoryId) -> Result<(), StoreError> {
+        self.moved = true;
+        // What was about to be read there was not found.
+        let waiting = self.writer.waiting_below(id, MOST_WAITING)?;
+        self.applied.fresh.extend(waiting);
+        Ok(())
+    }
+
+    /// What is left when every change is applied. Answers the files of which names are still to be looked at.
+    pub(super) fn finish(mut self) -> Result<(Applied, HashMap<(i64, u64), Shared>), StoreError> {
+        self.places.clear();
+        for (key, name, written) in std::mem::take(&mut self.held) {
+            match self.locate(&key)? {
+                Located::Unknown => self.adopt(&key)?,
+                located => self.follow_one(located, &key, &name, written)?,
+            }
+            if std::mem::take(&mut self.moved) {
+                self.places.clear();
+            }
+        }
+        self.list()?;
+        self.remove_displaced()?;
+        // Some of them stood in what was just removed.
+        self.places.clear();
+        for (id, key) in std::mem::take(&mut self.touched) {
+            if let Located::Here(place) = self.locate(&key)?
+                && place.id == id
+            {
+                self.look_at_itself(id, &place.open)?;
+            }
+        }
+        let waiting = self.look_at_names()?;
+        self.applied.unsettled = !waiting.is_empty();
+        Ok((self.applied, waiting))
+    }
+
+    /// The entry of a directory in its parent.
+    fn look_at_itself(&mut self, id: DirectoryId, open: &Open) -> Result<(), StoreError> {
+        let Some(row) = self.writer.directory_of(id)? else {
+            return Ok(());
+        };
+        let (Some(parent), Ok(now)) = (row.parent, open.itself()) else {
+            return Ok(());
+        };
+        let name = last_name(&row.path);
+        let kept = self.writer.find(parent, name)?;
+        // Removed and held open by us, it has no place any more; that is told.
+        if now.links > 0
+            && now.kind() == Kind::Directory
+            && kept.is_some_and(|kept| kept.attributes.same(&now))
+        {
+            self.see(open, b".", parent, name, &now, Some(false))?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,211 @@
+//! Listing directories that are new, from their open parent, once everything else of a batch is known.
+
+use super::ATTEMPTS;
+use super::batch::Batch;
+use super::places::{Located, Place};
+use super::{is_gone, passes};
+use crate::changes::DirectoryKey;
+use crate::engine::Message;
+use crate::entry::Kind;
+use crate::inventory::Compare;
+use crate::store::StoreError;
+use crate::store::write::places::KeptDirectory;
+use crate::walk::{self, Descend, Directory, DirectoryId, Found, Open, Root, Stop, Visitor, WalkError};
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// A directory to list.
+pub(super) struct Scan {
+    parent: Parent,
+    name: Vec<u8>,
+    attempts: u32,
+}
+
+/// The directory where it stands.
+enum Parent {
+    Key(DirectoryKey),
+    /// Found from below; there are few of these.
+    Open(Arc<Place>),
+}
+
+impl Scan {
+    pub(super) fn of(place: &Place, name: &[u8]) -> Self {
+        Self {
+            parent: match &place.key {
+                Some(key) => Parent::Key(key.clone()),
+                None => Parent::Open(Arc::new(Place {
+                    path: place.path.clone(),
+                    open: place.open.clone(),
+                    key: None,
+                    ..*place
+                })),
+            },
+            name: name.to_vec(),
+            attempts: 0,
+        }
+    }
+}
+
+impl Batch<'_, '_> {
+    /// Lists what is to be listed.
+    pub(super) fn list(&mut self) -> Result<(), StoreError> {
+        while let Some((id, scan)) = self.scans.pop_first() {
+            if std::mem::take(&mut self.moved) {
+                self.places.clear();
+            }
+            let place = match &scan.parent {
+                Parent::Open(place) => Arc::clone(place),
+                Parent::Key(key) => match self.locate(key)? {
+                    Located::Here(place) => place,
+                    // It is gone with all that is in it, or was taken away with what is above.
+                    Located::Unknown | Located::Nowhere => continue,
+                },
+            };
+            let Some(row) = self.writer.directory_of(id)? else {
+                continue;
+            };
+            if row.parent != Some(place.id) {
+                continue;
+            }
+            match place.open.directory(&scan.name) {
+                Ok(open) if open.inode() == row.inode => self.compare(&row, open)?,
+                Err(error) if !is_gone(&error) => {
+                    self.applied.lost |= passes(&error);
+                    self.writer.problem(id, error.raw_os_error().or(Some(-1)))?;
+                }
+                // Something else has the name by now, or nothing.
+                _ => self.look_again(&place, scan)?,
+            }
+        }
+        Ok(())
+    }
+
+    fn look_again(&mut self, place: &Place, scan: Scan) -> Result<(), StoreError> {
+        let attempts = scan.attempts + 1;
+        if attempts >= ATTEMPTS {
+            self.applied.lost = true;
+            return Ok(());
+        }
+        self.look(place, &scan.name, true)?;
+        let Some(row) = self.writer.directory_in(place.id, &scan.name)? else {
+            return Ok(());
+        };
+        if let Some(next) = self.scans.get_mut(&row.id) {
+            next.attempts = next.attempts.max(attempts);
+        }
+        Ok(())
+    }
+
+    /// Compares a directory and everything below it.
+    fn compare(&mut self, row: &KeptDirectory, open: Open) -> Result<(), StoreError> {
+        let root = Root {
+            id: row.id,
+            parent: row.parent,
+            volume: row.volume,
+            path: row.path.clone(),
+        };
+        let failure = Arc::new(Mutex::new(None));
+        let (rules, mount_points) = (Arc::clone(&self.live.rules), self.live.mount_points.clone());
+        let connection = self.writer.connection();
+        let scans = RefCell::new(std::mem::take(&mut self.scans));
+        let volume = row.volume;
+        let batch = RefCell::new(&mut *self);
+        let visitor = Compare::new(rules, connection, |message| {
+            let noted = batch.borrow_mut().note(&message, volume);
+            noted.map_err(|error| {
+                *failure.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
+                Stop
+            })
+        })
+        .failing_into(Arc::clone(&failure));
+        let visitor = Listing {
+            visitor,
+            scans: &scans,
+        };
+        walk::walk_here(root, open, mount_points, visitor);
+        drop(batch);
+        self.scans.append(&mut scans.into_inner());
+        match failure
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take()
+        {
+            Some(error) => Err(error),
+            None => Ok(()),
+        }
+    }
+
+    /// Applies what a listing found, and notes which files are to be hashed.
+    fn note(&mut self, message: &Message, volume: i64) -> Result<(), StoreError> {
+        match message {
+            Message::New(dir, found) | Message::Seen(dir, found) => {
+                for seen in found.iter() {
+                    let saw = self.writer.see(*dir, &seen, None)?;
+                    if let Some(saw) = saw
+                        && saw.content
+                        && seen.attributes.kind() == Kind::File
+                    {
+                        self.applied.fresh.push(saw.id);
+                    }
+                }
+                Ok(())
+            }
+            Message::Gone(dir, names) => {
+                for name in names {
+                    let shared = self.writer.remove(*dir, name)?;
+                    self.share_all(volume, shared);
+                }
+                Ok(())
+            }
+            Message::Directory {
+                id,
+                parent,
+                volume,
+                inode,
+                path,
+            } => {
+                self.moved = true;
+                self.writer.directory(*id, *parent, *volume, *inode, path)
+            }
+            Message::Problem(id, problem) => self.writer.problem(*id, *problem),
+            Message::Many(_)
+            | Message::Digests(_)
+            | Message::Do(_)
+            | Message::Flush(_)
+            | Message::End => Ok(()),
+        }
+    }
+}
+
+/// A visitor that takes from the list what it lists.
+struct Listing<'a, V> {
+    visitor: V,
+    scans: &'a RefCell<BTreeMap<DirectoryId, Scan>>,
+}
+
+impl<V: Visitor> Visitor for Listing<'_, V> {
+    fn found(
+        &mut self,
+        directory: &Directory,
+        found: Found,
+        last: bool,
+    ) -> Result<Vec<Descend>, Stop> {
+        if last {
+            self.scans.borrow_mut().remove(&directory.id);
+        }
+        self.visitor.found(directory, found, last)
+    }
+
+    fn failed(&mut self, directory: &Directory, error: WalkError) -> Result<(), Stop> {
+        self.visitor.failed(directory, error)
+    }
+
+    fn excluded(&self, directory: &[u8], name: &[u8]) -> bool {
+        self.visitor.excluded(directory, name)
+    }
+
+    fn pace(&mut self) -> Result<(), Stop> {
+        self.visitor.pace()
+    }
+}

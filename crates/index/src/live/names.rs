@@ -1,0 +1,394 @@
+//! Names in open directories: looking at one, and what follows for the database.
+
+use super::ATTEMPTS;
+use super::batch::Batch;
+use super::listing::Scan;
+use super::passes;
+use super::places::Place;
+use crate::entry::{Attributes, Kind, flag, join};
+use crate::extended::Gatherer;
+use crate::store::StoreError;
+use crate::store::write::places::{KeptDirectory, NOWHERE, last_name};
+use crate::store::write::{Kept, Saw};
+use crate::walk::{DirectoryId, Open, Seen};
+use std::collections::HashMap;
+use std::sync::atomic::Ordering;
+
+/// An entry that was gone from its place.
+pub(super) struct Displaced {
+    entry: Kept,
+    /// Its directory, if it is one.
+    below: Option<DirectoryId>,
+}
+
+/// What is known of a file of several names.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Shared {
+    /// Written under a name that was known.
+    written: bool,
+    /// Perhaps written under a name that is new: its making tells no less. The hashes stand until it is read again.
+    again: bool,
+    /// How often a name was not to be looked at.
+    attempts: u32,
+}
+
+impl Batch<'_, '_> {
+    /// Brings one name to what the disk shows now.
+    pub(super) fn look(
+        &mut self,
+        place: &Place,
+        name: &[u8],
+        written: bool,
+    ) -> Result<(), StoreError> {
+        if self.live.ignores(&join(&place.path, name)) {
+            return Ok(());
+        }
+        let mut before = self.writer.find(place.id, name)?;
+        let now = match place.open.examine(name) {
+            Ok(Some(now)) => now,
+            Ok(None) => return self.gone(place, name, before, written),
+            // What cannot be looked at is as it was known: the next walk says why.
+            Err(error) => {
+                self.applied.lost |= passes(&error);
+                return Ok(());
+            }
+        };
+        if before.as_ref().is_none_or(|b| !b.attributes.same(&now)) {
+            before = self.take_place(place, name, before, &now)?;
+        }
+        let known = before.as_ref().is_some_and(|b| b.attributes.same(&now));
+        let saw = self.see(&place.open, name, place.id, name, &now, Some(written))?;
+        match (now.kind(), saw) {
+            (Kind::File, Some(saw)) => {
+                if saw.content || self.writer.waits_for_hashes(saw.id)? {
+                    self.applied.fresh.push(saw.id);
+                }
+            }
+            (Kind::Directory, Some(_)) if now.flags & flag::MOUNT_POINT == 0 => {
+                self.directory(place, name, &now, !known || written)?;
+            }
+            _ => {}
+        }
+        if now.kind() == Kind::File && now.links > 1 {
+            let shared = self.shared.entry((place.volume, now.inode)).or_default();
+            shared.written |= written && known;
+            shared.again |= written && !known;
+        }
+        if let Some(before) = before
+            && !known
+        {
+            self.share(place.volume, &before.attributes, false);
+        }
+        Ok(())
+    }
+
+    fn share(&mut self, volume: i64, file: &Attributes, written: bool) {
+        if file.kind() == Kind::File && file.links > 1 {
+            let shared = self.shared.entry((volume, file.inode)).or_default();
+            shared.written |= written;
+        }
+    }
+
+    pub(super) fn share_all(&mut self, volume: i64, inodes: Vec<u64>) {
+        for inode in inodes {
+            self.shared.entry((volume, inode)).or_default();
+        }
+    }
+
+    /// Puts what was seen into the database, with the extended attributes that `looked_at` has in the open directory.
+    pub(super) fn see(
+        &self,
+        open: &Open,
+        looked_at: &[u8],
+        dir: DirectoryId,
+        name: &[u8],
+        now: &Attributes,
+        written: Option<bool>,
+    ) -> Result<Option<Saw>, StoreError> {
+        let target = if now.kind() == Kind::Link {
+            open.link_target(looked_at)
+        } else {
+            Vec::new()
+        };
+        let extended = (self.writer.permissions && now.flags & flag::MOUNT_POINT == 0)
+            .then(|| Gatherer::default().of(open, looked_at))
+            .flatten();
+        let seen = Seen {
+            name,
+            attributes: now,
+            target: &target,
+            extended: extended.as_ref(),
+        };
+        self.writer.see(dir, &seen, written)
+    }
+
+    /// Nothing has this name any more.
+    fn gone(
+        &mut self,
+        place: &Place,
+        name: &[u8],
+        before: Option<Kept>,
+        written: bool,
+    ) -> Result<(), StoreError> {
+        if let Some(before) = before {
+            self.share(place.volume, &before.attributes, written);
+            return self.displace(place.volume, &before, place.id, name);
+        }
+        // A walk may have told of a directory after it was gone.
+        if let Some(left) = self.writer.directory_in(place.id, name)? {
+            let shared = self.writer.remove_tree(left.id)?;
+            self.share_all(place.volume, shared);
+            self.moved = true;
+        }
+        Ok(())
+    }
+
+    /// Takes an entry from its place until the end of the batch.
+    pub(super) fn displace(
+        &mut self,
+        volume: i64,
+        entry: &Kept,
+        dir: DirectoryId,
+        name: &[u8],
+    ) -> Result<(), StoreError> {
+        let below = self.writer.displace(entry, dir, name)?;
+        self.moved |= below.is_some();
+        let inode = (volume, entry.attributes.inode);
+        self.displaced.entry(inode).or_default().push(Displaced {
+            entry: entry.clone(),
+            below,
+        });
+        Ok(())
+    }
+
+    /// Another file or directory than before has a name: what is known of it comes here, and what stood here makes way.
+    fn take_place(
+        &mut self,
+        place: &Place,
+        name: &[u8],
+        before: Option<Kept>,
+        now: &Attributes,
+    ) -> Result<Option<Kept>, StoreError> {
+        let known = self.known_elsewhere(place.volume, now)?;
+        // A file in place of a file is the same path with another content, and that is worth knowing. Anything else has
+        // nothing in common.
+        let makes_way = before.as_ref().is_some_and(|before| {
+            known.is_some() || before.attributes.kind() != now.kind() || now.kind() != Kind::File
+        });
+        let mut stands = before;
+        if makes_way && let Some(before) = stands.take() {
+            self.share(place.volume, &before.attributes, false);
+            self.displace(place.volume, &before, place.id, name)?;
+        }
+        let Some(known) = known else {
+            return Ok(stands);
+        };
+        self.writer
+            .put(known.entry.id, known.below, place.id, name)?;
+        if let Some(below) = known.below {
+            self.moved_directory(below)?;
+        }
+        Ok(Some(known.entry))
+    }
+
+    /// The entry of this file or directory that has no place, or a place where it is no longer.
+    fn known_elsewhere(
+        &mut self,
+        volume: i64,
+        now: &Attributes,
+    ) -> Result<Option<Displaced>, StoreError> {
+        if let Some(displaced) = self.displaced.get_mut(&(volume, now.inode))
+            && let Some(at) = displaced
+                .iter()
+                .position(|d| d.entry.attributes.same(now))
+        {
+            return Ok(Some(displaced.swap_remove(at)));
+        }
+        // A file may have several names; a directory is in one place.
+        if now.kind() != Kind::Directory {
+            return Ok(None);
+        }
+        for row in self.writer.directories_with(volume, now.inode)? {
+            let Some(parent) = row.parent.filter(|parent| *parent != NOWHERE) else {
+                continue;
+            };
+            let name = last_name(&row.path).to_vec();
+            let Some(entry) = self.writer.find(parent, &name)? else {
+                continue;
+            };
+            if !entry.attributes.same(now) || !self.has_left(volume, parent, &name, now)? {
+                continue;
+            }
+            let below = self.writer.displace(&entry, parent, &name)?;
+            return Ok(Some(Displaced { entry, below }));
+        }
+        Ok(None)
+    }
+
+    /// Whether a directory that was seen elsewhere is no longer where it was known to be.
+    fn has_left(
+        &mut self,
+        volume: i64,
+        parent: DirectoryId,
+        name: &[u8],
+        now: &Attributes,
+    ) -> Result<bool, StoreError> {
+        match self.still_there(parent, name)? {
+            Some(there) => Ok(there.is_none_or(|there| !there.same(now))),
+            // Its parent moved, too. Where snapshots show one directory twice, a walk has to tell.
+            None => {
+                let repeats = self.volumes.iter().any(|v| v.id == volume && v.repeats);
+                self.applied.lost |= repeats;
+                Ok(!repeats)
+            }
+        }
+    }
+
+    /// The row of a directory that was looked at, and whether it is to be listed.
+    fn directory(
+        &mut self,
+        place: &Place,
+        name: &[u8],
+        now: &Attributes,
+        list: bool,
+    ) -> Result<(), StoreError> {
+        let mut list = list;
+        let mut row = self.writer.directory_in(place.id, name)?;
+        if let Some(other) = row.take_if(|row| row.inode != now.inode) {
+            // Left by a walk that looked before this directory came.
+            let shared = self.writer.remove_tree(other.id)?;
+            self.share_all(place.volume, shared);
+            self.moved = true;
+        }
+        let id = match row {
+            Some(row) => {
+                list |= row.problem;
+                row.id
+            }
+            None => {
+                list = true;
+                self.moved = true;
+                self.new_row(place, name, now)?
+            }
+        };
+        if list {
+            self.scans.entry(id).or_insert_with(|| Scan::of(place, name));
+        }
+        Ok(())
+    }
+
+    /// A row for a directory that has an entry and nothing else.
+    fn new_row(
+        &mut self,
+        place: &Place,
+        name: &[u8],
+        now: &Attributes,
+    ) -> Result<DirectoryId, StoreError> {
+        // A walk that looked before the directory came here may have put it back to where it was.
+        for row in self.writer.directories_with(place.volume, now.inode)? {
+            if row.parent.is_some_and(|p| p != NOWHERE) && self.writer.entry_of(&row)?.is_none() {
+                self.writer.put_directory(row.id, place.id, name)?;
+                return Ok(row.id);
+            }
+        }
+        let Some(above) = self.writer.directory_of(place.id)? else {
+            return Ok(NOWHERE);
+        };
+        let id = self.live.rules.next.fetch_add(1, Ordering::Relaxed);
+        let path = join(&above.path, name);
+        self.writer
+            .directory(id, Some(place.id), place.volume, now.inode, &path)?;
+        Ok(id)
+    }
+
+    /// What was not found anywhere else is gone.
+    pub(super) fn remove_displaced(&mut self) -> Result<(), StoreError> {
+        for ((volume, _), displaced) in std::mem::take(&mut self.displaced) {
+            for gone in displaced {
+                if let Some(below) = gone.below {
+                    let shared = self.writer.remove_tree(below)?;
+                    self.share_all(volume, shared);
+                }
+                self.writer.remove_entry(gone.entry.id)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Looks at every name of the files of several: they share their attributes and their content. Answers those that are
+    /// to be looked at again.
+    pub(super) fn look_at_names(
+        &mut self,
+    ) -> Result<HashMap<(i64, u64), Shared>, StoreError> {
+        let mut waiting = HashMap::new();
+        for ((volume, inode), mut shared) in std::mem::take(&mut self.shared) {
+            let mut missed = false;
+            for (dir, name) in self.writer.names_with(volume, inode)? {
+                missed |= !self.look_at_name(dir, &name, inode, shared)?;
+            }
+            if missed {
+                shared.attempts += 1;
+                if shared.attempts >= ATTEMPTS {
+                    self.applied.lost = true;
+                } else {
+                    waiting.insert((volume, inode), shared);
+                }
+            }
+        }
+        Ok(waiting)
+    }
+
+    /// False when its directory is not where it should be.
+    fn look_at_name(
+        &mut self,
+        dir: DirectoryId,
+        name: &[u8],
+        inode: u64,
+        shared: Shared,
+    ) -> Result<bool, StoreError> {
+        let Some(open) = self.open_row(dir)? else {
+            return Ok(false);
+        };
+        match open.examine(name) {
+            // What cannot be looked at is as it was known.
+            Err(_) => {}
+            Ok(None) => drop(self.writer.remove(dir, name)?),
+            // Another file has the name by now: that is told.
+            Ok(Some(now)) if now.inode != inode || now.kind() != Kind::File => {}
+            Ok(Some(now)) => {
+                let written = Some(shared.written);
+                if let Some(saw) = self.see(&open, name, dir, name, &now, written)?
+                    && (saw.content || shared.again || self.writer.waits_for_hashes(saw.id)?)
+                {
+                    self.applied.fresh.push(saw.id);
+                }
+            }
+        }
+        Ok(true)
+    }
+
+    /// Opens the directory of a row, if it is where the row says.
+    pub(super) fn open_row(&self, id: DirectoryId) -> Result<Option<Open>, StoreError> {
+        if let Some(place) = self.places.of_row(id) {
+            return Ok(Some(place.open.clone()));
+        }
+        let Some(row) = self.writer.directory_of(id)? else {
+            return Ok(None);
+        };
+        match Open::at(&row.path) {
+            Ok(open) if self.is_of(&row, &open)? => Ok(Some(open)),
+            _ => Ok(None),
+        }
+    }
+
+    fn is_of(&self, row: &KeptDirectory, open: &Open) -> Result<bool, StoreError> {
+        let Ok(now) = open.itself() else {
+            return Ok(false);
+        };
+        if now.inode != row.inode || now.links == 0 {
+            return Ok(false);
+        }
+        let entry = self.writer.entry_of(row)?;
+        Ok(entry.is_none_or(|entry| entry.attributes.same(&now)))
+    }
+}
