@@ -102,9 +102,7 @@ impl<'a, 'c> Batch<'a, 'c> {
     ) -> Result<(), StoreError> {
         match located {
             Located::Here(place) => {
-                self.touched
-                    .entry(place.id)
-                    .or_insert_with(|| key.clone());
+                self.touched.entry(place.id).or_insert_with(|| key.clone());
                 if name != b"." {
                     self.look(&place, name, written)?;
                 }

@@ -10,7 +10,9 @@ use crate::entry::Kind;
 use crate::inventory::Compare;
 use crate::store::StoreError;
 use crate::store::write::places::KeptDirectory;
-use crate::walk::{self, Descend, Directory, DirectoryId, Found, Open, Root, Stop, Visitor, WalkError};
+use crate::walk::{
+    self, Descend, Directory, DirectoryId, Found, Open, Root, Stop, Visitor, WalkError,
+};
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};

@@ -198,9 +198,7 @@ impl Batch<'_, '_> {
         now: &Attributes,
     ) -> Result<Option<Displaced>, StoreError> {
         if let Some(displaced) = self.displaced.get_mut(&(volume, now.inode))
-            && let Some(at) = displaced
-                .iter()
-                .position(|d| d.entry.attributes.same(now))
+            && let Some(at) = displaced.iter().position(|d| d.entry.attributes.same(now))
         {
             return Ok(Some(displaced.swap_remove(at)));
         }
@@ -272,7 +270,9 @@ impl Batch<'_, '_> {
             }
         };
         if list {
-            self.scans.entry(id).or_insert_with(|| Scan::of(place, name));
+            self.scans
+                .entry(id)
+                .or_insert_with(|| Scan::of(place, name));
         }
         Ok(())
     }
@@ -317,9 +317,7 @@ impl Batch<'_, '_> {
 
     /// Looks at every name of the files of several: they share their attributes and their content. Answers those that are
     /// to be looked at again.
-    pub(super) fn look_at_names(
-        &mut self,
-    ) -> Result<HashMap<(i64, u64), Shared>, StoreError> {
+    pub(super) fn look_at_names(&mut self) -> Result<HashMap<(i64, u64), Shared>, StoreError> {
         let mut waiting = HashMap::new();
         for ((volume, inode), mut shared) in std::mem::take(&mut self.shared) {
             let mut missed = false;

@@ -21,8 +21,8 @@ const TOGETHER: usize = 2000;
 const MOST_HELD: usize = 300_000;
 /// The longest wait for a notice; the end of the session interrupts it.
 const PATIENCE: Duration = Duration::from_secs(60);
-/// The same while something is to be looked at again as soon as the walk under way has ended.
-const WHILE_WALKING: Duration = Duration::from_millis(250);
+/// The same while something is to be looked at again: when the walk under way has ended, or once more.
+const SOON: Duration = Duration::from_millis(250);
 /// A file that was just written is likely to be written again: it is read once it has been quiet for so long.
 const QUIET: Duration = Duration::from_millis(500);
 
@@ -31,11 +31,12 @@ impl Session<'_> {
     pub(super) fn watch(&self, mut watcher: Watcher, teller: &Teller) {
         let mut again: Vec<Change> = Vec::new();
         let mut live: Option<Live> = None;
+        let mut unsettled = false;
         while !self.bell.over() {
-            let patience = if again.is_empty() {
+            let patience = if again.is_empty() && !unsettled {
                 PATIENCE
             } else {
-                WHILE_WALKING
+                SOON
             };
             let mut changes = match watcher.next(patience) {
                 Ok(changes) => changes,
@@ -59,14 +60,18 @@ impl Session<'_> {
                 let now = std::mem::replace(&mut changes, std::mem::take(&mut again));
                 changes.extend(now);
             }
-            if changes.is_empty() {
+            if changes.is_empty() && !unsettled {
                 continue;
             }
             let current = match live.take().or_else(|| self.live(teller)) {
                 Some(current) => Arc::new(current),
                 None => return,
             };
-            for part in changes.chunks(TOGETHER) {
+            // Without a change there may be something to look at once more.
+            let parts = changes
+                .chunks(TOGETHER)
+                .chain(changes.is_empty().then_some(&[][..]));
+            for part in parts {
                 let (part, current) = (part.to_vec(), Arc::clone(&current));
                 let Ok(applied) = teller.call(move |writer| current.apply(writer, &part)) else {
                     return;
@@ -78,6 +83,7 @@ impl Session<'_> {
                     );
                     self.lost.store(true, Ordering::Relaxed);
                 }
+                unsettled = applied.unsettled;
                 let heard = applied.lost || !applied.fresh.is_empty();
                 self.fresh
                     .lock()

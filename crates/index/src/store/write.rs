@@ -9,7 +9,7 @@ pub(crate) mod places;
 
 use super::{StoreError, doing};
 use crate::digest_state::DigestState;
-use crate::entry::{Attributes, Kind, join};
+use crate::entry::{Attributes, Kind};
 use crate::matching::Lists;
 use crate::text::{Name, bytes};
 use crate::walk::DirectoryId;

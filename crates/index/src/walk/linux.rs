@@ -165,10 +165,12 @@ impl Reader {
             Origin::Child(parent, name) => open_quietly(parent.as_fd(), name, DIRECTORY),
             Origin::Open(open) => return Ok(open.clone()),
         };
-        opened.and_then(Open::new).map_err(|source| WalkError::Open {
-            path: display(path),
-            source: source.into(),
-        })
+        opened
+            .and_then(Open::new)
+            .map_err(|source| WalkError::Open {
+                path: display(path),
+                source: source.into(),
+            })
     }
 
     pub(super) fn list(

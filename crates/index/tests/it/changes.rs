@@ -1,5 +1,6 @@
 //! Changes as the kernel reports them, on file systems made for the test.
 
+mod current;
 mod ground;
 mod operations;
 mod storm;

@@ -14,19 +14,25 @@ use std::sync::Arc;
 /// A folder with a tree to index and a database beside it.
 pub struct Place {
     folder: tempfile::TempDir,
+    tree: PathBuf,
 }
 
 impl Place {
     pub fn new() -> Self {
-        let place = Self {
-            folder: tempfile::tempdir().unwrap(),
-        };
-        std::fs::create_dir(place.tree()).unwrap();
-        place
+        let folder = tempfile::tempdir().unwrap();
+        let tree = folder.path().join("tree");
+        std::fs::create_dir(&tree).unwrap();
+        Self { folder, tree }
+    }
+
+    /// With a tree that lies elsewhere.
+    pub fn of(tree: PathBuf) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        Self { folder, tree }
     }
 
     pub fn tree(&self) -> PathBuf {
-        self.folder.path().join("tree")
+        self.tree.clone()
     }
 
     pub fn database(&self) -> PathBuf {

@@ -169,11 +169,7 @@ impl Writer<'_> {
             .prepare_cached("SELECT id, point, kind FROM volume")
             .and_then(|mut s| {
                 s.query_map([], |row| {
-                    Ok((
-                        row.get(0)?,
-                        bytes(row.get_ref(1)?).to_vec(),
-                        row.get(2)?,
-                    ))
+                    Ok((row.get(0)?, bytes(row.get_ref(1)?).to_vec(), row.get(2)?))
                 })?
                 .collect()
             })

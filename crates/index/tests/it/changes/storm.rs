@@ -199,7 +199,7 @@ impl Dice {
 }
 
 /// Makes, writes, renames and removes `files` files among few names and directories, so that all of it meets.
-fn rage(root: &Path, seed: u64, files: usize) {
+pub(super) fn rage(root: &Path, seed: u64, files: usize) {
     let mut dice = Dice(seed);
     let directories: Vec<PathBuf> = ["a", "a/b", "a/b/c", "d", "d/e", "f"]
         .iter()
