@@ -15,6 +15,8 @@
 //!   name now, and a request to look at **both** names. Only looking tells: a second file may have come to either name.
 //!   What is found there is what was known only if inode *and* birth time are the same; so much for what was hashed. A
 //!   directory that is not the known one, or was created ([`Change::Touched`] with `written`), is to be listed as a whole.
+//! - [`Change::File`]: a file was written, or got or lost a name. The name under which it was may be gone by now and never
+//!   have been seen: whoever knows the file by other names looks at those. Needs Linux 5.17.
 //! - [`Change::Lost`]: changes were lost; everything on this mount (on all of them, without one) may differ.
 //!
 //! Changes in a directory that is gone, or to which no path leads any more, are left out: its own end is reported.
@@ -32,6 +34,7 @@
 //! - Writing through a shared mapping is told when the file is closed for the last time.
 //! - Writing to the block device below a mounted file system.
 
+use crate::entry::Attributes;
 use std::fs::File;
 use std::hash::{Hash, Hasher};
 use std::path::PathBuf;
@@ -142,6 +145,15 @@ pub enum Change {
         /// Directory and name after.
         to: (DirectoryKey, Vec<u8>),
     },
+    /// A file, under whatever name, was written, or got or lost a name.
+    File {
+        /// The mounts of its file system.
+        mounts: Arc<[PathBuf]>,
+        /// What it is now.
+        attributes: Attributes,
+        /// Whether content may have changed.
+        written: bool,
+    },
     /// Changes were lost.
     Lost {
         /// Where; everywhere when not known.
@@ -157,7 +169,7 @@ pub struct Options {
     /// How the kernel keeps events until they are read.
     pub queue: Queue,
     /// How many bytes of joined changes wait at most for [`Watcher::next`]; beyond, they become [`Change::Lost`]. A change
-    /// takes about 45 bytes. As much again may be in the hands of a caller who is in the middle of them.
+    /// takes about 45 bytes, with a written file twice that. As much again may be in the hands of a caller who is in the middle of them.
     pub most_pending: usize,
     /// How long events gather in the kernel, where those of the same name are joined, before they are read. Part of the
     /// time from a change to its report; a busy log file costs one event in this time, not one for each line.

@@ -36,6 +36,7 @@ const HANDLE_HEADER: usize = 8;
 /// `MAX_HANDLE_SZ`: no kernel gives longer handles.
 pub const LONGEST_HANDLE: usize = 128;
 
+const FILE: u8 = 1;
 const DIRECTORY_AND_NAME: u8 = 2;
 const DIRECTORY: u8 = 3;
 const OLD_DIRECTORY_AND_NAME: u8 = 10;
@@ -52,6 +53,8 @@ pub struct Event<'a> {
     pub at: Option<Place<'a>>,
     /// With a rename, the new place.
     pub to: Option<Place<'a>>,
+    /// What it happened to, if that is no directory and the kernel tells.
+    pub file: Option<Handle<'a>>,
 }
 
 /// A name in a directory.
@@ -63,7 +66,7 @@ pub struct Place<'a> {
     pub name: &'a [u8],
 }
 
-/// A directory as the kernel names it: number of the file system, then `struct file_handle`.
+/// A directory or file as the kernel names it: number of the file system, then `struct file_handle`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Handle<'a>(&'a [u8]);
 
@@ -172,7 +175,7 @@ fn take_event(buffer: &[u8]) -> Result<(Event<'_>, &[u8]), EventError> {
     let mask = u64::from_ne_bytes(array(event, 8).ok_or(wrong.clone())?);
     let pid = i32::from_ne_bytes(array(event, 20).ok_or(wrong.clone())?);
     let mut records = event.get(fixed.max(FIXED)..).ok_or(wrong)?;
-    let (mut at, mut to) = (None, None);
+    let (mut at, mut to, mut file) = (None, None, None);
     while !records.is_empty() {
         let (kind, content, more) = take_record(records)?;
         records = more;
@@ -186,11 +189,22 @@ fn take_event(buffer: &[u8]) -> Result<(Event<'_>, &[u8]), EventError> {
                     name: b".",
                 });
             }
-            // The file itself, the process, an error: not asked for, or of a later kernel.
+            FILE => {
+                let (handle, _) = split_handle(content).ok_or(EventError::Handle)?;
+                file = (mask & self::mask::ON_DIRECTORY == 0).then_some(handle);
+            }
+            // The process, an error: not asked for, or of a later kernel.
             _ => {}
         }
     }
-    Ok((Event { mask, pid, at, to }, rest))
+    let event = Event {
+        mask,
+        pid,
+        at,
+        to,
+        file,
+    };
+    Ok((event, rest))
 }
 
 fn take_record(records: &[u8]) -> Result<(u8, &[u8], &[u8]), EventError> {
@@ -345,6 +359,8 @@ mod tests {
         assert_eq!((at.name, at.directory.file_system()), (&b"."[..], [9; 8]));
         assert_eq!(Handle::new(at.directory.bytes()), Ok(at.directory));
         assert_eq!(at.directory.file_handle().len(), 8 + 2);
+        let file = event.file.unwrap();
+        assert_eq!(&file.file_handle()[HANDLE_HEADER..], [7; 12]);
     }
 
     fn event_bytes(mask: u64, pid: i32, records: &[u8]) -> Vec<u8> {

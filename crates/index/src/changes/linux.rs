@@ -147,6 +147,7 @@ impl Watcher {
             shared,
             gather: options.gather,
             own_pid: std::process::id().cast_signed(),
+            own_folders: !options.own_folders.is_empty(),
         };
         let thread = std::thread::Builder::new()
             .name("index-changes".into())
@@ -197,7 +198,7 @@ impl Watcher {
 
     /// Takes from the thread what waits there, once all of the earlier is given out. Tells whether a waker called.
     fn fetch(&mut self, deadline: Instant, changes: &mut Vec<Change>) -> Result<bool, WatchError> {
-        if self.position < self.taken.len() {
+        if self.position < self.taken.len() + self.taken.files() {
             return Ok(false);
         }
         let mut state = self.shared.lock();
@@ -288,6 +289,21 @@ impl Watcher {
             }
             give(waiting.at, key(waiting.at), to, changes);
         }
+        while changes.len() < BATCH
+            && let Some(at) = self.position.checked_sub(self.taken.len())
+            && let Some(waiting) = self.taken.file(at)
+        {
+            self.position += 1;
+            match self.directories.file(waiting.handle) {
+                Ok(Some((mounts, attributes))) => changes.push(Change::File {
+                    mounts,
+                    attributes,
+                    written: waiting.written,
+                }),
+                Ok(None) => {}
+                Err(_) => drop(failed.insert(waiting.handle.file_system())),
+            }
+        }
         self.lost(&failed, changes);
     }
 }
@@ -345,6 +361,8 @@ struct Reader {
     shared: Arc<Shared>,
     gather: Duration,
     own_pid: i32,
+    /// Whether this process has folders of its own: it then writes nowhere else.
+    own_folders: bool,
 }
 
 impl Reader {
@@ -423,7 +441,12 @@ impl Reader {
             let known = |place: Option<event::Place<'_>>| {
                 place.is_none_or(|place| state.own.contains(place.directory.bytes()))
             };
-            if own && event.at.is_some() && known(event.at) && known(event.to) {
+            let nameless = event.at.is_none() && event.to.is_none();
+            let known = match nameless {
+                true => self.own_folders && event.mask & mask::OVERFLOW == 0,
+                false => event.at.is_some() && known(event.at) && known(event.to),
+            };
+            if own && known {
                 continue;
             }
             state.pending.record(&event, own);

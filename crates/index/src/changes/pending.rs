@@ -6,6 +6,9 @@
 //! before the content has come to its name. The kernel joins events in the same way, also across renames; so what waits is
 //! to be taken only when the kernel's queue is empty.
 //!
+//! Behind the names wait the files that were written, or got or lost a name, each once. A file may have other names than
+//! the one that was told, and that one may be gone when one looks.
+//!
 //! The memory has a limit. When it is reached, what waits is dropped and its file systems are remembered as lost.
 
 use super::event::{Event, Handle, Place, mask};
@@ -24,6 +27,9 @@ pub(super) struct Pending {
     items: Vec<Item>,
     /// Sides of items (`2 * item + side`) by the place they ask for: the latest of each place.
     places: HashTable<u32>,
+    files: Vec<File>,
+    /// Positions of files, by their handle.
+    file_places: HashTable<u32>,
     handles: Vec<Arc<[u8]>>,
     numbers: HashMap<Arc<[u8]>, Number>,
     handle_bytes: usize,
@@ -39,6 +45,14 @@ struct Item {
     name: [u32; 2],
     length: [u16; 2],
     flags: u8,
+}
+
+/// A file; its handle stands among the names.
+#[derive(Clone, Copy)]
+struct File {
+    handle: u32,
+    length: u8,
+    written: bool,
 }
 
 const RENAME: u8 = 1;
@@ -69,6 +83,15 @@ pub(super) struct Spot<'a> {
     pub(super) written: bool,
 }
 
+/// A file that waits, as [`Pending::file`] shows it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct WaitingFile<'a> {
+    /// Its handle.
+    pub(super) handle: Handle<'a>,
+    /// Whether its content may have changed.
+    pub(super) written: bool,
+}
+
 const WRITES: u64 = mask::MODIFY | mask::CLOSE_WRITE | mask::CREATE | mask::MOVED_TO;
 
 impl Pending {
@@ -79,6 +102,8 @@ impl Pending {
             names: Vec::new(),
             items: Vec::new(),
             places: HashTable::new(),
+            files: Vec::new(),
+            file_places: HashTable::new(),
             handles: Vec::new(),
             numbers: HashMap::new(),
             handle_bytes: 0,
@@ -101,8 +126,15 @@ impl Pending {
                 let written = event.mask & WRITES != 0 || event.to.is_some();
                 self.touch(&at, written, own);
             }
-            // Nothing is asked for that has no name.
             (None, None) => {}
+        }
+        let written = event.mask & (mask::MODIFY | mask::CLOSE_WRITE) != 0;
+        // Without a name, what changed is how many it has.
+        let nameless = event.at.is_none() && event.to.is_none();
+        if let Some(file) = event.file
+            && (written || nameless)
+        {
+            self.touch_file(file, written);
         }
         if self.weight() > self.limit {
             self.drop_all();
@@ -116,12 +148,26 @@ impl Pending {
 
     /// Whether nothing waits.
     pub(super) fn is_empty(&self) -> bool {
-        self.items.is_empty() && self.lost.is_empty() && !self.all_lost
+        self.items.is_empty() && self.files.is_empty() && self.lost.is_empty() && !self.all_lost
     }
 
-    /// Number of waiting changes.
+    /// Number of waiting changes of names.
     pub(super) fn len(&self) -> usize {
         self.items.len()
+    }
+
+    /// A waiting file by its position.
+    pub(super) fn file(&self, position: usize) -> Option<WaitingFile<'_>> {
+        let file = self.files.get(position)?;
+        Some(WaitingFile {
+            handle: Handle::new(handle_of(&self.names, file)).ok()?,
+            written: file.written,
+        })
+    }
+
+    /// Number of waiting files.
+    pub(super) fn files(&self) -> usize {
+        self.files.len()
     }
 
     /// What was lost before the waiting changes: everything, or some file systems.
@@ -153,6 +199,8 @@ impl Pending {
         self.names.len()
             + self.items.len() * size_of::<Item>()
             + self.places.capacity() * 5
+            + self.files.len() * size_of::<File>()
+            + self.file_places.capacity() * 5
             + self.handle_bytes
             + self.handles.len() * 72
     }
@@ -179,6 +227,36 @@ impl Pending {
             flags: written(0) | if own { OWN } else { 0 },
         });
         self.place(hash, directory, at.name, 0);
+    }
+
+    fn touch_file(&mut self, handle: Handle<'_>, written: bool) {
+        let bytes = handle.bytes();
+        // No kernel gives longer ones: `LONGEST_HANDLE`.
+        let Ok(length) = u8::try_from(bytes.len()) else {
+            return;
+        };
+        let hash = self.hasher.hash_one(bytes);
+        let (files, names, hasher) = (&self.files, &self.names, &self.hasher);
+        let bytes_at = |at: u32| files.get(at as usize).map(|file| handle_of(names, file));
+        if let Some(at) = self
+            .file_places
+            .find(hash, |at| bytes_at(*at) == Some(bytes))
+        {
+            if let Some(file) = self.files.get_mut(*at as usize) {
+                file.written |= written;
+            }
+            return;
+        }
+        self.file_places
+            .insert_unique(hash, files.len() as u32, |at| {
+                hasher.hash_one(bytes_at(*at).unwrap_or_default())
+            });
+        let handle = self.keep(bytes);
+        self.files.push(File {
+            handle,
+            length,
+            written,
+        });
     }
 
     fn rename(&mut self, from: &Place<'_>, to: &Place<'_>, written: bool, own: bool) {
@@ -277,6 +355,8 @@ impl Pending {
                 .iter()
                 .filter_map(|bytes| Some(Handle::new(bytes).ok()?.file_system())),
         );
+        let files = (0..self.files.len()).filter_map(|at| self.file(at));
+        lost.extend(files.map(|file| file.handle.file_system()));
         *self = Self {
             lost,
             all_lost: self.all_lost,
@@ -303,6 +383,13 @@ fn name_of<'a>(names: &'a [u8], item: &Item, side: usize) -> &'a [u8] {
     let start = item.name[side] as usize;
     names
         .get(start..start + usize::from(item.length[side]))
+        .unwrap_or_default()
+}
+
+fn handle_of<'a>(names: &'a [u8], file: &File) -> &'a [u8] {
+    let start = file.handle as usize;
+    names
+        .get(start..start + usize::from(file.length))
         .unwrap_or_default()
 }
 

@@ -5,12 +5,14 @@ use super::names::{Displaced, Shared};
 use super::places::{Located, Place, Places, Volume};
 use super::{Applied, Live};
 use crate::changes::{Change, DirectoryKey};
-use crate::entry::{Kind, join};
+use crate::entry::{Attributes, Kind, join};
+use crate::mounts::within;
 use crate::store::StoreError;
-use crate::store::write::Writer;
 use crate::store::write::places::last_name;
+use crate::store::write::{Kept, Writer};
 use crate::walk::{DirectoryId, Open};
 use std::collections::{BTreeMap, HashMap};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 /// Unhashed files of one directory that moved, which are told at most; the next pass finds the others.
@@ -85,6 +87,11 @@ impl<'a, 'c> Batch<'a, 'c> {
                 self.follow_one(source, &from.0, &from.1, false)?;
                 self.follow_one(target, &to.0, &to.1, false)?;
             }
+            Change::File {
+                mounts,
+                attributes,
+                written,
+            } => self.follow_file(mounts, attributes, *written)?,
             Change::Lost { .. } => self.applied.lost = true,
         }
         if std::mem::take(&mut self.moved) {
@@ -109,6 +116,34 @@ impl<'a, 'c> Batch<'a, 'c> {
             }
             Located::Unknown => self.held.push((key.clone(), name.to_vec(), written)),
             Located::Nowhere => {}
+        }
+        Ok(())
+    }
+
+    /// A file that is known and is not what it was: each of its names is looked at. What was told of one of them is looked
+    /// at already.
+    fn follow_file(
+        &mut self,
+        mounts: &[PathBuf],
+        now: &Attributes,
+        written: bool,
+    ) -> Result<(), StoreError> {
+        let mounts: Vec<Vec<u8>> = mounts
+            .iter()
+            .map(|mount| crate::text::from_native(mount.as_os_str()))
+            .collect();
+        let meets = |point: &[u8]| {
+            let mut mounts = mounts.iter();
+            mounts.any(|mount| within(point, mount) || within(mount, point))
+        };
+        let volumes = self.volumes.iter().filter(|volume| meets(&volume.point));
+        let volumes: Vec<i64> = volumes.map(|volume| volume.id).collect();
+        for volume in volumes {
+            let kept = self.writer.entries_with(volume, now.inode)?;
+            let stale = |kept: &Kept| kept.attributes.same(now) && kept.attributes != *now;
+            if kept.iter().any(stale) {
+                self.note_shared(volume, now.inode, written);
+            }
         }
         Ok(())
     }

@@ -84,9 +84,13 @@ impl Batch<'_, '_> {
 
     fn share(&mut self, volume: i64, file: &Attributes, written: bool) {
         if file.kind() == Kind::File && file.links > 1 {
-            let shared = self.shared.entry((volume, file.inode)).or_default();
-            shared.written |= written;
+            self.note_shared(volume, file.inode, written);
         }
+    }
+
+    pub(super) fn note_shared(&mut self, volume: i64, inode: u64, written: bool) {
+        let shared = self.shared.entry((volume, inode)).or_default();
+        shared.written |= written;
     }
 
     pub(super) fn share_all(&mut self, volume: i64, inodes: Vec<u64>) {

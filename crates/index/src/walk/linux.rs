@@ -100,6 +100,14 @@ impl Open {
         Ok(stat(self.descriptor.as_fd(), c"")?)
     }
 
+    /// Attributes of whatever is open.
+    ///
+    /// # Errors
+    /// As statx(2).
+    pub fn attributes_of(open: BorrowedFd<'_>) -> std::io::Result<Attributes> {
+        Ok(stat(open, c"")?)
+    }
+
     /// Attributes of a name in it; `None` when there is nothing.
     ///
     /// # Errors

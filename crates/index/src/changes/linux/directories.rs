@@ -1,4 +1,4 @@
-//! Finds directories by the handles of events: device, inode, and the path of the moment.
+//! Finds directories by the handles of events: device, inode, and the path of the moment. And files: what they are now.
 //!
 //! What was found is kept, in bounded memory, until a directory somewhere is renamed or removed. Mounts are opened when
 //! they are needed and let go soon after: an open directory would keep its file system from being unmounted.
@@ -6,6 +6,8 @@
 use super::kernel;
 use crate::changes::DirectoryKey;
 use crate::changes::event::Handle;
+use crate::entry::{Attributes, Kind};
+use crate::walk;
 use rustix::fs::{AtFlags, Mode, OFlags, Statx, StatxFlags};
 use std::collections::HashMap;
 use std::fs::File;
@@ -107,13 +109,8 @@ impl Directories {
             handle: Arc::clone(bytes),
             mounts,
         });
-        let open = &mut self.open;
-        let roots = anchor.mounts.iter().filter_map(|mount| {
-            let root = open
-                .entry(mount.clone())
-                .or_insert_with(|| open_root(mount, handle).map(Arc::new));
-            root.clone()
-        });
+        let mounts = anchor.mounts.iter();
+        let roots = mounts.filter_map(|mount| self.root(mount, handle));
         match look(roots, handle, &anchor) {
             Ok(Some(key)) => {
                 self.keep(Arc::clone(bytes), key.clone());
@@ -122,6 +119,36 @@ impl Directories {
             Ok(None) => Found::Gone,
             Err(_) => Found::Failed,
         }
+    }
+
+    /// What a file is now, with the mounts of its file system; none when it has no name any more or is none.
+    ///
+    /// # Errors
+    /// As open_by_handle_at(2).
+    pub(super) fn file(
+        &mut self,
+        handle: Handle<'_>,
+    ) -> Result<Option<(Arc<[PathBuf]>, Attributes)>, Error> {
+        let mounts = self.mounts.get(&handle.file_system());
+        let mounts = Arc::clone(mounts.ok_or(ErrorKind::NotFound)?);
+        let root = mounts.iter().find_map(|mount| self.root(mount, handle));
+        let root = root.ok_or(ErrorKind::NotFound)?;
+        let file = match open_found(root.as_fd(), handle.file_handle(), OFlags::PATH) {
+            Err(error) if error.raw_os_error() == Some(libc::ESTALE) => return Ok(None),
+            outcome => outcome?,
+        };
+        let now = walk::Open::attributes_of(file.as_fd())?;
+        let meant = now.links > 0 && now.kind() == Kind::File;
+        Ok(meant.then_some((mounts, now)))
+    }
+
+    fn root(&mut self, mount: &Path, handle: Handle<'_>) -> Option<Arc<OwnedFd>> {
+        if let Some(root) = self.open.get(mount) {
+            return root.clone();
+        }
+        let root = open_root(mount, handle).map(Arc::new);
+        self.open.insert(mount.to_owned(), root.clone());
+        root
     }
 
     fn keep(&mut self, bytes: Arc<[u8]>, key: DirectoryKey) {

@@ -9,8 +9,7 @@ use std::io::{Error, ErrorKind};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 use std::path::Path;
 
-/// Events that are asked for. Not: accesses (each reader would pay), opening, and events of the file itself, which have no
-/// name and come beside those of its names.
+/// Events that are asked for. Not: accesses (each reader would pay) and opening.
 const WANTED: u64 = mask::CREATE
     | mask::DELETE
     | mask::MODIFY
@@ -29,9 +28,18 @@ pub(super) fn group(queue: Queue) -> Result<OwnedFd, WatchError> {
         flags |= libc::FAN_UNLIMITED_QUEUE;
     }
     let event_flags = (libc::O_RDONLY | libc::O_CLOEXEC | libc::O_LARGEFILE).cast_unsigned();
-    // SAFETY: takes two numbers and gives a new descriptor or -1.
-    let fd = unsafe { libc::fanotify_init(flags, event_flags) };
-    owned(fd.into()).map_err(|error| match error.raw_os_error() {
+    let init = |flags| {
+        // SAFETY: takes two numbers and gives a new descriptor or -1.
+        owned(unsafe { libc::fanotify_init(flags, event_flags) }.into())
+    };
+    // With the file beside each name, so that a name of which nobody knows is not all that is told of a file. Before
+    // Linux 5.17 making a name would not come with its file, and the events of one file would be twice as many.
+    let group = init(flags | libc::FAN_REPORT_FID | libc::FAN_REPORT_TARGET_FID);
+    let group = group.or_else(|error| match error.raw_os_error() {
+        Some(libc::EINVAL) => init(flags),
+        _ => Err(error),
+    });
+    group.map_err(|error| match error.raw_os_error() {
         // A kernel without fanotify, or before 5.9, without names.
         Some(libc::ENOSYS | libc::EINVAL) => WatchError::Unsupported,
         _ => WatchError::Group(error),

@@ -26,6 +26,7 @@ fn event<'a>(mask: u64, at: Option<Place<'a>>, to: Option<Place<'a>>) -> Event<'
         pid: 1,
         at,
         to,
+        file: None,
     }
 }
 

@@ -160,6 +160,23 @@ impl Writer<'_> {
             .map_err(doing("find a file's other names"))
     }
 
+    /// What is known of an inode, name by name.
+    ///
+    /// # Errors
+    /// [`StoreError::Statement`].
+    pub fn entries_with(&self, volume: i64, inode: u64) -> Result<Vec<Kept>, StoreError> {
+        self.connection
+            .prepare_cached(
+                "SELECT e.id, mode, size, mtime, ctime, btime, uid, gid, links, e.inode, flags
+                 FROM entry e JOIN directory d ON d.id = e.dir WHERE e.inode = ?1 AND d.volume = ?2",
+            )
+            .and_then(|mut s| {
+                s.query_map(params![inode.cast_signed(), volume], kept)?
+                    .collect()
+            })
+            .map_err(doing("find a file's names"))
+    }
+
     /// The volumes: number, path of the root, type of file system.
     ///
     /// # Errors

@@ -9,7 +9,9 @@ use index::live::{Applied, Live};
 use index::{hashpass, store};
 use rustix::fs::{CWD, RenameFlags, renameat_with};
 use std::collections::HashSet;
+use std::fs::{File, FileTimes};
 use std::fs::{create_dir, create_dir_all, hard_link, remove_dir_all, remove_file, rename, write};
+use std::io::Write;
 use std::os::unix::fs::{MetadataExt, symlink};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -293,6 +295,57 @@ fn another_name_costs_the_known_one_nothing() {
         assert_eq!(kept.sha256, was.sha256);
         assert_eq!(kept.attributes.links, 2);
         current.settle();
+    });
+}
+
+/// Whoever wants to change a program unseen gives it another name, writes there, sets the time back and takes the name away.
+#[test]
+fn a_file_is_written_under_a_name_that_nobody_saw() {
+    on_each(|ground| {
+        let mut current = Current::new(ground, folders);
+        let (known, unseen) = (current.path("a/b/2"), current.path("d/e/unseen"));
+        let before = std::fs::metadata(&known).unwrap();
+        hard_link(&known, &unseen).unwrap();
+        write(&unseen, b"A/B/2").unwrap();
+        let times = FileTimes::new().set_modified(before.modified().unwrap());
+        File::options()
+            .write(true)
+            .open(&unseen)
+            .and_then(|file| file.set_times(times))
+            .unwrap();
+        remove_file(&unseen).unwrap();
+        assert_eq!(std::fs::metadata(&known).unwrap().len(), before.len());
+        current.settle();
+    });
+}
+
+#[test]
+fn a_file_is_written_through_what_was_a_name_of_it() {
+    on_each(|ground| {
+        let mut current = Current::new(ground, folders);
+        let (known, unseen) = (current.path("a/b/2"), ground.path("elsewhere"));
+        hard_link(&known, &unseen).unwrap();
+        let mut open = File::options().append(true).open(&unseen).unwrap();
+        remove_file(&unseen).unwrap();
+        current.settle();
+        let read = current.read;
+        open.write_all(b"more").unwrap();
+        drop(open);
+        current.settle();
+        assert!(current.read > read);
+    });
+}
+
+#[test]
+fn a_name_less_is_no_reason_to_read_again() {
+    on_each(|ground| {
+        let mut current = Current::new(ground, |tree| {
+            folders(tree);
+            hard_link(tree.join("a/1"), tree.join("d/one")).unwrap();
+        });
+        remove_file(current.path("d/one")).unwrap();
+        current.settle();
+        assert_eq!(current.read, 0, "{}", ground.kind);
     });
 }
 

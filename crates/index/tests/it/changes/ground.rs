@@ -157,6 +157,7 @@ fn line(change: &Change, root: &Path) -> Option<String> {
                 shown(&to.0, &to.1)
             )
         }
+        Change::File { .. } => return None,
         Change::Lost { mount } => format!("lost {}", mount.is_some()),
     })
 }

@@ -160,6 +160,24 @@ impl Mirror {
                 there(self, &to.0, &to.1, false);
                 there(self, &from.0, &from.1, false);
             }
+            Change::File { attributes, .. } => {
+                let (inode, born) = (attributes.inode, attributes.btime.unwrap_or_default());
+                let id = (
+                    inode,
+                    born.div_euclid(1_000_000_000),
+                    born.rem_euclid(1_000_000_000) as u32,
+                );
+                if let Some(facts) = self.facts.get_mut(&id) {
+                    *facts = Facts {
+                        mode: attributes.mode as u16,
+                        size: attributes.size,
+                        modified: (
+                            attributes.mtime.div_euclid(1_000_000_000),
+                            attributes.mtime.rem_euclid(1_000_000_000) as u32,
+                        ),
+                    };
+                }
+            }
             Change::Lost { .. } => {
                 let (changes, lost) = (self.changes, self.lost + 1);
                 *self = Self::new(&self.root_path);
