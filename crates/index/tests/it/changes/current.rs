@@ -231,6 +231,8 @@ fn one_name_of_several_goes_while_the_others_directory_moves() {
         |tree| {
             rename(tree.join("a/b/c"), tree.join("d/c")).unwrap();
             rename(tree.join("a"), tree.join("z")).unwrap();
+            // Where they were is something else.
+            create_dir_all(tree.join("a/b/c")).unwrap();
         },
     );
 }
