@@ -20,11 +20,13 @@ pub struct Extended {
 }
 
 /// The attribute that holds capabilities.
+#[cfg(any(target_os = "linux", test))]
 const CAPABILITY: &str = "security.capability";
 /// What the kernel gives at most, of names and of a value.
 #[cfg(target_os = "linux")]
 const MOST: usize = 64 << 10;
 
+#[cfg(any(target_os = "linux", test))]
 impl Extended {
     /// From the names as the system gives them, each with a zero byte behind it; `None` for no names. `value` gives the
     /// value of the attribute with the capabilities.
@@ -52,6 +54,7 @@ impl Extended {
 }
 
 /// A name that stands in a list with commas or in a line of its own.
+#[cfg(any(target_os = "linux", test))]
 fn in_line(name: &[u8]) -> String {
     let mut text = String::with_capacity(name.len());
     for part in crate::text::readable(name).chars() {

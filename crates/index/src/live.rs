@@ -28,8 +28,8 @@ use crate::inventory::Rules;
 use crate::store::StoreError;
 use crate::store::write::Writer;
 use batch::Batch;
-use names::Shared;
-use std::collections::{HashMap, HashSet};
+use names::AllShared;
+use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// How often a place is looked at again that changes at every look, or that waits for a notice.
@@ -51,7 +51,7 @@ pub struct Live {
     rules: Arc<Rules>,
     mount_points: HashSet<Vec<u8>>,
     /// Files with names in directories that were not found where they should be, by volume and inode.
-    unsettled: Mutex<HashMap<(i64, u64), Shared>>,
+    unsettled: Mutex<AllShared>,
 }
 
 impl Live {
@@ -84,7 +84,7 @@ impl Live {
         Ok(applied)
     }
 
-    fn unsettled(&self) -> std::sync::MutexGuard<'_, HashMap<(i64, u64), Shared>> {
+    fn unsettled(&self) -> std::sync::MutexGuard<'_, AllShared> {
         self.unsettled
             .lock()
             .unwrap_or_else(PoisonError::into_inner)

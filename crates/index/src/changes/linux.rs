@@ -295,9 +295,9 @@ impl Watcher {
         {
             self.position += 1;
             match self.directories.file(waiting.handle) {
-                Ok(Some((mounts, attributes))) => changes.push(Change::File {
-                    mounts,
-                    attributes,
+                Ok(Some(file)) => changes.push(Change::File {
+                    mounts: file.mounts,
+                    attributes: file.attributes,
                     written: waiting.written,
                 }),
                 Ok(None) => {}

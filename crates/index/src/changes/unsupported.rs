@@ -24,15 +24,13 @@ pub(super) fn now(key: &DirectoryKey) -> Result<Option<DirectoryKey>, Error> {
     open(key).map(|_| None)
 }
 
-/// Cannot be had here.
+/// Wakes nobody.
 #[derive(Clone, Debug)]
-pub enum Waker {}
+pub struct Waker;
 
 impl Waker {
-    /// Never called: there is none.
-    pub fn wake(&self) {
-        match *self {}
-    }
+    /// Never called: there is no watcher.
+    pub fn wake(&self) {}
 }
 
 impl Watcher {

@@ -1,7 +1,7 @@
 //! One batch of changes, from the first notice to what is left at the end.
 
 use super::listing::Scan;
-use super::names::{Displaced, Shared};
+use super::names::{AllShared, Displaced};
 use super::places::{Located, Place, Places, Volume};
 use super::{Applied, Live};
 use crate::changes::{Change, DirectoryKey};
@@ -28,7 +28,7 @@ pub(super) struct Batch<'a, 'c> {
     /// Entries without a place, by volume and inode.
     pub displaced: HashMap<(i64, u64), Vec<Displaced>>,
     /// Files of several names, by volume and inode: every name is looked at, once.
-    pub shared: HashMap<(i64, u64), Shared>,
+    pub shared: AllShared,
     /// A directory's own times change with every name in it, and nothing tells so: each is looked at once at the end.
     touched: HashMap<DirectoryId, DirectoryKey>,
     /// Directories to list, by number: parents come before what is below them.
@@ -43,7 +43,7 @@ impl<'a, 'c> Batch<'a, 'c> {
     pub(super) fn new(
         live: &'a Live,
         writer: &'a mut Writer<'c>,
-        waiting: HashMap<(i64, u64), Shared>,
+        waiting: AllShared,
     ) -> Result<Self, StoreError> {
         let volumes = writer.volumes()?.into_iter();
         Ok(Self {
@@ -194,7 +194,7 @@ impl<'a, 'c> Batch<'a, 'c> {
     }
 
     /// What is left when every change is applied. Answers the files of which names are still to be looked at.
-    pub(super) fn finish(mut self) -> Result<(Applied, HashMap<(i64, u64), Shared>), StoreError> {
+    pub(super) fn finish(mut self) -> Result<(Applied, AllShared), StoreError> {
         self.places.clear();
         for (key, name, written) in std::mem::take(&mut self.held) {
             match self.locate(&key)? {

@@ -112,10 +112,8 @@ impl Batch<'_, '_> {
         let connection = self.writer.connection();
         let scans = RefCell::new(std::mem::take(&mut self.scans));
         let volume = row.volume;
-        let batch = RefCell::new(&mut *self);
         let visitor = Compare::new(rules, connection, |message| {
-            let noted = batch.borrow_mut().note(&message, volume);
-            noted.map_err(|error| {
+            self.note(&message, volume).map_err(|error| {
                 *failure.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
                 Stop
             })
@@ -126,7 +124,6 @@ impl Batch<'_, '_> {
             scans: &scans,
         };
         walk::walk_here(root, open, mount_points, visitor);
-        drop(batch);
         self.scans.append(&mut scans.into_inner());
         match failure
             .lock()

@@ -21,6 +21,9 @@ pub(super) struct Displaced {
     below: Option<DirectoryId>,
 }
 
+/// Files of several names, by volume and inode.
+pub(super) type AllShared = HashMap<(i64, u64), Shared>;
+
 /// What is known of a file of several names.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Shared {
@@ -58,16 +61,14 @@ impl Batch<'_, '_> {
         }
         let known = before.as_ref().is_some_and(|b| b.attributes.same(&now));
         let saw = self.see(&place.open, name, place.id, name, &now, Some(written))?;
-        match (now.kind(), saw) {
-            (Kind::File, Some(saw)) => {
-                if saw.content || self.writer.waits_for_hashes(saw.id)? {
-                    self.applied.fresh.push(saw.id);
-                }
+        if let Some(saw) = saw {
+            let is = now.kind();
+            if is == Kind::File && (saw.content || self.writer.waits_for_hashes(saw.id)?) {
+                self.applied.fresh.push(saw.id);
             }
-            (Kind::Directory, Some(_)) if now.flags & flag::MOUNT_POINT == 0 => {
+            if is == Kind::Directory && now.flags & flag::MOUNT_POINT == 0 {
                 self.directory(place, name, &now, !known || written)?;
             }
-            _ => {}
         }
         if now.kind() == Kind::File && now.links > 1 {
             let shared = self.shared.entry((place.volume, now.inode)).or_default();
@@ -321,7 +322,7 @@ impl Batch<'_, '_> {
 
     /// Looks at every name of the files of several: they share their attributes and their content. Answers those that are
     /// to be looked at again.
-    pub(super) fn look_at_names(&mut self) -> Result<HashMap<(i64, u64), Shared>, StoreError> {
+    pub(super) fn look_at_names(&mut self) -> Result<AllShared, StoreError> {
         let mut waiting = HashMap::new();
         for ((volume, inode), mut shared) in std::mem::take(&mut self.shared) {
             let mut missed = false;

@@ -9,6 +9,7 @@ use std::backtrace::Backtrace;
 use std::fmt::Write as _;
 
 /// Threads that are listed.
+#[cfg(target_os = "linux")]
 const MOST: usize = 64;
 
 /// Characters of the own stack.

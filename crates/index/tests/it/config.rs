@@ -381,7 +381,7 @@ fn the_sample() {
     let sample = render_sample();
     let shipped = Path::new("sample_config.ini");
     if std::env::var_os("CORDON_WRITE_SAMPLE").is_some() {
-        fs::write(&shipped, &sample).unwrap();
+        fs::write(shipped, &sample).unwrap();
     }
     assert_eq!(
         fs::read_to_string(shipped).unwrap(),

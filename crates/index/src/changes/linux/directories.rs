@@ -35,6 +35,14 @@ pub(super) enum Found {
     Failed,
 }
 
+/// A file that was found.
+pub(super) struct FoundFile {
+    /// The mounts of its file system.
+    pub(super) mounts: Arc<[PathBuf]>,
+    /// What it is now.
+    pub(super) attributes: Attributes,
+}
+
 /// How to find a directory again: its handle, and the mounts of its file system.
 #[derive(Debug)]
 pub(in crate::changes) struct Anchor {
@@ -121,14 +129,11 @@ impl Directories {
         }
     }
 
-    /// What a file is now, with the mounts of its file system; none when it has no name any more or is none.
+    /// What a file is now; none when it has no name any more or is none.
     ///
     /// # Errors
     /// As open_by_handle_at(2).
-    pub(super) fn file(
-        &mut self,
-        handle: Handle<'_>,
-    ) -> Result<Option<(Arc<[PathBuf]>, Attributes)>, Error> {
+    pub(super) fn file(&mut self, handle: Handle<'_>) -> Result<Option<FoundFile>, Error> {
         let mounts = self.mounts.get(&handle.file_system());
         let mounts = Arc::clone(mounts.ok_or(ErrorKind::NotFound)?);
         let root = mounts.iter().find_map(|mount| self.root(mount, handle));
@@ -139,7 +144,10 @@ impl Directories {
         };
         let now = walk::Open::attributes_of(file.as_fd())?;
         let meant = now.links > 0 && now.kind() == Kind::File;
-        Ok(meant.then_some((mounts, now)))
+        Ok(meant.then_some(FoundFile {
+            mounts,
+            attributes: now,
+        }))
     }
 
     fn root(&mut self, mount: &Path, handle: Handle<'_>) -> Option<Arc<OwnedFd>> {

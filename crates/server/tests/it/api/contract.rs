@@ -10,9 +10,9 @@ fn the_committed_document_is_the_codes() {
     let mut made = serde_json::to_string_pretty(&server::http::openapi()).expect("serializable");
     made.push('\n');
     if std::env::var_os("CORDON_UPDATE").is_some() {
-        std::fs::write(&path, &made).expect("written");
+        std::fs::write(path, &made).expect("written");
     }
-    let committed = std::fs::read_to_string(&path).unwrap_or_default();
+    let committed = std::fs::read_to_string(path).unwrap_or_default();
     assert!(
         committed == made,
         "crates/server/openapi.json is out of date: run the tests of the server once with CORDON_UPDATE=1 and commit it"
