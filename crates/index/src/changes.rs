@@ -13,7 +13,8 @@
 //!   link count and change time of the other names of the inode. The name `.` stands for the directory itself.
 //! - [`Change::Renamed`]: a hint that what is known of one name (with a directory: of everything below) belongs to another
 //!   name now, and a request to look at **both** names. Only looking tells: a second file may have come to either name.
-//!   What is found there is what was known only if inode *and* birth time are the same; so much for what was hashed. A
+//!   What is found there is what was known only if inode *and* birth time are the same; so much for what was hashed. And what was taken in
+//!   at the new name before, by a look that came early, is newer than what is known at the former. A
 //!   directory that is not the known one, or was created ([`Change::Touched`] with `written`), is to be listed as a whole.
 //! - [`Change::File`]: a file was written, or got or lost a name. The name under which it was may be gone by now and never
 //!   have been seen: whoever knows the file by other names looks at those. Needs Linux 5.17.
