@@ -17,7 +17,8 @@
 //!   at the new name before, by a look that came early, is newer than what is known at the former. A
 //!   directory that is not the known one, or was created ([`Change::Touched`] with `written`), is to be listed as a whole.
 //! - [`Change::File`]: a file was written, or got or lost a name. The name under which it was may be gone by now and never
-//!   have been seen: whoever knows the file by other names looks at those. Needs Linux 5.17.
+//!   have been seen, or was looked at when it led to another file: whoever knows the file by any name looks at that. With
+//!   `written`, hashes that are known by then are of no use. Needs Linux 5.17.
 //! - [`Change::Lost`]: changes were lost; everything on this mount (on all of them, without one) may differ.
 //!
 //! Changes in a directory that is gone, or to which no path leads any more, are left out: its own end is reported.

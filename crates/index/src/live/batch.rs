@@ -8,8 +8,8 @@ use crate::changes::{Change, DirectoryKey};
 use crate::entry::{Attributes, Kind, join};
 use crate::mounts::within;
 use crate::store::StoreError;
+use crate::store::write::Writer;
 use crate::store::write::places::last_name;
-use crate::store::write::{Kept, Writer};
 use crate::walk::{DirectoryId, Open};
 use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
@@ -29,6 +29,8 @@ pub(super) struct Batch<'a, 'c> {
     pub displaced: HashMap<(i64, u64), Vec<Displaced>>,
     /// Files of several names, by volume and inode: every name is looked at, once.
     pub shared: AllShared,
+    /// Files that were written, or got or lost a name: volume, what each is now, whether it was written.
+    files: Vec<(i64, Attributes, bool)>,
     /// A directory's own times change with every name in it, and nothing tells so: each is looked at once at the end.
     touched: HashMap<DirectoryId, DirectoryKey>,
     /// Directories to list, by number: parents come before what is below them.
@@ -60,6 +62,7 @@ impl<'a, 'c> Batch<'a, 'c> {
             applied: Applied::default(),
             displaced: HashMap::new(),
             shared: waiting,
+            files: Vec::new(),
             touched: HashMap::new(),
             scans: BTreeMap::new(),
             held: Vec::new(),
@@ -91,7 +94,7 @@ impl<'a, 'c> Batch<'a, 'c> {
                 mounts,
                 attributes,
                 written,
-            } => self.follow_file(mounts, attributes, *written)?,
+            } => self.follow_file(mounts, attributes, *written),
             Change::Lost { .. } => self.applied.lost = true,
         }
         if std::mem::take(&mut self.moved) {
@@ -120,14 +123,8 @@ impl<'a, 'c> Batch<'a, 'c> {
         Ok(())
     }
 
-    /// A file that is known and is not what it was: each of its names is looked at. What was told of one of them is looked
-    /// at already.
-    fn follow_file(
-        &mut self,
-        mounts: &[PathBuf],
-        now: &Attributes,
-        written: bool,
-    ) -> Result<(), StoreError> {
+    /// Notes a file for the end, when everything has its place.
+    fn follow_file(&mut self, mounts: &[PathBuf], now: &Attributes, written: bool) {
         let mounts: Vec<Vec<u8>> = mounts
             .iter()
             .map(|mount| crate::text::from_native(mount.as_os_str()))
@@ -137,12 +134,20 @@ impl<'a, 'c> Batch<'a, 'c> {
             mounts.any(|mount| within(point, mount) || within(mount, point))
         };
         let volumes = self.volumes.iter().filter(|volume| meets(&volume.point));
-        let volumes: Vec<i64> = volumes.map(|volume| volume.id).collect();
-        for volume in volumes {
-            let kept = self.writer.entries_with(volume, now.inode)?;
-            let stale = |kept: &Kept| kept.attributes.same(now) && kept.attributes != *now;
-            if kept.iter().any(stale) {
-                self.note_shared(volume, now.inode, written);
+        self.files
+            .extend(volumes.map(|volume| (volume.id, *now, written)));
+    }
+
+    /// A file that is known and is not what it was, or has hashes from before it was written: each of its names is looked at.
+    /// What was told of the name under which it was written was looked at before.
+    fn look_at_files(&mut self) -> Result<(), StoreError> {
+        for (volume, now, written) in std::mem::take(&mut self.files) {
+            for kept in self.writer.entries_with(volume, now.inode)? {
+                let hashed = || Ok::<_, StoreError>(!self.writer.waits_for_hashes(kept.id)?);
+                if kept.attributes.same(&now) && (kept.attributes != now || (written && hashed()?))
+                {
+                    self.note_shared(volume, now.inode, written);
+                }
             }
         }
         Ok(())
@@ -216,6 +221,7 @@ impl<'a, 'c> Batch<'a, 'c> {
                 self.look_at_itself(id, &place.open)?;
             }
         }
+        self.look_at_files()?;
         let waiting = self.look_at_names()?;
         self.applied.unsettled = !waiting.is_empty();
         Ok((self.applied, waiting))

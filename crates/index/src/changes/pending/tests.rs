@@ -120,14 +120,18 @@ struct World {
     clock: u32,
     names: BTreeMap<u8, u32>,
     versions: BTreeMap<u32, u32>,
-    queue: VecDeque<(u64, u8, Option<u8>)>,
+    queue: VecDeque<Queued>,
     rows: BTreeMap<u8, (u32, Option<u32>)>,
     asked: VecDeque<Ask>,
 }
 
+/// An event: mask, name, new name, file.
+type Queued = (u64, u8, Option<u8>, u32);
+
 enum Ask {
     Look(u8, bool),
     Move(u8, u8),
+    File(u32, bool),
 }
 
 #[derive(Clone, Debug)]
@@ -153,12 +157,13 @@ impl World {
         self.clock
     }
 
-    /// The kernel joins an event with any of the same names that still waits.
-    fn queue(&mut self, mask: u64, name: u8, to: Option<u8>) {
-        let waiting = self.queue.iter_mut().find(|e| (e.1, e.2) == (name, to));
+    /// The kernel joins an event with any of the same names and the same file that still waits.
+    fn queue(&mut self, mask: u64, name: u8, to: Option<u8>, inode: u32) {
+        let same = |e: &&mut Queued| (e.1, e.2, e.3) == (name, to, inode);
+        let waiting = self.queue.iter_mut().find(same);
         match waiting {
             Some(waiting) => waiting.0 |= mask,
-            None => self.queue.push_back((mask, name, to)),
+            None => self.queue.push_back((mask, name, to, inode)),
         }
     }
 
@@ -170,19 +175,19 @@ impl World {
                     let inode = self.tick();
                     self.names.insert(name, inode);
                     self.versions.insert(inode, inode);
-                    self.queue(mask::CREATE, name, None);
+                    self.queue(mask::CREATE, name, None, inode);
                 }
             }
             Step::Write(name) => {
                 if let Some(inode) = self.names.get(&name).copied() {
                     let version = self.tick();
                     self.versions.insert(inode, version);
-                    self.queue(mask::MODIFY, name, None);
+                    self.queue(mask::MODIFY, name, None, inode);
                 }
             }
             Step::Change(name) => {
-                if self.names.contains_key(&name) {
-                    self.queue(mask::ATTRIB, name, None);
+                if let Some(inode) = self.names.get(&name).copied() {
+                    self.queue(mask::ATTRIB, name, None, inode);
                 }
             }
             Step::Rename(from, to) => {
@@ -190,20 +195,23 @@ impl World {
                     && let Some(inode) = self.names.remove(&from)
                 {
                     self.names.insert(to, inode);
-                    self.queue(mask::RENAME, from, Some(to));
+                    self.queue(mask::RENAME, from, Some(to), inode);
                 }
             }
             Step::Remove(name) => {
-                if self.names.remove(&name).is_some() {
-                    self.queue(mask::DELETE, name, None);
+                if let Some(inode) = self.names.remove(&name) {
+                    self.queue(mask::DELETE, name, None, inode);
                 }
             }
             Step::Read => {
                 let directory = handle(1, 1);
-                while let Some((mask, name, to)) = self.queue.pop_front() {
+                while let Some((mask, name, to, inode)) = self.queue.pop_front() {
                     let (name, to) = ([name], to.map(|to| [to]));
                     let to = to.as_ref().and_then(|to| place(&directory, to));
-                    pending.record(&event(mask, place(&directory, &name), to), false);
+                    let file = handle(1, u8::try_from(inode).unwrap());
+                    let mut event = event(mask, place(&directory, &name), to);
+                    event.file = Some(Handle::new(&file).unwrap());
+                    pending.record(&event, false);
                 }
             }
             Step::Take => {
@@ -220,6 +228,11 @@ impl World {
                         }
                     }
                 }
+                for at in 0..taken.files() {
+                    let file = taken.file(at).unwrap();
+                    let inode = *file.handle.bytes().last().unwrap();
+                    self.asked.push_back(Ask::File(inode.into(), file.written));
+                }
             }
             Step::Look(count) => {
                 for _ in 0..count {
@@ -229,6 +242,13 @@ impl World {
                             self.move_row(from, to);
                             self.look(to, false);
                             self.look(from, false);
+                        }
+                        Some(Ask::File(inode, written)) => {
+                            for row in self.rows.values_mut() {
+                                if row.0 == inode && written {
+                                    row.1 = None;
+                                }
+                            }
                         }
                         None => break,
                     }
