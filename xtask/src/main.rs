@@ -1,4 +1,4 @@
-//! The developer's commands: `cargo xtask up | test | lint | bench | windows | packages | deps`.
+//! The developer's commands: `cargo xtask up | test | lint | bench | windows | machine | packages | deps`.
 //!
 //! Each is thin: it makes sure that what it needs is installed, then runs the ordinary tools. `.ci/run` calls `test` and nothing else.
 
@@ -8,6 +8,7 @@
 )]
 
 mod deps;
+mod machine;
 mod packages;
 mod shell;
 mod windows;
@@ -50,6 +51,8 @@ enum Task {
     },
     /// Build for Windows and answer `Get Computer Name` under Wine
     Windows,
+    /// Index this whole machine and compare with find and sha256sum, before and after a storm of changes (needs root)
+    Machine,
     /// Install the Debian packages that tests use
     Packages,
     /// Check layering, licences and workspace rules
@@ -99,6 +102,7 @@ fn main() -> Result<()> {
             other => bail!("there is no benchmark `{other}`; there are: ask, index"),
         },
         Task::Windows => windows::run_all(),
+        Task::Machine => machine::run(),
         Task::Packages => packages::install(),
         Task::Deps => deps::check(&root()),
     }
