@@ -7,7 +7,7 @@
 use crate::engine::Teller;
 use crate::home::Home;
 use crate::lists::{HashKind, HashList, ListError};
-use crate::store::{self, StoreError, doing};
+use crate::store::{self, HASH_HEAD, StoreError, doing};
 use crate::walk::Stop;
 use rusqlite::{Connection, params};
 use std::path::{Path, PathBuf};
@@ -190,12 +190,12 @@ fn match_kind(
     if listed.saturating_mul(PROBE) < rows.cast_unsigned() {
         let mut statement = connection
             .prepare(&format!(
-                "SELECT entry FROM digest WHERE substr({column}, 1, 8) = ?1 AND {column} IS NOT NULL AND {column} = ?2"
+                "SELECT entry FROM digest WHERE substr({column}, 1, {HASH_HEAD}) = ?1 AND {column} IS NOT NULL AND {column} = ?2"
             ))
             .map_err(&failed)?;
         for hash in list.iter(kind) {
             let hash = hash?;
-            let head = hash.get(..8).unwrap_or_default();
+            let head = hash.get(..HASH_HEAD).unwrap_or_default();
             let mut rows = statement.query(params![head, &*hash]).map_err(&failed)?;
             while let Some(row) = rows.next().map_err(&failed)? {
                 found.push(row.get(0).map_err(&failed)?, &hash)?;

