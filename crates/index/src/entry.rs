@@ -106,6 +106,24 @@ impl Kind {
     }
 }
 
+/// The nine letters of permissions, as ls(1) shows them.
+#[must_use]
+pub fn permissions(mode: u32) -> String {
+    let mut shown = String::with_capacity(9);
+    for (shift, special, letter) in [(6, 0o4000, 's'), (3, 0o2000, 's'), (0, 0o1000, 't')] {
+        let bits = mode >> shift;
+        shown.push(if bits & 4 > 0 { 'r' } else { '-' });
+        shown.push(if bits & 2 > 0 { 'w' } else { '-' });
+        shown.push(match (mode & special > 0, bits & 1 > 0) {
+            (false, false) => '-',
+            (false, true) => 'x',
+            (true, true) => letter,
+            (true, false) => letter.to_ascii_uppercase(),
+        });
+    }
+    shown
+}
+
 impl Attributes {
     /// What the entry is.
     #[must_use]

@@ -12,7 +12,7 @@ use crate::digest_state::DigestState;
 use crate::entry::{Attributes, Kind, join};
 use crate::glob::{Glob, beyond, hex_bounds};
 use crate::store::write::extended::RECORDED;
-use crate::store::{HASH_HEAD, StoreError, doing};
+use crate::store::{HASH_HEAD, StoreError, attributes, doing};
 use crate::text::bytes;
 use rusqlite::types::Value;
 use rusqlite::{Connection, Row};
@@ -114,6 +114,7 @@ impl Record {
     }
 }
 
+// From the fourth column on: what [`attributes`] reads.
 const SELECT: &str = "SELECT e.id, d.path, e.name, e.mode, e.size, e.mtime, e.ctime, e.btime, e.uid, e.gid, e.links, e.inode, e.flags,
  e.seen, g.state, g.hashed, g.changed, g.magic, m.name, g.md5, g.sha1, g.sha256, g.blake3, s.before, t.path, x.names, x.capabilities, d.volume";
 const FROM: &str =
@@ -128,18 +129,7 @@ fn record(row: &Row<'_>) -> rusqlite::Result<Record> {
         id: row.get(0)?,
         directory: bytes(row.get_ref(1)?).to_vec(),
         name: bytes(row.get_ref(2)?).to_vec(),
-        attributes: Attributes {
-            mode,
-            size: row.get::<_, i64>(4)?.cast_unsigned(),
-            mtime: row.get(5)?,
-            ctime: row.get(6)?,
-            btime: row.get(7)?,
-            uid: row.get(8)?,
-            gid: row.get(9)?,
-            links: row.get(10)?,
-            inode: row.get::<_, i64>(11)?.cast_unsigned(),
-            flags: row.get(12)?,
-        },
+        attributes: attributes(row, 3)?,
         first_seen: row.get(13)?,
         state: match (state, Kind::of_mode(mode)) {
             (Some(code), _) => DigestState::of_code(code),

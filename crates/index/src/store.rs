@@ -5,7 +5,9 @@
 
 pub mod write;
 
-use rusqlite::{Connection, OpenFlags, OptionalExtension, ToSql};
+use crate::entry::Attributes;
+use rusqlite::config::DbConfig;
+use rusqlite::{Connection, OpenFlags, OptionalExtension, Row, ToSql};
 use std::path::{Path, PathBuf};
 
 /// Raised when the shape changes so that a database of before cannot be used; see [`Unusable`].
@@ -15,6 +17,26 @@ const APPLICATION: i64 = 0x436F_7249;
 
 /// Kilobytes of pages that a connection keeps; the system keeps the rest of the file in memory as long as it has room.
 const CACHE: u32 = 4000;
+
+/// Columns of an entry `e` that [`attributes`] reads.
+pub(crate) const ATTRIBUTES: &str =
+    "e.mode, e.size, e.mtime, e.ctime, e.btime, e.uid, e.gid, e.links, e.inode, e.flags";
+
+/// Attributes from a row, where [`ATTRIBUTES`] begin at this column.
+pub(crate) fn attributes(row: &Row<'_>, first: usize) -> rusqlite::Result<Attributes> {
+    Ok(Attributes {
+        mode: row.get(first)?,
+        size: row.get::<_, i64>(first + 1)?.cast_unsigned(),
+        mtime: row.get(first + 2)?,
+        ctime: row.get(first + 3)?,
+        btime: row.get(first + 4)?,
+        uid: row.get(first + 5)?,
+        gid: row.get(first + 6)?,
+        links: row.get(first + 7)?,
+        inode: row.get::<_, i64>(first + 8)?.cast_unsigned(),
+        flags: row.get(first + 9)?,
+    })
+}
 
 /// Bytes of a hash that its index holds, in `digest_indexes.sql` too.
 pub(crate) const HASH_HEAD: usize = 4;
@@ -133,6 +155,9 @@ pub fn open(path: &Path) -> Result<Connection, StoreError> {
 
 fn settle(connection: &Connection) -> rusqlite::Result<()> {
     connection.busy_timeout(std::time::Duration::from_secs(10))?;
+    // A plan does not depend on the values bound. Without this, statements are planned anew for each value that stands
+    // next to an indexed column, which costs more than running them.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     // Page size before anything is written; 4 KiB suits rows of 80 bytes and random reads by hash.
     connection.execute_batch(&format!(
         "PRAGMA page_size = 4096; PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;

@@ -169,6 +169,20 @@ pub fn changes(bench: &Bench) -> Outcome<()> {
             "FINAL STATE DIFFERS"
         }
     );
+    let hashed = until("the hashes of the burst", Duration::from_secs(300), || {
+        let connection = index::store::open_to_read(&database)?;
+        let filter = Filter {
+            name: Glob::read(last),
+            ..Filter::default()
+        };
+        let mut hashed = false;
+        query::find(&connection, &filter, &mut |r| {
+            hashed |= r.md5.is_some();
+            std::ops::ControlFlow::Continue(())
+        })?;
+        Ok(hashed)
+    })?;
+    println!("hashes of the last {:.1} s later", hashed.as_secs_f64());
     // Idle: nothing changes but what the machine does by itself.
     let cpu = process.cpu()?;
     std::thread::sleep(Duration::from_secs(30));

@@ -6,7 +6,7 @@
 //! would break one, or the fields in it, becomes `\xhh`, and a backslash two, so that nothing is lost.
 
 use super::{Around, Form, SECOND};
-use crate::entry::Kind;
+use crate::entry::{Kind, permissions};
 use crate::query::Record;
 use crate::text;
 use std::fmt::Write as _;
@@ -84,19 +84,7 @@ fn mode(mode: u32) -> String {
         Kind::Character => 'c',
         Kind::Other => '-',
     };
-    let mut shown = format!("{kind}/{kind}");
-    for (shift, special, letter) in [(6, 0o4000, 's'), (3, 0o2000, 's'), (0, 0o1000, 't')] {
-        let bits = mode >> shift;
-        shown.push(if bits & 4 > 0 { 'r' } else { '-' });
-        shown.push(if bits & 2 > 0 { 'w' } else { '-' });
-        shown.push(match (mode & special > 0, bits & 1 > 0) {
-            (false, false) => '-',
-            (false, true) => 'x',
-            (true, true) => letter,
-            (true, false) => letter.to_ascii_uppercase(),
-        });
-    }
-    shown
+    format!("{kind}/{kind}{}", permissions(mode))
 }
 
 #[cfg(test)]

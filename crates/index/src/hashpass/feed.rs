@@ -8,7 +8,7 @@ use crate::digest_state::DigestState;
 use crate::engine::Digested;
 use crate::entry::{Attributes, join};
 use crate::store::write::Outcome;
-use crate::store::{StoreError, doing};
+use crate::store::{ATTRIBUTES, StoreError, attributes, doing};
 use crate::stuck;
 use crate::text::bytes;
 use hashing::Kinds;
@@ -290,10 +290,9 @@ impl Feed {
         let failed = doing("read a file's entry");
         let mut statement = self
             .connection
-            .prepare_cached(
-                "SELECT d.path, e.name, e.mode, e.size, e.mtime, e.ctime, e.links, e.inode, d.volume, e.btime
-                 FROM entry e JOIN directory d ON d.id = e.dir WHERE e.id = ?1",
-            )
+            .prepare_cached(&format!(
+                "SELECT d.path, e.name, d.volume, {ATTRIBUTES} FROM entry e JOIN directory d ON d.id = e.dir WHERE e.id = ?1"
+            ))
             .map_err(&failed)?;
         let mut any = false;
         for id in self.ids.drain(..self.ids.len().min(AHEAD)) {
@@ -301,21 +300,11 @@ impl Feed {
             let found = statement
                 .query_row([id], |row| {
                     let path = join(bytes(row.get_ref(0)?), bytes(row.get_ref(1)?));
-                    let attributes = Attributes {
-                        mode: row.get(2)?,
-                        size: row.get::<_, i64>(3)?.cast_unsigned(),
-                        mtime: row.get(4)?,
-                        ctime: row.get(5)?,
-                        links: row.get(6)?,
-                        inode: row.get::<_, i64>(7)?.cast_unsigned(),
-                        btime: row.get(9)?,
-                        ..Attributes::default()
-                    };
                     Ok(Job {
                         entry: id,
                         path,
-                        volume: row.get(8)?,
-                        attributes,
+                        volume: row.get(2)?,
+                        attributes: attributes(row, 3)?,
                         opened: 0,
                     })
                 })

@@ -142,10 +142,11 @@ impl<'a, 'c> Batch<'a, 'c> {
     /// What was told of the name under which it was written was looked at before.
     fn look_at_files(&mut self) -> Result<(), StoreError> {
         for (volume, now, written) in std::mem::take(&mut self.files) {
-            for kept in self.writer.entries_with(volume, now.inode)? {
-                let hashed = || Ok::<_, StoreError>(!self.writer.waits_for_hashes(kept.id)?);
-                if kept.attributes.same(&now) && (kept.attributes != now || (written && hashed()?))
-                {
+            let second = now.ctime.div_euclid(1_000_000_000);
+            for (kept, read) in self.writer.entries_with(volume, now.inode)? {
+                // Read within the second of the last change, it may have been before.
+                let before = written && read.is_some_and(|read| read <= second);
+                if kept.attributes.same(&now) && (before || kept.attributes != now) {
                     self.note_shared(volume, now.inode, written);
                 }
             }

@@ -20,6 +20,7 @@ use crate::status::{self, State, Status};
 use crate::store::{self, StoreError};
 use crate::stuck::Patience;
 use crate::throttle::{self, Hold, Room, SpaceGuard, Throttle};
+use crate::walk::Stop;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -318,21 +319,16 @@ impl Session<'_> {
             if !ended {
                 return Ok(());
             }
-            // What the work took is given back for the long rest.
-            if teller
-                .call(|writer| store::shrink(writer.connection()))
-                .is_err()
-            {
+            if self.give_back(teller).is_err() {
                 return Ok(());
             }
-            throttle::give_back_memory();
             self.set(if watched {
                 State::Monitoring
             } else {
                 State::Waiting
             });
             // Each rescan walks, watched or not: it costs little where nothing changed, and finds what no notice tells, such
-            // as the change time of a file that had another name for a moment.
+            // as an access time that was set.
             self.wait();
             self.set(State::Checking);
         }
@@ -408,6 +404,13 @@ impl Session<'_> {
                 return;
             }
         }
+    }
+
+    /// Gives back for a long rest what work took.
+    pub(super) fn give_back(&self, teller: &Teller) -> Result<(), Stop> {
+        teller.call(|writer| store::shrink(writer.connection()))?;
+        throttle::give_back_memory();
+        Ok(())
     }
 
     /// Waits for the next rescan, or until notices were lost.

@@ -23,6 +23,10 @@ const MOST_HELD: usize = 300_000;
 const PATIENCE: Duration = Duration::from_secs(60);
 /// The same while something is to be looked at again: when the walk under way has ended, or once more.
 const SOON: Duration = Duration::from_millis(250);
+/// Changes that leave memory behind which is worth giving back.
+const MANY: usize = 5000;
+/// The end of a burst: no change for so long.
+const CALM: Duration = Duration::from_secs(3);
 /// A file that was just written is likely to be written again: it is read once it has been quiet for so long.
 const QUIET: Duration = Duration::from_millis(500);
 
@@ -32,11 +36,15 @@ impl Session<'_> {
         let mut again: Vec<Change> = Vec::new();
         let mut live: Option<Live> = None;
         let mut unsettled = false;
+        // Changes since memory was given back.
+        let mut applied_since = 0;
         while !self.bell.over() {
-            let patience = if again.is_empty() && !unsettled {
-                PATIENCE
-            } else {
+            let patience = if !again.is_empty() || unsettled {
                 SOON
+            } else if applied_since > MANY {
+                CALM
+            } else {
+                PATIENCE
             };
             let mut changes = match watcher.next(patience) {
                 Ok(changes) => changes,
@@ -61,8 +69,15 @@ impl Session<'_> {
                 changes.extend(now);
             }
             if changes.is_empty() && !unsettled {
+                if applied_since > MANY {
+                    applied_since = 0;
+                    if self.give_back(teller).is_err() {
+                        return;
+                    }
+                }
                 continue;
             }
+            applied_since += changes.len();
             let current = match live.take().or_else(|| self.live(teller)) {
                 Some(current) => Arc::new(current),
                 None => return,

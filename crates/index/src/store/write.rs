@@ -7,7 +7,7 @@ pub(crate) mod extended;
 mod hashes;
 pub(crate) mod places;
 
-use super::{StoreError, doing};
+use super::{ATTRIBUTES, StoreError, attributes, doing};
 use crate::digest_state::DigestState;
 use crate::entry::{Attributes, Kind};
 use crate::matching::Lists;
@@ -35,23 +35,10 @@ pub enum Outcome {
     Not(DigestState),
 }
 
-const COLUMNS: &str = "id, mode, size, mtime, ctime, btime, uid, gid, links, inode, flags";
-
 fn kept(row: &Row<'_>) -> rusqlite::Result<Kept> {
     Ok(Kept {
         id: row.get(0)?,
-        attributes: Attributes {
-            mode: row.get(1)?,
-            size: row.get::<_, i64>(2)?.cast_unsigned(),
-            mtime: row.get(3)?,
-            ctime: row.get(4)?,
-            btime: row.get(5)?,
-            uid: row.get(6)?,
-            gid: row.get(7)?,
-            links: row.get(8)?,
-            inode: row.get::<_, i64>(9)?.cast_unsigned(),
-            flags: row.get(10)?,
-        },
+        attributes: attributes(row, 1)?,
     })
 }
 
@@ -218,7 +205,7 @@ impl<'c> Writer<'c> {
     pub fn find(&self, dir: DirectoryId, name: &[u8]) -> Result<Option<Kept>, StoreError> {
         self.connection
             .prepare_cached(&format!(
-                "SELECT {COLUMNS} FROM entry WHERE name = ?1 AND dir = ?2"
+                "SELECT e.id, {ATTRIBUTES} FROM entry e WHERE e.name = ?1 AND e.dir = ?2"
             ))
             .and_then(|mut s| s.query_row(params![Name(name), dir], kept).optional())
             .map_err(doing("find an entry"))
@@ -303,7 +290,9 @@ impl<'c> Writer<'c> {
     ) -> Result<Option<HashMap<Vec<u8>, Kept>>, StoreError> {
         let failed = doing("read a directory's entries");
         let mut statement = connection
-            .prepare_cached(&format!("SELECT {COLUMNS}, name FROM entry WHERE dir = ?1"))
+            .prepare_cached(&format!(
+                "SELECT e.id, {ATTRIBUTES}, e.name FROM entry e WHERE e.dir = ?1"
+            ))
             .map_err(&failed)?;
         let mut rows = statement.query([dir]).map_err(&failed)?;
         let mut children = HashMap::new();
@@ -346,10 +335,9 @@ impl<'c> Writer<'c> {
     ) -> Result<Option<Vec<i64>>, StoreError> {
         let now: Option<(Kept, i64)> = self
             .connection
-            .prepare_cached(
-                "SELECT e.id, mode, size, mtime, ctime, btime, uid, gid, links, e.inode, flags, d.volume
-                 FROM entry e JOIN directory d ON d.id = e.dir WHERE e.id = ?1",
-            )
+            .prepare_cached(&format!(
+                "SELECT e.id, {ATTRIBUTES}, d.volume FROM entry e JOIN directory d ON d.id = e.dir WHERE e.id = ?1"
+            ))
             .and_then(|mut s| {
                 s.query_row([id], |row| Ok((kept(row)?, row.get(11)?)))
                     .optional()

@@ -1,6 +1,6 @@
 //! Cells of the family's tables.
 
-use ::index::entry::Kind;
+use ::index::entry::{self, Kind};
 use ::index::query::Record;
 use ::index::text;
 
@@ -71,8 +71,7 @@ pub(super) fn details(record: &Record) -> Cells {
 
 /// Type and permissions as ls(1) shows them.
 pub(super) fn permissions(mode: u32) -> String {
-    let mut shown = String::with_capacity(10);
-    shown.push(match Kind::of_mode(mode) {
+    let kind = match Kind::of_mode(mode) {
         Kind::File => '-',
         Kind::Directory => 'd',
         Kind::Link => 'l',
@@ -81,19 +80,8 @@ pub(super) fn permissions(mode: u32) -> String {
         Kind::Block => 'b',
         Kind::Character => 'c',
         Kind::Other => '?',
-    });
-    for (shift, special, letter) in [(6, 0o4000, 's'), (3, 0o2000, 's'), (0, 0o1000, 't')] {
-        let bits = mode >> shift;
-        shown.push(if bits & 4 > 0 { 'r' } else { '-' });
-        shown.push(if bits & 2 > 0 { 'w' } else { '-' });
-        shown.push(match (mode & special > 0, bits & 1 > 0) {
-            (false, false) => '-',
-            (false, true) => 'x',
-            (true, true) => letter,
-            (true, false) => letter.to_ascii_uppercase(),
-        });
-    }
-    shown
+    };
+    format!("{kind}{}", entry::permissions(mode))
 }
 
 #[cfg(test)]

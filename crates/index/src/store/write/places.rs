@@ -4,10 +4,10 @@
 //! everything below it, are worth keeping. So it can be taken from its place without being removed ([`Writer::displace`]):
 //! its `dir` is then [`NOWHERE`] until it is put somewhere or removed, within the same transaction.
 
-use super::{COLUMNS, Kept, Writer, kept};
+use super::{Kept, Writer, kept};
 use crate::digest_state::DigestState;
 use crate::entry::{Kind, join};
-use crate::store::{StoreError, doing};
+use crate::store::{ATTRIBUTES, StoreError, doing};
 use crate::text::{Name, bytes};
 use crate::walk::DirectoryId;
 use rusqlite::{OptionalExtension, Row, params};
@@ -126,7 +126,7 @@ impl Writer<'_> {
             Some(NOWHERE) => self
                 .connection
                 .prepare_cached(&format!(
-                    "SELECT {COLUMNS} FROM entry WHERE inode = ?1 AND dir = ?2"
+                    "SELECT e.id, {ATTRIBUTES} FROM entry e WHERE e.inode = ?1 AND e.dir = ?2"
                 ))
                 .and_then(|mut s| {
                     s.query_row(params![directory.inode.cast_signed(), NOWHERE], kept)
@@ -160,19 +160,26 @@ impl Writer<'_> {
             .map_err(doing("find a file's other names"))
     }
 
-    /// What is known of an inode, name by name.
+    /// What is known of an inode, name by name, and when its content was read: seconds since 1970, if its hashes are known.
     ///
     /// # Errors
     /// [`StoreError::Statement`].
-    pub fn entries_with(&self, volume: i64, inode: u64) -> Result<Vec<Kept>, StoreError> {
+    pub fn entries_with(
+        &self,
+        volume: i64,
+        inode: u64,
+    ) -> Result<Vec<(Kept, Option<i64>)>, StoreError> {
         self.connection
-            .prepare_cached(
-                "SELECT e.id, mode, size, mtime, ctime, btime, uid, gid, links, e.inode, flags
-                 FROM entry e JOIN directory d ON d.id = e.dir WHERE e.inode = ?1 AND d.volume = ?2",
-            )
+            .prepare_cached(&format!(
+                "SELECT e.id, {ATTRIBUTES}, g.hashed FROM entry e JOIN directory d ON d.id = e.dir
+                 LEFT JOIN digest g ON g.entry = e.id AND g.state = {} WHERE e.inode = ?1 AND d.volume = ?2",
+                DigestState::Hashed as i64
+            ))
             .and_then(|mut s| {
-                s.query_map(params![inode.cast_signed(), volume], kept)?
-                    .collect()
+                s.query_map(params![inode.cast_signed(), volume], |row| {
+                    Ok((kept(row)?, row.get(11)?))
+                })?
+                .collect()
             })
             .map_err(doing("find a file's names"))
     }
