@@ -88,7 +88,7 @@ pub fn measure(
     let check_seconds = inventory()?;
     let hash_seconds = hash(&round, &over, hashing)?;
     // A pass that was cut short leaves them out.
-    store::make_digest_indexes(&store::open(database)?)?;
+    store::make_digest_indexes(&store::open(database)?, &round.pacer)?;
     Ok(Figures {
         entries,
         inventory_seconds,

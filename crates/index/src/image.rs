@@ -16,12 +16,13 @@ mod names;
 
 use crate::engine::{Engine, EngineError, Teller};
 use crate::round::Round;
-use crate::store::{self, StoreError, doing};
+use crate::store::{self, Pacer, StoreError, doing};
 use crate::text;
 use crate::walk::Stop;
 use rusqlite::Connection;
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use volumes::{FileSystem, Image, Volume};
 
 /// Failure to index an image.
@@ -192,7 +193,7 @@ pub fn index(
             Some(report) => report,
             None => {
                 let report = inventory(round, &identity, sources, fresh, &teller)?;
-                keep(report.clone(), configuration, &teller)?;
+                keep(report.clone(), configuration, &round.pacer, &teller)?;
                 names::keep(&round.database, self::sources(&image).0, &teller)?;
                 report
             }
@@ -200,7 +201,8 @@ pub fn index(
         shown(&report);
         if hashes && !round.config.hashes.is_none() {
             hashes::pass(round, &image, &teller)?;
-            teller.call(|writer| store::make_digest_indexes(writer.connection()))?;
+            let pacer = Arc::clone(&round.pacer);
+            teller.call(move |writer| store::make_digest_indexes(writer.connection(), &pacer))?;
         }
         Ok(report)
     };
@@ -343,10 +345,11 @@ fn inventory(
 }
 
 /// Ends the inventory: it counts from now on.
-fn keep(report: Report, configuration: String, teller: &Teller) -> Result<(), Stop> {
+fn keep(report: Report, configuration: String, pacer: &Pacer, teller: &Teller) -> Result<(), Stop> {
+    let pacer = Arc::clone(pacer);
     teller.call(move |writer| {
         let connection = writer.connection();
-        store::make_indexes(connection)?;
+        store::make_indexes(connection, &pacer)?;
         let text = serde_json::to_string(&report).unwrap_or_default();
         store::set_fact(connection, "image_report", text)?;
         store::set_fact(connection, "configuration", configuration)?;

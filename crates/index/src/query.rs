@@ -457,8 +457,9 @@ mod tests {
     fn what_has_an_index_is_found_by_it() {
         let folder = tempfile::tempdir().unwrap();
         let connection = store::open(&folder.path().join("index.db")).unwrap();
-        store::make_indexes(&connection).unwrap();
-        store::make_digest_indexes(&connection).unwrap();
+        let pacer: store::Pacer = std::sync::Arc::new(|| true);
+        store::make_indexes(&connection, &pacer).unwrap();
+        store::make_digest_indexes(&connection, &pacer).unwrap();
         let sha256 = "A".repeat(64);
         type Set = fn(&mut Filter, Glob);
         let cases: [(&str, Set, &str); 8] = [

@@ -52,8 +52,7 @@ pub enum RoundError {
     Store(#[from] StoreError),
 }
 
-/// Called between stretches of work; may sleep. `false` ends the work.
-pub type Pacer = Arc<dyn Fn() -> bool + Send + Sync>;
+pub use crate::store::Pacer;
 
 /// What a round is made with.
 #[derive(Clone)]
@@ -145,15 +144,16 @@ impl Round {
     /// As [`Self::places`].
     pub fn survey(&self) -> Result<Survey, RoundError> {
         let config = Arc::clone(&self.config);
-        let pacer = Arc::clone(&self.pacer);
+        let (pacer, between) = (Arc::clone(&self.pacer), Arc::clone(&self.pacer));
         let each = self.config.file_indexes_per_throttle.max(1);
         Ok(Survey {
             places: self.places()?,
             mount_points: mounts::points(&mounts::current()?),
             threads: self.threads,
             excluded: Arc::new(move |path| config.excludes_indexing(path)),
+            pacer,
             pace: Arc::new(move || {
-                if every(each, &pacer) {
+                if every(each, &between) {
                     Ok(())
                 } else {
                     Err(Stop)
@@ -206,7 +206,9 @@ impl Round {
         if self.config.hashes.is_none() {
             return Ok(true);
         }
-        Ok(self.with_plan(|plan| scan::hash(&self.database, teller, plan, &self.progress))?)
+        Ok(self.with_plan(|plan| {
+            scan::hash(&self.database, teller, plan, &self.pacer, &self.progress)
+        })?)
     }
 
     /// Keeps the configuration's text in the database, so that a later check works by the same rules.

@@ -6,7 +6,7 @@ use crate::inventory::{Compare, First, Gather, Own, Rules, next_number, root_num
 use crate::mounts::Mount;
 use crate::store::write::Writer;
 use crate::store::write::extended::RECORDED;
-use crate::store::{self, StoreError, doing};
+use crate::store::{self, Pacer, StoreError, doing};
 use crate::stuck::{self, Patience, Question};
 use crate::walk::{self, PathRule, Root, Stop, Visitor, WalkError, Walked, Watched};
 use rusqlite::Connection;
@@ -65,6 +65,8 @@ pub struct Survey {
     pub threads: usize,
     /// Says which paths are left out.
     pub excluded: Arc<PathRule>,
+    /// Called within long work of the database.
+    pub pacer: Pacer,
     /// Called for each entry; may sleep.
     pub pace: Arc<dyn Fn() -> Result<(), Stop> + Send + Sync>,
     /// The database, left out with what SQLite keeps beside it.
@@ -148,9 +150,10 @@ pub fn inventory(survey: &Survey, teller: &Teller) -> Result<bool, ScanError> {
     let places = survey.places.clone();
     let numbers = Arc::clone(&survey.numbers);
     let permissions = survey.permissions;
+    let (pacer, later) = (Arc::clone(&survey.pacer), Arc::clone(&survey.pacer));
     let prepared = teller.call(move |writer| {
         writer.record_permissions(permissions)?;
-        prepare(writer, &places, &numbers)
+        prepare(writer, &places, &numbers, &pacer)
     });
     let Ok(prepared) = prepared else {
         return Ok(false);
@@ -173,7 +176,7 @@ pub fn inventory(survey: &Survey, teller: &Teller) -> Result<bool, ScanError> {
     silent.extend(walked.stuck);
     let finished = teller.call(move |writer| {
         let connection = writer.connection();
-        store::make_indexes(connection)?;
+        store::make_indexes(connection, &later)?;
         writer.principals_of(Path::new("/"))?;
         no_answer(writer, &silent)?;
         if permissions && silent.is_empty() {
@@ -207,12 +210,13 @@ fn prepare(
     writer: &Writer<'_>,
     places: &[Place],
     numbers: &AtomicI64,
+    pacer: &Pacer,
 ) -> Result<Prepared, StoreError> {
     let connection = writer.connection();
     let next = next_number(connection)?;
     let first = next == 1;
     if !first {
-        store::make_indexes(connection)?;
+        store::make_indexes(connection, pacer)?;
     }
     drop_other_places(connection, places)?;
     numbers.fetch_max(next, Ordering::Relaxed);
@@ -388,12 +392,14 @@ pub fn hash(
     database: &Path,
     teller: &Teller,
     plan: &Plan,
+    pacer: &Pacer,
     progress: &Arc<Progress>,
 ) -> Result<bool, ScanError> {
+    let pacer = Arc::clone(pacer);
     let sink = hashpass::into_engine(teller);
     let ended = hashpass::pass(database, &sink, plan, progress)?;
     Ok(ended
         && teller
-            .call(|writer| store::make_digest_indexes(writer.connection()))
+            .call(move |writer| store::make_digest_indexes(writer.connection(), &pacer))
             .is_ok())
 }

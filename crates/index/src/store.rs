@@ -8,7 +8,9 @@ pub mod write;
 use crate::entry::Attributes;
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags, OptionalExtension, Row, ToSql};
+use std::cell::RefCell;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// Raised when the shape changes so that a database of before cannot be used; see [`Unusable`].
 pub const VERSION: i64 = 1;
@@ -17,6 +19,43 @@ const APPLICATION: i64 = 0x436F_7249;
 
 /// Kilobytes of pages that a connection keeps; the system keeps the rest of the file in memory as long as it has room.
 const CACHE: u32 = 4000;
+
+/// Asked between stretches of work; may sleep. False: work is to end.
+pub type Pacer = Arc<dyn Fn() -> bool + Send + Sync>;
+
+/// Steps of SQLite's machine between two calls of a pacer: some milliseconds.
+const BETWEEN_PAUSES: i32 = 50_000;
+
+thread_local! {
+    /// Who paces what this thread asks of SQLite.
+    static PACER: RefCell<Option<Pacer>> = const { RefCell::new(None) };
+}
+
+/// While it lives, long work of this thread is paced.
+struct Paced;
+
+impl Paced {
+    fn by(pacer: &Pacer) -> Self {
+        PACER.set(Some(Arc::clone(pacer)));
+        Self
+    }
+}
+
+impl Drop for Paced {
+    fn drop(&mut self) {
+        PACER.set(None);
+    }
+}
+
+/// SQLite calls it; false lets it go on.
+fn pause() -> bool {
+    let goes_on = PACER.with_borrow(|pacer| pacer.as_ref().is_none_or(|pacer| pacer()));
+    if !goes_on {
+        // Asked to stop, it goes on without a pause: what is half made is of no use.
+        PACER.set(None);
+    }
+    false
+}
 
 /// Columns of an entry `e` that [`attributes`] reads.
 pub(crate) const ATTRIBUTES: &str =
@@ -134,8 +173,8 @@ pub fn open(path: &Path) -> Result<Connection, StoreError> {
             source,
         },
     };
-    let connection = Connection::open(path).map_err(failed)?;
-    settle(&connection).map_err(failed)?;
+    let mut connection = Connection::open(path).map_err(failed)?;
+    settle(&mut connection).map_err(failed)?;
     let version: i64 = connection
         .pragma_query_value(None, "user_version", |row| row.get(0))
         .map_err(failed)?;
@@ -153,7 +192,8 @@ pub fn open(path: &Path) -> Result<Connection, StoreError> {
     Ok(connection)
 }
 
-fn settle(connection: &Connection) -> rusqlite::Result<()> {
+fn settle(connection: &mut Connection) -> rusqlite::Result<()> {
+    connection.progress_handler(BETWEEN_PAUSES, Some(pause))?;
     connection.busy_timeout(std::time::Duration::from_secs(10))?;
     // A plan does not depend on the values bound. Without this, statements are planned anew for each value that stands
     // next to an indexed column, which costs more than running them.
@@ -231,19 +271,20 @@ pub fn delete(path: &Path) -> Result<(), StoreError> {
 ///
 /// # Errors
 /// [`StoreError::Statement`].
-pub fn make_indexes(connection: &Connection) -> Result<(), StoreError> {
-    make(connection, INDEXES)
+pub fn make_indexes(connection: &Connection, pacer: &Pacer) -> Result<(), StoreError> {
+    make(connection, INDEXES, pacer)
 }
 
 /// Makes the indexes of hashes that are missing.
 ///
 /// # Errors
 /// [`StoreError::Statement`].
-pub fn make_digest_indexes(connection: &Connection) -> Result<(), StoreError> {
-    make(connection, DIGEST_INDEXES)
+pub fn make_digest_indexes(connection: &Connection, pacer: &Pacer) -> Result<(), StoreError> {
+    make(connection, DIGEST_INDEXES, pacer)
 }
 
-fn make(connection: &Connection, indexes: &str) -> Result<(), StoreError> {
+fn make(connection: &Connection, indexes: &str, pacer: &Pacer) -> Result<(), StoreError> {
+    let _paced = Paced::by(pacer);
     // Little room makes many small runs, which the helping threads sort in the processor's caches while this one goes on
     // reading: faster than sorting all at once, and small.
     connection
@@ -299,4 +340,49 @@ pub fn set_fact(connection: &Connection, key: &str, value: impl ToSql) -> Result
 /// [`StoreError::Statement`].
 pub fn inventoried(connection: &Connection) -> Result<bool, StoreError> {
     Ok(fact::<i64>(connection, "inventoried")?.is_some())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    /// Makes the indexes of 20,000 entries; answers how often the pacer was called, and how many indexes there are.
+    fn calls(goes_on: bool) -> (u32, i64) {
+        let folder = tempfile::tempdir().unwrap();
+        let connection = open(&folder.path().join("index.db")).unwrap();
+        connection
+            .execute_batch(
+                "INSERT INTO entry WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 20000)
+                 SELECT i, 1, 'name ' || i, 33188, 0, 0, 0, 0, 0, 0, 1, i, 0, 0 FROM n",
+            )
+            .unwrap();
+        let calls = Arc::new(AtomicU32::new(0));
+        let counted = Arc::clone(&calls);
+        let pacer: Pacer = Arc::new(move || {
+            counted.fetch_add(1, Ordering::Relaxed);
+            goes_on
+        });
+        make_indexes(&connection, &pacer).unwrap();
+        let made = connection
+            .query_row(
+                "SELECT count(*) FROM sqlite_schema WHERE name LIKE 'entry_%' AND type = 'index'",
+                [],
+                |row| row.get(0),
+            )
+            .unwrap();
+        (calls.load(Ordering::Relaxed), made)
+    }
+
+    #[test]
+    fn making_indexes_is_paced() {
+        let (calls, made) = calls(true);
+        assert!(calls > 2, "{calls}");
+        assert_eq!(made, 3);
+    }
+
+    #[test]
+    fn a_stop_leaves_no_index_half_made() {
+        assert_eq!(calls(false), (1, 3));
+    }
 }

@@ -105,8 +105,9 @@ fn database(bench: &Bench) -> Outcome<PathBuf> {
         }
     }
     connection.execute_batch("COMMIT")?;
-    index::store::make_indexes(&connection)?;
-    index::store::make_digest_indexes(&connection)?;
+    let pacer: index::store::Pacer = std::sync::Arc::new(|| true);
+    index::store::make_indexes(&connection, &pacer)?;
+    index::store::make_digest_indexes(&connection, &pacer)?;
     let pages: i64 = connection.query_row(
         "SELECT page_count * page_size FROM pragma_page_count, pragma_page_size",
         [],

@@ -187,6 +187,7 @@ fn copy(survey: &scan::Survey) -> scan::Survey {
         mount_points: survey.mount_points.clone(),
         threads: survey.threads,
         excluded: Arc::clone(&survey.excluded),
+        pacer: Arc::new(|| true),
         pace: Arc::clone(&survey.pace),
         database: survey.database.clone(),
         home: survey.home.clone(),
