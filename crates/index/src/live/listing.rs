@@ -5,7 +5,7 @@ use super::batch::Batch;
 use super::places::{Located, Place};
 use super::{is_gone, passes};
 use crate::changes::DirectoryKey;
-use crate::engine::Message;
+use crate::engine::{self, Message};
 use crate::entry::Kind;
 use crate::inventory::Compare;
 use crate::store::StoreError;
@@ -113,7 +113,7 @@ impl Batch<'_, '_> {
         let scans = RefCell::new(std::mem::take(&mut self.scans));
         let volume = row.volume;
         let visitor = Compare::new(rules, connection, |message| {
-            self.note(&message, volume).map_err(|error| {
+            self.note(message, volume).map_err(|error| {
                 *failure.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
                 Stop
             })
@@ -136,11 +136,11 @@ impl Batch<'_, '_> {
     }
 
     /// Applies what a listing found, and notes which files are to be hashed.
-    fn note(&mut self, message: &Message, volume: i64) -> Result<(), StoreError> {
+    fn note(&mut self, message: Message, volume: i64) -> Result<(), StoreError> {
         match message {
             Message::New(dir, found) | Message::Seen(dir, found) => {
                 for seen in found.iter() {
-                    let saw = self.writer.see(*dir, &seen, None)?;
+                    let saw = self.writer.see(dir, &seen, None)?;
                     if let Some(saw) = saw
                         && saw.content
                         && seen.attributes.kind() == Kind::File
@@ -152,27 +152,15 @@ impl Batch<'_, '_> {
             }
             Message::Gone(dir, names) => {
                 for name in names {
-                    let shared = self.writer.remove(*dir, name)?;
+                    let shared = self.writer.remove(dir, &name)?;
                     self.share_all(volume, shared);
                 }
                 Ok(())
             }
-            Message::Directory {
-                id,
-                parent,
-                volume,
-                inode,
-                path,
-            } => {
-                self.moved = true;
-                self.writer.directory(*id, *parent, *volume, *inode, path)
+            other => {
+                self.moved |= matches!(other, Message::Directory { .. });
+                engine::apply(self.writer, other, &mut Vec::new())
             }
-            Message::Problem(id, problem) => self.writer.problem(*id, *problem),
-            Message::Many(_)
-            | Message::Digests(_)
-            | Message::Do(_)
-            | Message::Flush(_)
-            | Message::End => Ok(()),
         }
     }
 }

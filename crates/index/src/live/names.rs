@@ -96,7 +96,7 @@ impl Batch<'_, '_> {
 
     pub(super) fn share_all(&mut self, volume: i64, inodes: Vec<u64>) {
         for inode in inodes {
-            self.shared.entry((volume, inode)).or_default();
+            self.note_shared(volume, inode, false);
         }
     }
 

@@ -4,6 +4,7 @@ use super::batch::Batch;
 use super::{ATTEMPTS, is_gone, passes};
 use crate::changes::{DirectoryKey, WatchError};
 use crate::entry::Attributes;
+use crate::mounts::within;
 use crate::store::StoreError;
 use crate::walk::{DirectoryId, Open};
 use std::collections::{HashMap, VecDeque};
@@ -181,7 +182,7 @@ impl Batch<'_, '_> {
     pub(super) fn volume_of(&self, path: &[u8]) -> Option<&Volume> {
         let volumes = self.volumes.iter();
         volumes
-            .filter(|volume| crate::mounts::within(path, &volume.point))
+            .filter(|volume| within(path, &volume.point))
             .max_by_key(|volume| volume.point.len())
     }
 

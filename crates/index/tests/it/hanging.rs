@@ -148,15 +148,10 @@ fn a_dead_one_keeps_its_rows_and_one_thread() {
     fuse.dead.store(true, Ordering::SeqCst);
     place.write("later", b"2");
     let again = |patience| {
-        let engine = Engine::start(store::open(&round.database).unwrap(), &round.database).unwrap();
-        let teller = engine.teller();
-        let survey = scan::Survey {
+        inventory(&scan::Survey {
             patience,
             ..copy(&survey)
-        };
-        assert!(scan::inventory(&survey, &teller).unwrap());
-        drop(teller);
-        engine.finish().unwrap();
+        });
     };
     again(SHORT);
     assert_eq!(states(&place, &fuse.root), healthy(), "what is known stays");
@@ -178,6 +173,15 @@ fn a_dead_one_keeps_its_rows_and_one_thread() {
     until("the thread that waited is free", || {
         !stuck::silent(fuse.root.as_os_str().as_bytes())
     });
+}
+
+/// Walks once, to the end.
+fn inventory(survey: &scan::Survey) {
+    let engine = Engine::start(store::open(&survey.database).unwrap(), &survey.database).unwrap();
+    let teller = engine.teller();
+    assert!(scan::inventory(survey, &teller).unwrap());
+    drop(teller);
+    engine.finish().unwrap();
 }
 
 /// The same survey for another walk.
@@ -207,11 +211,7 @@ fn one_that_is_dead_from_the_beginning_does_not_stop_the_first_inventory() {
     let mut survey = round.survey().unwrap();
     survey.patience = SHORT;
     fuse.dead.store(true, Ordering::SeqCst);
-    let engine = Engine::start(store::open(&round.database).unwrap(), &round.database).unwrap();
-    let teller = engine.teller();
-    assert!(scan::inventory(&survey, &teller).unwrap());
-    drop(teller);
-    engine.finish().unwrap();
+    inventory(&survey);
     assert_eq!(place.records().len(), 1);
     assert_eq!(problems(&place), [(text(&fuse.root), TIMED_OUT)].into());
     assert!(!walked(&place, &fuse.root) && walked(&place, &place.tree()));
@@ -290,11 +290,7 @@ fn a_search_and_a_check_say_what_they_do_not_know() {
     let mut survey = round.survey().unwrap();
     survey.patience = SHORT;
     fuse.dead.store(true, Ordering::SeqCst);
-    let engine = Engine::start(store::open(&round.database).unwrap(), &round.database).unwrap();
-    let teller = engine.teller();
-    assert!(scan::inventory(&survey, &teller).unwrap());
-    drop(teller);
-    engine.finish().unwrap();
+    inventory(&survey);
     assert_eq!(unanswered(), [fuse.root.as_os_str().as_bytes()]);
     let told = std::sync::Mutex::new(Vec::new());
     let report = index::verify::verify(&survey, None, &Arc::default(), &|difference| {
