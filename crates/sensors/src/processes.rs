@@ -7,16 +7,19 @@
 //! On Linux all of it comes from `/proc` (proc(5)), through the crate `procfs` where that keeps every byte.
 
 #[cfg(target_os = "linux")]
-#[path = "linux/mod.rs"]
-mod system;
+mod linux;
+#[cfg(target_os = "linux")]
+use linux as system;
 
 #[cfg(target_os = "macos")]
-#[path = "macos.rs"]
-mod system;
+mod macos;
+#[cfg(target_os = "macos")]
+use macos as system;
 
 #[cfg(windows)]
-#[path = "windows.rs"]
-mod system;
+mod windows;
+#[cfg(windows)]
+use windows as system;
 
 #[cfg(target_os = "linux")]
 pub use system::{Running, running};

@@ -323,5 +323,4 @@ impl SensorRows for View<'_> {
 }
 
 #[cfg(test)]
-#[path = "tests.rs"]
 mod tests;

@@ -4,16 +4,19 @@
 //! version and taint marks from `/sys/module`.
 
 #[cfg(target_os = "linux")]
-#[path = "linux.rs"]
-pub mod system;
+pub mod linux;
+#[cfg(target_os = "linux")]
+pub use linux as system;
 
 #[cfg(target_os = "macos")]
-#[path = "macos.rs"]
-mod system;
+mod macos;
+#[cfg(target_os = "macos")]
+use macos as system;
 
 #[cfg(windows)]
-#[path = "windows.rs"]
-mod system;
+mod windows;
+#[cfg(windows)]
+use windows as system;
 
 use crate::framework::Entry;
 use question::catalogue::Sensor;

@@ -9,12 +9,14 @@ pub mod rows;
 pub mod shipped;
 
 #[cfg(unix)]
-#[path = "unix.rs"]
-mod engine;
+mod unix;
+#[cfg(unix)]
+use unix as engine;
 
 #[cfg(not(unix))]
-#[path = "windows.rs"]
-mod engine;
+mod windows;
+#[cfg(not(unix))]
+use windows as engine;
 
 use crate::framework::{Request, SensorError, Sink};
 use question::catalogue::Sensor;

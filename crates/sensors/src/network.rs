@@ -1,16 +1,19 @@
 //! The machine on the network: interfaces, addresses, routes, names, neighbours, sockets.
 
 #[cfg(target_os = "linux")]
-#[path = "linux.rs"]
-mod system;
+mod linux;
+#[cfg(target_os = "linux")]
+use linux as system;
 
 #[cfg(target_os = "macos")]
-#[path = "macos.rs"]
-mod system;
+mod macos;
+#[cfg(target_os = "macos")]
+use macos as system;
 
 #[cfg(windows)]
-#[path = "windows.rs"]
-mod system;
+mod windows;
+#[cfg(windows)]
+use windows as system;
 
 #[cfg(target_os = "linux")]
 mod interfaces;

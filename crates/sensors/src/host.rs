@@ -3,16 +3,19 @@
 //! Which system it is and what it is called every platform can say; the rest comes from the module of the system.
 
 #[cfg(target_os = "linux")]
-#[path = "linux.rs"]
-mod system;
+mod linux;
+#[cfg(target_os = "linux")]
+use linux as system;
 
 #[cfg(target_os = "macos")]
-#[path = "macos.rs"]
-mod system;
+mod macos;
+#[cfg(target_os = "macos")]
+use macos as system;
 
 #[cfg(windows)]
-#[path = "windows.rs"]
-mod system;
+mod windows;
+#[cfg(windows)]
+use windows as system;
 
 use crate::framework::{Entry, SensorError, Sink};
 use crate::text::boolean;
