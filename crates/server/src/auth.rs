@@ -6,20 +6,22 @@
 
 pub mod limit;
 pub mod password;
-pub mod role;
 pub mod secret;
 
-use crate::audit::Deed;
-use crate::ids::{ApiTokenId, UserId};
-use crate::store::accounts::{Digest, NewApiToken, NewUser, SessionLimits, User};
+use crate::model::account::{Digest, SessionLimits, User};
+use crate::model::actor::Actor;
+use crate::model::audit::Deed;
+use crate::model::clock::Clock;
+use crate::model::ids::{ApiTokenId, UserId};
+use crate::model::role::{Permission, Role, Scopes};
+use crate::store::accounts::{NewApiToken, NewUser};
 use crate::store::{Store, StoreError};
 use limit::LoginLimit;
 use password::{PasswordError, Passwords};
-use role::{Permission, Role, Scopes};
 use serde_json::json;
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use zeroize::Zeroizing;
 
 /// Name of the administrator that the first start makes.
@@ -97,12 +99,17 @@ impl Caller {
         scoped && self.user.role.permits(permission)
     }
 
-    /// How the audit log names the caller.
+    /// Who acts.
     #[must_use]
-    pub fn who(&self) -> String {
+    pub fn actor(&self) -> Actor {
+        let (user, name) = (self.user.id, self.user.name.clone());
         match &self.via {
-            Via::Session { .. } => self.user.name.clone(),
-            Via::Token { id, .. } => format!("{} (token {id})", self.user.name),
+            Via::Session { .. } => Actor::User { user, name },
+            Via::Token { id, .. } => Actor::Token {
+                user,
+                name,
+                token: *id,
+            },
         }
     }
 
@@ -156,9 +163,6 @@ pub struct MadeToken {
     pub expires_at: i64,
 }
 
-/// What tells the time, in seconds since 1970.
-pub type Clock = Arc<dyn Fn() -> i64 + Send + Sync>;
-
 /// Decides who is let in.
 pub struct Auth {
     store: Arc<dyn Store>,
@@ -169,18 +173,17 @@ pub struct Auth {
 }
 
 impl Auth {
-    /// Works on this store, by the system's clock: sessions end after 2 hours without use and after 12 in all.
-    pub fn new(store: Arc<dyn Store>) -> Result<Self, AuthError> {
-        let clock: Clock = Arc::new(|| jiff::Timestamp::now().as_second());
+    /// Works on this store: sessions end after 2 hours without use and after 12 in all.
+    pub fn new(store: Arc<dyn Store>, clock: Clock) -> Result<Self, AuthError> {
         let sessions = SessionLimits {
             idle: 2 * 3600,
             total: 12 * 3600,
         };
-        Self::with_clock(store, sessions, clock)
+        Self::with_sessions(store, sessions, clock)
     }
 
-    /// The same with other limits and another clock.
-    pub fn with_clock(
+    /// The same with other limits.
+    pub fn with_sessions(
         store: Arc<dyn Store>,
         sessions: SessionLimits,
         clock: Clock,
@@ -201,7 +204,7 @@ impl Auth {
     }
 
     fn now(&self) -> i64 {
-        (self.clock)()
+        self.clock.seconds()
     }
 
     /// On a store without users, makes the first administrator and gives the password to print once.
@@ -217,7 +220,7 @@ impl Auth {
             one_time: true,
             created_at: self.now(),
         };
-        let deed = Deed::new("server", "user.create", FIRST_ADMINISTRATOR)
+        let deed = Deed::new(Actor::Server, "user.create", FIRST_ADMINISTRATOR)
             .with(json!({"role": Role::Administrator}));
         let made = self.store.create_first_user(user, deed).await?;
         Ok(made.then_some(password))
@@ -232,7 +235,11 @@ impl Auth {
     ) -> Result<SignedIn, AuthError> {
         let user = self.prove(name, password, address, "login.failed").await?;
         let session = secret::random()?;
-        let deed = Deed::new(&user.name, "login", &user.name).with(json!({"address": address}));
+        let who = Actor::User {
+            user: user.id,
+            name: user.name.clone(),
+        };
+        let deed = Deed::new(who, "login", &user.name).with(json!({"address": address}));
         self.store
             .begin_session(
                 secret::digest(&session),
@@ -259,7 +266,7 @@ impl Auth {
     ) -> Result<User, AuthError> {
         let tried = self
             .limit
-            .take(name, address, Instant::now())
+            .take(name, address, self.clock.moment())
             .map_err(AuthError::TooMany)?;
         let known = if password.len() > password::LONGEST || name.len() > LONGEST_NAME {
             None
@@ -275,7 +282,8 @@ impl Auth {
             }
             _ => {
                 let shown: String = name.chars().take(LONGEST_NAME).collect();
-                let deed = Deed::new("unknown", failure, shown).with(json!({"address": address}));
+                let deed =
+                    Deed::new(Actor::Unknown, failure, shown).with(json!({"address": address}));
                 self.store.note(deed).await?;
                 Err(AuthError::WrongPassword)
             }
@@ -287,7 +295,7 @@ impl Auth {
         let Via::Session { digest, .. } = &caller.via else {
             return Err(AuthError::SessionOnly);
         };
-        let deed = Deed::new(caller.who(), "logout", &caller.user.name);
+        let deed = Deed::new(caller.actor(), "logout", &caller.user.name);
         self.store.end_session(*digest, deed).await?;
         Ok(())
     }
@@ -368,7 +376,7 @@ impl Auth {
             .prove(&caller.user.name, current, address, "password.failed")
             .await?;
         let hash = self.passwords.hash(new).await?;
-        let deed = Deed::new(caller.who(), "password.change", &user.name);
+        let deed = Deed::new(caller.actor(), "password.change", &user.name);
         self.store
             .set_password(user.id, hash, Some(*digest), deed)
             .await?;
@@ -401,13 +409,13 @@ impl Auth {
             name: name.clone(),
             role,
         };
-        let deed = Deed::new(caller.who(), "user.create", name).with(json!({"role": role}));
+        let deed = Deed::new(caller.actor(), "user.create", name).with(json!({"role": role}));
         Ok((self.store.create_user(user, deed).await?, told))
     }
 
     /// Removes a user.
     pub async fn delete_user(&self, caller: &Caller, name: String) -> Result<(), AuthError> {
-        let deed = Deed::new(caller.who(), "user.delete", &name);
+        let deed = Deed::new(caller.actor(), "user.delete", &name);
         Ok(self.store.delete_user(name, deed).await?)
     }
 
@@ -445,7 +453,7 @@ impl Auth {
             expires_at = expires_at.min(*own);
         }
         let text = secret::token()?;
-        let deed = Deed::new(caller.who(), "api-token.create", &name).with(json!({
+        let deed = Deed::new(caller.actor(), "api-token.create", &name).with(json!({
             "scopes": scopes.to_string(),
             "expires": jiff::Timestamp::from_second(expires_at).ok(),
         }));
@@ -469,7 +477,7 @@ impl Auth {
     /// Removes a token: one's own, or for an administrator anybody's.
     pub async fn delete_token(&self, caller: &Caller, id: ApiTokenId) -> Result<(), AuthError> {
         let of = (!caller.may(Permission::Admin)).then_some(caller.user.id);
-        let deed = Deed::new(caller.who(), "api-token.delete", id.to_string());
+        let deed = Deed::new(caller.actor(), "api-token.delete", id.to_string());
         Ok(self.store.delete_api_token(id, of, deed).await?)
     }
 }

@@ -11,7 +11,6 @@ mod manage;
 mod rotate;
 pub(crate) mod tls;
 pub(crate) mod trust;
-mod types;
 pub(crate) mod vault;
 
 pub use authority::{CertificateError, ENDPOINT_LIFE, SERVER_NAME};
@@ -19,17 +18,17 @@ pub use manage::ManageError;
 pub use rotate::RotateError;
 pub use tls::{ALPN, TlsError};
 pub use trust::TrustError;
-pub use types::{Endpoint, Refusal, Standing, TokenInfo, TokenRequest, TrustPart, TrustStatus};
 pub use vault::VaultError;
 
 use crate::fleet::Fleet;
-use crate::ids::EndpointId;
+use crate::model::clock::Clock;
+use crate::model::endpoint::{Endpoint, Standing};
+use crate::model::ids::EndpointId;
 use crate::store::{Store, StoreError};
 use answer::EndpointSet;
 use arc_swap::ArcSwap;
 use authority::Authority;
 use ed25519_dalek::SigningKey;
-use jiff::Timestamp;
 use protocol::message::{Order, SignedOrder};
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
@@ -85,6 +84,7 @@ impl Registry {
 pub struct Identity {
     store: Arc<dyn Store>,
     fleet: Arc<Fleet>,
+    clock: Clock,
     vault: Vault,
     secrets: tokio::sync::Mutex<Secrets>,
     trust: ArcSwap<TrustState>,
@@ -108,9 +108,10 @@ impl Identity {
         approve_all: bool,
         store: Arc<dyn Store>,
         fleet: Arc<Fleet>,
+        clock: Clock,
     ) -> Result<Arc<Self>, IdentityError> {
         let vault = Vault::open(data_dir.join("identity")).map_err(IdentityError::Vault)?;
-        let now = Timestamp::now().as_second();
+        let now = clock.seconds();
         let loaded = vault.load().map_err(IdentityError::Vault)?;
         let first = loaded.is_none();
         let mut secrets = match loaded {
@@ -142,6 +143,7 @@ impl Identity {
         Ok(Arc::new(Self {
             store,
             fleet,
+            clock,
             vault,
             secrets: tokio::sync::Mutex::new(secrets),
             trust: ArcSwap::from_pointee(trust),

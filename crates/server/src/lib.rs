@@ -1,5 +1,6 @@
 //! The Cordon server: HTTP API, agent gateway, questions, identity, and the store under all of them.
 //!
+//! - [`model`]: the types that all rooms share.
 //! - [`store`]: what is kept on disk, behind traits; `store::sqlite` implements them.
 //! - [`audit`]: the log of who did what, as a hash chain that can be checked without a running server.
 //! - [`auth`]: users, sessions, API tokens, and what each may do.
@@ -9,7 +10,6 @@
 //! - [`start`]: putting it all together.
 //! - [`questions`]: the life of a question, from asking to its kept answer.
 //! - [`http`]: the HTTPS port with the API and the console page; [`metrics`]: counts for Prometheus.
-//! - [`ids`]: a type for each kind of identifier.
 
 pub mod audit;
 pub mod auth;
@@ -18,8 +18,8 @@ pub mod fleet;
 pub mod gateway;
 pub mod http;
 pub mod identity;
-pub mod ids;
 pub mod metrics;
+pub mod model;
 pub mod questions;
 pub mod start;
 pub mod store;

@@ -22,7 +22,8 @@ pub(crate) use log::Cursor;
 use crate::catalogue::SharedCatalogue;
 use crate::fleet::Fleet;
 use crate::identity::Identity;
-use crate::ids::QuestionId;
+use crate::model::clock::Clock;
+use crate::model::ids::QuestionId;
 use crate::store::{Store, StoreError};
 use answer::{Answer, EndpointSet};
 use log::OrderLog;
@@ -50,6 +51,7 @@ pub struct Questions {
     fleet: Arc<Fleet>,
     identity: Arc<Identity>,
     catalogue: SharedCatalogue,
+    clock: Clock,
     spill: PathBuf,
     live: RwLock<HashMap<QuestionId, Arc<Live>>>,
     by_order: RwLock<HashMap<u64, Arc<Live>>>,
@@ -75,6 +77,7 @@ impl Questions {
         fleet: Arc<Fleet>,
         identity: Arc<Identity>,
         catalogue: SharedCatalogue,
+        clock: Clock,
     ) -> Result<Arc<Self>, QuestionError> {
         let last = store.last_order().await.map_err(QuestionError::Store)?;
         let spill = data_dir.join("spill");
@@ -87,6 +90,7 @@ impl Questions {
             fleet,
             identity,
             catalogue,
+            clock,
             spill,
             live: RwLock::default(),
             by_order: RwLock::default(),
@@ -115,7 +119,7 @@ impl Questions {
 
     /// A number for a new order. Numbers follow the clock, so that not even a store restored from an old backup gives one twice.
     fn next_order(&self) -> u64 {
-        let now = u64::try_from(jiff::Timestamp::now().as_millisecond()).unwrap_or(0);
+        let now = u64::try_from(self.clock.now().as_millisecond()).unwrap_or(0);
         let mut last = self.last_order.load(Ordering::Relaxed);
         loop {
             let next = now.max(last + 1);
@@ -292,7 +296,7 @@ impl Questions {
 
     /// Orders in the log that this endpoint has to get, after its cursor. See [`log`].
     pub(crate) fn orders(&self, ordinal: u32, cursor: &mut Cursor) -> Vec<Arc<[u8]>> {
-        self.log.take(ordinal, cursor)
+        self.log.take(ordinal, cursor, self.clock.moment())
     }
 
     /// A cursor for a new connection: it gets every open order it has not answered.

@@ -9,6 +9,7 @@ use crate::fleet::Fleet;
 use crate::gateway::{self, Gateway, Timing};
 use crate::http::{self, Api};
 use crate::identity::{Identity, IdentityError, ManageError, TlsError};
+use crate::model::clock::Clock;
 use crate::questions::{QuestionError, Questions};
 use crate::store::sqlite::SqliteStore;
 use crate::store::{Store, StoreError};
@@ -36,6 +37,8 @@ pub struct Config {
     pub approve_enrolments: bool,
     /// Times of the agent channel.
     pub timing: Timing,
+    /// Where time comes from.
+    pub clock: Clock,
 }
 
 impl Config {
@@ -50,6 +53,7 @@ impl Config {
             catalogue,
             approve_enrolments: false,
             timing: Timing::default(),
+            clock: Clock::system(),
         }
     }
 }
@@ -128,8 +132,9 @@ pub struct Running {
 pub async fn start(config: Config) -> Result<Running, StartError> {
     #[cfg(unix)]
     allow_connections();
-    let store: Arc<dyn Store> =
-        Arc::new(SqliteStore::open(&config.data_dir).map_err(StartError::Store)?);
+    let store: Arc<dyn Store> = Arc::new(
+        SqliteStore::open(&config.data_dir, config.clock.clone()).map_err(StartError::Store)?,
+    );
     crate::audit::announce(store.as_ref())
         .await
         .map_err(StartError::Store)?;
@@ -142,6 +147,7 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
         config.approve_enrolments,
         Arc::clone(&store),
         Arc::clone(&fleet),
+        config.clock.clone(),
     )
     .await
     .map_err(StartError::Identity)?;
@@ -151,6 +157,7 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
         Arc::clone(&fleet),
         Arc::clone(&identity),
         catalogue.clone(),
+        config.clock.clone(),
     )
     .await
     .map_err(StartError::Questions)?;
@@ -163,7 +170,8 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
         stop: CancellationToken::new(),
     };
 
-    let auth = Auth::new(Arc::clone(&services.store)).map_err(StartError::Auth)?;
+    let auth =
+        Auth::new(Arc::clone(&services.store), config.clock.clone()).map_err(StartError::Auth)?;
     let first_password = auth.first_start().await.map_err(StartError::Auth)?;
     // Both ports before anything is served: a server that cannot listen on one does not half start.
     let (agent_listener, agents) = listen("agents", config.agents)?;

@@ -2,7 +2,7 @@
 //!
 //! The rest of the server sees [`Store`] only. Every method gives a [`Reply`], a future that ends when the answer
 //! is known; a write's reply ends only after it is safely on disk. Where a change must be audited, the method takes
-//! the [`Deed`](crate::audit::Deed) and writes both in one transaction, so neither exists without the other.
+//! the [`Deed`](crate::model::audit::Deed) and writes both in one transaction, so neither exists without the other.
 //!
 //! A second implementation (PostgreSQL) has to satisfy the same traits and the same tests.
 

@@ -4,10 +4,11 @@
 //! enough that a stranger's guesses do not soon lock a person out; the address's bucket bounds trying many names.
 //! A bucket is taken from before the password is looked at, and given back when it was right. IPv6 counts by /64.
 
+use crate::model::clock::Moment;
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::{Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// Buckets remembered; full ones are forgotten first.
 const REMEMBERED: usize = 20_000;
@@ -32,13 +33,13 @@ impl Key {
 
 struct Bucket {
     left: f64,
-    at: Instant,
+    at: Moment,
 }
 
 impl Bucket {
-    fn refill(&mut self, key: &Key, now: Instant) {
+    fn refill(&mut self, key: &Key, now: Moment) {
         let (size, each) = key.size();
-        let gained = now.saturating_duration_since(self.at).as_secs_f64() / each.as_secs_f64();
+        let gained = now.since(self.at).as_secs_f64() / each.as_secs_f64();
         self.left = (self.left + gained).min(size);
         self.at = now;
     }
@@ -55,7 +56,7 @@ pub struct Try([Key; 3]);
 
 impl LoginLimit {
     /// Takes one try, or says how long to wait.
-    pub fn take(&self, name: &str, address: IpAddr, now: Instant) -> Result<Try, Duration> {
+    pub fn take(&self, name: &str, address: IpAddr, now: Moment) -> Result<Try, Duration> {
         let keys = keys(name, address);
         let mut buckets = self.buckets.lock().unwrap_or_else(PoisonError::into_inner);
         if buckets.len() >= REMEMBERED {
@@ -125,7 +126,7 @@ mod tests {
     #[test]
     fn guessing_one_name_from_one_address_stops_after_five_and_recovers() {
         let limit = LoginLimit::default();
-        let start = Instant::now();
+        let start = Moment::default();
         for _ in 0..5 {
             assert!(limit.take("ada", HOME, start).is_ok());
         }
@@ -137,13 +138,13 @@ mod tests {
                 .take("ada", IpAddr::from([192, 0, 2, 2]), start)
                 .is_ok()
         );
-        assert!(limit.take("ada", HOME, start + wait).is_ok());
+        assert!(limit.take("ada", HOME, start.after(wait)).is_ok());
     }
 
     #[test]
     fn trying_many_names_from_one_address_stops() {
         let limit = LoginLimit::default();
-        let start = Instant::now();
+        let start = Moment::default();
         let admitted = (0..100)
             .filter(|n| limit.take(&format!("user{n}"), HOME, start).is_ok())
             .count();
@@ -153,7 +154,7 @@ mod tests {
     #[test]
     fn guessing_one_name_from_many_addresses_stops() {
         let limit = LoginLimit::default();
-        let start = Instant::now();
+        let start = Moment::default();
         let admitted = (0..200_u8)
             .filter(|n| {
                 limit
@@ -167,7 +168,7 @@ mod tests {
     #[test]
     fn a_right_password_does_not_count_and_a_64_counts_as_one() {
         let limit = LoginLimit::default();
-        let start = Instant::now();
+        let start = Moment::default();
         for n in 0..100_u16 {
             let address = IpAddr::from([0x2001, 0xdb8, 0, 0, n, 0, 0, 1]);
             let tried = limit.take("ada", address, start).expect("admitted");

@@ -2,33 +2,28 @@
 
 use super::*;
 use crate::store::sqlite::SqliteStore;
-use std::sync::atomic::{AtomicI64, Ordering};
+use jiff::Timestamp;
 
 const HOME: IpAddr = IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
 
 struct World {
     auth: Auth,
     store: Arc<dyn Store>,
-    time: Arc<AtomicI64>,
+    clock: Clock,
     password: Zeroizing<String>,
     _folder: tempfile::TempDir,
 }
 
 async fn world() -> World {
     let folder = tempfile::tempdir().expect("a temporary folder");
-    let store: Arc<dyn Store> = Arc::new(SqliteStore::open(folder.path()).expect("opens"));
-    let time = Arc::new(AtomicI64::new(1_000_000));
-    let clock = Arc::clone(&time);
+    let clock = Clock::set_to(Timestamp::from_second(1_000_000).expect("a time"));
+    let store: Arc<dyn Store> =
+        Arc::new(SqliteStore::open(folder.path(), clock.clone()).expect("opens"));
     let limits = SessionLimits {
         idle: 100,
         total: 1000,
     };
-    let auth = Auth::with_clock(
-        Arc::clone(&store),
-        limits,
-        Arc::new(move || clock.load(Ordering::SeqCst)),
-    )
-    .expect("auth starts");
+    let auth = Auth::with_sessions(Arc::clone(&store), limits, clock.clone()).expect("auth starts");
     let password = auth
         .first_start()
         .await
@@ -37,7 +32,7 @@ async fn world() -> World {
     World {
         auth,
         store,
-        time,
+        clock,
         password,
         _folder: folder,
     }
@@ -107,7 +102,7 @@ async fn wrong_names_and_passwords_look_alike_and_are_audited_and_limited() {
 async fn sessions_end_without_use_in_all_and_on_sign_out() {
     let world = world().await;
     let (_, credential) = world.admin().await;
-    world.time.fetch_add(101, Ordering::SeqCst);
+    world.clock.advance(Duration::from_secs(101));
     assert!(world.auth.check(&credential).await.is_err(), "idle");
 
     let (caller, credential) = world.admin().await;
@@ -115,8 +110,8 @@ async fn sessions_end_without_use_in_all_and_on_sign_out() {
         unreachable!("sign-in gives a session");
     };
     for _ in 0..10 {
-        world.time.fetch_add(99, Ordering::SeqCst);
-        let now = world.time.load(Ordering::SeqCst);
+        world.clock.advance(Duration::from_secs(99));
+        let now = world.clock.seconds();
         assert!(world.auth.check(&credential).await.is_ok());
         // What the check does in the background, awaited here.
         let digest = secret::digest(secret);
@@ -126,7 +121,7 @@ async fn sessions_end_without_use_in_all_and_on_sign_out() {
             .await
             .expect("stored");
     }
-    world.time.fetch_add(99, Ordering::SeqCst);
+    world.clock.advance(Duration::from_secs(99));
     assert!(world.auth.check(&credential).await.is_err(), "total");
 
     let (_, credential) = world.admin().await;
@@ -195,7 +190,7 @@ async fn tokens_are_narrowed_by_scope_role_and_time_and_cannot_widen_themselves(
     let credential = Credential::Token(made.text);
     let token = world.auth.check(&credential).await.expect("valid");
     assert_eq!(token.permissions(), [Permission::Ask]);
-    assert_eq!(token.who(), format!("rita (token {id})"));
+    assert_eq!(token.actor().to_string(), format!("rita (token {id})"));
     let widened = world
         .auth
         .create_token(&token, "u".into(), scopes("read"), hour)
@@ -209,16 +204,17 @@ async fn tokens_are_narrowed_by_scope_role_and_time_and_cannot_widen_themselves(
         .create_token(&token, "v".into(), scopes("ask"), 10 * hour)
         .await
         .expect("made");
-    assert_eq!(made.expires_at, world.time.load(Ordering::SeqCst) + 3600);
+    assert_eq!(made.expires_at, world.clock.seconds() + 3600);
     let changed = world
         .auth
         .change_password(&token, text("x"), text("a longer password"), HOME)
         .await;
     assert!(matches!(changed, Err(AuthError::SessionOnly)));
 
-    world.time.fetch_add(3600, Ordering::SeqCst);
+    let before = world.clock.now();
+    world.clock.advance(Duration::from_secs(3600));
     assert!(world.auth.check(&credential).await.is_err(), "expired");
-    world.time.fetch_sub(3600, Ordering::SeqCst);
+    world.clock.jump(before);
     assert!(world.auth.check(&credential).await.is_ok());
     world
         .auth

@@ -4,7 +4,7 @@
 //! connection reads them from the shared log at its own pace, so a broadcast costs a connection one wake-up and no memory.
 
 use super::{AgentVitals, Presence};
-use crate::ids::EndpointId;
+use crate::model::ids::EndpointId;
 use protocol::message::{Goodbye, Vitals};
 use std::collections::VecDeque;
 use std::net::SocketAddr;

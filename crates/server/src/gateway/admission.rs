@@ -5,8 +5,9 @@
 
 use super::Gateway;
 use crate::fleet::{Joined, Link, Membership};
-use crate::identity::{ALPN, Standing};
-use crate::ids::EndpointId;
+use crate::identity::ALPN;
+use crate::model::endpoint::Standing;
+use crate::model::ids::EndpointId;
 use protocol::frame::{self, FrameError};
 use protocol::message::{
     Enrolled, Goodbye, Hello, ToAgent, ToServer, Welcome, agent_says, server_says,

@@ -3,9 +3,9 @@
 use super::Api;
 use super::error::{ApiError, ErrorBody};
 use super::extract::{Administers, COOKIE, Json, Path, Peer, SignedIn};
-use crate::auth::role::{Permission, Role, Scopes};
-use crate::ids::{ApiTokenId, UserId};
-use crate::store::accounts;
+use crate::model::account::User;
+use crate::model::ids::{ApiTokenId, UserId};
+use crate::model::role::{Permission, Role, Scopes};
 use axum::extract::State;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -194,8 +194,8 @@ pub(super) struct UserInfo {
     created_at: String,
 }
 
-impl From<accounts::User> for UserInfo {
-    fn from(user: accounts::User) -> Self {
+impl From<User> for UserInfo {
+    fn from(user: User) -> Self {
         Self {
             id: user.id,
             name: user.name,

@@ -3,7 +3,7 @@
 use super::Api;
 use super::error::{ApiError, ErrorBody};
 use super::extract::{Path, Query, Reads};
-use crate::ids::{EndpointId, QuestionId};
+use crate::model::ids::{EndpointId, QuestionId};
 use answer::{Answer, AnswerError, EndpointSet, PageQuery, PageRow, Sort, State};
 use axum::extract::State as Shared;
 use question::{Plan, PlannedColumn, TablePlan, ValueType};

@@ -3,7 +3,7 @@
 use super::Api;
 use super::error::{ApiError, ErrorBody};
 use super::extract::{Administers, Query};
-use crate::audit::{Entry, Head, Verdict};
+use crate::model::audit::{Entry, Head, Verdict};
 use crate::store::audit::AuditQuery;
 use axum::extract::State;
 use serde::{Deserialize, Serialize};

@@ -10,8 +10,8 @@ use super::answers::RowInfo;
 use super::error::{ApiError, ErrorBody};
 use super::extract::{Path, Reads, credential};
 use crate::auth::Credential;
-use crate::ids::QuestionId;
 use crate::metrics::Follower;
+use crate::model::ids::QuestionId;
 use answer::State;
 use axum::extract::State as Shared;
 use axum::http::HeaderMap;
@@ -175,7 +175,7 @@ impl Follow {
         self.checked = Instant::now();
         let caller = self.api.auth.check(&self.credential).await.ok()?;
         caller
-            .may(crate::auth::role::Permission::Read)
+            .may(crate::model::role::Permission::Read)
             .then_some(())
     }
 

@@ -12,7 +12,7 @@ use super::Api;
 use super::answers::{columns, table_plan, texts};
 use super::error::{ApiError, ErrorBody};
 use super::extract::{Path, Query, Reads};
-use crate::ids::QuestionId;
+use crate::model::ids::QuestionId;
 use answer::PageRow;
 use axum::body::Body;
 use axum::extract::State as Shared;

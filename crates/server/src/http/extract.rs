@@ -7,8 +7,8 @@
 
 use super::Api;
 use super::error::ApiError;
-use crate::auth::role::Permission;
 use crate::auth::{AuthError, Caller, Credential, secret};
+use crate::model::role::Permission;
 use axum::body::Body;
 use axum::extract::{FromRequest, FromRequestParts, Request};
 use axum::http::request::Parts;

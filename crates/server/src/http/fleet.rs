@@ -4,10 +4,10 @@ use super::Api;
 use super::error::{ApiError, ErrorBody};
 use super::extract::{Administers, Json, Path, Query, Reads};
 use crate::fleet::AgentVitals;
-use crate::identity::{
-    Endpoint, ManageError, RotateError, Standing, TokenInfo, TokenRequest, TrustPart, TrustStatus,
-};
-use crate::ids::{EndpointId, TokenId};
+use crate::identity::{ManageError, RotateError};
+use crate::model::endpoint::{Endpoint, Standing, TokenInfo, TokenRequest};
+use crate::model::ids::{EndpointId, TokenId};
+use crate::model::trust::{TrustPart, TrustStatus};
 use axum::extract::State as Shared;
 use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
@@ -193,7 +193,7 @@ async fn approve(
     Shared(api): Shared<Arc<Api>>,
     Path(id): Path<EndpointId>,
 ) -> Result<axum::Json<EndpointInfo>, ApiError> {
-    let endpoint = api.identity.approve(id, &caller.who()).await?;
+    let endpoint = api.identity.approve(id, &caller.actor()).await?;
     Ok(axum::Json(info(&api, endpoint)))
 }
 
@@ -209,7 +209,7 @@ async fn revoke(
     Shared(api): Shared<Arc<Api>>,
     Path(id): Path<EndpointId>,
 ) -> Result<axum::Json<EndpointInfo>, ApiError> {
-    let endpoint = api.identity.revoke(id, &caller.who()).await?;
+    let endpoint = api.identity.revoke(id, &caller.actor()).await?;
     Ok(axum::Json(info(&api, endpoint)))
 }
 
@@ -294,7 +294,7 @@ async fn create_token(
         life: Duration::from_secs(wanted.expires_seconds),
         approve: wanted.approve,
     };
-    let (info, token) = api.identity.create_token(request, &caller.who()).await?;
+    let (info, token) = api.identity.create_token(request, &caller.actor()).await?;
     let body = EnrolmentTokenCreated {
         id: info.id,
         token: token.to_string(),
@@ -314,7 +314,7 @@ async fn delete_token(
     Shared(api): Shared<Arc<Api>>,
     Path(id): Path<TokenId>,
 ) -> Result<StatusCode, ApiError> {
-    api.identity.revoke_token(id, &caller.who()).await?;
+    api.identity.revoke_token(id, &caller.actor()).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -343,7 +343,7 @@ async fn rotate(
     Shared(api): Shared<Arc<Api>>,
     Json(wanted): Json<Rotation>,
 ) -> Result<axum::Json<TrustStatus>, ApiError> {
-    let status = api.identity.rotate(wanted.what, &caller.who()).await?;
+    let status = api.identity.rotate(wanted.what, &caller.actor()).await?;
     Ok(axum::Json(status))
 }
 
@@ -369,7 +369,7 @@ async fn drop_old(
 ) -> Result<axum::Json<TrustStatus>, ApiError> {
     let status = api
         .identity
-        .drop_old(wanted.what, wanted.force, &caller.who())
+        .drop_old(wanted.what, wanted.force, &caller.actor())
         .await?;
     Ok(axum::Json(status))
 }

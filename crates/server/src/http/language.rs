@@ -3,7 +3,7 @@
 use super::Api;
 use super::error::{ApiError, ErrorBody};
 use super::extract::{Asks, Json, Path, Reads};
-use crate::audit::Deed;
+use crate::model::audit::Deed;
 use axum::extract::State;
 use axum::http::StatusCode;
 use question::catalogue::{self, Group, Rows, ValueType};
@@ -331,8 +331,8 @@ async fn create_group(
         name: name.to_owned(),
         filter: filter.to_string(),
     };
-    let deed =
-        Deed::new(caller.who(), "group.create", &group.name).with(json!({"filter": group.filter}));
+    let deed = Deed::new(caller.actor(), "group.create", &group.name)
+        .with(json!({"filter": group.filter}));
     let info = GroupInfo {
         name: group.name.clone(),
         filter: group.filter.clone(),
@@ -355,7 +355,7 @@ async fn delete_group(
     State(api): State<Arc<Api>>,
     Path(name): Path<String>,
 ) -> Result<StatusCode, ApiError> {
-    let deed = Deed::new(caller.who(), "group.delete", &name);
+    let deed = Deed::new(caller.actor(), "group.delete", &name);
     api.store.delete_group(name, deed).await?;
     api.reload_groups().await?;
     Ok(StatusCode::NO_CONTENT)

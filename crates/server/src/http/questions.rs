@@ -3,8 +3,8 @@
 use super::Api;
 use super::error::{ApiError, ErrorBody};
 use super::extract::{Asks, Json, Path, Query, Reads};
-use crate::auth::role::Permission;
-use crate::ids::{EndpointId, QuestionId};
+use crate::model::ids::{EndpointId, QuestionId};
+use crate::model::role::Permission;
 use crate::questions::{AskError, QuestionError, QuestionInfo};
 use answer::{EndpointSet, State};
 use axum::extract::State as Shared;
@@ -66,7 +66,7 @@ impl From<QuestionInfo> for Asked {
         Self {
             id: info.id,
             text: info.text,
-            asked_by: info.asked_by,
+            asked_by: info.asked_by.to_string(),
             asked_at: info.asked_at.to_string(),
             expires_at: info.expires_at.to_string(),
             cancelled: info.cancelled,
@@ -139,7 +139,7 @@ async fn ask(
     let life = wanted.expires_seconds.map(Duration::from_secs);
     let info = api
         .questions
-        .ask(&wanted.text, &caller.who(), life, targets)
+        .ask(&wanted.text, &caller.actor(), life, targets)
         .await?;
     api.metrics.question();
     Ok((StatusCode::CREATED, axum::Json(info.into())))
@@ -215,12 +215,11 @@ async fn cancel(
     Path(id): Path<QuestionId>,
 ) -> Result<StatusCode, ApiError> {
     let info = api.questions.info(id).await?;
-    let asker = info.asked_by.split(" (token ").next().unwrap_or_default();
-    if asker != caller.user.name && !caller.may(Permission::Admin) {
+    if info.asked_by.user() != Some(caller.user.id) && !caller.may(Permission::Admin) {
         return Err(ApiError::forbidden(
             "somebody else asked this question; an administrator can cancel it",
         ));
     }
-    api.questions.cancel(id, &caller.who()).await?;
+    api.questions.cancel(id, &caller.actor()).await?;
     Ok(StatusCode::NO_CONTENT)
 }

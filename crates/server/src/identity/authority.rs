@@ -4,7 +4,7 @@
 //! everything else about the endpoint is in the server's store, where it can change.
 
 use super::vault::{AuthoritySecret, ServerSecret};
-use crate::ids::EndpointId;
+use crate::model::ids::EndpointId;
 use rcgen::{
     BasicConstraints, CertificateParams, CertificateSigningRequestParams, DnType,
     ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair, KeyUsagePurpose, PublicKeyData, SanType,

@@ -3,8 +3,9 @@
 //! The store decides in one transaction, so a single-use token lets one machine in however many ask at once. A machine whose
 //! connection broke before it had its certificate asks again with the same key and gets one, without using the token again.
 
+use super::Identity;
 use super::authority::{CertificateError, RequestedKey};
-use super::{Endpoint, Identity, Refusal, Standing};
+use crate::model::endpoint::{Endpoint, Refusal, Standing};
 use crate::store::endpoints::{Applicant, Enrolment};
 use jiff::Timestamp;
 use protocol::message::{Credentials, Enrol, Enrolled};
@@ -51,7 +52,7 @@ impl Identity {
             platform: tame(&request.platform, 32),
             machine: request.machine.into_iter().take(64).collect(),
             secret: Sha256::digest(&request.secret).into(),
-            now: Timestamp::now(),
+            now: self.clock.now(),
         };
         let enrolment = self.store.enrol(applicant).await.map_err(|error| {
             tracing::error!(
@@ -132,7 +133,7 @@ impl Identity {
             let trust = self.trust.load();
             let authority = trust.issuing().ok_or(CertificateError::NoEndpoint)?;
             let issued =
-                authority.issue_endpoint(endpoint.id, key, Timestamp::now().as_second())?;
+                authority.issue_endpoint(endpoint.id, key, self.clock.now().as_second())?;
             (issued, trust.issuer(), trust.bundle.clone())
         };
         let until = Timestamp::from_second(issued.not_after).unwrap_or(Timestamp::MAX);

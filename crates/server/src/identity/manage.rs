@@ -1,12 +1,13 @@
 //! What administrators do with endpoints and enrolment tokens, and what the server notes about endpoints.
 
+use super::Identity;
 use super::enrol::tame;
-use super::{Endpoint, Identity, Standing, TokenInfo, TokenRequest};
-use crate::audit::Deed;
-use crate::ids::{EndpointId, TokenId};
+use crate::model::actor::Actor;
+use crate::model::audit::Deed;
+use crate::model::endpoint::{Endpoint, Standing, TokenInfo, TokenRequest};
+use crate::model::ids::{EndpointId, TokenId};
 use crate::store::StoreError;
 use crate::store::endpoints::{NewToken, Sighting};
-use jiff::Timestamp;
 use protocol::message::Hello;
 use protocol::token::EnrolmentToken;
 use sha2::{Digest as _, Sha256};
@@ -42,7 +43,7 @@ impl Identity {
     pub async fn create_token(
         &self,
         request: TokenRequest,
-        by: &str,
+        by: &Actor,
     ) -> Result<(TokenInfo, EnrolmentToken), ManageError> {
         let approve = request.approve || self.approve_all;
         self.new_token(TokenRequest { approve, ..request }, by)
@@ -56,7 +57,7 @@ impl Identity {
             life: std::time::Duration::from_secs(600),
             approve: false,
         };
-        self.new_token(request, "server")
+        self.new_token(request, &Actor::Server)
             .await
             .map(|(_, token)| token)
     }
@@ -64,7 +65,7 @@ impl Identity {
     async fn new_token(
         &self,
         request: TokenRequest,
-        by: &str,
+        by: &Actor,
     ) -> Result<(TokenInfo, EnrolmentToken), ManageError> {
         let life = i64::try_from(request.life.as_secs()).unwrap_or(i64::MAX);
         if request.uses == Some(0) || !(1..=LONGEST_TOKEN_LIFE).contains(&life) {
@@ -72,16 +73,16 @@ impl Identity {
         }
         let mut secret = vec![0_u8; 32];
         getrandom::fill(&mut secret).map_err(ManageError::Random)?;
-        let now = Timestamp::now();
+        let now = self.clock.now();
         let token = NewToken {
             secret: Sha256::digest(&secret).into(),
             uses: request.uses,
             expires_at: now + jiff::SignedDuration::from_secs(life),
             approve: request.approve,
-            created_by: by.to_owned(),
+            created_by: by.to_string(),
             created_at: now,
         };
-        let deed = Deed::new(by, "enrolment-token.create", "").with(serde_json::json!({
+        let deed = Deed::new(by.clone(), "enrolment-token.create", "").with(serde_json::json!({
             "uses": token.uses, "expires_at": token.expires_at, "approve": token.approve,
         }));
         let info = self
@@ -115,16 +116,16 @@ impl Identity {
     ///
     /// # Errors
     /// [`StoreError::Missing`] when there is none.
-    pub async fn revoke_token(&self, id: TokenId, by: &str) -> Result<(), StoreError> {
-        let deed = Deed::new(by, "enrolment-token.revoke", format!("token {id}"));
-        self.store.revoke_token(id, Timestamp::now(), deed).await
+    pub async fn revoke_token(&self, id: TokenId, by: &Actor) -> Result<(), StoreError> {
+        let deed = Deed::new(by.clone(), "enrolment-token.revoke", format!("token {id}"));
+        self.store.revoke_token(id, self.clock.now(), deed).await
     }
 
     /// Lets a waiting endpoint work; for one that works already, clears the mark of a doubled identity.
     ///
     /// # Errors
     /// [`ManageError`].
-    pub async fn approve(&self, id: EndpointId, by: &str) -> Result<Endpoint, ManageError> {
+    pub async fn approve(&self, id: EndpointId, by: &Actor) -> Result<Endpoint, ManageError> {
         self.stand(id, Standing::Approved, "endpoint.approve", by)
             .await
     }
@@ -133,7 +134,7 @@ impl Identity {
     ///
     /// # Errors
     /// [`ManageError`].
-    pub async fn revoke(&self, id: EndpointId, by: &str) -> Result<Endpoint, ManageError> {
+    pub async fn revoke(&self, id: EndpointId, by: &Actor) -> Result<Endpoint, ManageError> {
         let endpoint = self
             .stand(id, Standing::Revoked, "endpoint.revoke", by)
             .await?;
@@ -148,7 +149,7 @@ impl Identity {
         id: EndpointId,
         standing: Standing,
         action: &'static str,
-        by: &str,
+        by: &Actor,
     ) -> Result<Endpoint, ManageError> {
         let endpoint = self.endpoint(id).ok_or(ManageError::NoEndpoint(id))?;
         if endpoint.standing == Standing::Revoked {
@@ -158,9 +159,10 @@ impl Identity {
                 Err(ManageError::Revoked(id))
             };
         }
-        let deed = Deed::new(by, action, format!("endpoint {id}")).with(serde_json::json!({
-            "ordinal": endpoint.ordinal, "hostname": endpoint.hostname,
-        }));
+        let deed =
+            Deed::new(by.clone(), action, format!("endpoint {id}")).with(serde_json::json!({
+                "ordinal": endpoint.ordinal, "hostname": endpoint.hostname,
+            }));
         self.store
             .set_standing(endpoint.ordinal, standing, deed)
             .await
@@ -189,7 +191,7 @@ impl Identity {
         }
         self.amend(ordinal, |e| e.doubled = true);
         let deed = Deed::new(
-            format!("endpoint:{}", endpoint.id),
+            Actor::endpoint(endpoint.id),
             "endpoint.doubled",
             format!("endpoint {}", endpoint.id),
         )
@@ -213,7 +215,7 @@ impl Identity {
             e.agent_version = tame(&hello.agent_version, 64);
             e.machine = hello.machine.iter().copied().take(64).collect();
             e.trust_version = hello.trust_version;
-            e.last_seen = Some(Timestamp::now());
+            e.last_seen = Some(self.clock.now());
         });
     }
 
@@ -223,7 +225,7 @@ impl Identity {
 
     /// Writes what these endpoints said of themselves to the store.
     pub(crate) async fn note_seen(&self, ordinals: Vec<u32>) {
-        let at = Timestamp::now();
+        let at = self.clock.now();
         let sightings: Vec<_> = {
             let mut registry = self
                 .registry

@@ -3,11 +3,13 @@
 use super::authority::{Authority, CertificateError};
 use super::trust::{TrustError, TrustState, seed, sign_next};
 use super::vault::{AuthoritySecret, Secrets, VaultError};
-use super::{Identity, Standing, TlsError, TrustPart, TrustStatus};
-use crate::audit::Deed;
+use super::{Identity, TlsError};
 use crate::fleet::{Link, Outgoing};
+use crate::model::actor::Actor;
+use crate::model::audit::Deed;
+use crate::model::endpoint::Standing;
+use crate::model::trust::{TrustPart, TrustStatus};
 use crate::store::StoreError;
-use jiff::Timestamp;
 use protocol::message::{ToAgent, server_says};
 use std::sync::Arc;
 
@@ -74,7 +76,7 @@ impl Identity {
     ///
     /// # Errors
     /// [`RotateError`]; nothing has changed then.
-    pub async fn rotate(&self, part: TrustPart, by: &str) -> Result<TrustStatus, RotateError> {
+    pub async fn rotate(&self, part: TrustPart, by: &Actor) -> Result<TrustStatus, RotateError> {
         let mut held = self.secrets.lock().await;
         let mut next = held.clone();
         match part {
@@ -82,7 +84,7 @@ impl Identity {
                 if next.authorities.len() > 1 {
                     return Err(RotateError::UnderWay(part.name()));
                 }
-                let now = Timestamp::now().as_second();
+                let now = self.clock.seconds();
                 next.authorities
                     .push(Authority::create(now).map_err(RotateError::Certificate)?);
             }
@@ -106,7 +108,7 @@ impl Identity {
         &self,
         part: TrustPart,
         force: bool,
-        by: &str,
+        by: &Actor,
     ) -> Result<TrustStatus, RotateError> {
         let mut held = self.secrets.lock().await;
         let mut next = held.clone();
@@ -125,7 +127,7 @@ impl Identity {
             TrustPart::Authority => {
                 let rest: Vec<AuthoritySecret> = next.authorities.split_off(count - 1);
                 next.authorities = rest;
-                let now = Timestamp::now().as_second();
+                let now = self.clock.seconds();
                 let names = next.server.names.clone();
                 if let Some(first) = next.authorities.first() {
                     next.server = Authority::load(first)
@@ -148,7 +150,7 @@ impl Identity {
         mut next: Secrets,
         part: TrustPart,
         action: &'static str,
-        by: &str,
+        by: &Actor,
     ) -> Result<TrustStatus, RotateError> {
         {
             let trust = self.trust.load();
@@ -158,7 +160,7 @@ impl Identity {
             sign_next(&mut next, signer).map_err(RotateError::Trust)?;
         }
         let state = TrustState::load(&next).map_err(RotateError::Trust)?;
-        let deed = Deed::new(by, action, part.name())
+        let deed = Deed::new(by.clone(), action, part.name())
             .with(serde_json::json!({ "version": next.trust_version }));
         self.store.note(deed).await.map_err(RotateError::Store)?;
         self.vault.save(&next).map_err(RotateError::Vault)?;

@@ -4,8 +4,9 @@ use super::info::{AskError, QuestionError, QuestionInfo};
 use super::live::Parts;
 use super::log::OpenOrder;
 use super::{DEFAULT_LIFE, LONGEST_LIFE, Live, Questions};
-use crate::audit::Deed;
-use crate::ids::QuestionId;
+use crate::model::actor::Actor;
+use crate::model::audit::Deed;
+use crate::model::ids::QuestionId;
 use crate::store::questions::{NewQuestion, StoredOrder};
 use answer::{EndpointSet, State};
 use jiff::Timestamp;
@@ -20,7 +21,7 @@ use std::time::Duration;
 struct Understood {
     text: String,
     plan: Plan,
-    by: String,
+    by: Actor,
     life: Duration,
     targets: Option<EndpointSet>,
 }
@@ -41,7 +42,7 @@ impl Questions {
     pub async fn ask(
         self: &Arc<Self>,
         text: &str,
-        by: &str,
+        by: &Actor,
         life: Option<Duration>,
         targets: Option<EndpointSet>,
     ) -> Result<QuestionInfo, AskError> {
@@ -57,7 +58,7 @@ impl Questions {
         let understood = Understood {
             text: question.to_string(),
             plan: question::plan(&question, &catalogue),
-            by: by.to_owned(),
+            by: by.clone(),
             life,
             targets,
         };
@@ -74,7 +75,7 @@ impl Questions {
             life,
             targets,
         } = understood;
-        let asked_at = Timestamp::now();
+        let asked_at = self.clock.now();
         // Orders tell time in whole seconds; the question must not outlive its order.
         let issued = asked_at.as_second();
         let seconds = i64::try_from(life.as_secs()).unwrap_or(i64::MAX);
@@ -88,7 +89,7 @@ impl Questions {
                 number,
                 issued,
                 expires,
-                asked_by: by.clone(),
+                asked_by: by.to_string(),
                 approved_by: String::new(),
                 targets: packed.clone().unwrap_or_default(),
                 digest: Vec::new(),
@@ -140,7 +141,7 @@ impl Questions {
             cancelled: false,
             closed: false,
         };
-        let live = Arc::new(Live::new(parts, answer, &self.catalogue.now()));
+        let live = Arc::new(Live::new(parts, answer, &self.catalogue.now(), &self.clock));
         self.refresh(&live);
         self.put(&live);
         self.start_merging(&live);
@@ -156,7 +157,7 @@ impl Questions {
         self.time.notify_one();
         // Who came between the count and the push is pending now.
         self.refresh(&live);
-        tracing::info!(question = %id, order = number, by = live.asked_by, text = live.text, "a question was asked");
+        tracing::info!(question = %id, order = number, by = %live.asked_by, text = live.text, "a question was asked");
         Ok(live.info())
     }
 
@@ -170,18 +171,18 @@ impl Questions {
     ///
     /// # Errors
     /// [`QuestionError::Unknown`], [`QuestionError::Closed`], or the store's.
-    pub async fn cancel(self: &Arc<Self>, id: QuestionId, by: &str) -> Result<(), QuestionError> {
+    pub async fn cancel(self: &Arc<Self>, id: QuestionId, by: &Actor) -> Result<(), QuestionError> {
         let live = self.get(id).await?;
         if live.closed() || live.cancelled() {
             return Err(QuestionError::Closed(id));
         }
         let task = self
             .tasks
-            .spawn(Arc::clone(self).withdraw(live, by.to_owned()));
+            .spawn(Arc::clone(self).withdraw(live, by.clone()));
         task.await.map_err(|_| QuestionError::Closed(id))?
     }
 
-    async fn withdraw(self: Arc<Self>, live: Arc<Live>, by: String) -> Result<(), QuestionError> {
+    async fn withdraw(self: Arc<Self>, live: Arc<Live>, by: Actor) -> Result<(), QuestionError> {
         let unanswered = {
             let answer = live.answer();
             let coverage = answer.coverage();
@@ -189,7 +190,7 @@ impl Questions {
                 .endpoints(State::Pending)
                 .union(&coverage.endpoints(State::Offline))
         };
-        let now = Timestamp::now();
+        let now = self.clock.now();
         let expires = live.expires_at.as_second();
         let number = self.next_order();
         let signed = self
@@ -198,7 +199,7 @@ impl Questions {
                 number,
                 issued: now.as_second(),
                 expires,
-                asked_by: by.clone(),
+                asked_by: by.to_string(),
                 approved_by: String::new(),
                 targets: unanswered.to_bytes(),
                 digest: Vec::new(),

@@ -1,6 +1,7 @@
 //! What a question looks like from outside, and what can go wrong with one.
 
-use crate::ids::QuestionId;
+use crate::model::actor::Actor;
+use crate::model::ids::QuestionId;
 use crate::store::StoreError;
 use crate::store::questions::StoredQuestion;
 use answer::{AnswerError, State};
@@ -18,7 +19,7 @@ pub struct QuestionInfo {
     /// Canonical text.
     pub text: String,
     /// Who asked.
-    pub asked_by: String,
+    pub asked_by: Actor,
     /// When.
     pub asked_at: Timestamp,
     /// Until when endpoints may answer.

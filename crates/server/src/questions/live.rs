@@ -4,15 +4,17 @@ use super::ANSWER_MEMORY;
 use super::info::{QuestionInfo, Summary};
 use super::intake::Delivery;
 use super::merge::Job;
-use crate::ids::QuestionId;
+use crate::model::actor::Actor;
+use crate::model::clock::{Clock, Moment};
+use crate::model::ids::QuestionId;
 use answer::{Answer, Budget, EndpointSet, State};
 use jiff::Timestamp;
 use protocol::bounds::AnswerBounds;
 use question::{Catalogue, Plan};
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use tokio::sync::{mpsc, oneshot, watch};
 
 /// See the module.
@@ -23,20 +25,20 @@ pub(crate) struct Live {
     pub plan: Plan,
     /// Bounds of one endpoint's answer, from the declared limits of its sensors.
     pub bounds: AnswerBounds,
-    pub asked_by: String,
+    pub asked_by: Actor,
     pub asked_at: Timestamp,
     pub expires_at: Timestamp,
     pub targets: Option<EndpointSet>,
     /// When it ends by the monotonic clock: a jump of the wall clock neither ends a question nor keeps it.
-    pub deadline: Instant,
+    pub deadline: Moment,
     pub version: watch::Sender<u64>,
     cancelled: AtomicBool,
     ending: AtomicBool,
     closed: AtomicBool,
     answer: RwLock<Answer>,
     inbox: Mutex<Option<mpsc::Sender<Job>>>,
-    started: Instant,
-    used: AtomicU64,
+    clock: Clock,
+    used: Mutex<Moment>,
 }
 
 /// What a [`Live`] is made of.
@@ -45,7 +47,7 @@ pub(super) struct Parts {
     pub order: u64,
     pub text: String,
     pub plan: Plan,
-    pub asked_by: String,
+    pub asked_by: Actor,
     pub asked_at: Timestamp,
     pub expires_at: Timestamp,
     pub targets: Option<EndpointSet>,
@@ -54,10 +56,10 @@ pub(super) struct Parts {
 }
 
 impl Live {
-    pub(super) fn new(parts: Parts, answer: Answer, catalogue: &Catalogue) -> Self {
-        let left = parts.expires_at.duration_since(Timestamp::now());
+    pub(super) fn new(parts: Parts, answer: Answer, catalogue: &Catalogue, clock: &Clock) -> Self {
+        let left = parts.expires_at.duration_since(clock.now());
         let left = Duration::try_from(left).unwrap_or(Duration::ZERO);
-        let now = Instant::now();
+        let now = clock.moment();
         Self {
             id: parts.id,
             order: parts.order,
@@ -68,15 +70,15 @@ impl Live {
             asked_at: parts.asked_at,
             expires_at: parts.expires_at,
             targets: parts.targets,
-            deadline: now + left,
+            deadline: now.after(left),
             version: watch::Sender::new(answer.version()),
             cancelled: AtomicBool::new(parts.cancelled),
             ending: AtomicBool::new(false),
             closed: AtomicBool::new(parts.closed),
             answer: RwLock::new(answer),
             inbox: Mutex::new(None),
-            started: now,
-            used: AtomicU64::new(0),
+            clock: clock.clone(),
+            used: Mutex::new(now),
         }
     }
 
@@ -170,8 +172,7 @@ impl Live {
     }
 
     pub(super) fn used(&self) {
-        let now = u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX);
-        self.used.store(now, Ordering::Relaxed);
+        *self.used.lock().unwrap_or_else(PoisonError::into_inner) = self.clock.moment();
     }
 
     /// For how long nobody looked at it.
@@ -179,8 +180,8 @@ impl Live {
         if self.version.receiver_count() > 0 {
             return Duration::ZERO;
         }
-        let used = Duration::from_millis(self.used.load(Ordering::Relaxed));
-        self.started.elapsed().saturating_sub(used)
+        let used = *self.used.lock().unwrap_or_else(PoisonError::into_inner);
+        self.clock.moment().since(used)
     }
 
     pub(super) fn summary(&self) -> Summary {

@@ -4,10 +4,10 @@
 //! here and ten thousand wake-ups, a slow reader costs no memory, and a newcomer simply starts at the beginning.
 
 use super::Live;
+use crate::model::clock::Moment;
 use answer::EndpointSet;
 use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError, RwLock};
-use std::time::Instant;
 
 /// Orders handed to a connection in one go.
 const AT_ONCE: usize = 16;
@@ -25,7 +25,7 @@ pub(super) struct OpenOrder {
     /// Encoded frame.
     pub frame: Arc<[u8]>,
     /// Not sent any more afterwards.
-    pub deadline: Instant,
+    pub deadline: Moment,
 }
 
 /// How far a connection has read.
@@ -92,8 +92,7 @@ impl OrderLog {
     }
 
     /// Frames for this endpoint from the cursor on; the cursor moves past them.
-    pub fn take(&self, ordinal: u32, cursor: &mut Cursor) -> Vec<Arc<[u8]>> {
-        let now = Instant::now();
+    pub fn take(&self, ordinal: u32, cursor: &mut Cursor, now: Moment) -> Vec<Arc<[u8]>> {
         let mut taken = Vec::new();
         while taken.len() < AT_ONCE {
             // A few entries at a time, looked at outside the lock: whether an endpoint has answered is another lock's to say.

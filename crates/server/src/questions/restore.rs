@@ -10,7 +10,6 @@ use crate::store::questions::{StoredOrder, StoredQuestion};
 use answer::{EndpointSet, State};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
-use jiff::Timestamp;
 use prost::Message as _;
 use protocol::message::{Order, SignedOrder};
 use std::sync::Arc;
@@ -46,7 +45,7 @@ impl Questions {
         }
         let orders = self
             .store
-            .live_orders(Timestamp::now())
+            .live_orders(self.clock.now())
             .await
             .map_err(QuestionError::Store)?;
         for order in orders {
@@ -96,7 +95,7 @@ impl Questions {
     pub(super) async fn resign(&self) -> Result<(), QuestionError> {
         let orders = self
             .store
-            .live_orders(Timestamp::now())
+            .live_orders(self.clock.now())
             .await
             .map_err(QuestionError::Store)?;
         for order in orders {
@@ -179,7 +178,12 @@ impl Questions {
             cancelled: stored.cancelled_at.is_some(),
             closed: stored.closed,
         };
-        Ok(Arc::new(Live::new(parts, answer, &self.catalogue.now())))
+        Ok(Arc::new(Live::new(
+            parts,
+            answer,
+            &self.catalogue.now(),
+            &self.clock,
+        )))
     }
 }
 

@@ -3,7 +3,7 @@
 use super::{IDLE, Live, Questions};
 use answer::State;
 use std::sync::{Arc, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// Comings and goings are gathered for this long, so that a whole fleet that reconnects costs a few looks at each question.
 const GATHER: Duration = Duration::from_millis(50);
@@ -68,7 +68,7 @@ impl Questions {
     /// Ends questions whose time is over and forgets closed ones that nobody looks at.
     pub(super) async fn watch_time(self: Arc<Self>) {
         loop {
-            let now = Instant::now();
+            let now = self.clock.moment();
             let open = self.open_ones();
             let due = open.iter().filter(|l| l.deadline <= now && l.begin_end());
             let next = open
@@ -76,8 +76,8 @@ impl Questions {
                 .filter(|l| l.deadline > now)
                 .map(|l| l.deadline)
                 .min()
-                .unwrap_or(now + LOOK)
-                .min(now + LOOK);
+                .unwrap_or(now.after(LOOK))
+                .min(now.after(LOOK));
             for live in due {
                 // A store that is stuck holds up this question and no other.
                 let live = Arc::clone(live);
@@ -88,7 +88,7 @@ impl Questions {
             tokio::select! {
                 () = self.stop.cancelled() => return,
                 () = self.time.notified() => {}
-                () = tokio::time::sleep_until(next.into()) => {}
+                () = self.clock.sleep_until(next) => {}
             }
         }
     }

@@ -1,30 +1,13 @@
-//! People and programs that may use the server: users, their sessions, and API tokens.
+//! Keeping users, their sessions, and API tokens.
 //!
 //! Secrets never come here: passwords arrive as argon2id strings, cookies and tokens as SHA-256 digests.
 //! All times are seconds since 1970, given by the caller, so that expiry can be tested without waiting.
 
 use super::Reply;
-use crate::audit::Deed;
-use crate::auth::role::{Role, Scopes};
-use crate::ids::{ApiTokenId, UserId};
-
-/// SHA-256 of a session's or a token's secret.
-pub type Digest = [u8; 32];
-
-/// A user as shown to people.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct User {
-    /// Number.
-    pub id: UserId,
-    /// Name, unique without regard to case.
-    pub name: String,
-    /// What they may do.
-    pub role: Role,
-    /// Whether somebody else set the password, so that they should change it.
-    pub one_time: bool,
-    /// When they were added.
-    pub created_at: i64,
-}
+use crate::model::account::{ApiToken, Digest, Session, SessionLimits, User};
+use crate::model::audit::Deed;
+use crate::model::ids::{ApiTokenId, UserId};
+use crate::model::role::{Role, Scopes};
 
 /// A user about to be added.
 #[derive(Clone)]
@@ -39,36 +22,6 @@ pub struct NewUser {
     pub one_time: bool,
     /// When.
     pub created_at: i64,
-}
-
-/// A session with its user.
-#[derive(Clone, Debug)]
-pub struct Session {
-    /// Who.
-    pub user: User,
-    /// When it began.
-    pub created_at: i64,
-    /// Its last use, to the minute.
-    pub seen_at: i64,
-}
-
-/// An API token as shown to people.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ApiToken {
-    /// Number.
-    pub id: ApiTokenId,
-    /// What its owner calls it.
-    pub name: String,
-    /// For whom it acts.
-    pub user: User,
-    /// What it may do at most.
-    pub scopes: Scopes,
-    /// When it was made.
-    pub created_at: i64,
-    /// When it ends.
-    pub expires_at: i64,
-    /// Its last use, to the minute.
-    pub used_at: Option<i64>,
 }
 
 /// A token about to be added.
@@ -135,22 +88,4 @@ pub trait Accounts {
     fn touch_api_token(&self, id: ApiTokenId, now: i64) -> Reply<'_, ()>;
     /// Removes a token, of this user only if one is given.
     fn delete_api_token(&self, id: ApiTokenId, user: Option<UserId>, deed: Deed) -> Reply<'_, ()>;
-}
-
-/// How long sessions last, in seconds.
-#[derive(Clone, Copy, Debug)]
-pub struct SessionLimits {
-    /// Without use.
-    pub idle: i64,
-    /// In all.
-    pub total: i64,
-}
-
-impl SessionLimits {
-    /// Whether a session is over.
-    #[must_use]
-    pub fn is_over(&self, session: &Session, now: i64) -> bool {
-        now.saturating_sub(session.seen_at) > self.idle
-            || now.saturating_sub(session.created_at) > self.total
-    }
 }

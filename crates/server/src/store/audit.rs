@@ -1,7 +1,7 @@
 //! The audit log as the store keeps it. See [`crate::audit`] for what it is and how it is checked.
 
 use super::Reply;
-use crate::audit::{Deed, Entry, Head, Verdict};
+use crate::model::audit::{Deed, Entry, Head, Verdict};
 
 /// Which entries a reader wants: newest first.
 #[derive(Clone, Debug, Default)]

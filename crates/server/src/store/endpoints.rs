@@ -1,9 +1,9 @@
 //! What is kept about endpoints and enrolment tokens.
 
 use super::Reply;
-use crate::audit::Deed;
-use crate::identity::{Endpoint, Refusal, Standing, TokenInfo};
-use crate::ids::{EndpointId, TokenId};
+use crate::model::audit::Deed;
+use crate::model::endpoint::{Endpoint, Refusal, Standing, TokenInfo};
+use crate::model::ids::{EndpointId, TokenId};
 use jiff::Timestamp;
 
 /// A machine that asks to be let in.

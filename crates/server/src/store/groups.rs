@@ -1,7 +1,7 @@
 //! Computer groups: a name that stands for a filter.
 
 use super::Reply;
-use crate::audit::Deed;
+use crate::model::audit::Deed;
 use question::catalogue::Group;
 
 /// Keeping groups.

@@ -1,8 +1,9 @@
 //! What is kept about questions, their orders and answers, and how answers are packed.
 
 use super::Reply;
-use crate::audit::Deed;
-use crate::ids::QuestionId;
+use crate::model::actor::Actor;
+use crate::model::audit::Deed;
+use crate::model::ids::QuestionId;
 use answer::{Cell, NewRow, Problem, State};
 use jiff::Timestamp;
 use std::sync::Arc;
@@ -34,7 +35,7 @@ pub struct NewQuestion {
     /// Its plan, JSON.
     pub plan: String,
     /// Who asks.
-    pub asked_by: String,
+    pub asked_by: Actor,
     /// When.
     pub asked_at: Timestamp,
     /// Until when.
@@ -55,7 +56,7 @@ pub struct StoredQuestion {
     /// Its plan, JSON.
     pub plan: String,
     /// Who asked.
-    pub asked_by: String,
+    pub asked_by: Actor,
     /// When.
     pub asked_at: Timestamp,
     /// Until when.
@@ -109,7 +110,7 @@ pub trait Questions {
         &self,
         id: QuestionId,
         at: Timestamp,
-        by: String,
+        by: Actor,
         order: Option<StoredOrder>,
         deed: Deed,
     ) -> Reply<'_, bool>;

@@ -10,6 +10,7 @@ mod accounts;
 pub(crate) mod audit;
 mod endpoints;
 mod groups;
+mod ids;
 pub mod migrate;
 mod questions;
 mod readers;
@@ -17,11 +18,12 @@ mod writer;
 
 use super::lock::FolderLock;
 use super::{Reply, Result, StoreError};
+use crate::model::clock::Clock;
 use readers::Readers;
 use rusqlite::{Connection, OpenFlags};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
-use writer::Writer;
+use writer::{Tx, Writer};
 
 /// Name of the database in the data folder.
 pub const FILE_NAME: &str = "cordon.db";
@@ -41,14 +43,14 @@ pub struct SqliteStore {
 
 impl SqliteStore {
     /// Opens or makes the database in `folder`, takes the folder's lock and brings the schema up to date.
-    pub fn open(folder: &Path) -> Result<Self> {
+    pub fn open(folder: &Path, clock: Clock) -> Result<Self> {
         make_private_folder(folder)?;
         let lock = FolderLock::take(folder)?;
         let path = folder.join(FILE_NAME);
         let mut connection = open_writing(&path)?;
         migrate::apply(&mut connection, &path, migrate::MIGRATIONS)?;
         let readers = Readers::start(&path, READERS)?;
-        let writer = Writer::start(connection, &path)?;
+        let writer = Writer::start(connection, &path, clock)?;
         Ok(Self {
             writer,
             readers,
@@ -67,7 +69,7 @@ impl SqliteStore {
     /// the reply comes after the commit. A job must not begin or end transactions itself.
     pub(crate) fn write<T: Send + 'static>(
         &self,
-        job: impl FnOnce(&Connection) -> Result<T> + Send + 'static,
+        job: impl FnOnce(&Tx<'_>) -> Result<T> + Send + 'static,
     ) -> Reply<'static, T> {
         self.writer.submit(job)
     }
@@ -95,8 +97,8 @@ pub fn open_offline(path: &Path) -> Result<Connection> {
 /// Checks the audit log of an open database; see [`crate::audit::verify_file`].
 pub(crate) fn verify_audit(
     connection: &Connection,
-    noted: Option<crate::audit::Head>,
-) -> Result<crate::audit::Verdict> {
+    noted: Option<crate::model::audit::Head>,
+) -> Result<crate::model::audit::Verdict> {
     audit::verify(connection, noted)
 }
 

@@ -1,9 +1,10 @@
 //! Letting machines in, keeping their identity, shutting them out.
 
-use crate::support::{Agent, Channel, World, count, soon};
+use crate::support::{Agent, Channel, World, ada, count, soon};
 use answer::State;
 use protocol::message::{agent_says, server_says};
-use server::identity::{Standing, TokenRequest, TrustPart};
+use server::model::endpoint::{Standing, TokenRequest};
+use server::model::trust::TrustPart;
 use std::time::Duration;
 
 #[tokio::test]
@@ -52,7 +53,11 @@ async fn expired_withdrawn_and_foreign_tokens_let_nobody_in() {
         life: Duration::from_secs(1),
         approve: false,
     };
-    let (info, token) = world.identity().create_token(request, "ada").await.unwrap();
+    let (info, token) = world
+        .identity()
+        .create_token(request, &ada())
+        .await
+        .unwrap();
     // The token's life is over when the clock says so; nothing else tells.
     soon("the token's end", async {
         while jiff::Timestamp::now() <= info.expires_at {
@@ -65,7 +70,7 @@ async fn expired_withdrawn_and_foreign_tokens_let_nobody_in() {
 
     let secret = world.token(None, false).await;
     let id = world.identity().tokens().await.unwrap()[0].id;
-    world.identity().revoke_token(id, "ada").await.unwrap();
+    world.identity().revoke_token(id, &ada()).await.unwrap();
     let refused = Agent::new().enrol(&world, &secret).await.refused;
     assert!(refused.contains("withdrawn"), "{refused}");
 
@@ -109,7 +114,7 @@ async fn endpoints_wait_for_approval_and_keep_their_place_across_a_restart() {
     assert!(agent.enrol(&world, &secret).await.waiting);
     let waiting = world.identity().endpoints().remove(0);
     assert_eq!(waiting.standing, Standing::Waiting);
-    world.identity().approve(waiting.id, "ada").await.unwrap();
+    world.identity().approve(waiting.id, &ada()).await.unwrap();
     let enrolled = agent.enrol(&world, &secret).await;
     assert!(!enrolled.waiting && enrolled.credentials.is_some());
     assert_eq!(agent.ordinal, waiting.ordinal);
@@ -124,7 +129,7 @@ async fn revoking_closes_the_connection_and_ends_the_certificate() {
     let mut channel = agent.connect(&world).await;
     let mut untouched = other.connect(&world).await;
     let id = world.endpoint(&agent).id;
-    world.identity().revoke(id, "ada").await.unwrap();
+    world.identity().revoke(id, &ada()).await.unwrap();
     assert!(channel.goodbye().await.revoked);
     channel.closed().await;
     let (_, reply) = agent.greet(&world).await;
@@ -140,7 +145,7 @@ async fn revoking_closes_the_connection_and_ends_the_certificate() {
     let mut agent = agent;
     let refused = agent.enrol(&world, &secret).await.refused;
     assert!(refused.contains("revoked"), "{refused}");
-    assert!(world.identity().approve(id, "ada").await.is_err());
+    assert!(world.identity().approve(id, &ada()).await.is_err());
     // The other one only heard of the restart.
     assert!(!untouched.goodbye().await.revoked);
 }
@@ -210,7 +215,7 @@ async fn two_machines_with_one_identity_are_noticed() {
         Some(server_says::Body::Pong(6))
     ));
     let id = world.endpoint(&agent).id;
-    world.identity().approve(id, "ada").await.unwrap();
+    world.identity().approve(id, &ada()).await.unwrap();
     assert!(!world.endpoint(&agent).doubled);
 }
 
@@ -225,7 +230,7 @@ async fn the_order_key_is_replaced_under_running_agents() {
 
     let status = world
         .identity()
-        .rotate(TrustPart::OrderKey, "ada")
+        .rotate(TrustPart::OrderKey, &ada())
         .await
         .unwrap();
     assert_eq!(status.order_keys.len(), 2);
@@ -233,7 +238,7 @@ async fn the_order_key_is_replaced_under_running_agents() {
     assert!(
         world
             .identity()
-            .rotate(TrustPart::OrderKey, "ada")
+            .rotate(TrustPart::OrderKey, &ada())
             .await
             .is_err()
     );
@@ -250,13 +255,13 @@ async fn the_order_key_is_replaced_under_running_agents() {
     assert!(
         world
             .identity()
-            .drop_old(TrustPart::OrderKey, false, "ada")
+            .drop_old(TrustPart::OrderKey, false, &ada())
             .await
             .is_err()
     );
     world
         .identity()
-        .drop_old(TrustPart::OrderKey, true, "ada")
+        .drop_old(TrustPart::OrderKey, true, &ada())
         .await
         .unwrap();
     // The history leads it to the new key nevertheless, and the orders that wait for it are signed anew.
@@ -288,7 +293,7 @@ async fn the_authority_is_replaced_under_running_agents() {
     let mut channel = agent.connect(&world).await;
     let status = world
         .identity()
-        .rotate(TrustPart::Authority, "ada")
+        .rotate(TrustPart::Authority, &ada())
         .await
         .unwrap();
     assert_eq!(status.authorities.len(), 2);
@@ -307,7 +312,7 @@ async fn the_authority_is_replaced_under_running_agents() {
     agent.connect(&world).await;
     world
         .identity()
-        .drop_old(TrustPart::Authority, true, "ada")
+        .drop_old(TrustPart::Authority, true, &ada())
         .await
         .unwrap();
     let world = world.restart().await;

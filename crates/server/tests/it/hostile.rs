@@ -1,6 +1,6 @@
 //! Peers that break the rules lose their own connection and nothing else.
 
-use crate::support::{Agent, Channel, World, count, soon, whole, wire};
+use crate::support::{Agent, Channel, World, ada, count, soon, whole, wire};
 use answer::{EndpointSet, State};
 use protocol::message::{AnswerPart, EndpointState, Refusal, agent_says, server_says};
 use server::Timing;
@@ -147,7 +147,7 @@ async fn an_endpoint_speaks_for_itself_only_and_once() {
         .running
         .services
         .questions
-        .ask(PROCESSES, "ada", None, Some(only))
+        .ask(PROCESSES, &ada(), None, Some(only))
         .await
         .unwrap();
     // Not asked, but it answers.

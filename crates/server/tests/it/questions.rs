@@ -1,6 +1,6 @@
 //! The life of a question: asked, answered, interrupted, ended.
 
-use crate::support::{World, count, number, soon, whole};
+use crate::support::{World, ada, count, number, soon, whole};
 use answer::State;
 use protocol::message::{Order, agent_says, payload::Payload, server_says};
 use server::questions::{AskError, QuestionError};
@@ -130,7 +130,7 @@ async fn a_question_and_its_answer_survive_a_restart() {
     first.answer(closed.order, &[&["box"]]).await;
     first.stored().await;
     let questions = &world.running.services.questions;
-    questions.cancel(closed.id, "ada").await.unwrap();
+    questions.cancel(closed.id, &ada()).await.unwrap();
     let before = (world.rows(asked.id).await, world.rows(closed.id).await);
 
     let world = world.restart().await;
@@ -191,7 +191,7 @@ async fn a_question_expires_and_takes_nothing_more() {
         .running
         .services
         .questions
-        .ask(PROCESSES, "ada", Some(Duration::from_secs(1)), None)
+        .ask(PROCESSES, &ada(), Some(Duration::from_secs(1)), None)
         .await
         .unwrap();
     channel.order().await;
@@ -222,7 +222,7 @@ async fn cancelling_tells_those_who_work_on_it() {
     answered.answer(asked.order, &[&["sshd", "root"]]).await;
     answered.stored().await;
     let questions = &world.running.services.questions;
-    questions.cancel(asked.id, "ada").await.unwrap();
+    questions.cancel(asked.id, &ada()).await.unwrap();
     let order: Order = agent.check(&channel.order().await).unwrap();
     assert!(order.number > asked.order);
     assert!(
@@ -234,7 +234,7 @@ async fn cancelling_tells_those_who_work_on_it() {
     assert_eq!(count(&info, State::Cancelled), 1);
     assert_eq!(count(&info, State::Answered), 1);
     assert!(matches!(
-        questions.cancel(asked.id, "ada").await,
+        questions.cancel(asked.id, &ada()).await,
         Err(QuestionError::Closed(_))
     ));
     // Who has answered is not told.
@@ -249,22 +249,23 @@ async fn cancelling_tells_those_who_work_on_it() {
 async fn bad_questions_are_refused_before_anything_is_kept() {
     let world = World::new().await;
     let questions = &world.running.services.questions;
-    let bad = questions.ask("Get Nonsense from all machines", "ada", None, None);
+    let who = ada();
+    let bad = questions.ask("Get Nonsense from all machines", &who, None, None);
     assert!(matches!(bad.await, Err(AskError::Parse(_))));
     for life in [0, 31 * 86_400] {
         let life = Some(Duration::from_secs(life));
         assert!(matches!(
-            questions.ask(PROCESSES, "ada", life, None).await,
+            questions.ask(PROCESSES, &ada(), life, None).await,
             Err(AskError::Expiry)
         ));
     }
     let nobody = Some(answer::EndpointSet::default());
     assert!(matches!(
-        questions.ask(PROCESSES, "ada", None, nobody).await,
+        questions.ask(PROCESSES, &ada(), None, nobody).await,
         Err(AskError::NoTargets)
     ));
     assert!(questions.list(None, 10).await.unwrap().is_empty());
-    let id = server::ids::QuestionId(77);
+    let id = server::model::ids::QuestionId(77);
     assert!(matches!(
         questions.info(id).await,
         Err(QuestionError::Unknown(_))

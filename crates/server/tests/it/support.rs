@@ -12,8 +12,10 @@ use question::catalogue::{Catalogue, Sensor, ValueType};
 use rcgen::{CertificateParams, KeyPair};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, pem::PemObject as _};
 use rustls::{ClientConfig, RootCertStore};
-use server::identity::{Endpoint, TokenRequest};
-use server::ids::QuestionId;
+use server::model::actor::Actor;
+use server::model::endpoint::{Endpoint, TokenRequest};
+use server::model::ids::QuestionId;
+use server::model::ids::UserId;
 use server::questions::QuestionInfo;
 use server::{Config, Running, Timing};
 use std::future::Future;
@@ -94,7 +96,7 @@ impl World {
             life: Duration::from_secs(600),
             approve,
         };
-        let (_, token) = self.identity().create_token(request, "ada").await.unwrap();
+        let (_, token) = self.identity().create_token(request, &ada()).await.unwrap();
         token.secret
     }
 
@@ -116,7 +118,7 @@ impl World {
         self.running
             .services
             .questions
-            .ask(text, "ada", None, None)
+            .ask(text, &ada(), None, None)
             .await
             .unwrap()
     }
@@ -406,4 +408,12 @@ pub fn whole(order: u64, attempt: u64, rows: &[&[&str]]) -> AnswerPart {
 
 pub fn number(signed: &SignedOrder) -> u64 {
     Order::decode(signed.body.as_slice()).unwrap().number
+}
+
+/// Somebody who may do everything.
+pub fn ada() -> Actor {
+    Actor::User {
+        user: UserId(1),
+        name: "ada".into(),
+    }
 }

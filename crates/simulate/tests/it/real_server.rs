@@ -2,7 +2,8 @@
 
 use crate::harness::catalogue;
 use answer::State;
-use server::identity::TokenRequest;
+use server::model::actor::Actor;
+use server::model::endpoint::TokenRequest;
 use server::{Config, Running, start};
 use simulate::{Options, Progress, run_observed};
 use std::collections::BTreeMap;
@@ -28,7 +29,10 @@ async fn all_online(running: &Running) {
 /// Asks, waits for the last word of every endpoint, and gives coverage and the number of rows.
 async fn asked(running: &Running, text: &str) -> (BTreeMap<State, u64>, u64) {
     let questions = &running.services.questions;
-    let info = questions.ask(text, "test", None, None).await.unwrap();
+    let info = questions
+        .ask(text, &Actor::Server, None, None)
+        .await
+        .unwrap();
     let mut version = questions.follow(info.id).await.unwrap();
     let waiting = async {
         loop {
@@ -62,7 +66,10 @@ async fn the_real_server_takes_the_fleet_and_gets_it_back_after_a_restart() {
         approve: false,
     };
     let identity = &running.services.identity;
-    let (_, token) = identity.create_token(request, "test").await.unwrap();
+    let (_, token) = identity
+        .create_token(request, &Actor::Server)
+        .await
+        .unwrap();
     let (stop, progress) = (CancellationToken::new(), Arc::new(Progress::default()));
     let options = Options {
         server: running.agents.to_string(),

@@ -1,13 +1,12 @@
 //! Users, sessions and API tokens in SQLite.
 
-use super::super::accounts::{
-    Accounts, ApiToken, Digest, NewApiToken, NewUser, Session, SessionLimits, User,
-};
+use super::super::accounts::{Accounts, NewApiToken, NewUser};
 use super::super::{Reply, Result, StoreError};
 use super::{SqliteStore, audit};
-use crate::audit::Deed;
-use crate::auth::role::{Role, Scopes};
-use crate::ids::{ApiTokenId, UserId};
+use crate::model::account::{ApiToken, Digest, Session, SessionLimits, User};
+use crate::model::audit::Deed;
+use crate::model::ids::{ApiTokenId, UserId};
+use crate::model::role::{Role, Scopes};
 use rusqlite::types::Type;
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 

@@ -3,7 +3,8 @@
 use super::super::audit::{Audit, AuditQuery};
 use super::super::{Reply, Result, StoreError};
 use super::SqliteStore;
-use crate::audit::{self, Deed, Entry, Head, Verdict};
+use super::writer::Tx;
+use crate::model::audit::{self, Deed, Entry, Head, Verdict};
 use rusqlite::{Connection, Row, params};
 
 impl Audit for SqliteStore {
@@ -39,12 +40,12 @@ impl Audit for SqliteStore {
 }
 
 /// Adds the next entry of the chain in the caller's transaction; gives its number.
-pub(crate) fn append(tx: &Connection, deed: &Deed) -> Result<u64> {
+pub(crate) fn append(tx: &Tx<'_>, deed: &Deed) -> Result<u64> {
     let last = head(tx)?;
     let mut entry = Entry {
         number: last.number + 1,
-        time: jiff::Timestamp::now().to_string(),
-        who: deed.who.clone(),
+        time: tx.now.to_string(),
+        who: deed.who.to_string(),
         action: deed.action.to_owned(),
         object: deed.object.clone(),
         detail: deed.detail.to_string(),

@@ -4,9 +4,11 @@ use super::super::endpoints::{Applicant, Endpoints, Enrolment, NewToken, Sightin
 use super::super::{Reply, Result, StoreError};
 use super::SqliteStore;
 use super::audit::append;
-use crate::audit::Deed;
-use crate::identity::{Endpoint, Refusal, Standing, TokenInfo};
-use crate::ids::TokenId;
+use super::writer::Tx;
+use crate::model::actor::Actor;
+use crate::model::audit::Deed;
+use crate::model::endpoint::{Endpoint, Refusal, Standing, TokenInfo};
+use crate::model::ids::TokenId;
 use jiff::Timestamp;
 use rusqlite::types::Type;
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
@@ -202,7 +204,7 @@ fn present(changed: usize, what: impl FnOnce() -> String) -> Result<()> {
     Ok(())
 }
 
-fn enrol(tx: &Connection, applicant: &Applicant) -> Result<Enrolment> {
+fn enrol(tx: &Tx<'_>, applicant: &Applicant) -> Result<Enrolment> {
     let found = tx
         .prepare_cached(&format!("{TOKEN} WHERE secret = ?1"))?
         .query_row([applicant.secret], token)
@@ -267,7 +269,7 @@ fn enrol(tx: &Connection, applicant: &Applicant) -> Result<Enrolment> {
     append(
         tx,
         &Deed::new(
-            format!("endpoint:{}", endpoint.id),
+            Actor::endpoint(endpoint.id),
             "endpoint.enrol",
             format!("endpoint {}", endpoint.id),
         )

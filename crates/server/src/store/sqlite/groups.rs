@@ -2,7 +2,7 @@
 
 use super::super::{Groups, Reply, StoreError};
 use super::{SqliteStore, audit};
-use crate::audit::Deed;
+use crate::model::audit::Deed;
 use question::catalogue::Group;
 use rusqlite::params;
 
@@ -26,12 +26,7 @@ impl Groups for SqliteStore {
             let added = tx.execute(
                 "INSERT INTO groups (name, filter, created_at, created_by) VALUES (?1, ?2, ?3, ?4)
                  ON CONFLICT DO NOTHING",
-                params![
-                    group.name,
-                    group.filter,
-                    jiff::Timestamp::now().as_second(),
-                    by
-                ],
+                params![group.name, group.filter, tx.now.as_second(), by],
             )?;
             if added == 0 {
                 return Err(StoreError::Conflict(format!(

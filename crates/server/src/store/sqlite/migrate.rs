@@ -41,6 +41,7 @@ pub const MIGRATIONS: &[Migration] = &[
     migration!(1, "0001-accounts-and-audit"),
     migration!(10, "0010-endpoints"),
     migration!(11, "0011-questions"),
+    migration!(20, "0020-actors"),
 ];
 
 /// Brings the database up to date, or says why it must not be touched.

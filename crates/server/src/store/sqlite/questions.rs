@@ -8,15 +8,16 @@ use super::super::{Reply, Result, StoreError};
 use super::SqliteStore;
 use super::audit::append;
 use super::endpoints::{maybe_time, time};
-use crate::audit::Deed;
-use crate::ids::QuestionId;
+use crate::model::actor::Actor;
+use crate::model::audit::Deed;
+use crate::model::ids::{ApiTokenId, QuestionId, UserId};
 use answer::{NewRow, Problem, State};
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 use std::sync::Arc;
 
 const QUESTION: &str = "SELECT id, text, plan, asked_by, asked_at, expires_at, order_number, targets, cancelled_at, closed,
-    summary, unanswered FROM questions";
+    summary, unanswered, asked_by_user, asked_by_token FROM questions";
 
 fn number(value: u64) -> i64 {
     i64::try_from(value).unwrap_or(i64::MAX)
@@ -31,7 +32,7 @@ fn question(row: &Row<'_>) -> rusqlite::Result<StoredQuestion> {
         id: row.get(0)?,
         text: row.get(1)?,
         plan: row.get(2)?,
-        asked_by: row.get(3)?,
+        asked_by: actor(row.get(3)?, row.get(12)?, row.get(13)?),
         asked_at: time(row, 4)?,
         expires_at: time(row, 5)?,
         order: unsigned(row.get(6)?),
@@ -41,6 +42,22 @@ fn question(row: &Row<'_>) -> rusqlite::Result<StoredQuestion> {
         summary: row.get(10)?,
         unanswered: row.get(11)?,
     })
+}
+
+/// A user that is gone has no rights left: only the name is known then.
+fn actor(name: String, user: Option<UserId>, token: Option<ApiTokenId>) -> Actor {
+    match (user, token) {
+        (Some(user), None) => Actor::User { user, name },
+        (Some(user), Some(token)) => Actor::Token { user, name, token },
+        (None, _) => Actor::Unknown,
+    }
+}
+
+fn name(actor: &Actor) -> String {
+    match actor {
+        Actor::User { name, .. } | Actor::Token { name, .. } => name.clone(),
+        Actor::Server | Actor::Unknown | Actor::Endpoint(_) => actor.to_string(),
+    }
 }
 
 fn damaged(
@@ -82,17 +99,20 @@ impl Questions for SqliteStore {
     fn add_question(&self, new: NewQuestion, mut deed: Deed) -> Reply<'_, QuestionId> {
         self.write(move |tx| {
             tx.prepare_cached(
-                "INSERT INTO questions (text, plan, asked_by, asked_at, expires_at, order_number, targets)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+                "INSERT INTO questions (text, plan, asked_by, asked_at, expires_at, order_number, targets,
+                    asked_by_user, asked_by_token)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
             )?
             .execute(params![
                 new.text,
                 new.plan,
-                new.asked_by,
+                name(&new.asked_by),
                 new.asked_at.as_millisecond(),
                 new.expires_at.as_millisecond(),
                 number(new.order.number),
-                new.targets
+                new.targets,
+                new.asked_by.user(),
+                new.asked_by.token()
             ])?;
             let id = QuestionId(unsigned(tx.last_insert_rowid()));
             add_order(tx, id, &new.order)?;
@@ -106,7 +126,7 @@ impl Questions for SqliteStore {
         &self,
         id: QuestionId,
         at: Timestamp,
-        by: String,
+        by: Actor,
         order: Option<StoredOrder>,
         deed: Deed,
     ) -> Reply<'_, bool> {
@@ -116,7 +136,7 @@ impl Questions for SqliteStore {
                     "UPDATE questions SET cancelled_at = ?2, cancelled_by = ?3
                      WHERE id = ?1 AND cancelled_at IS NULL AND closed = 0",
                 )?
-                .execute(params![id, at.as_millisecond(), by])?;
+                .execute(params![id, at.as_millisecond(), by.to_string()])?;
             if changed == 0 {
                 return Ok(false);
             }

@@ -2,7 +2,8 @@
 
 use super::migrate::Migration;
 use super::*;
-use crate::audit::{Deed, Problem};
+use crate::model::actor::Actor;
+use crate::model::audit::{Deed, Problem};
 use crate::store::{Audit as _, Store as _};
 use std::sync::Arc;
 use std::sync::mpsc;
@@ -12,10 +13,10 @@ fn folder() -> tempfile::TempDir {
 }
 
 fn open(folder: &Path) -> SqliteStore {
-    SqliteStore::open(folder).expect("the store opens")
+    SqliteStore::open(folder, Clock::system()).expect("the store opens")
 }
 
-fn group(name: &str) -> impl FnOnce(&Connection) -> Result<()> + Send + 'static {
+fn group(name: &str) -> impl FnOnce(&Tx<'_>) -> Result<()> + Send + 'static {
     let name = name.to_owned();
     move |tx| {
         tx.execute(
@@ -127,7 +128,9 @@ async fn a_full_disk_is_said_and_the_store_goes_on() {
 fn a_second_server_on_the_same_folder_is_refused() {
     let folder = folder();
     let _first = open(folder.path());
-    let error = SqliteStore::open(folder.path()).err().expect("refused");
+    let error = SqliteStore::open(folder.path(), Clock::system())
+        .err()
+        .expect("refused");
     assert!(matches!(error, StoreError::InUse(_)), "{error:?}");
 }
 
@@ -135,14 +138,18 @@ fn a_second_server_on_the_same_folder_is_refused() {
 fn a_damaged_file_and_a_foreign_database_are_told_apart() {
     let folder = folder();
     std::fs::write(folder.path().join(FILE_NAME), vec![0x5a; 8192]).expect("written");
-    let error = SqliteStore::open(folder.path()).err().expect("refused");
+    let error = SqliteStore::open(folder.path(), Clock::system())
+        .err()
+        .expect("refused");
     assert!(matches!(error, StoreError::Damaged { .. }), "{error:?}");
 
     let folder = self::folder();
     Connection::open(folder.path().join(FILE_NAME))
         .and_then(|db| db.execute_batch("CREATE TABLE other (a)"))
         .expect("a foreign database");
-    let error = SqliteStore::open(folder.path()).err().expect("refused");
+    let error = SqliteStore::open(folder.path(), Clock::system())
+        .err()
+        .expect("refused");
     assert!(matches!(error, StoreError::Foreign(_)), "{error:?}");
 }
 
@@ -232,20 +239,20 @@ async fn the_audit_chain_holds_across_jobs_and_reveals_a_changed_file() {
     {
         let store = open(folder.path());
         for number in 1..=5 {
-            let deed = Deed::new("ada", "test", format!("object {number}"));
+            let deed = Deed::new(Actor::Server, "test", format!("object {number}"));
             assert_eq!(store.note(deed).await.expect("noted"), number);
         }
         // A deed of a job that fails is gone with it, and leaves no gap.
         let failed = store
             .write(|tx| -> Result<()> {
-                audit::append(tx, &Deed::new("ada", "test", "undone"))?;
+                audit::append(tx, &Deed::new(Actor::Server, "test", "undone"))?;
                 Err(StoreError::Conflict("on purpose".into()))
             })
             .await;
         assert!(failed.is_err());
         assert_eq!(
             store
-                .note(Deed::new("ada", "test", "next"))
+                .note(Deed::new(Actor::Server, "test", "next"))
                 .await
                 .expect("noted"),
             6

@@ -5,7 +5,10 @@
 //! never before; when the commit itself fails, every job of the group gets that failure.
 
 use super::super::{Reply, Result, StoreError, WriteCounts};
+use crate::model::clock::Clock;
+use jiff::Timestamp;
 use rusqlite::Connection;
+use std::ops::Deref;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::Arc;
@@ -41,10 +44,24 @@ pub(super) struct Writer {
     thread: Option<JoinHandle<()>>,
     counters: Arc<Counters>,
     path: Arc<Path>,
+    clock: Clock,
+}
+
+/// The writing connection inside a job's transaction, and when the job runs.
+pub(crate) struct Tx<'a> {
+    connection: &'a Connection,
+    pub now: Timestamp,
+}
+
+impl Deref for Tx<'_> {
+    type Target = Connection;
+    fn deref(&self) -> &Connection {
+        self.connection
+    }
 }
 
 impl Writer {
-    pub(super) fn start(connection: Connection, path: &Path) -> Result<Self> {
+    pub(super) fn start(connection: Connection, path: &Path, clock: Clock) -> Result<Self> {
         let path: Arc<Path> = path.into();
         let (queue, jobs) = mpsc::channel(QUEUE);
         let counters = Arc::new(Counters::default());
@@ -64,19 +81,23 @@ impl Writer {
             thread: Some(thread),
             counters,
             path,
+            clock,
         })
     }
 
     pub(super) fn submit<T: Send + 'static>(
         &self,
-        job: impl FnOnce(&Connection) -> Result<T> + Send + 'static,
+        job: impl FnOnce(&Tx<'_>) -> Result<T> + Send + 'static,
     ) -> Reply<'static, T> {
         let queue = self.queue.clone();
         let path = Arc::clone(&self.path);
+        let clock = self.clock.clone();
         Box::pin(async move {
             let (tell, told) = oneshot::channel();
             let job: Job = Box::new(move |tx| {
-                let result = tx.and_then(|tx| {
+                let result = tx.and_then(|connection| {
+                    let now = clock.now();
+                    let tx = &Tx { connection, now };
                     catch_unwind(AssertUnwindSafe(|| job(tx))).unwrap_or(Err(StoreError::Panicked))
                 });
                 let cause = match &result {

@@ -34,23 +34,6 @@ macro_rules! number_id {
                 text.parse().map(Self).map_err(|_| IdError { text: shown(text), kind: $kind })
             }
         }
-
-        impl rusqlite::ToSql for $name {
-            fn to_sql(&self) -> rusqlite::Result<rusqlite::types::ToSqlOutput<'_>> {
-                i64::try_from(self.0)
-                    .map(Into::into)
-                    .map_err(|e| rusqlite::Error::ToSqlConversionFailure(Box::new(e)))
-            }
-        }
-
-        impl rusqlite::types::FromSql for $name {
-            fn column_result(value: rusqlite::types::ValueRef<'_>) -> rusqlite::types::FromSqlResult<Self> {
-                let number = value.as_i64()?;
-                u64::try_from(number)
-                    .map(Self)
-                    .map_err(|_| rusqlite::types::FromSqlError::OutOfRange(number))
-            }
-        }
     };
 }
 
@@ -119,18 +102,6 @@ impl<'de> Deserialize<'de> for EndpointId {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = std::borrow::Cow::<str>::deserialize(deserializer)?;
         text.parse().map_err(serde::de::Error::custom)
-    }
-}
-
-impl rusqlite::ToSql for EndpointId {
-    fn to_sql(&self) -> rusqlite::Result<rusqlite::types::ToSqlOutput<'_>> {
-        Ok(self.0.as_slice().into())
-    }
-}
-
-impl rusqlite::types::FromSql for EndpointId {
-    fn column_result(value: rusqlite::types::ValueRef<'_>) -> rusqlite::types::FromSqlResult<Self> {
-        <[u8; 32]>::column_result(value).map(Self)
     }
 }
 

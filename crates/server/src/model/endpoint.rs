@@ -1,6 +1,6 @@
-//! What the rest of the server sees of identity: endpoints, tokens, and why something was refused.
+//! Endpoints, enrolment tokens, and why a machine was not let in.
 
-use crate::ids::{EndpointId, TokenId};
+use super::ids::{EndpointId, TokenId};
 use serde::{Deserialize, Serialize};
 
 /// Whether an endpoint may work.
@@ -113,39 +113,4 @@ pub enum Refusal {
     /// The server could not look.
     #[error("the server cannot enrol at the moment; try again")]
     Unavailable,
-}
-
-/// What is replaced.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum TrustPart {
-    /// The certificate authority.
-    Authority,
-    /// The key that signs orders.
-    OrderKey,
-}
-
-impl TrustPart {
-    /// For logs and the audit.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Authority => "authority",
-            Self::OrderKey => "order-key",
-        }
-    }
-}
-
-/// Where a replacement stands.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
-pub struct TrustStatus {
-    /// Version of the trust bundle.
-    pub version: u64,
-    /// Authorities (hex SHA-256), oldest first; two while one replaces the other.
-    pub authorities: Vec<String>,
-    /// Order keys (hex), oldest first.
-    pub order_keys: Vec<String>,
-    /// Approved endpoints that have not been told of this version, or hold a certificate of an older authority. They would
-    /// be locked out if the old part were dropped now.
-    pub behind: u64,
 }

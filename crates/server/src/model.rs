@@ -1,0 +1,18 @@
+//! What the server is about, as types that know neither the store nor the network: its rooms share them, and point here
+//! instead of at each other.
+//!
+//! - [`ids`]: a type for each kind of identifier; [`actor`]: who does something.
+//! - [`endpoint`]: endpoints, enrolment tokens, the standing of each; [`account`]: users, sessions, API tokens;
+//!   [`role`]: what each may do.
+//! - [`audit`]: the log of deeds as a hash chain, and how it is judged.
+//! - [`trust`]: where the replacement of keys stands.
+//! - [`clock`]: the one place time comes from.
+
+pub mod account;
+pub mod actor;
+pub mod audit;
+pub mod clock;
+pub mod endpoint;
+pub mod ids;
+pub mod role;
+pub mod trust;

@@ -1,0 +1,389 @@
+//! The audit log: who did what to which object, when, and how it ended, as a chain of hashes.
+//!
+//! Every entry carries the SHA-256 of its own fields and of the entry before it, so a changed, removed, added or
+//! reordered entry breaks the chain from there on. A head record repeats the newest number and hash; entries cut from
+//! the end contradict it. Someone who can rewrite the whole file can forge both: so the head's hash is also logged at
+//! every start, shown by the API, and may be noted elsewhere and given to [`verify`] as what must still be true.
+//!
+//! Pure: [`crate::audit`] feeds [`verify`] from a database, with or without a running server.
+
+use super::actor::Actor;
+use serde::Serialize;
+use sha2::{Digest, Sha256};
+use std::fmt;
+
+/// Hash of an entry, and of the nothing before the first.
+pub type Hash = [u8; 32];
+
+/// Separates these hashes from any other use of SHA-256; a new layout gets a new number.
+const DOMAIN: &[u8] = b"cordon audit entry 1";
+
+/// Something that was done, before it has a place in the log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Deed {
+    /// Who did it.
+    pub who: Actor,
+    /// A word for what was done, `login`, `question.ask`, `endpoint.revoke`, …
+    pub action: &'static str,
+    /// What it was done to.
+    pub object: String,
+    /// Anything else worth keeping; never a secret.
+    pub detail: serde_json::Value,
+}
+
+impl Deed {
+    /// A deed without detail.
+    #[must_use]
+    pub fn new(who: Actor, action: &'static str, object: impl Into<String>) -> Self {
+        Self {
+            who,
+            action,
+            object: object.into(),
+            detail: serde_json::Value::Object(serde_json::Map::new()),
+        }
+    }
+
+    /// The same deed with this detail.
+    #[must_use]
+    pub fn with(mut self, detail: serde_json::Value) -> Self {
+        self.detail = detail;
+        self
+    }
+}
+
+/// One entry of the log, with its fields exactly as they are hashed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// 1, 2, 3, … without gaps.
+    pub number: u64,
+    /// RFC 3339, UTC.
+    pub time: String,
+    /// [`Deed::who`] as shown to people.
+    pub who: String,
+    /// See [`Deed::action`].
+    pub action: String,
+    /// See [`Deed::object`].
+    pub object: String,
+    /// JSON text.
+    pub detail: String,
+    /// Hash of the entry before; zeros for the first.
+    pub previous: Hash,
+    /// [`Entry::digest`] of this one.
+    pub hash: Hash,
+}
+
+impl Entry {
+    /// SHA-256 over every field, each with its length before it, so that no two entries have one encoding.
+    #[must_use]
+    pub fn digest(&self) -> Hash {
+        let mut hasher = Sha256::new();
+        let number = self.number.to_be_bytes();
+        for field in [
+            DOMAIN,
+            &number,
+            self.time.as_bytes(),
+            self.who.as_bytes(),
+            self.action.as_bytes(),
+            self.object.as_bytes(),
+            self.detail.as_bytes(),
+            &self.previous,
+        ] {
+            hasher.update((field.len() as u64).to_be_bytes());
+            hasher.update(field);
+        }
+        hasher.finalize().into()
+    }
+}
+
+/// Number and hash of an entry: the newest, as the head record or someone's note has it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Head {
+    /// Number; 0 for an empty log.
+    pub number: u64,
+    /// Hash; zeros for an empty log.
+    pub hash: Hash,
+}
+
+/// What a check found.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
+pub struct Verdict {
+    /// Entries that are good, counted from the first.
+    pub good: u64,
+    /// Hash of the last good entry, in hexadecimal digits.
+    pub head: String,
+    /// The first thing that is wrong, if any.
+    pub fault: Option<Fault>,
+}
+
+impl Verdict {
+    /// Whether nothing is wrong.
+    #[must_use]
+    pub fn is_intact(&self) -> bool {
+        self.fault.is_none()
+    }
+}
+
+impl fmt::Display for Verdict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.fault {
+            None => write!(
+                f,
+                "the audit log is intact: {} entries, head {}",
+                self.good, self.head
+            ),
+            Some(fault) => write!(
+                f,
+                "the audit log is broken at entry {}: {}; the {} entries before it are good, head {}",
+                fault.number,
+                fault.problem.text(),
+                self.good,
+                self.head
+            ),
+        }
+    }
+}
+
+/// The first entry that breaks the chain.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
+pub struct Fault {
+    /// Number of the entry.
+    pub number: u64,
+    /// What is wrong with it.
+    pub problem: Problem,
+}
+
+/// How an entry can be wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Problem {
+    /// Its number does not follow the one before: entries are missing or were put in.
+    OutOfOrder,
+    /// It does not name the hash of the entry before.
+    Unlinked,
+    /// Its fields do not give its hash: it was changed.
+    Changed,
+    /// The head record knows it, the log does not: it was cut from the end.
+    Missing,
+    /// The log goes on after the entry that the head record names as the last.
+    BeyondHead,
+    /// The entry that was noted elsewhere has another hash: the log was rewritten.
+    Rewritten,
+}
+
+impl Problem {
+    fn text(self) -> &'static str {
+        match self {
+            Self::OutOfOrder => "another entry stands in its place, entries were removed or put in",
+            Self::Unlinked => "it does not follow from the entry before it",
+            Self::Changed => "it was changed",
+            Self::Missing => "it was cut from the end of the log",
+            Self::BeyondHead => "it was added behind the recorded end of the log",
+            Self::Rewritten => "its hash is not the one that was noted, the log was rewritten",
+        }
+    }
+}
+
+/// Checks a whole log, in order, against its head record and, if given, against an older head noted elsewhere.
+pub fn verify<E>(
+    entries: impl IntoIterator<Item = Result<Entry, E>>,
+    head: Head,
+    noted: Option<Head>,
+) -> Result<Verdict, E> {
+    let mut last = Head {
+        number: 0,
+        hash: [0; 32],
+    };
+    let verdict = |last: Head, fault: Option<(u64, Problem)>| Verdict {
+        good: last.number,
+        head: hex::encode(last.hash),
+        fault: fault.map(|(number, problem)| Fault { number, problem }),
+    };
+    for entry in entries {
+        let entry = entry?;
+        let expected = last.number + 1;
+        let problem = if entry.number != expected {
+            Some((expected, Problem::OutOfOrder))
+        } else if entry.previous != last.hash {
+            Some((expected, Problem::Unlinked))
+        } else if entry.digest() != entry.hash {
+            Some((expected, Problem::Changed))
+        } else if noted.is_some_and(|n| n.number == entry.number && n.hash != entry.hash) {
+            Some((expected, Problem::Rewritten))
+        } else if entry.number > head.number {
+            Some((expected, Problem::BeyondHead))
+        } else {
+            None
+        };
+        if problem.is_some() {
+            return Ok(verdict(last, problem));
+        }
+        last = Head {
+            number: entry.number,
+            hash: entry.hash,
+        };
+    }
+    let least = noted.map_or(head.number, |n| n.number.max(head.number));
+    let problem = if last.number < least {
+        Some((last.number + 1, Problem::Missing))
+    } else if last.hash != head.hash {
+        Some((last.number, Problem::Changed))
+    } else {
+        None
+    };
+    Ok(verdict(last, problem))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn log(count: u64) -> Vec<Entry> {
+        let mut previous = [0; 32];
+        (1..=count)
+            .map(|number| {
+                let mut entry = Entry {
+                    number,
+                    time: format!("2026-11-22T22:00:{number:02}Z"),
+                    who: "ada".into(),
+                    action: "question.ask".into(),
+                    object: format!("question {number}"),
+                    detail: "{}".into(),
+                    previous,
+                    hash: [0; 32],
+                };
+                entry.hash = entry.digest();
+                previous = entry.hash;
+                entry
+            })
+            .collect()
+    }
+
+    fn check(entries: &[Entry], head: &[Entry], noted: Option<Head>) -> Verdict {
+        let head = head.last().map_or(
+            Head {
+                number: 0,
+                hash: [0; 32],
+            },
+            |e| Head {
+                number: e.number,
+                hash: e.hash,
+            },
+        );
+        verify(
+            entries
+                .iter()
+                .cloned()
+                .map(Ok::<_, std::convert::Infallible>),
+            head,
+            noted,
+        )
+        .expect("reading from memory does not fail")
+    }
+
+    #[test]
+    fn an_untouched_log_is_good() {
+        for count in [0, 1, 5] {
+            let whole = log(count);
+            let verdict = check(&whole, &whole, None);
+            assert_eq!(verdict.fault, None);
+            assert_eq!(verdict.good, count);
+        }
+    }
+
+    #[test]
+    fn every_change_of_any_field_is_found_at_its_entry() {
+        let whole = log(5);
+        let changes: [fn(&mut Entry); 6] = [
+            |e| e.time.push('x'),
+            |e| e.who = "eve".into(),
+            |e| e.action.push('x'),
+            |e| e.object.push('x'),
+            |e| e.detail = "{\"a\":1}".into(),
+            |e| e.hash[0] ^= 1,
+        ];
+        for change in changes {
+            for at in 0..5 {
+                let mut touched = whole.clone();
+                change(&mut touched[at]);
+                let fault = check(&touched, &whole, None).fault.expect("a fault");
+                assert_eq!(fault.number, at as u64 + 1);
+                assert_eq!(fault.problem, Problem::Changed);
+            }
+        }
+    }
+
+    #[test]
+    fn a_field_cannot_lend_bytes_to_its_neighbour() {
+        let mut one = log(1).remove(0);
+        one.who = "ab".into();
+        one.action = "c".into();
+        let mut other = one.clone();
+        other.who = "a".into();
+        other.action = "bc".into();
+        assert_ne!(one.digest(), other.digest());
+    }
+
+    #[test]
+    fn removed_moved_and_cut_entries_are_found() {
+        let whole = log(5);
+        let mut removed = whole.clone();
+        removed.remove(2);
+        assert_eq!(
+            check(&removed, &whole, None).fault,
+            Some(Fault {
+                number: 3,
+                problem: Problem::OutOfOrder
+            })
+        );
+        let mut moved = whole.clone();
+        moved.swap(1, 2);
+        assert_eq!(check(&moved, &whole, None).fault.map(|f| f.number), Some(2));
+        assert_eq!(
+            check(&whole[..3], &whole, None).fault,
+            Some(Fault {
+                number: 4,
+                problem: Problem::Missing
+            })
+        );
+        assert_eq!(
+            check(&whole, &whole[..4], None).fault,
+            Some(Fault {
+                number: 5,
+                problem: Problem::BeyondHead
+            })
+        );
+    }
+
+    #[test]
+    fn a_log_rewritten_as_a_whole_is_found_by_a_noted_head() {
+        let whole = log(5);
+        let noted = Head {
+            number: 3,
+            hash: whole[2].hash,
+        };
+        assert_eq!(check(&whole, &whole, Some(noted)).fault, None);
+        let mut forged = log(5);
+        let mut previous = [0; 32];
+        for entry in &mut forged {
+            entry.who = "eve".into();
+            entry.previous = previous;
+            entry.hash = entry.digest();
+            previous = entry.hash;
+        }
+        assert_eq!(check(&forged, &forged, None).fault, None);
+        assert_eq!(
+            check(&forged, &forged, Some(noted)).fault,
+            Some(Fault {
+                number: 3,
+                problem: Problem::Rewritten
+            })
+        );
+        assert_eq!(
+            check(&forged[..2], &forged[..2], Some(noted)).fault,
+            Some(Fault {
+                number: 3,
+                problem: Problem::Missing
+            })
+        );
+    }
+}
