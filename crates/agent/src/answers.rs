@@ -1,8 +1,9 @@
 //! An endpoint's answer on its way out: cut to the order's limits, then into parts that fit a frame. Pure.
 
+use answer::State;
 use prost::Message as _;
 use protocol::bounds::{AnswerBounds, row_cost};
-use protocol::message::{AnswerPart, EndpointState, OrderLimits, Problem, WireRow};
+use protocol::message::{AnswerPart, OrderLimits, Problem, WireRow};
 use question::Row;
 use std::collections::HashSet;
 
@@ -14,10 +15,10 @@ const ROW_BYTES: usize = 512 << 10;
 const MESSAGE_BYTES: usize = 2 << 10;
 
 /// What became of a question on this endpoint.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Outcome {
     /// State of the endpoint.
-    pub state: EndpointState,
+    pub state: State,
     /// Rows of each table of the plan.
     pub tables: Vec<Vec<Row>>,
     /// What went wrong, sensor by sensor.
@@ -26,10 +27,21 @@ pub struct Outcome {
     pub rows_cut: u64,
 }
 
+impl Default for Outcome {
+    fn default() -> Self {
+        Self {
+            state: State::Empty,
+            tables: Vec::new(),
+            problems: Vec::new(),
+            rows_cut: 0,
+        }
+    }
+}
+
 impl Outcome {
     /// An outcome without rows.
     #[must_use]
-    pub fn bare(state: EndpointState, problems: Vec<Problem>) -> Self {
+    pub fn bare(state: State, problems: Vec<Problem>) -> Self {
         Self {
             state,
             problems,
@@ -40,37 +52,18 @@ impl Outcome {
 
 /// A problem as the channel spells it.
 #[must_use]
-pub fn problem(sensor: &str, state: EndpointState, message: &str) -> Problem {
+pub fn problem(sensor: &str, state: State, message: &str) -> Problem {
     let mut end = message.len().min(MESSAGE_BYTES);
     while !message.is_char_boundary(end) {
         end -= 1;
     }
-    Problem {
-        sensor: sensor.into(),
-        state: state.into(),
-        message: message.get(..end).unwrap_or_default().into(),
-    }
+    Problem::new(sensor, state, message.get(..end).unwrap_or_default())
 }
 
 /// The state of an endpoint with these problems: the gravest, in the order in which answers rank them.
 #[must_use]
-pub fn gravest(problems: &[Problem]) -> Option<EndpointState> {
-    let rank = |state: &EndpointState| match state {
-        EndpointState::Cancelled => 0,
-        EndpointState::Denied => 1,
-        EndpointState::Unsupported => 2,
-        EndpointState::Error => 3,
-        EndpointState::ByteLimit => 4,
-        EndpointState::RowLimit => 5,
-        EndpointState::MemoryLimit => 6,
-        EndpointState::CpuLimit => 7,
-        EndpointState::TimedOut => 8,
-        EndpointState::NotConcerned => 9,
-        EndpointState::Empty => 10,
-        EndpointState::Answered => 11,
-        EndpointState::Unknown => 12,
-    };
-    problems.iter().map(|p| p.state()).min_by_key(rank)
+pub fn gravest(problems: &[Problem]) -> Option<State> {
+    problems.iter().filter_map(Problem::state).min()
 }
 
 /// What a row costs on the server.
@@ -81,11 +74,7 @@ pub fn cost(row: &Row) -> u64 {
 
 /// Leaves out rows that a table holds already (an answer says which endpoints gave a row, not how often) and cuts what
 /// is above the limits. Gives the limit that was hit, if any.
-pub fn bound(
-    outcome: &mut Outcome,
-    limits: OrderLimits,
-    ceiling: AnswerBounds,
-) -> Option<EndpointState> {
+pub fn bound(outcome: &mut Outcome, limits: OrderLimits, ceiling: AnswerBounds) -> Option<State> {
     let lower = |set: u64, own: u64| if set == 0 { own } else { set.min(own) };
     let (max_rows, max_bytes) = (
         lower(limits.rows, ceiling.rows),
@@ -98,9 +87,9 @@ pub fn bound(
         for row in table.iter() {
             let size: u64 = row.iter().map(|cell| cell.len() as u64).sum();
             if rows >= max_rows {
-                hit = hit.or(Some(EndpointState::RowLimit));
+                hit = hit.or(Some(State::RowLimit));
             } else if bytes + size > max_bytes || costs + cost(row) > ceiling.cost {
-                hit = hit.or(Some(EndpointState::ByteLimit));
+                hit = hit.or(Some(State::ByteLimit));
             }
             if hit.is_some() {
                 break;
@@ -212,10 +201,7 @@ mod tests {
             rows: 2,
             ..OrderLimits::default()
         };
-        assert_eq!(
-            bound(&mut outcome, limits, WIDE),
-            Some(EndpointState::RowLimit)
-        );
+        assert_eq!(bound(&mut outcome, limits, WIDE), Some(State::RowLimit));
         assert_eq!(outcome.tables[0], vec![row(&[b"a"]), row(&[b"b"])]);
         assert!(outcome.tables[1].is_empty());
         assert_eq!(outcome.rows_cut, 2);
@@ -231,10 +217,7 @@ mod tests {
             bytes: 9,
             ..OrderLimits::default()
         };
-        assert_eq!(
-            bound(&mut outcome, limits, WIDE),
-            Some(EndpointState::ByteLimit)
-        );
+        assert_eq!(bound(&mut outcome, limits, WIDE), Some(State::ByteLimit));
         assert_eq!((outcome.tables[0].len(), outcome.rows_cut), (1, 1));
     }
 
@@ -249,7 +232,7 @@ mod tests {
         };
         let ceiling = AnswerBounds::sent([(200_000, 1)].into_iter());
         let hit = bound(&mut outcome, OrderLimits::default(), ceiling);
-        assert_eq!(hit, Some(EndpointState::ByteLimit));
+        assert_eq!(hit, Some(State::ByteLimit));
         let costs: u64 = outcome.tables[0].iter().map(cost).sum();
         assert!(costs <= ceiling.cost && costs + 200 > ceiling.cost);
         assert_eq!(outcome.rows_cut + outcome.tables[0].len() as u64, 1_000);
@@ -257,10 +240,10 @@ mod tests {
 
     #[test]
     fn an_answer_without_rows_has_one_part() {
-        let made = parts(7, Outcome::bare(EndpointState::NotConcerned, Vec::new()));
+        let made = parts(7, Outcome::bare(State::NotConcerned, Vec::new()));
         assert_eq!(made.len(), 1);
         assert!(made[0].last && made[0].order == 7);
-        assert_eq!(made[0].state(), EndpointState::NotConcerned);
+        assert_eq!(made[0].state(), Some(State::NotConcerned));
     }
 
     #[test]
@@ -277,7 +260,7 @@ mod tests {
 
     #[test]
     fn a_long_message_is_cut_at_a_character() {
-        let made = problem("X", EndpointState::Error, &"ä".repeat(5_000));
+        let made = problem("X", State::Error, &"ä".repeat(5_000));
         assert!(made.message.len() <= MESSAGE_BYTES && made.message.ends_with('ä'));
     }
 

@@ -6,12 +6,11 @@
 
 use crate::answers::{self, Outcome};
 use crate::evaluate::Evaluator;
-use crate::orders::{Book, Stage, Standing, Verdict};
+use crate::orders::{Book, Cancelled, MOST_ATTEMPTS, Restart, Stage, Standing, Verdict};
 use crate::spool::{Spool, SpoolError};
+use answer::State;
 use prost::Message as _;
-use protocol::message::{
-    AnswerPart, EndpointState, Order, QuestionOrder, Refusal, SignedOrder, payload::Payload,
-};
+use protocol::message::{AnswerPart, Order, QuestionOrder, Refusal, SignedOrder, payload::Payload};
 use std::collections::HashMap;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -24,6 +23,8 @@ use tokio_util::sync::CancellationToken;
 pub enum Reply {
     /// Nothing now.
     None,
+    /// It is written down and will be worked on.
+    Accepted(u64),
     /// It was refused.
     Refusal(Refusal),
 }
@@ -44,8 +45,6 @@ pub struct Desk {
     evaluator: Evaluator,
     /// An answer waits to be sent.
     pub answers: Notify,
-    /// There is room for another order again.
-    pub room: Notify,
     /// Set when there is no usable spool any more and none could be begun.
     pub broken: CancellationToken,
 }
@@ -57,8 +56,7 @@ impl Desk {
     /// When there is no usable spool.
     pub fn open(state_dir: &Path, evaluator: Evaluator) -> Result<Arc<Self>, SpoolError> {
         let (spool, found) = Spool::open(state_dir)?;
-        let answers = found.answers.iter().map(|(n, expires, _)| (*n, *expires));
-        let book = Book::restore(found.accepted, answers, found.done, found.pruned);
+        let book = Book::restore(found);
         let broken = CancellationToken::new();
         let desk = Arc::new(Self {
             work: Mutex::new(Work {
@@ -70,7 +68,6 @@ impl Desk {
             }),
             evaluator,
             answers: Notify::new(),
-            room: Notify::new(),
             broken,
         });
         desk.tidy(now());
@@ -93,13 +90,19 @@ impl Desk {
             }
             Verdict::Copy(stage) => {
                 tracing::debug!(?stage, "a copy of an order that is under way");
+                if let Ok(order) = Order::decode(signed.body.as_slice()) {
+                    return Reply::Accepted(order.number);
+                }
             }
             Verdict::Cancel {
                 number,
                 expires,
                 target,
             } => self.cancel(&mut work, number, expires, target),
-            Verdict::Accept(order) => self.accept(&mut work, &order, signed),
+            Verdict::Accept(order) => {
+                self.accept(&mut work, &order, signed);
+                return Reply::Accepted(order.number);
+            }
         }
         Reply::None
     }
@@ -121,19 +124,24 @@ impl Desk {
     }
 
     fn cancel(self: &Arc<Self>, work: &mut Work, number: u64, expires: i64, target: u64) {
+        let now = now();
         let mut finished = vec![(number, expires)];
         finished.extend(work.book.expires(target).map(|end| (target, end)));
         if let Some(Err(error)) = work.write(|spool| spool.finish(&finished)) {
             tracing::error!(order = target, error = %crate::chain(&error), "a cancelled order could not be struck off");
         }
-        let under_way = work.book.cancel(number, expires, target);
-        tracing::info!(order = target, under_way, "order cancelled");
+        if let Cancelled::NotYet { until } = work.book.would_cancel(target, now)
+            && let Some(Err(error)) = work.write(|spool| spool.mark_cancelled(target, until))
+        {
+            tracing::error!(order = target, error = %crate::chain(&error), "a cancelled order could not be marked");
+        }
+        let outcome = work.book.cancel(number, expires, target, now);
+        tracing::info!(order = target, ?outcome, "order cancelled");
         if let Some(flag) = work.running.remove(&target) {
             flag.store(true, Ordering::Relaxed);
             self.evaluator.runner().nudge();
         }
         self.start_waiting(work);
-        self.room.notify_one();
     }
 
     /// Begins what may run now.
@@ -141,10 +149,25 @@ impl Desk {
         if work.spool.is_none() {
             return;
         }
-        while let Some(number) = work.book.start_next() {
+        while let Some(number) = work.book.next_to_start() {
+            let stored = work.write(|spool| spool.order(number));
+            let ended = work.book.attempts(number);
+            // Written down before the first effect: whatever becomes of the agent, the next start knows.
+            if let Some(Err(error)) = work.write(|spool| spool.start(number)) {
+                tracing::error!(order = number, error = %crate::chain(&error), "the start of an order could not be written down; it is not begun");
+                work.book.started(number);
+                self.keep(work, number, unstarted(&error));
+                continue;
+            }
+            work.book.started(number);
+            if let Some(outcome) =
+                stored_payload(&stored).and_then(|payload| after(&payload, ended))
+            {
+                self.keep(work, number, outcome);
+                continue;
+            }
             let flag = Arc::new(AtomicBool::new(false));
             work.running.insert(number, Arc::clone(&flag));
-            let stored = work.write(|spool| spool.order(number));
             let desk = Arc::clone(self);
             let thread = std::thread::Builder::new()
                 .name("order".into())
@@ -174,7 +197,16 @@ impl Desk {
                 self.evaluator
                     .answer(&text, limits.unwrap_or_default(), cancelled)
             }
-            _ => Outcome::bare(EndpointState::Unsupported, Vec::new()),
+            // Taken apart on arrival.
+            Some(Payload::Cancel(_)) => Outcome::bare(State::Empty, Vec::new()),
+            None => Outcome::bare(
+                State::Unsupported,
+                vec![answers::problem(
+                    "",
+                    State::Unsupported,
+                    "this agent does not know this kind of order",
+                )],
+            ),
         }
     }
 
@@ -184,14 +216,13 @@ impl Desk {
         self.keep(&mut work, number, outcome);
         self.start_waiting(&mut work);
         drop(work);
-        self.room.notify_one();
         crate::platform::release_memory();
     }
 
     /// Writes an answer down and says that it waits.
     fn keep(&self, work: &mut Work, number: u64, outcome: Outcome) {
         // A closed desk keeps the order for the next start; a cancelled one is done already.
-        if work.book.stage(number) != Some(Stage::Running) {
+        if work.book.stage(number) != Some(Stage::Started) {
             return;
         }
         let expires = work.book.expires(number).unwrap_or_default();
@@ -305,10 +336,13 @@ impl Desk {
         }
     }
 
-    /// Whether another order may be read.
+    /// Whether an order is accepted or worked on, and not answered.
     #[must_use]
-    pub fn has_room(&self) -> bool {
-        self.lock().book.has_room()
+    pub fn is_under_way(&self, number: u64) -> bool {
+        matches!(
+            self.lock().book.stage(number),
+            Some(Stage::Accepted | Stage::Started)
+        )
     }
 
     /// Orders accepted or running, answers that wait.
@@ -333,6 +367,10 @@ impl Desk {
     /// Stops all work and closes the spool. What was running runs again at the next start.
     pub fn close(&self) {
         let mut work = self.lock();
+        let stopped: Vec<u64> = work.book.under_way().collect();
+        if let Some(Err(error)) = work.write(|spool| spool.stop(&stopped)) {
+            tracing::warn!(error = %crate::chain(&error), "orders under way will count as having ended the agent once");
+        }
         work.spool = None;
         for flag in work.running.values() {
             flag.store(true, Ordering::Relaxed);
@@ -359,7 +397,11 @@ impl Work {
         };
         tracing::error!(error = %crate::chain(&error), "the spool is damaged; it is moved aside and a new one begun. Answers that were not sent yet are lost");
         let done: Vec<(u64, i64)> = self.book.done().collect();
-        let anew = self.spool.take()?.begin_anew(&done, self.book.pruned());
+        let cancelled: Vec<(u64, i64)> = self.book.cancelled().collect();
+        let anew = self
+            .spool
+            .take()?
+            .begin_anew(&done, &cancelled, self.book.pruned());
         match anew {
             Ok(mut anew) => {
                 let outcome = act(&mut anew);
@@ -378,13 +420,47 @@ impl Work {
 /// Tells the responder in the answer that this endpoint's disk failed it.
 fn apology(number: u64, what: &str, error: &SpoolError) -> AnswerPart {
     let words = format!("the endpoint cannot {what}: {}", crate::chain(error));
-    let state = EndpointState::Error;
+    let state = State::Error;
     let outcome = Outcome::bare(state, vec![answers::problem("", state, &words)]);
     answers::parts(number, outcome).pop().unwrap_or_default()
 }
 
+fn unstarted(error: &SpoolError) -> Outcome {
+    lost(&crate::chain(error))
+}
+
+fn stored_payload(stored: &Option<Result<Option<SignedOrder>, SpoolError>>) -> Option<Payload> {
+    let Some(Ok(Some(signed))) = stored else {
+        return None;
+    };
+    Order::decode(signed.body.as_slice()).ok()?.payload
+}
+
+/// What is answered instead of working on an order again at which the agent ended so many times; `None` to work on it.
+fn after(payload: &Payload, ended: u32) -> Option<Outcome> {
+    match Restart::of(payload) {
+        _ if ended == 0 => None,
+        Restart::Repeat if ended < MOST_ATTEMPTS => None,
+        Restart::Resume => None,
+        Restart::Repeat => {
+            let words = format!(
+                "the agent ended {ended} times while it worked on this, the last time on this alone (out of memory, or a defect); it is \
+                 not tried again"
+            );
+            let problem = answers::problem("", State::EndedAgent, &words);
+            Some(Outcome::bare(State::EndedAgent, vec![problem]))
+        }
+        Restart::OutcomeUnknown => {
+            let words =
+                "the agent ended while it worked on this; whether it had its effect is not known";
+            let problem = answers::problem("", State::Error, words);
+            Some(Outcome::bare(State::Error, vec![problem]))
+        }
+    }
+}
+
 fn lost(reason: &str) -> Outcome {
-    let state = EndpointState::Error;
+    let state = State::Error;
     let words = format!("the order could not be carried out: {reason}");
     Outcome::bare(state, vec![answers::problem("", state, &words)])
 }

@@ -9,8 +9,9 @@ pub mod source;
 pub mod state;
 
 use crate::answers::{self, Outcome};
+use answer::State;
 use protocol::bounds::AnswerBounds;
-use protocol::message::{EndpointState, OrderLimits, Problem};
+use protocol::message::{OrderLimits, Problem};
 use question::catalogue::Rows;
 use question::eval::{self, SensorRows, Unavailable};
 use question::{ParseError, Plan, Question, Row, SensorCall};
@@ -71,7 +72,7 @@ impl Evaluator {
             Ok((question, plan)) => self.evaluate(&question, &plan, limits, cancelled),
             Err(error) => {
                 let words = format!("this agent does not understand the question: {error}");
-                let state = EndpointState::Unsupported;
+                let state = State::Unsupported;
                 Outcome::bare(state, vec![answers::problem("", state, &words)])
             }
         }
@@ -97,9 +98,9 @@ impl Evaluator {
         if let Some(filter) = &question.filter {
             match eval::matches(filter, &mut view, catalogue) {
                 Ok(true) => {}
-                Ok(false) => return Outcome::bare(EndpointState::NotConcerned, Vec::new()),
+                Ok(false) => return Outcome::bare(State::NotConcerned, Vec::new()),
                 Err(Unavailable(_)) => {
-                    let state = answers::gravest(&view.missed).unwrap_or(EndpointState::Error);
+                    let state = answers::gravest(&view.missed).unwrap_or(State::Error);
                     return Outcome::bare(state, view.missed);
                 }
             }
@@ -156,17 +157,17 @@ impl Evaluator {
         };
         drop(per_select);
         let hit = answers::bound(&mut outcome, limits, ceiling);
-        if let Some(hit) = hit.or((rows_cut > 0).then_some(EndpointState::ByteLimit)) {
+        if let Some(hit) = hit.or((rows_cut > 0).then_some(State::ByteLimit)) {
             let words = format!("{} rows of the answer were cut off", outcome.rows_cut);
             outcome.problems.push(answers::problem("", hit, &words));
         }
         outcome.state = match answers::gravest(&outcome.problems) {
             Some(state) => state,
-            None if outcome.tables.iter().all(Vec::is_empty) => EndpointState::Empty,
-            None => EndpointState::Answered,
+            None if outcome.tables.iter().all(Vec::is_empty) => State::Empty,
+            None => State::Answered,
         };
         if cancelled.load(Ordering::Relaxed) {
-            outcome.state = EndpointState::Cancelled;
+            outcome.state = State::Cancelled;
         }
         outcome
     }
@@ -213,10 +214,7 @@ impl View<'_> {
                 Some((prepared, ticket)) => self.wait(&prepared, ticket),
                 None => Ran {
                     rows: Arc::default(),
-                    problem: Some((
-                        EndpointState::Unsupported,
-                        "this agent has no such sensor".into(),
-                    )),
+                    problem: Some((State::Unsupported, "this agent has no such sensor".into())),
                 },
             };
             self.ran.insert(call, ran);
@@ -232,10 +230,7 @@ impl View<'_> {
         let runner = &self.evaluator.runner;
         let shared = matches!(ticket, Ticket::Flight { own_limits, .. } if !own_limits);
         let mut ran = runner.wait(ticket, self.cancelled);
-        let stopped = ran
-            .problem
-            .as_ref()
-            .is_some_and(|(s, _)| state::is_limit(*s));
+        let stopped = ran.problem.as_ref().is_some_and(|(s, _)| s.is_limit());
         if shared && stopped {
             let anew = Call {
                 max_age: Duration::ZERO,
@@ -289,9 +284,9 @@ fn cut(ran: &mut Ran, call: &Call) {
     for row in ran.rows.iter() {
         bytes += row.iter().map(|cell| cell.len() as u64).sum::<u64>();
         if kept as u64 >= call.limits.rows {
-            hit = Some((EndpointState::RowLimit, "row limit reached"));
+            hit = Some((State::RowLimit, "row limit reached"));
         } else if bytes > call.limits.bytes {
-            hit = Some((EndpointState::ByteLimit, "byte limit reached"));
+            hit = Some((State::ByteLimit, "byte limit reached"));
         }
         if hit.is_some() {
             break;
@@ -316,7 +311,7 @@ impl SensorRows for View<'_> {
             Some((state, message)) => {
                 self.missed
                     .push(answers::problem(&call.sensor, *state, message));
-                Err(Unavailable(state::word(*state).into()))
+                Err(Unavailable(state.words().into()))
             }
         }
     }

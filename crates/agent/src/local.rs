@@ -3,7 +3,8 @@
 use crate::evaluate::Evaluator;
 use crate::evaluate::source::Native;
 use crate::vitals;
-use protocol::message::{EndpointState, OrderLimits, Problem};
+use answer::State;
+use protocol::message::{OrderLimits, Problem};
 use question::{ParseError, Plan, Question, Row};
 use sensors::framework::HostFacts;
 use std::sync::Arc;
@@ -25,7 +26,7 @@ pub struct LocalAnswer {
     /// Its tables.
     pub plan: Plan,
     /// State of this machine in the answer.
-    pub state: EndpointState,
+    pub state: State,
     /// Rows of each table.
     pub tables: Vec<Vec<Row>>,
     /// What went wrong, sensor by sensor.

@@ -2,9 +2,16 @@
 //!
 //! ```text
 //! offered -> refused                                   (reported, forgotten)
-//!         -> accepted -> running -> spooled -> done    (each step written down by the caller before it counts)
+//!         -> accepted -> started -> spooled -> done    (each step written down by the caller before it counts)
 //!                 \__________\__________\_____^        (cancelled, or too late to be of use)
 //! ```
+//!
+//! That an order was started is written down before its first effect, with the number of the attempt. What is found started after a
+//! restart has ended the agent, or the agent was ended while it worked on it: what then happens is each kind's to say
+//! ([`Restart`]). One that may be repeated runs alone the next time, so that it cannot take others with it, and after
+//! [`MOST_ATTEMPTS`] never again.
+//!
+//! An order that was cancelled before it came leaves a mark until no order of its age could be obeyed any more.
 //!
 //! An order only ever moves forward; a copy of one that is accepted, running or spooled changes nothing, a copy of one
 //! that is done is refused as replayed. Numbers of done orders are kept until the order could no longer pass the check
@@ -18,10 +25,12 @@ use protocol::message::{Order, SignedOrder, payload::Payload};
 use protocol::order::{self, CLOCK_SLACK_SECONDS, Refused, Seen};
 use std::collections::BTreeMap;
 
-/// Orders that are accepted or running at most; the agent reads no more from its server while it has these.
+/// Orders that are accepted or running at most: the credit that the agent gives its server. More are refused as busy.
 pub const MAX_OPEN: usize = 64;
 /// Orders that run at once.
 pub const MAX_RUNNING: usize = 4;
+/// Attempts at an order that ended the agent; afterwards it is answered with that.
+pub const MOST_ATTEMPTS: u32 = 2;
 /// How long after an order's expiry its answer is still worth sending, in seconds.
 pub const ANSWER_GRACE_SECONDS: i64 = 3600;
 
@@ -31,7 +40,7 @@ pub enum Stage {
     /// Passed all checks, is written down, waits for its turn.
     Accepted,
     /// Is worked on.
-    Running,
+    Started,
     /// Its answer is written down and not yet acknowledged.
     Spooled,
 }
@@ -70,6 +79,67 @@ pub struct Standing<'a> {
     pub ordinal: u32,
 }
 
+/// What a restart means for an order that was started.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Restart {
+    /// Its work changes nothing: it is done again.
+    Repeat,
+    /// Its work goes on where it stopped.
+    Resume,
+    /// Its work may have had its effect or not, and doing it again could do harm: the answer says so.
+    OutcomeUnknown,
+}
+
+impl Restart {
+    /// Of orders with this payload.
+    #[must_use]
+    pub const fn of(payload: &Payload) -> Self {
+        match payload {
+            Payload::Question(_) | Payload::Cancel(_) => Self::Repeat,
+        }
+    }
+}
+
+/// An order as a spool gives it back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Kept {
+    /// Number.
+    pub number: u64,
+    /// Seconds since 1970.
+    pub expires: i64,
+    /// Attempts that were started and not ended.
+    pub attempts: u32,
+}
+
+/// What a spool gives back.
+#[derive(Clone, Debug, Default)]
+pub struct Remembered {
+    /// Accepted and not answered.
+    pub accepted: Vec<Kept>,
+    /// Answered and not acknowledged: number and expiry.
+    pub answered: Vec<(u64, i64)>,
+    /// Done: number and expiry.
+    pub done: Vec<(u64, i64)>,
+    /// Cancelled before they came: number, and until when that is remembered.
+    pub cancelled: Vec<(u64, i64)>,
+    /// What was ever pruned.
+    pub pruned: Pruned,
+}
+
+/// What a cancellation came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cancelled {
+    /// The order was under way and is no more.
+    UnderWay,
+    /// It was done before.
+    Done,
+    /// It has not come; should it, it is refused until this time.
+    NotYet {
+        /// Seconds since 1970.
+        until: i64,
+    },
+}
+
 /// What was ever pruned from the done orders.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Pruned {
@@ -83,6 +153,7 @@ pub struct Pruned {
 struct Open {
     stage: Stage,
     expires: i64,
+    attempts: u32,
 }
 
 /// All orders this endpoint knows.
@@ -90,6 +161,7 @@ struct Open {
 pub struct Book {
     open: BTreeMap<u64, Open>,
     done: BTreeMap<u64, i64>,
+    cancelled: BTreeMap<u64, i64>,
     pruned: Pruned,
     /// Kept beside the map because each frame asks for it.
     running: usize,
@@ -108,31 +180,38 @@ impl Seen for Checked<'_> {
                 && number <= self.book.pruned.number
                 && self.expires <= self.book.pruned.expires)
     }
+
+    fn cancelled(&self, number: u64) -> bool {
+        self.book.cancelled.contains_key(&number)
+    }
 }
 
 impl Book {
-    /// The book as it was when the agent ended: what was running has to run again.
+    /// The book as it was when the agent ended: what was started and not answered is accepted again.
     #[must_use]
-    pub fn restore(
-        accepted: impl IntoIterator<Item = (u64, i64)>,
-        spooled: impl IntoIterator<Item = (u64, i64)>,
-        done: impl IntoIterator<Item = (u64, i64)>,
-        pruned: Pruned,
-    ) -> Self {
+    pub fn restore(remembered: Remembered) -> Self {
         let mut book = Self {
-            done: done.into_iter().collect(),
-            pruned,
+            done: remembered.done.into_iter().collect(),
+            cancelled: remembered.cancelled.into_iter().collect(),
+            pruned: remembered.pruned,
             ..Self::default()
         };
-        for (number, expires) in accepted {
-            book.accept(number, expires);
+        for kept in remembered.accepted {
+            book.accept(kept.number, kept.expires);
+            if let Some(open) = book.open.get_mut(&kept.number) {
+                open.attempts = kept.attempts;
+            }
         }
-        for (number, expires) in spooled {
+        for (number, expires) in remembered.answered {
             if book.forget(number).is_some() {
                 tracing::debug!(order = number, "was accepted and spooled");
             }
-            let stage = Stage::Spooled;
-            book.open.insert(number, Open { stage, expires });
+            let open = Open {
+                stage: Stage::Spooled,
+                expires,
+                attempts: 0,
+            };
+            book.open.insert(number, open);
         }
         book
     }
@@ -169,6 +248,14 @@ impl Book {
                 target: cancel.order,
             };
         }
+        if !self.has_room() {
+            return Verdict::Refuse {
+                number: order.number,
+                refused: Refused::Busy {
+                    open: self.unfinished,
+                },
+            };
+        }
         Verdict::Accept(Box::new(order))
     }
 
@@ -177,29 +264,66 @@ impl Book {
         if self.open.contains_key(&number) || self.done.contains_key(&number) {
             return;
         }
-        let stage = Stage::Accepted;
-        self.open.insert(number, Open { stage, expires });
+        let open = Open {
+            stage: Stage::Accepted,
+            expires,
+            attempts: 0,
+        };
+        self.open.insert(number, open);
         self.unfinished += 1;
     }
 
-    /// The next order to run, now marked as running; `None` when nothing waits or enough run.
-    pub fn start_next(&mut self) -> Option<u64> {
+    /// The next order to work on; `None` when nothing waits or enough is under way. The caller writes down that it is started, then
+    /// calls [`Self::started`].
+    #[must_use]
+    pub fn next_to_start(&self) -> Option<u64> {
         if self.running >= MAX_RUNNING {
             return None;
         }
-        let (number, open) = self
-            .open
-            .iter_mut()
-            .find(|(_, open)| open.stage == Stage::Accepted)?;
-        open.stage = Stage::Running;
+        let of = |stage| {
+            self.open
+                .iter()
+                .filter(move |(_, open)| open.stage == stage)
+        };
+        // What ended the agent once runs when nothing else does, and nothing else runs beside it.
+        if of(Stage::Started).any(|(_, open)| open.attempts > 1) {
+            return None;
+        }
+        let fresh = of(Stage::Accepted).find(|(_, open)| open.attempts == 0);
+        let suspect = || of(Stage::Accepted).next().filter(|_| self.running == 0);
+        fresh.or_else(suspect).map(|(number, _)| *number)
+    }
+
+    /// An accepted order is started: gives the number of the attempt, from 1. `None` when it is not there to be started.
+    pub fn started(&mut self, number: u64) -> Option<u32> {
+        let open = self.open.get_mut(&number)?;
+        if open.stage != Stage::Accepted {
+            return None;
+        }
+        open.stage = Stage::Started;
+        open.attempts += 1;
         self.running += 1;
-        Some(*number)
+        Some(open.attempts)
+    }
+
+    /// Attempts at an order so far.
+    #[must_use]
+    pub fn attempts(&self, number: u64) -> u32 {
+        self.open.get(&number).map_or(0, |open| open.attempts)
+    }
+
+    /// Orders that are worked on.
+    pub fn under_way(&self) -> impl Iterator<Item = u64> {
+        self.open
+            .iter()
+            .filter(|(_, open)| open.stage == Stage::Started)
+            .map(|(number, _)| *number)
     }
 
     /// The answer of a running order is written down. False when the order is no longer wanted.
     pub fn spooled(&mut self, number: u64) -> bool {
         match self.open.get_mut(&number) {
-            Some(open) if open.stage == Stage::Running => {
+            Some(open) if open.stage == Stage::Started => {
                 open.stage = Stage::Spooled;
                 self.running -= 1;
                 self.unfinished -= 1;
@@ -216,10 +340,36 @@ impl Book {
         Some(open.expires)
     }
 
-    /// Records a cancelling order and finishes its target; true when the target was under way.
-    pub fn cancel(&mut self, number: u64, expires: i64, target: u64) -> bool {
+    /// Records a cancelling order. Its target is done, or, when it has not come, is not let in when it does.
+    pub fn cancel(&mut self, number: u64, expires: i64, target: u64, now: i64) -> Cancelled {
+        let outcome = self.would_cancel(target, now);
         self.done.insert(number, expires);
-        self.finish(target).is_some()
+        match outcome {
+            Cancelled::UnderWay => {
+                self.finish(target);
+            }
+            Cancelled::NotYet { until } => {
+                self.cancelled.insert(target, until);
+            }
+            Cancelled::Done => {}
+        }
+        outcome
+    }
+
+    /// What cancelling this order would come to. Changes nothing.
+    #[must_use]
+    pub fn would_cancel(&self, target: u64, now: i64) -> Cancelled {
+        if self.open.contains_key(&target) {
+            return Cancelled::UnderWay;
+        }
+        if self.done.contains_key(&target) {
+            return Cancelled::Done;
+        }
+        // The order may have been issued up to now, by a clock that is a little ahead.
+        let until = now
+            .saturating_add(order::LONGEST_LIFE_SECONDS)
+            .saturating_add(CLOCK_SLACK_SECONDS);
+        Cancelled::NotYet { until }
     }
 
     /// Orders whose time is over: those that never ran and answers that came too late to be sent.
@@ -227,7 +377,7 @@ impl Book {
     pub fn overdue(&self, now: i64) -> Vec<u64> {
         let late = |open: &Open| match open.stage {
             Stage::Accepted => open.expires <= now,
-            Stage::Running => false,
+            Stage::Started => false,
             Stage::Spooled => open.expires.saturating_add(ANSWER_GRACE_SECONDS) <= now,
         };
         self.open
@@ -237,17 +387,20 @@ impl Book {
             .collect()
     }
 
-    /// Forgets done orders that could no longer pass the check of their expiry, and gives their numbers.
+    /// Forgets done orders that could no longer pass the check of their expiry, and cancelled ones that could no longer come; gives
+    /// their numbers.
     pub fn prune(&mut self, now: i64) -> Vec<u64> {
         let limit = now.saturating_sub(CLOCK_SLACK_SECONDS);
         let mut gone = Vec::new();
-        self.done.retain(|number, expires| {
-            let keep = *expires > limit;
-            if !keep {
-                gone.push((*number, *expires));
-            }
-            keep
-        });
+        for kept in [&mut self.done, &mut self.cancelled] {
+            kept.retain(|number, expires| {
+                let keep = *expires > limit;
+                if !keep {
+                    gone.push((*number, *expires));
+                }
+                keep
+            });
+        }
         for (number, expires) in &gone {
             self.pruned.number = self.pruned.number.max(*number);
             self.pruned.expires = self.pruned.expires.max(*expires);
@@ -259,7 +412,7 @@ impl Book {
         let open = self.open.remove(&number)?;
         match open.stage {
             Stage::Accepted => self.unfinished -= 1,
-            Stage::Running => {
+            Stage::Started => {
                 self.unfinished -= 1;
                 self.running -= 1;
             }
@@ -305,6 +458,13 @@ impl Book {
         self.done
             .iter()
             .map(|(number, expires)| (*number, *expires))
+    }
+
+    /// Numbers of orders that were cancelled before they came, and until when that is remembered.
+    pub fn cancelled(&self) -> impl Iterator<Item = (u64, i64)> {
+        self.cancelled
+            .iter()
+            .map(|(number, until)| (*number, *until))
     }
 
     /// What was ever pruned.

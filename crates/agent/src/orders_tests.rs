@@ -37,6 +37,13 @@ fn judge(book: &Book, order: Order, now: i64) -> Verdict {
     book.judge(&sign(order, &key()), standing, now)
 }
 
+/// Starts what is next.
+fn start(book: &mut Book) -> Option<u64> {
+    let number = book.next_to_start()?;
+    book.started(number)?;
+    Some(number)
+}
+
 fn refused(verdict: Verdict) -> &'static str {
     match verdict {
         Verdict::Refuse { refused, .. } => refused.code(),
@@ -56,11 +63,11 @@ fn an_order_goes_its_way_once() {
         judge(&book, question(5, NOW + 60), NOW),
         Verdict::Copy(Stage::Accepted)
     );
-    assert_eq!(book.start_next(), Some(5));
-    assert_eq!(book.start_next(), None);
+    assert_eq!(start(&mut book), Some(5));
+    assert_eq!(start(&mut book), None);
     assert_eq!(
         judge(&book, question(5, NOW + 60), NOW),
-        Verdict::Copy(Stage::Running)
+        Verdict::Copy(Stage::Started)
     );
     assert!(book.spooled(5));
     assert!(!book.spooled(5));
@@ -120,8 +127,9 @@ fn what_cannot_be_read_claims_number_zero() {
 fn a_cancelled_order_is_done() {
     let mut book = Book::default();
     book.accept(5, NOW + 60);
-    assert_eq!(book.start_next(), Some(5));
+    assert_eq!(start(&mut book), Some(5));
     let cancel = Order {
+        targets: mine(),
         number: 6,
         issued: NOW,
         expires: NOW + 60,
@@ -136,7 +144,7 @@ fn a_cancelled_order_is_done() {
             target: 5
         }
     );
-    assert!(book.cancel(6, NOW + 60, 5));
+    assert_eq!(book.cancel(6, NOW + 60, 5, NOW), Cancelled::UnderWay);
     assert!(
         !book.spooled(5),
         "the answer of a cancelled order is not wanted"
@@ -149,12 +157,101 @@ fn a_cancelled_order_is_done() {
     assert!(book.has_room() && book.unfinished() == 0);
 }
 
+/// A target set with the endpoint of these tests in it.
+fn mine() -> Vec<u8> {
+    let mut bytes = Vec::new();
+    let mine: roaring::RoaringBitmap = [3].into_iter().collect();
+    mine.serialize_into(&mut bytes).unwrap();
+    bytes
+}
+
+#[test]
+fn a_cancellation_for_nobody_in_particular_is_refused() {
+    let cancel = Order {
+        number: 6,
+        issued: NOW,
+        expires: NOW + 60,
+        payload: Some(Payload::Cancel(CancelOrder { order: 5 })),
+        ..Order::default()
+    };
+    assert_eq!(refused(judge(&Book::default(), cancel, NOW)), "no-targets");
+}
+
+#[test]
+fn an_order_cancelled_before_it_came_is_never_carried_out() {
+    let mut book = Book::default();
+    let Cancelled::NotYet { until } = book.cancel(6, NOW + 60, 5, NOW) else {
+        panic!("it has not come");
+    };
+    assert!(until >= NOW + order::LONGEST_LIFE_SECONDS);
+    // The mark outlives the cancelling order, and a restart.
+    book.prune(NOW + 3600);
+    let book = Book::restore(Remembered {
+        cancelled: book.cancelled().collect(),
+        done: book.done().collect(),
+        pruned: book.pruned(),
+        ..Remembered::default()
+    });
+    assert_eq!(
+        refused(judge(&book, question(5, NOW + 7200), NOW + 3600)),
+        "cancelled"
+    );
+}
+
+#[test]
+fn with_all_the_work_it_takes_it_is_busy_and_still_hears_that_it_may_stop() {
+    let mut book = Book::default();
+    for number in 1..=MAX_OPEN as u64 {
+        book.accept(number, NOW + 60);
+    }
+    assert_eq!(refused(judge(&book, question(900, NOW + 60), NOW)), "busy");
+    let cancel = Order {
+        targets: mine(),
+        number: 901,
+        issued: NOW,
+        expires: NOW + 60,
+        payload: Some(Payload::Cancel(CancelOrder { order: 1 })),
+        ..Order::default()
+    };
+    assert!(matches!(
+        judge(&book, cancel, NOW),
+        Verdict::Cancel { target: 1, .. }
+    ));
+}
+
+#[test]
+fn what_ended_the_agent_runs_alone_and_last() {
+    let kept = |number, attempts| Kept {
+        number,
+        expires: NOW + 60,
+        attempts,
+    };
+    let mut book = Book::restore(Remembered {
+        accepted: vec![kept(1, 1), kept(2, 0), kept(3, 1), kept(4, 0)],
+        ..Remembered::default()
+    });
+    assert_eq!((start(&mut book), start(&mut book)), (Some(2), Some(4)));
+    assert_eq!(
+        book.next_to_start(),
+        None,
+        "it waits until nothing else runs"
+    );
+    book.spooled(2);
+    book.spooled(4);
+    assert_eq!(start(&mut book), Some(1));
+    assert_eq!(book.attempts(1), 2);
+    book.accept(5, NOW + 60);
+    assert_eq!(book.next_to_start(), None, "nothing runs beside it");
+    book.spooled(1);
+    assert_eq!((start(&mut book), start(&mut book)), (Some(5), None));
+}
+
 #[test]
 fn pruned_numbers_stay_refused_when_the_clock_is_set_back() {
     let mut book = Book::default();
     for number in [5, 9] {
         book.accept(number, NOW + 60);
-        book.start_next();
+        start(&mut book);
         book.spooled(number);
         book.finish(number);
     }
@@ -181,7 +278,7 @@ fn overdue_orders_are_named() {
     for number in 1..=3 {
         book.accept(number, NOW);
     }
-    assert_eq!((book.start_next(), book.start_next()), (Some(1), Some(2)));
+    assert_eq!((start(&mut book), start(&mut book)), (Some(1), Some(2)));
     book.spooled(2);
     assert_eq!(book.overdue(NOW - 1), Vec::<u64>::new());
     assert_eq!(book.overdue(NOW), [3]);
@@ -217,6 +314,7 @@ struct Disk {
     accepted: Map<u64, i64>,
     answers: Map<u64, i64>,
     done: Map<u64, i64>,
+    cancelled: Map<u64, i64>,
     pruned: Pruned,
 }
 
@@ -242,11 +340,11 @@ proptest! {
                             disk.accepted.contains_key(&number) || disk.answers.contains_key(&number)),
                         Verdict::Refuse { refused, .. } => prop_assert!(
                             ever_done.contains(&number) || expires <= now || refused.code() == "bad-times"
-                                || refused.code() == "replayed"),
+                                || refused.code() == "replayed" || refused.code() == "cancelled"),
                         Verdict::Cancel { .. } => prop_assert!(false),
                     }
                 }
-                Step::Start => if let Some(number) = book.start_next() {
+                Step::Start => if let Some(number) = start(&mut book) {
                     prop_assert!(running.insert(number), "{number} runs twice");
                     prop_assert!(running.len() <= MAX_RUNNING);
                 },
@@ -268,13 +366,15 @@ proptest! {
                     cancels += 1;
                     let expires = book.expires(number);
                     disk.done.insert(cancels, now + 60);
-                    if book.cancel(cancels, now + 60, number) {
+                    if book.cancel(cancels, now + 60, number, now) == Cancelled::UnderWay {
                         disk.accepted.remove(&number);
                         disk.answers.remove(&number);
                         disk.done.extend(expires.map(|e| (number, e)));
                         running.remove(&number);
-                        ever_done.insert(number);
+                    } else if !ever_done.contains(&number) {
+                        disk.cancelled.extend(book.cancelled());
                     }
+                    ever_done.insert(number);
                 }
                 Step::Tidy(later) => {
                     now = NOW + later;
@@ -284,11 +384,25 @@ proptest! {
                         disk.done.extend(book.finish(number).map(|e| (number, e)));
                         ever_done.insert(number);
                     }
-                    for number in book.prune(now) { disk.done.remove(&number); }
+                    for number in book.prune(now) {
+                        disk.done.remove(&number);
+                        disk.cancelled.remove(&number);
+                    }
                     disk.pruned = book.pruned();
                 }
                 Step::Restart => {
-                    book = Book::restore(disk.accepted.clone(), disk.answers.clone(), disk.done.clone(), disk.pruned);
+                    let kept = |(number, expires): (&u64, &i64)| Kept {
+                        number: *number,
+                        expires: *expires,
+                        attempts: 0,
+                    };
+                    book = Book::restore(Remembered {
+                        accepted: disk.accepted.iter().map(kept).collect(),
+                        answered: disk.answers.clone().into_iter().collect(),
+                        done: disk.done.clone().into_iter().collect(),
+                        cancelled: disk.cancelled.clone().into_iter().collect(),
+                        pruned: disk.pruned,
+                    });
                     running.clear();
                 }
             }

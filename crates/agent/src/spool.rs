@@ -5,7 +5,7 @@
 //! A damaged file is moved aside with an error in the log and a new one begun: an agent that cannot start helps nobody
 //! in an incident. What is lost then is said there. Whatever the disk, nothing here panics or retries by itself.
 
-use crate::orders::Pruned;
+use crate::orders::{Kept, Pruned, Remembered};
 use prost::Message as _;
 use protocol::message::{AnswerPart, SignedOrder};
 use rusqlite::{Connection, ErrorCode, OptionalExtension as _, Transaction, params};
@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 const FILE: &str = "spool.db";
-const SCHEMA_VERSION: i64 = 1;
+const SCHEMA_VERSION: i64 = 2;
 const SCHEMA: &str = "
     CREATE TABLE accepted (number INTEGER PRIMARY KEY, expires INTEGER NOT NULL, body BLOB NOT NULL,
                            key BLOB NOT NULL, signature BLOB NOT NULL) STRICT;
@@ -25,6 +25,12 @@ const SCHEMA: &str = "
     CREATE TABLE pruned (id INTEGER PRIMARY KEY CHECK (id = 1), number INTEGER NOT NULL,
                          expires INTEGER NOT NULL) STRICT;
     PRAGMA user_version = 1;
+";
+/// Step to version 2: attempts at orders, and orders that were cancelled before they came.
+const SECOND: &str = "
+    ALTER TABLE accepted ADD COLUMN attempts INTEGER NOT NULL DEFAULT 0;
+    CREATE TABLE cancelled (number INTEGER PRIMARY KEY, until INTEGER NOT NULL) STRICT;
+    PRAGMA user_version = 2;
 ";
 
 /// Bytes of answers kept at most; beyond them new answers cannot be spooled.
@@ -121,19 +127,6 @@ fn damaged(error: &rusqlite::Error) -> bool {
     )
 }
 
-/// All that is in the spool but the contents of answers.
-#[derive(Debug, Default)]
-pub struct Contents {
-    /// Accepted orders without an answer.
-    pub accepted: Vec<(u64, i64)>,
-    /// Answers that wait: number, expiry, bytes.
-    pub answers: Vec<(u64, i64, u64)>,
-    /// Done orders.
-    pub done: Vec<(u64, i64)>,
-    /// What was ever pruned.
-    pub pruned: Pruned,
-}
-
 /// The open spool.
 #[derive(Debug)]
 pub struct Spool {
@@ -147,7 +140,7 @@ impl Spool {
     ///
     /// # Errors
     /// When neither works.
-    pub fn open(state_dir: &Path) -> Result<(Self, Contents), SpoolError> {
+    pub fn open(state_dir: &Path) -> Result<(Self, Remembered), SpoolError> {
         let path = state_dir.join(FILE);
         match Self::open_at(&path) {
             Err(error) if error.is_damage() => {
@@ -167,7 +160,12 @@ impl Spool {
     ///
     /// # Errors
     /// When that does not work either.
-    pub fn begin_anew(self, done: &[(u64, i64)], pruned: Pruned) -> Result<Self, SpoolError> {
+    pub fn begin_anew(
+        self,
+        done: &[(u64, i64)],
+        cancelled: &[(u64, i64)],
+        pruned: Pruned,
+    ) -> Result<Self, SpoolError> {
         let path = self.path.clone();
         drop(self);
         move_aside(&path)?;
@@ -179,12 +177,18 @@ impl Spool {
                     params![signed(*number), expires],
                 )?;
             }
+            for (number, until) in cancelled {
+                t.execute(
+                    "INSERT OR REPLACE INTO cancelled VALUES (?1, ?2)",
+                    params![signed(*number), until],
+                )?;
+            }
             write_pruned(t, pruned)
         })?;
         Ok(anew)
     }
 
-    fn open_at(path: &Path) -> Result<(Self, Contents), SpoolError> {
+    fn open_at(path: &Path) -> Result<(Self, Remembered), SpoolError> {
         let failed = |source| SpoolError::Open {
             path: path.into(),
             source,
@@ -237,16 +241,22 @@ impl Spool {
             connection,
             bytes: 0,
         };
-        if found == 0 {
+        if found < 1 {
             spool.transaction("making its tables", |t| t.execute_batch(SCHEMA))?;
         }
-        let contents = spool.contents()?;
-        spool.bytes = contents.answers.iter().map(|(_, _, bytes)| *bytes).sum();
-        Ok((spool, contents))
+        if found < 2 {
+            spool.transaction("bringing its tables up to date", |t| {
+                t.execute_batch(SECOND)
+            })?;
+        }
+        let (remembered, bytes) = spool.contents()?;
+        spool.bytes = bytes;
+        Ok((spool, remembered))
     }
 
-    fn contents(&self) -> Result<Contents, SpoolError> {
-        let read = || -> rusqlite::Result<Contents> {
+    /// All but the contents of answers, and the bytes of those.
+    fn contents(&self) -> Result<(Remembered, u64), SpoolError> {
+        let read = || -> rusqlite::Result<(Remembered, u64)> {
             let pairs = |sql: &str| -> rusqlite::Result<Vec<(u64, i64)>> {
                 self.connection
                     .prepare(sql)?
@@ -263,23 +273,30 @@ impl Spool {
                 })
                 .optional()?
                 .unwrap_or_default();
-            let answers = self
+            let bytes: i64 = self.connection.query_row(
+                "SELECT coalesce(sum(bytes), 0) FROM answers",
+                [],
+                |row| row.get(0),
+            )?;
+            let accepted = self
                 .connection
-                .prepare("SELECT number, expires, bytes FROM answers")?
+                .prepare("SELECT number, expires, attempts FROM accepted")?
                 .query_map([], |row| {
-                    Ok((
-                        unsigned(row.get(0)?),
-                        row.get(1)?,
-                        row.get::<_, i64>(2)?.unsigned_abs(),
-                    ))
+                    Ok(Kept {
+                        number: unsigned(row.get(0)?),
+                        expires: row.get(1)?,
+                        attempts: row.get(2)?,
+                    })
                 })?
                 .collect::<rusqlite::Result<_>>()?;
-            Ok(Contents {
-                accepted: pairs("SELECT number, expires FROM accepted")?,
-                answers,
+            let remembered = Remembered {
+                accepted,
+                answered: pairs("SELECT number, expires FROM answers")?,
                 done: pairs("SELECT number, expires FROM done")?,
+                cancelled: pairs("SELECT number, until FROM cancelled")?,
                 pruned,
-            })
+            };
+            Ok((remembered, bytes.unsigned_abs()))
         };
         read().map_err(|source| self.failed("being read", source))
     }
@@ -299,7 +316,8 @@ impl Spool {
         }
         self.transaction("keeping an order", |t| {
             t.execute(
-                "INSERT OR REPLACE INTO accepted VALUES (?1, ?2, ?3, ?4, ?5)",
+                "INSERT OR REPLACE INTO accepted (number, expires, body, key, signature)
+                 VALUES (?1, ?2, ?3, ?4, ?5)",
                 params![
                     signed(number),
                     expires,
@@ -331,6 +349,50 @@ impl Spool {
             )
             .optional()
             .map_err(|source| self.failed("giving an order", source))
+    }
+
+    /// Writes down that an attempt at an accepted order begins, before it does.
+    ///
+    /// # Errors
+    /// When it could not; the attempt must not begin then.
+    pub fn start(&mut self, number: u64) -> Result<(), SpoolError> {
+        self.transaction("starting an order", |t| {
+            t.execute(
+                "UPDATE accepted SET attempts = attempts + 1 WHERE number = ?1",
+                [signed(number)],
+            )
+            .map(drop)
+        })
+    }
+
+    /// Takes attempts back that were stopped in order, and so did not end the agent.
+    ///
+    /// # Errors
+    /// When it could not.
+    pub fn stop(&mut self, numbers: &[u64]) -> Result<(), SpoolError> {
+        self.transaction("stopping orders", |t| {
+            for number in numbers {
+                t.execute(
+                    "UPDATE accepted SET attempts = max(attempts - 1, 0) WHERE number = ?1",
+                    [signed(*number)],
+                )?;
+            }
+            Ok(())
+        })
+    }
+
+    /// Remembers that an order was cancelled that has not come.
+    ///
+    /// # Errors
+    /// When it could not be written.
+    pub fn mark_cancelled(&mut self, number: u64, until: i64) -> Result<(), SpoolError> {
+        self.transaction("marking a cancelled order", |t| {
+            t.execute(
+                "INSERT OR REPLACE INTO cancelled VALUES (?1, ?2)",
+                params![signed(number), until],
+            )
+            .map(drop)
+        })
     }
 
     /// Puts an answer in the place of its order.
@@ -440,6 +502,7 @@ impl Spool {
         self.transaction("forgetting done orders", |t| {
             for number in numbers {
                 t.execute("DELETE FROM done WHERE number = ?1", [signed(*number)])?;
+                t.execute("DELETE FROM cancelled WHERE number = ?1", [signed(*number)])?;
             }
             write_pruned(t, pruned)
         })

@@ -1,6 +1,6 @@
 use super::*;
 use crate::answers::{Outcome, parts};
-use protocol::message::EndpointState;
+use answer::State;
 use std::io::{Seek as _, SeekFrom, Write as _};
 
 fn order(number: u8) -> SignedOrder {
@@ -24,7 +24,7 @@ fn answer(number: u64, rows: usize) -> Vec<AnswerPart> {
     parts(
         number,
         Outcome {
-            state: EndpointState::Answered,
+            state: State::Answered,
             tables: vec![table],
             ..Outcome::default()
         },
@@ -35,7 +35,7 @@ fn answer(number: u64, rows: usize) -> Vec<AnswerPart> {
 fn everything_is_there_after_a_restart() {
     let folder = tempfile::tempdir().unwrap();
     let (mut spool, found) = Spool::open(folder.path()).unwrap();
-    assert!(found.accepted.is_empty() && found.answers.is_empty() && found.done.is_empty());
+    assert!(found.accepted.is_empty() && found.answered.is_empty() && found.done.is_empty());
     spool.accept(1, 100, &order(1)).unwrap();
     spool.accept(u64::MAX, 200, &order(2)).unwrap();
     spool.accept(3, 300, &order(3)).unwrap();
@@ -46,9 +46,15 @@ fn everything_is_there_after_a_restart() {
     drop(spool);
 
     let (spool, found) = Spool::open(folder.path()).unwrap();
-    assert_eq!(found.accepted, [(u64::MAX, 200)]);
-    assert_eq!(found.answers.len(), 1);
-    assert_eq!((found.answers[0].0, found.answers[0].1), (1, 100));
+    assert_eq!(
+        found.accepted,
+        [Kept {
+            number: u64::MAX,
+            expires: 200,
+            attempts: 0
+        }]
+    );
+    assert_eq!(found.answered, [(1, 100)]);
     assert_eq!(found.done, [(3, 300)]);
     assert_eq!(spool.order(u64::MAX).unwrap(), Some(order(2)));
     assert_eq!(spool.order(1).unwrap(), None);
@@ -126,7 +132,7 @@ fn a_damaged_database_is_moved_aside() {
     file.write_all(&[0xA5; 100_000]).unwrap();
     drop(file);
     let (_, found) = Spool::open(folder.path()).unwrap();
-    assert!(found.answers.is_empty());
+    assert!(found.answered.is_empty());
     assert!(folder.path().join("spool.db.damaged").exists());
 }
 
@@ -138,7 +144,7 @@ fn beginning_anew_keeps_what_is_known() {
         number: 4,
         expires: 40,
     };
-    drop(spool.begin_anew(&[(7, 70)], pruned).unwrap());
+    drop(spool.begin_anew(&[(7, 70)], &[(8, 80)], pruned).unwrap());
     let (_, found) = Spool::open(folder.path()).unwrap();
     assert_eq!((found.done, found.pruned), (vec![(7, 70)], pruned));
 }

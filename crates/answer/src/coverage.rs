@@ -3,130 +3,15 @@
 //! Putting two coverages together takes the greater rank endpoint by endpoint, which makes it a join in a lattice: the order in which
 //! news arrive, and how often, does not matter.
 
-use crate::{EndpointSet, Ordinal};
+use crate::{EndpointSet, Ordinal, State};
 use roaring::RoaringBitmap;
-use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-use std::fmt;
-use std::str::FromStr;
-
-/// State of an endpoint in an answer. The order is the rank: a merge keeps the greater.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-#[repr(u8)]
-pub enum State {
-    /// Asked, connected, nothing came yet.
-    Pending = 0,
-    /// Not connected; it joins when it comes back in time.
-    Offline = 1,
-    /// The question was cancelled before it answered.
-    Cancelled = 2,
-    /// The system refused access, or the agent refused the order.
-    Denied = 3,
-    /// No such sensor on its platform or agent version.
-    Unsupported = 4,
-    /// A sensor failed.
-    Error = 5,
-    /// Byte limit reached.
-    ByteLimit = 6,
-    /// Row limit reached.
-    RowLimit = 7,
-    /// Memory limit reached.
-    MemoryLimit = 8,
-    /// Processor time limit reached.
-    CpuLimit = 9,
-    /// Wall time limit reached.
-    TimedOut = 10,
-    /// The filter does not hold there.
-    NotConcerned = 11,
-    /// It answered without a row.
-    Empty = 12,
-    /// It answered with rows.
-    Answered = 13,
-}
-
-impl State {
-    /// Every state, lowest rank first.
-    pub const ALL: [Self; 14] = [
-        Self::Pending,
-        Self::Offline,
-        Self::Cancelled,
-        Self::Denied,
-        Self::Unsupported,
-        Self::Error,
-        Self::ByteLimit,
-        Self::RowLimit,
-        Self::MemoryLimit,
-        Self::CpuLimit,
-        Self::TimedOut,
-        Self::NotConcerned,
-        Self::Empty,
-        Self::Answered,
-    ];
-
-    /// Whether the endpoint has said its last word: everything but pending and offline.
-    #[must_use]
-    pub fn is_final(self) -> bool {
-        self > Self::Offline
-    }
-    /// Number to keep in a store; never changes its meaning.
-    #[must_use]
-    pub fn code(self) -> u8 {
-        self as u8
-    }
-    /// The state of a stored number.
-    #[must_use]
-    pub fn from_code(code: u8) -> Option<Self> {
-        Self::ALL.get(usize::from(code)).copied()
-    }
-    /// Name in APIs: `not_concerned`.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Pending => "pending",
-            Self::Offline => "offline",
-            Self::Cancelled => "cancelled",
-            Self::Denied => "denied",
-            Self::Unsupported => "unsupported",
-            Self::Error => "error",
-            Self::ByteLimit => "byte_limit",
-            Self::RowLimit => "row_limit",
-            Self::MemoryLimit => "memory_limit",
-            Self::CpuLimit => "cpu_limit",
-            Self::TimedOut => "timed_out",
-            Self::NotConcerned => "not_concerned",
-            Self::Empty => "empty",
-            Self::Answered => "answered",
-        }
-    }
-}
-
-impl fmt::Display for State {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.name())
-    }
-}
-
-/// A text that names no state.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is no state of an endpoint; one is `answered`, another `not_concerned`")]
-pub struct UnknownState(String);
-
-impl FromStr for State {
-    type Err = UnknownState;
-    fn from_str(text: &str) -> Result<Self, UnknownState> {
-        Self::ALL
-            .into_iter()
-            .find(|s| s.name() == text)
-            .ok_or_else(|| UnknownState(text.chars().take(40).collect()))
-    }
-}
 
 /// The state of every endpoint asked.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Coverage {
     /// By rank; no ordinal is in two of them.
-    by_state: [RoaringBitmap; 14],
+    by_state: [RoaringBitmap; State::COUNT],
 }
 
 impl Coverage {
@@ -170,10 +55,16 @@ impl Coverage {
         }
         EndpointSet(all)
     }
-    /// Whether no endpoint is pending or offline.
+    /// Whether nobody is waited for any more.
     #[must_use]
     pub fn is_complete(&self) -> bool {
-        self.set(State::Pending).is_empty() && self.set(State::Offline).is_empty()
+        State::open().all(|state| self.set(state).is_empty())
+    }
+    /// The endpoints that are waited for.
+    #[must_use]
+    pub fn waited_for(&self) -> EndpointSet {
+        let open = State::open().map(|state| self.set(state));
+        EndpointSet(open.fold(RoaringBitmap::new(), |all, set| all | set))
     }
     /// Raises an endpoint to this state; false when it has this state or a greater one.
     pub fn raise(&mut self, ordinal: Ordinal, state: State) -> bool {
@@ -190,7 +81,7 @@ impl Coverage {
     pub fn merge(&mut self, other: &Self) -> bool {
         let mut changed = false;
         let mut decided = RoaringBitmap::new();
-        for state in State::ALL.into_iter().rev() {
+        for state in State::ALL.iter().copied().rev() {
             let mut joined = self.set(state) | other.set(state);
             joined -= &decided;
             decided |= &joined;
@@ -201,17 +92,17 @@ impl Coverage {
         }
         changed
     }
-    /// Sets `state` for those endpoints that have no final state. Unlike everything else here it may go down a rank, from
-    /// offline to pending: whether an endpoint is connected is a fact of the moment.
+    /// Sets `state`, an open one, for those endpoints that have none but open ones. Unlike everything else here it may go down a rank,
+    /// from offline to pending: whether an endpoint is connected is a fact of the moment.
     pub(crate) fn expect(&mut self, endpoints: &EndpointSet, state: State) -> bool {
         let mut open = endpoints.0.clone();
-        for held in State::ALL.into_iter().filter(|s| s.is_final()) {
+        for held in State::ALL.iter().copied().filter(|s| !s.is_open()) {
             open -= self.set(held);
         }
         if open.is_subset(self.set(state)) {
             return false;
         }
-        for other in [State::Pending, State::Offline] {
+        for other in State::open() {
             *self.set_mut(other) -= &open;
         }
         *self.set_mut(state) |= &open;
@@ -219,12 +110,12 @@ impl Coverage {
     }
 
     fn iter(&self) -> impl DoubleEndedIterator<Item = (State, &RoaringBitmap)> {
-        State::ALL.into_iter().zip(&self.by_state)
+        State::ALL.iter().copied().zip(&self.by_state)
     }
     fn set(&self, state: State) -> &RoaringBitmap {
-        &self.by_state[usize::from(state.code())]
+        &self.by_state[state.rank()]
     }
     fn set_mut(&mut self, state: State) -> &mut RoaringBitmap {
-        &mut self.by_state[usize::from(state.code())]
+        &mut self.by_state[state.rank()]
     }
 }

@@ -18,17 +18,19 @@ mod page;
 mod row;
 mod set;
 mod spill;
+mod state;
 mod table;
 
 pub use crate::answer::{
     Added, Answer, Changes, Contribution, NewRow, Problem, ProblemReport, TableChanges,
 };
 pub use crate::compare::{Both, Comparison, OneSided, compare};
-pub use crate::coverage::{Coverage, State};
+pub use crate::coverage::Coverage;
 pub use crate::error::AnswerError;
 pub use crate::page::{CompareCells, Page, PageQuery, PageRow, Sort};
 pub use crate::set::EndpointSet;
 pub use crate::spill::Budget;
+pub use crate::state::{State, UnknownState};
 
 /// The small number of an endpoint, given at enrolment and never reused.
 pub type Ordinal = u32;

@@ -2,6 +2,7 @@
 //!
 //! - [`message`]: the messages, protobuf-encoded. A peer skips a message or field it does not know.
 //! - [`frame`]: length-prefixed frames with a hard upper bound, read and written over any byte stream.
+//! - [`lane`]: which orders wait for each other.
 //! - [`order`]: orders, how they are signed, and the checks an endpoint makes before it obeys one.
 //! - [`bounds`]: how large an answer may be, as both sides reckon it.
 //! - [`token`]: enrolment tokens as text.
@@ -10,6 +11,7 @@
 
 pub mod bounds;
 pub mod frame;
+pub mod lane;
 pub mod message;
 pub mod order;
 pub mod token;

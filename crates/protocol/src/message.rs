@@ -2,13 +2,14 @@
 //!
 //! Field numbers are never reused. A variant that a peer does not know decodes to `body: None` and is skipped.
 
+use answer::State;
 use prost::{Message, Oneof};
 
 /// Anything an agent says.
 #[derive(Clone, PartialEq, Message)]
 pub struct ToServer {
     /// The message; `None` when this build does not know it.
-    #[prost(oneof = "agent_says::Body", tags = "1, 2, 3, 4, 5, 6, 7, 8")]
+    #[prost(oneof = "agent_says::Body", tags = "1, 2, 3, 4, 5, 6, 7, 8, 9")]
     pub body: Option<agent_says::Body>,
 }
 
@@ -41,6 +42,9 @@ pub mod agent_says {
         /// What the agent measured about itself.
         #[prost(message, tag = "8")]
         Vitals(super::Vitals),
+        /// An order is written down and will be worked on.
+        #[prost(message, tag = "9")]
+        Accepted(super::Accepted),
     }
 }
 
@@ -112,6 +116,10 @@ pub struct Hello {
     /// Highest version of the trust bundle the agent holds.
     #[prost(uint64, tag = "7")]
     pub trust_version: u64,
+    /// Orders of one lane that may be with the agent at once and are not done; 0 leaves it to the server
+    /// ([`crate::lane::Lane::credit`]).
+    #[prost(uint32, tag = "20")]
+    pub credit: u32,
 }
 
 /// A machine asks for an identity.
@@ -242,13 +250,20 @@ pub struct Order {
     /// Seconds since 1970; not obeyed afterwards.
     #[prost(int64, tag = "3")]
     pub expires: i64,
-    /// User who asked.
+    /// Who asked, for people.
     #[prost(string, tag = "4")]
     pub asked_by: String,
+    /// Number of the user who asked; 0 when it was no user.
+    #[prost(uint64, tag = "20")]
+    pub asked_by_user: u64,
+    /// Number of the API token that was used; 0 when it was none.
+    #[prost(uint64, tag = "21")]
+    pub asked_by_token: u64,
     /// User who approved; empty when no approval was needed.
     #[prost(string, tag = "5")]
     pub approved_by: String,
-    /// Serialized Roaring bitmap of ordinals (portable format); empty means every endpoint.
+    /// Serialized Roaring bitmap of ordinals (portable format). Empty means every endpoint, and only a question may be for every
+    /// endpoint without naming it ([`crate::order::admit`]).
     #[prost(bytes = "vec", tag = "6")]
     pub targets: Vec<u8>,
     /// SHA-256 over the encoded payload: logs and audit name an order's content by it.
@@ -331,9 +346,9 @@ pub struct AnswerPart {
     /// Rows of this part.
     #[prost(message, repeated, tag = "5")]
     pub rows: Vec<WireRow>,
-    /// On the last part: state of the endpoint.
-    #[prost(enumeration = "EndpointState", tag = "6")]
-    pub state: i32,
+    /// On the last part: state of the endpoint, see [`Self::state`].
+    #[prost(uint32, tag = "10")]
+    pub state_number: u32,
     /// On the last part: what went wrong, sensor by sensor.
     #[prost(message, repeated, tag = "7")]
     pub problems: Vec<Problem>,
@@ -362,44 +377,53 @@ pub struct Problem {
     /// Canonical name.
     #[prost(string, tag = "1")]
     pub sensor: String,
-    /// Its state.
-    #[prost(enumeration = "EndpointState", tag = "2")]
-    pub state: i32,
+    /// Its state, see [`Self::state`].
+    #[prost(uint32, tag = "4")]
+    pub state_number: u32,
     /// What happened, for people.
     #[prost(string, tag = "3")]
     pub message: String,
 }
 
-/// State of an endpoint in an answer, as an endpoint may report it. Pending and offline are the server's to say.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, prost::Enumeration)]
-#[repr(i32)]
-pub enum EndpointState {
-    /// Not set.
-    Unknown = 0,
-    /// Rows came.
-    Answered = 1,
-    /// The sensors ran and gave no row.
-    Empty = 2,
-    /// The filter does not hold here.
-    NotConcerned = 3,
-    /// A sensor failed.
-    Error = 4,
-    /// Wall time limit.
-    TimedOut = 5,
-    /// Processor time limit.
-    CpuLimit = 6,
-    /// Memory limit.
-    MemoryLimit = 7,
-    /// Row limit.
-    RowLimit = 8,
-    /// Byte limit.
-    ByteLimit = 9,
-    /// No such sensor on this platform or agent version.
-    Unsupported = 10,
-    /// The system refused access, or the agent refused the order.
-    Denied = 11,
-    /// Cancelled.
-    Cancelled = 12,
+fn state_to_wire(state: State) -> u32 {
+    // 0 is what a message without the field has.
+    u32::from(state.code()) + 1
+}
+
+fn state_from_wire(number: u32) -> Option<State> {
+    let code = u8::try_from(number.checked_sub(1)?).ok()?;
+    State::from_code(code).filter(|state| state.is_claimable())
+}
+
+impl AnswerPart {
+    /// State of the endpoint; `None` when there is none, or none that this build knows or an endpoint may claim.
+    #[must_use]
+    pub fn state(&self) -> Option<State> {
+        state_from_wire(self.state_number)
+    }
+
+    /// Sets the state.
+    pub fn set_state(&mut self, state: State) {
+        self.state_number = state_to_wire(state);
+    }
+}
+
+impl Problem {
+    /// A problem of a sensor.
+    #[must_use]
+    pub fn new(sensor: impl Into<String>, state: State, message: impl Into<String>) -> Self {
+        Self {
+            sensor: sensor.into(),
+            state_number: state_to_wire(state),
+            message: message.into(),
+        }
+    }
+
+    /// Its state; as [`AnswerPart::state`].
+    #[must_use]
+    pub fn state(&self) -> Option<State> {
+        state_from_wire(self.state_number)
+    }
 }
 
 /// An answer was stored.
@@ -425,6 +449,15 @@ pub struct Refusal {
     /// For people.
     #[prost(string, tag = "3")]
     pub detail: String,
+}
+
+/// An order arrived whole, passed the endpoint's checks and is written down. Sent where the answer takes longer than a moment,
+/// so that an endpoint that is at work can be told from one that was not reached.
+#[derive(Clone, Copy, PartialEq, Eq, Message)]
+pub struct Accepted {
+    /// Number of the order.
+    #[prost(uint64, tag = "1")]
+    pub order: u64,
 }
 
 /// What the agent measured about itself since its start.

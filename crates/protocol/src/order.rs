@@ -57,6 +57,21 @@ pub enum Refused {
     /// For other endpoints.
     #[error("the order is not for this endpoint")]
     NotForMe,
+    /// For nobody in particular, and of a kind that needs to name its endpoints.
+    #[error("the order names no endpoint; only a question may be for all without naming them")]
+    NoTargets,
+    /// Cancelled before it came.
+    #[error("order {number} was cancelled before it came")]
+    Cancelled {
+        /// Its number.
+        number: u64,
+    },
+    /// The endpoint has all the work it takes.
+    #[error("this endpoint has {open} orders under way and takes no more at the moment")]
+    Busy {
+        /// Orders under way.
+        open: usize,
+    },
     /// Seen before and done.
     #[error("order {number} was carried out before")]
     Replayed {
@@ -77,6 +92,9 @@ impl Refused {
             Self::Expired { .. } => "expired",
             Self::BadTimes { .. } => "bad-times",
             Self::NotForMe => "not-for-me",
+            Self::NoTargets => "no-targets",
+            Self::Cancelled { .. } => "cancelled",
+            Self::Busy { .. } => "busy",
             Self::Replayed { .. } => "replayed",
         }
     }
@@ -86,6 +104,18 @@ impl Refused {
 pub trait Seen {
     /// Whether this order was completed before, so that another copy is a replay.
     fn completed(&self, number: u64) -> bool;
+
+    /// Whether this order was cancelled before it came.
+    fn cancelled(&self, number: u64) -> bool;
+}
+
+/// Whether an order with this payload may be for every endpoint without naming it. A new kind has to say.
+#[must_use]
+pub const fn may_be_for_all(payload: &Payload) -> bool {
+    match payload {
+        Payload::Question(_) => true,
+        Payload::Cancel(_) => false,
+    }
 }
 
 /// SHA-256 over an encoded payload.
@@ -172,8 +202,17 @@ pub fn admit(
             now,
         });
     }
-    if !order.targets.is_empty() && !is_target(&order.targets) {
+    if order.targets.is_empty() {
+        if !order.payload.as_ref().is_some_and(may_be_for_all) {
+            return Err(Refused::NoTargets);
+        }
+    } else if !is_target(&order.targets) {
         return Err(Refused::NotForMe);
+    }
+    if seen.cancelled(order.number) {
+        return Err(Refused::Cancelled {
+            number: order.number,
+        });
     }
     if seen.completed(order.number) {
         return Err(Refused::Replayed {
@@ -220,6 +259,12 @@ pub fn check_trust(signed: &SignedTrust, held: &Trust) -> Result<Trust, Refused>
         return Err(Refused::NotUnderstood);
     }
     Ok(trust)
+}
+
+/// Whether a signed order was signed by the key it names and is what was signed; whose key that is, is the caller's to know.
+#[must_use]
+pub fn is_genuine(signed: &SignedOrder) -> bool {
+    open(signed, std::slice::from_ref(&signed.key)).is_ok()
 }
 
 fn verify(

@@ -194,6 +194,15 @@ impl Fleet {
         self.read().links.values().cloned().collect()
     }
 
+    /// Wakes those that wait for credit: an order that filled it may be over.
+    pub(crate) fn wake_waiting(&self) {
+        for link in self.links() {
+            if link.is_waiting() {
+                link.wake();
+            }
+        }
+    }
+
     /// Wakes the writers of all connections: there is a new order in the log. Some at a time: what the first of them
     /// answer, and whoever asked, must not wait behind ten thousand others.
     pub(crate) async fn wake_all(&self) {

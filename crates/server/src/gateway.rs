@@ -3,6 +3,7 @@
 //! - [`admission`]: TLS, then either a machine that enrols or an endpoint that says hello.
 //! - [`connection`]: the life of an enrolled endpoint's connection.
 //! - [`assembly`]: parts of answers, checked against the plan and put together.
+//! - [`strangers`]: those who have not yet shown who they are.
 //! - [`allowance`]: what a peer may ask for nothing.
 //!
 //! An idle connection holds its TLS state, one task and an empty outbox; there are no read or write buffers beside what the TLS
@@ -12,26 +13,25 @@ mod admission;
 mod allowance;
 mod assembly;
 mod connection;
+mod strangers;
 
 use crate::fleet::Fleet;
 use crate::identity::Identity;
-use crate::questions::{Memory, Questions};
+use crate::orders::{Memory, Orders};
 use protocol::message::Goodbye;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
+use strangers::{Place, Strangers, Tally};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
-use tokio::sync::Semaphore;
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-/// Connections that have not yet shown who they are.
-const STRANGERS: usize = 1024;
+/// What befalls them is told this often, in one line for each kind.
+const TELL: Duration = Duration::from_secs(10);
 /// Connections the system may hold ready for us.
 const BACKLOG: u32 = 4096;
-/// Memory for answers on their way, all connections together.
-const ANSWERS_ON_THEIR_WAY: u64 = 512 << 20;
 /// How often it is noted who was seen.
 const NOTE_SEEN: Duration = Duration::from_secs(30);
 /// Pause after the system could not give a connection (mostly: no file descriptors left).
@@ -50,6 +50,10 @@ pub struct Timing {
     pub dead_after: Duration,
     /// How long a peer may take to read what it is sent.
     pub write: Duration,
+    /// How long after an order went out the agent may take to say that it arrived.
+    pub acknowledge: Duration,
+    /// From one part of an answer to the next.
+    pub unfinished: Duration,
 }
 
 impl Default for Timing {
@@ -60,6 +64,26 @@ impl Default for Timing {
             ping_after: Duration::from_secs(protocol::KEEP_ALIVE_SECONDS + 15),
             dead_after: Duration::from_secs(protocol::DEAD_AFTER_SECONDS),
             write: Duration::from_secs(30),
+            acknowledge: Duration::from_secs(5),
+            unfinished: Duration::from_secs(60),
+        }
+    }
+}
+
+/// What all connections together may take.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Connections that have not yet shown who they are.
+    pub strangers: usize,
+    /// Bytes of memory for answers on their way.
+    pub answers: u64,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            strangers: 1024,
+            answers: 512 << 20,
         }
     }
 }
@@ -68,11 +92,12 @@ impl Default for Timing {
 pub(crate) struct Gateway {
     identity: Arc<Identity>,
     fleet: Arc<Fleet>,
-    questions: Arc<Questions>,
+    orders: Arc<Orders>,
     tls: TlsAcceptor,
     timing: Timing,
     memory: Memory,
-    strangers: Arc<Semaphore>,
+    strangers: Strangers,
+    tally: Tally,
     seen: Mutex<Vec<u32>>,
     tasks: TaskTracker,
     /// No new connections.
@@ -99,18 +124,20 @@ impl Gateway {
         listener: TcpListener,
         identity: Arc<Identity>,
         fleet: Arc<Fleet>,
-        questions: Arc<Questions>,
+        orders: Arc<Orders>,
         timing: Timing,
+        limits: Limits,
     ) -> Result<Arc<Self>, crate::identity::TlsError> {
         let tls = TlsAcceptor::from(identity.agent_channel()?);
         let gateway = Arc::new(Self {
             identity,
             fleet,
-            questions,
+            orders,
             tls,
             timing,
-            memory: Memory::new(ANSWERS_ON_THEIR_WAY),
-            strangers: Arc::new(Semaphore::new(STRANGERS)),
+            memory: Memory::new(limits.answers),
+            strangers: Strangers::new(limits.strangers),
+            tally: Tally::default(),
             seen: Mutex::default(),
             tasks: TaskTracker::new(),
             stop: CancellationToken::new(),
@@ -118,23 +145,22 @@ impl Gateway {
         });
         gateway.tasks.spawn(Arc::clone(&gateway).accept(listener));
         gateway.tasks.spawn(Arc::clone(&gateway).note_seen());
+        gateway.tasks.spawn(Arc::clone(&gateway).tell_tally());
         Ok(gateway)
     }
 
     async fn accept(self: Arc<Self>, listener: TcpListener) {
         loop {
-            // First the place, then the connection: what cannot be served waits in the system's queue, not in our memory.
-            let place = tokio::select! {
-                () = self.stop.cancelled() => return,
-                place = Arc::clone(&self.strangers).acquire_owned() => place,
-            };
-            let Ok(place) = place else { return };
             let accepted = tokio::select! {
                 () = self.stop.cancelled() => return,
                 accepted = listener.accept() => accepted,
             };
             match accepted {
                 Ok((stream, address)) => {
+                    let (place, full) = self.strangers.enter(address.ip());
+                    if full && self.tally.add("gave way to a newcomer", address.ip()) {
+                        tracing::warn!(%address, "all places of connections that have not introduced themselves are taken; the oldest give way");
+                    }
                     self.tasks
                         .spawn(Arc::clone(&self).serve(stream, address, place));
                 }
@@ -146,16 +172,14 @@ impl Gateway {
         }
     }
 
-    async fn serve(
-        self: Arc<Self>,
-        stream: TcpStream,
-        address: SocketAddr,
-        place: tokio::sync::OwnedSemaphorePermit,
-    ) {
+    async fn serve(self: Arc<Self>, stream: TcpStream, address: SocketAddr, place: Place) {
         let kill = self.kill.clone();
         let whole = async move {
             // On the heap, and gone after the introduction: what a handshake needs must not stay with an idle connection.
-            let admitted = Box::pin(self.admit(stream, address)).await;
+            let admitted = tokio::select! {
+                admitted = Box::pin(self.admit(stream, address)) => admitted,
+                () = place.evicted() => None,
+            };
             drop(place);
             if let Some(admitted) = admitted {
                 self.run(admitted).await;
@@ -164,6 +188,23 @@ impl Gateway {
         tokio::select! {
             () = kill.cancelled() => {}
             () = whole => {}
+        }
+    }
+
+    async fn tell_tally(self: Arc<Self>) {
+        loop {
+            tokio::select! {
+                () = self.stop.cancelled() => return,
+                () = tokio::time::sleep(TELL) => {}
+            }
+            for (kind, count, example) in self.tally.take() {
+                tracing::info!(
+                    kind,
+                    count,
+                    example = example.map(tracing::field::display),
+                    "connections were not admitted"
+                );
+            }
         }
     }
 

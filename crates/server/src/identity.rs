@@ -258,6 +258,11 @@ impl Identity {
         self.trust.load().public_keys().iter().any(|k| k == key)
     }
 
+    /// Whether this key ever was one of this server's, by the signed history of its trust.
+    pub(crate) fn key_was_ours(&self, key: &[u8]) -> bool {
+        self.trust.load().knew(key)
+    }
+
     /// Changes with the set of order keys.
     pub(crate) fn trust_version(&self) -> u64 {
         self.trust.load().bundle.version

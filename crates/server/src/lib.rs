@@ -8,7 +8,7 @@
 //! - [`identity`]: the server's own keys, endpoints and their certificates, enrolment.
 //! - [`fleet`]: who is connected; [`gateway`]: how.
 //! - [`start`]: putting it all together.
-//! - [`questions`]: the life of a question, from asking to its kept answer.
+//! - [`orders`]: numbers, signing and delivery of whatever endpoints shall do; [`questions`]: the life of a question, from asking to its kept answer.
 //! - [`http`]: the HTTPS port with the API and the console page; [`metrics`]: counts for Prometheus.
 
 pub mod audit;
@@ -20,9 +20,10 @@ pub mod http;
 pub mod identity;
 pub mod metrics;
 pub mod model;
+pub mod orders;
 pub mod questions;
 pub mod start;
 pub mod store;
 
-pub use gateway::Timing;
+pub use gateway::{Limits, Timing};
 pub use start::{Config, Running, Services, StartError, start};

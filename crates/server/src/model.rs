@@ -5,6 +5,7 @@
 //! - [`endpoint`]: endpoints, enrolment tokens, the standing of each; [`account`]: users, sessions, API tokens;
 //!   [`role`]: what each may do.
 //! - [`audit`]: the log of deeds as a hash chain, and how it is judged.
+//! - [`order`]: signed orders as they are kept.
 //! - [`trust`]: where the replacement of keys stands.
 //! - [`clock`]: the one place time comes from.
 
@@ -14,5 +15,6 @@ pub mod audit;
 pub mod clock;
 pub mod endpoint;
 pub mod ids;
+pub mod order;
 pub mod role;
 pub mod trust;

@@ -2,31 +2,27 @@
 //!
 //! Each question that takes answers has one task ([`merge`]) that owns its progress: it merges what endpoints send in batches, keeps
 //! each batch in the store, then lets the endpoints know. So the order of events is one order, nothing is acknowledged before it is
-//! on disk, and questions do not wait for each other. Orders that are open stand in one log ([`log`]) that every connection reads.
+//! on disk, and questions do not wait for each other. How an order reaches endpoints is [`crate::orders`]' business.
 //! Readers take the merged answer's lock only for as long as they look; no lock is held over a disk or a network.
 
 mod ask;
 mod info;
-mod intake;
 mod live;
-mod log;
 mod merge;
 mod restore;
 mod watch;
 
 pub use info::{AskError, QuestionError, QuestionInfo};
-pub(crate) use intake::{Charge, Delivery, Memory, Receipt};
 pub(crate) use live::Live;
-pub(crate) use log::Cursor;
 
 use crate::catalogue::SharedCatalogue;
 use crate::fleet::Fleet;
 use crate::identity::Identity;
 use crate::model::clock::Clock;
 use crate::model::ids::QuestionId;
+use crate::orders::Orders;
 use crate::store::{Store, StoreError};
 use answer::{Answer, EndpointSet};
-use log::OrderLog;
 use question::Plan;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -54,9 +50,7 @@ pub struct Questions {
     clock: Clock,
     spill: PathBuf,
     live: RwLock<HashMap<QuestionId, Arc<Live>>>,
-    by_order: RwLock<HashMap<u64, Arc<Live>>>,
-    log: OrderLog,
-    last_order: AtomicU64,
+    orders: Arc<Orders>,
     answers_stored: AtomicU64,
     /// One question at a time is read back from the store.
     loading: tokio::sync::Mutex<()>,
@@ -76,10 +70,10 @@ impl Questions {
         store: Arc<dyn Store>,
         fleet: Arc<Fleet>,
         identity: Arc<Identity>,
+        orders: Arc<Orders>,
         catalogue: SharedCatalogue,
         clock: Clock,
     ) -> Result<Arc<Self>, QuestionError> {
-        let last = store.last_order().await.map_err(QuestionError::Store)?;
         let spill = data_dir.join("spill");
         std::fs::create_dir_all(&spill).map_err(|source| QuestionError::Folder {
             path: spill.clone(),
@@ -93,9 +87,7 @@ impl Questions {
             clock,
             spill,
             live: RwLock::default(),
-            by_order: RwLock::default(),
-            log: OrderLog::default(),
-            last_order: AtomicU64::new(last),
+            orders,
             answers_stored: AtomicU64::new(0),
             loading: tokio::sync::Mutex::new(()),
             time: tokio::sync::Notify::new(),
@@ -117,44 +109,11 @@ impl Questions {
         self.tasks.wait().await;
     }
 
-    /// A number for a new order. Numbers follow the clock, so that not even a store restored from an old backup gives one twice.
-    fn next_order(&self) -> u64 {
-        let now = u64::try_from(self.clock.now().as_millisecond()).unwrap_or(0);
-        let mut last = self.last_order.load(Ordering::Relaxed);
-        loop {
-            let next = now.max(last + 1);
-            match self.last_order.compare_exchange_weak(
-                last,
-                next,
-                Ordering::Relaxed,
-                Ordering::Relaxed,
-            ) {
-                Ok(_) => return next,
-                Err(other) => last = other,
-            }
-        }
-    }
-
     fn put(&self, live: &Arc<Live>) {
         self.live
             .write()
             .unwrap_or_else(PoisonError::into_inner)
             .insert(live.id, Arc::clone(live));
-        if !live.closed() {
-            self.by_order
-                .write()
-                .unwrap_or_else(PoisonError::into_inner)
-                .insert(live.order, Arc::clone(live));
-        }
-    }
-
-    /// The open question of this order.
-    pub(crate) fn by_order(&self, order: u64) -> Option<Arc<Live>> {
-        self.by_order
-            .read()
-            .unwrap_or_else(PoisonError::into_inner)
-            .get(&order)
-            .cloned()
     }
 
     fn peek(&self, id: QuestionId) -> Option<Arc<Live>> {
@@ -172,8 +131,9 @@ impl Questions {
     }
 
     fn open_ones(&self) -> Vec<Arc<Live>> {
-        let live = self.by_order.read().unwrap_or_else(PoisonError::into_inner);
-        live.values().cloned().collect()
+        let mut all = self.all_in_memory();
+        all.retain(|live| !live.closed());
+        all
     }
 
     /// The question, read back from the store when it is not in memory.
@@ -294,16 +254,6 @@ impl Questions {
         Ok(self.get(id).await?.version.subscribe())
     }
 
-    /// Orders in the log that this endpoint has to get, after its cursor. See [`log`].
-    pub(crate) fn orders(&self, ordinal: u32, cursor: &mut Cursor) -> Vec<Arc<[u8]>> {
-        self.log.take(ordinal, cursor, self.clock.moment())
-    }
-
-    /// A cursor for a new connection: it gets every open order it has not answered.
-    pub(crate) fn cursor(&self) -> Cursor {
-        self.log.cursor()
-    }
-
     /// Endpoints' answers stored since the start.
     #[must_use]
     pub fn answers_stored(&self) -> u64 {
@@ -313,10 +263,8 @@ impl Questions {
     /// How many questions take answers.
     #[must_use]
     pub fn open_count(&self) -> usize {
-        self.by_order
-            .read()
-            .unwrap_or_else(PoisonError::into_inner)
-            .len()
+        let live = self.live.read().unwrap_or_else(PoisonError::into_inner);
+        live.values().filter(|live| !live.closed()).count()
     }
 
     /// Endpoints that a question is for, as of now.

@@ -6,10 +6,11 @@
 use crate::auth::{Auth, AuthError};
 use crate::catalogue::SharedCatalogue;
 use crate::fleet::Fleet;
-use crate::gateway::{self, Gateway, Timing};
+use crate::gateway::{self, Gateway, Limits, Timing};
 use crate::http::{self, Api};
 use crate::identity::{Identity, IdentityError, ManageError, TlsError};
 use crate::model::clock::Clock;
+use crate::orders::Orders;
 use crate::questions::{QuestionError, Questions};
 use crate::store::sqlite::SqliteStore;
 use crate::store::{Store, StoreError};
@@ -37,6 +38,8 @@ pub struct Config {
     pub approve_enrolments: bool,
     /// Times of the agent channel.
     pub timing: Timing,
+    /// What all agents together may take.
+    pub limits: Limits,
     /// Where time comes from.
     pub clock: Clock,
 }
@@ -53,6 +56,7 @@ impl Config {
             catalogue,
             approve_enrolments: false,
             timing: Timing::default(),
+            limits: Limits::default(),
             clock: Clock::system(),
         }
     }
@@ -151,11 +155,18 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
     )
     .await
     .map_err(StartError::Identity)?;
+    let orders = Orders::new(
+        Arc::clone(&store),
+        Arc::clone(&identity),
+        Arc::clone(&fleet),
+        config.clock.clone(),
+    );
     let questions = Questions::open(
         &config.data_dir,
         Arc::clone(&store),
         Arc::clone(&fleet),
         Arc::clone(&identity),
+        Arc::clone(&orders),
         catalogue.clone(),
         config.clock.clone(),
     )
@@ -196,8 +207,9 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
         agent_listener,
         Arc::clone(&services.identity),
         Arc::clone(&services.fleet),
-        Arc::clone(&services.questions),
+        orders,
         config.timing,
+        config.limits,
     )
     .map_err(StartError::Tls)?;
     let serving = tokio::spawn(http::serve(

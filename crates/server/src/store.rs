@@ -12,6 +12,7 @@ pub mod endpoints;
 pub mod error;
 pub mod groups;
 pub mod lock;
+pub mod orders;
 pub mod questions;
 pub mod sqlite;
 
@@ -20,6 +21,7 @@ pub use audit::Audit;
 pub use endpoints::Endpoints;
 pub use error::StoreError;
 pub use groups::Groups;
+pub use orders::Orders;
 pub use questions::Questions;
 
 use std::future::Future;
@@ -32,7 +34,9 @@ pub type Result<T> = std::result::Result<T, StoreError>;
 pub type Reply<'a, T> = Pin<Box<dyn Future<Output = Result<T>> + Send + 'a>>;
 
 /// Everything the server keeps, by subject.
-pub trait Store: Accounts + Audit + Endpoints + Groups + Questions + Send + Sync + 'static {
+pub trait Store:
+    Accounts + Audit + Endpoints + Groups + Orders + Questions + Send + Sync + 'static
+{
     /// What was written so far.
     fn write_counts(&self) -> WriteCounts;
 }

@@ -7,7 +7,7 @@ use crate::machine::{Machine, draw, happens};
 use crate::orders::{Opened, Task, claimed_number};
 use crate::world::{Believed, World};
 use protocol::message::{
-    Credentials, Hello, Refusal, SignedOrder, SignedTrust, agent_says, server_says,
+    Accepted, Credentials, Hello, Refusal, SignedOrder, SignedTrust, agent_says, server_says,
 };
 use protocol::order::{self, Refused, Seen};
 use rcgen::KeyPair;
@@ -61,6 +61,11 @@ impl Done {
 impl Seen for Done {
     fn completed(&self, number: u64) -> bool {
         self.0.binary_search_by_key(&number, |(n, _)| *n).is_ok()
+    }
+
+    /// An order that was cancelled before it came counts as done.
+    fn cancelled(&self, _number: u64) -> bool {
+        false
     }
 }
 
@@ -252,6 +257,7 @@ impl Agent {
             machine: enrol::fingerprint(&self.machine),
             instance: world.instance(self.machine.n),
             trust_version: self.believed.trust.version,
+            credit: u32::try_from(MOST_OPEN).unwrap_or(0),
         };
         connection
             .say(agent_says::Body::Hello(hello))
@@ -312,7 +318,6 @@ impl Agent {
         let shutdown = self.shutdown.clone();
         loop {
             let unsent = self.open.iter().filter(|o| !o.sent);
-            let room = unsent.clone().count() < MOST_OPEN;
             let ping_at = heard.max(said) + keep_alive;
             let wake = unsent
                 .map(|o| o.due)
@@ -322,7 +327,7 @@ impl Agent {
             tokio::select! {
                 biased;
                 () = shutdown.cancelled() => return Ok(Ended::Shutdown),
-                message = connection.next(), if room => {
+                message = connection.next() => {
                     heard = Instant::now();
                     let Some(body) = message?.body else { continue };
                     if let Some(ended) = self.hear(body, connection).await? {
@@ -335,8 +340,7 @@ impl Agent {
             if self.send_due(connection, now).await? {
                 said = Instant::now();
             }
-            // While there is no room nothing is read, and silence says nothing.
-            if room && now >= heard + dead {
+            if now >= heard + dead {
                 return Err(Lost::Slow);
             }
             if now >= heard.max(said) + keep_alive {
@@ -421,6 +425,10 @@ impl Agent {
             {
                 let open = self.open.swap_remove(at);
                 self.finish(&open.opened);
+            } else {
+                let now = world.now();
+                let until = now.saturating_add(order::LONGEST_LIFE_SECONDS);
+                self.done.add(target, until, now);
             }
             return Ok(None);
         }
@@ -435,6 +443,8 @@ impl Agent {
         if late {
             world.progress.late.up();
             due += Duration::from_millis(2000 + roll(94) % 28_000);
+            let accepted = Accepted { order: number };
+            connection.say(agent_says::Body::Accepted(accepted)).await?;
         }
         let pause = Duration::from_millis(1000 + roll(95) % 9000);
         self.open.push(Open {

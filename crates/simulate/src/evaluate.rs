@@ -7,7 +7,8 @@ use crate::data::{self, Scope};
 use crate::machine::{Machine, Planted};
 use crate::outcome::Outcome;
 use crate::world::World;
-use protocol::message::{EndpointState, OrderLimits, Problem, QuestionOrder};
+use answer::State;
+use protocol::message::{OrderLimits, Problem, QuestionOrder};
 use question::ast::{Filter, Question, Row, SensorCall};
 use question::eval::{Prepared, SensorRows, Unavailable, join};
 use question::{Plan, parse, plan};
@@ -82,12 +83,12 @@ impl Asked {
             Ok(read) => read.question.selects.first().map(|s| s.call.sensor.clone()),
             Err(_) => None,
         };
-        let problem = Problem {
-            sensor: sensor.unwrap_or_default(),
-            state: EndpointState::Error.into(),
-            message: "simulated failure: the sensor's source could not be read".to_owned(),
-        };
-        Outcome::new(EndpointState::Error, vec![], vec![problem], self.limits)
+        let problem = Problem::new(
+            sensor.unwrap_or_default(),
+            State::Error,
+            "simulated failure: the sensor's source could not be read",
+        );
+        Outcome::new(State::Error, vec![], vec![problem], self.limits)
     }
 
     fn evaluate(&self, source: &mut Source<'_>) -> Outcome {
@@ -95,24 +96,21 @@ impl Asked {
         let read = match &self.read {
             Ok(read) => read,
             Err(message) => {
-                let problem = Problem {
-                    sensor: String::new(),
-                    state: EndpointState::Unsupported.into(),
-                    message: format!("this endpoint does not understand the question: {message}"),
-                };
-                return ended(EndpointState::Unsupported, vec![problem]);
+                let problem = Problem::new(
+                    "",
+                    State::Unsupported,
+                    format!("this endpoint does not understand the question: {message}"),
+                );
+                return ended(State::Unsupported, vec![problem]);
             }
         };
         let catalogue = &source.world.catalogue;
         if let Some(filter) = &read.filter {
             match filter.matches(source) {
                 Ok(true) => {}
-                Ok(false) => return ended(EndpointState::NotConcerned, vec![]),
+                Ok(false) => return ended(State::NotConcerned, vec![]),
                 Err(Unavailable(reason)) => {
-                    return ended(
-                        EndpointState::Unsupported,
-                        vec![problem("from clause", &reason)],
-                    );
+                    return ended(State::Unsupported, vec![problem("from clause", &reason)]);
                 }
             }
         }
@@ -144,22 +142,18 @@ impl Asked {
             vec![]
         };
         let state = if !problems.is_empty() {
-            EndpointState::Unsupported
+            State::Unsupported
         } else if tables.iter().all(Vec::is_empty) {
-            EndpointState::Empty
+            State::Empty
         } else {
-            EndpointState::Answered
+            State::Answered
         };
         Outcome::new(state, tables, problems, self.limits)
     }
 }
 
 fn problem(sensor: &str, reason: &str) -> Problem {
-    Problem {
-        sensor: sensor.to_owned(),
-        state: EndpointState::Unsupported.into(),
-        message: reason.to_owned(),
-    }
+    Problem::new(sensor, State::Unsupported, reason)
 }
 
 struct Source<'a> {

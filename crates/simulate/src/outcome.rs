@@ -3,8 +3,9 @@
 //! In protobuf, the bytes of two messages put together are the message merged of both. So the rows are encoded by themselves, and each
 //! endpoint puts its own fields (order, attempt, part, state) before them.
 
+use answer::State;
 use prost::Message;
-use protocol::message::{AnswerPart, EndpointState, OrderLimits, Problem, WireRow};
+use protocol::message::{AnswerPart, OrderLimits, Problem, WireRow};
 use question::ast::Row;
 
 /// Bytes of rows in one part: frames stay well below what the channel allows.
@@ -16,7 +17,7 @@ const ROWS_FIELD: u32 = 5;
 
 #[derive(Debug)]
 pub(crate) struct Outcome {
-    state: EndpointState,
+    state: State,
     problems: Vec<Problem>,
     total_rows: u64,
     rows_cut: u64,
@@ -26,7 +27,7 @@ pub(crate) struct Outcome {
 
 impl Outcome {
     pub(crate) fn new(
-        mut state: EndpointState,
+        mut state: State,
         tables: Vec<Vec<Row>>,
         mut problems: Vec<Problem>,
         limits: OrderLimits,
@@ -38,10 +39,10 @@ impl Outcome {
             for row in rows {
                 let size: u64 = row.iter().map(|c| c.len() as u64).sum();
                 if hit.is_none() && limits.rows > 0 && total_rows >= limits.rows {
-                    hit = Some((EndpointState::RowLimit, "row limit reached"));
+                    hit = Some((State::RowLimit, "row limit reached"));
                 }
                 if hit.is_none() && limits.bytes > 0 && bytes + size > limits.bytes {
-                    hit = Some((EndpointState::ByteLimit, "byte limit reached"));
+                    hit = Some((State::ByteLimit, "byte limit reached"));
                 }
                 if hit.is_some() {
                     rows_cut += 1;
@@ -64,11 +65,7 @@ impl Outcome {
         }
         if let Some((limit, message)) = hit {
             state = limit;
-            problems.push(Problem {
-                sensor: String::new(),
-                state: limit.into(),
-                message: message.to_owned(),
-            });
+            problems.push(Problem::new("", limit, message));
         }
         Self {
             state,
@@ -94,7 +91,7 @@ impl Outcome {
         };
         if part + 1 >= self.parts.len() {
             own.last = true;
-            own.state = self.state.into();
+            own.set_state(self.state);
             own.problems.clone_from(&self.problems);
             own.total_rows = self.total_rows;
             own.rows_cut = self.rows_cut;
@@ -146,13 +143,9 @@ mod tests {
 
     #[test]
     fn frames_put_together_by_hand_are_what_the_protocol_reads() {
-        let problem = Problem {
-            sensor: "Uptime".into(),
-            state: EndpointState::Error.into(),
-            message: "no".into(),
-        };
+        let problem = Problem::new("Uptime", State::Error, "no");
         let outcome = Outcome::new(
-            EndpointState::Answered,
+            State::Answered,
             vec![rows(3, 10), rows(2, 200_000)],
             vec![problem.clone()],
             OrderLimits::default(),
@@ -164,7 +157,7 @@ mod tests {
         assert!(!parts[0].last && parts[0].problems.is_empty());
         let last = &parts[1];
         assert!(last.last && last.part == 1);
-        assert_eq!(last.state(), EndpointState::Answered);
+        assert_eq!(last.state(), Some(State::Answered));
         assert_eq!(last.total_rows, 5);
         assert_eq!(last.problems, [problem]);
         assert_eq!(parts[0].rows[1].cells[0], b"1");
@@ -177,11 +170,11 @@ mod tests {
             rows: 4,
             ..OrderLimits::default()
         };
-        let outcome = Outcome::new(EndpointState::Answered, vec![rows(6, 1)], vec![], limits);
+        let outcome = Outcome::new(State::Answered, vec![rows(6, 1)], vec![], limits);
         let parts = decoded(&outcome);
         assert_eq!((parts[0].total_rows, parts[0].rows_cut), (4, 2));
-        assert_eq!(parts[0].state(), EndpointState::RowLimit);
-        let none = Outcome::new(EndpointState::Empty, vec![], vec![], limits);
+        assert_eq!(parts[0].state(), Some(State::RowLimit));
+        let none = Outcome::new(State::Empty, vec![], vec![], limits);
         assert_eq!(decoded(&none)[0].total_rows, 0);
     }
 }

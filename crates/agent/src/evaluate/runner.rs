@@ -9,7 +9,7 @@ use super::cache::{BUDGET, Cache, Key};
 use super::source::Sensors;
 use super::state;
 use crate::vitals::RunTimes;
-use protocol::message::EndpointState;
+use answer::State;
 use question::Row;
 use question::catalogue::Limits;
 use sensors::framework::{HostFacts, Request};
@@ -34,11 +34,11 @@ pub struct Ran {
     /// Rows found.
     pub rows: Arc<Vec<Row>>,
     /// State and words, when these are not all rows.
-    pub problem: Option<(EndpointState, String)>,
+    pub problem: Option<(State, String)>,
 }
 
 impl Ran {
-    fn failed(state: EndpointState, message: impl Into<String>) -> Self {
+    fn failed(state: State, message: impl Into<String>) -> Self {
         Self {
             rows: Arc::default(),
             problem: Some((state, message.into())),
@@ -135,7 +135,7 @@ impl Runner {
         loop {
             let now = Instant::now();
             if cancelled.load(Ordering::Relaxed) {
-                return Ticket::Ready(Ran::failed(EndpointState::Cancelled, "cancelled"));
+                return Ticket::Ready(Ran::failed(State::Cancelled, "cancelled"));
             }
             if let Some(rows) = shared.cache.get(&call.key, call.max_age, now) {
                 return Ticket::Ready(Ran {
@@ -157,7 +157,7 @@ impl Runner {
             }
             if shared.hanging.contains_key(&call.key.0) {
                 return Ticket::Ready(Ran::failed(
-                    EndpointState::TimedOut,
+                    State::TimedOut,
                     "an earlier run of this sensor still hangs; it is not run again until that one ends",
                 ));
             }
@@ -166,7 +166,7 @@ impl Runner {
             }
             if now >= give_up {
                 return Ticket::Ready(Ran::failed(
-                    EndpointState::TimedOut,
+                    State::TimedOut,
                     "other sensors took all places for the whole time limit",
                 ));
             }
@@ -208,7 +208,7 @@ impl Runner {
                         problem: ended.err().map(|error| state::of(&error)),
                     },
                     Err(_) => Ran::failed(
-                        EndpointState::Error,
+                        State::Error,
                         "the sensor broke down; the agent's log has more",
                     ),
                 };
@@ -221,7 +221,7 @@ impl Runner {
             .spawn(work);
         if let Err(error) = thread {
             let message = format!("no thread for the sensor: {error}");
-            return Ticket::Ready(Ran::failed(EndpointState::Error, message));
+            return Ticket::Ready(Ran::failed(State::Error, message));
         }
         shared.running += 1;
         shared.joinable.insert(call.key.clone(), id);
@@ -246,10 +246,7 @@ impl Runner {
     fn landed(&self, id: u64, call: &Call, started: Instant, ran: Ran) {
         let took = started.elapsed();
         let mut shared = self.lock();
-        let outcome = ran
-            .problem
-            .as_ref()
-            .map_or("answered", |(s, _)| state::word(*s));
+        let outcome = ran.problem.as_ref().map_or("answered", |(s, _)| s.words());
         shared.run_times.record(&call.key.0, took, outcome);
         if ran.problem.is_none() {
             shared.cache.put(
@@ -293,10 +290,10 @@ impl Runner {
         loop {
             self.sweep(&mut shared, Instant::now());
             let Some(flight) = shared.flights.get_mut(&id) else {
-                return Ran::failed(EndpointState::Error, "the run was lost");
+                return Ran::failed(State::Error, "the run was lost");
             };
             let outcome = if cancelled.load(Ordering::Relaxed) {
-                Some(Ran::failed(EndpointState::Cancelled, "cancelled"))
+                Some(Ran::failed(State::Cancelled, "cancelled"))
             } else {
                 flight.outcome.clone()
             };
@@ -323,7 +320,7 @@ impl Runner {
             if flight.outcome.is_none() && now >= flight.deadline {
                 flight.cancelled.store(true, Ordering::Relaxed);
                 flight.outcome = Some(Ran::failed(
-                    EndpointState::TimedOut,
+                    State::TimedOut,
                     format!(
                         "the sensor did not end within {:?} and does not react",
                         flight.limits.wall

@@ -1,6 +1,6 @@
 //! What becomes of a run as a state of the endpoint: each limit has its own.
 
-use protocol::message::EndpointState;
+use answer::State;
 use protocol::message::OrderLimits;
 use question::catalogue::Limits;
 use sensors::framework::{LimitHit, SensorError};
@@ -9,57 +9,24 @@ use std::time::Duration;
 
 /// The state and the words for an error of a sensor.
 #[must_use]
-pub fn of(error: &SensorError) -> (EndpointState, String) {
+pub fn of(error: &SensorError) -> (State, String) {
     let state = match error {
-        SensorError::Unsupported => EndpointState::Unsupported,
-        SensorError::Denied { .. } => EndpointState::Denied,
+        SensorError::Unsupported => State::Unsupported,
+        SensorError::Denied { .. } => State::Denied,
         SensorError::Read { source, .. } if source.kind() == ErrorKind::PermissionDenied => {
-            EndpointState::Denied
+            State::Denied
         }
         SensorError::Limit(hit) => match hit {
-            LimitHit::Wall => EndpointState::TimedOut,
-            LimitHit::Cpu => EndpointState::CpuLimit,
-            LimitHit::Memory => EndpointState::MemoryLimit,
-            LimitHit::Rows => EndpointState::RowLimit,
-            LimitHit::Bytes => EndpointState::ByteLimit,
-            LimitHit::Cancelled => EndpointState::Cancelled,
+            LimitHit::Wall => State::TimedOut,
+            LimitHit::Cpu => State::CpuLimit,
+            LimitHit::Memory => State::MemoryLimit,
+            LimitHit::Rows => State::RowLimit,
+            LimitHit::Bytes => State::ByteLimit,
+            LimitHit::Cancelled => State::Cancelled,
         },
-        _ => EndpointState::Error,
+        _ => State::Error,
     };
     (state, crate::chain(error))
-}
-
-/// Whether the state is a limit that an order may have lowered, so that a run with other limits could end otherwise.
-#[must_use]
-pub fn is_limit(state: EndpointState) -> bool {
-    matches!(
-        state,
-        EndpointState::TimedOut
-            | EndpointState::CpuLimit
-            | EndpointState::MemoryLimit
-            | EndpointState::RowLimit
-            | EndpointState::ByteLimit
-    )
-}
-
-/// Word for a state in logs and in the sensor Sensor Run Times.
-#[must_use]
-pub fn word(state: EndpointState) -> &'static str {
-    match state {
-        EndpointState::Unknown => "unknown",
-        EndpointState::Answered => "answered",
-        EndpointState::Empty => "empty",
-        EndpointState::NotConcerned => "not concerned",
-        EndpointState::Error => "error",
-        EndpointState::TimedOut => "timed out",
-        EndpointState::CpuLimit => "processor limit",
-        EndpointState::MemoryLimit => "memory limit",
-        EndpointState::RowLimit => "row limit",
-        EndpointState::ByteLimit => "byte limit",
-        EndpointState::Unsupported => "unsupported",
-        EndpointState::Denied => "denied",
-        EndpointState::Cancelled => "cancelled",
-    }
 }
 
 /// A sensor's own limits, lowered by the order's; zero leaves one as it is, nothing raises one.
@@ -125,7 +92,7 @@ mod tests {
             what: "/etc/shadow".into(),
             source: ErrorKind::PermissionDenied.into(),
         };
-        assert_eq!(of(&error).0, EndpointState::Denied);
+        assert_eq!(of(&error).0, State::Denied);
         assert!(of(&error).1.contains("/etc/shadow"));
     }
 }

@@ -148,15 +148,15 @@ fn joins_filters_and_leaves_out_repeated_rows() {
         &evaluator(&fake),
         "Get Name and Words from all machines with Name = host",
     );
-    assert_eq!(outcome.state, EndpointState::Answered);
+    assert_eq!(outcome.state, State::Answered);
     assert_eq!(words(&outcome, 0), ["host|one", "host|two", "host|three"]);
     let outcome = ask(&evaluator(&fake), "Get number of machines");
     assert_eq!(
         (outcome.state, outcome.tables[0].len()),
-        (EndpointState::Answered, 1)
+        (State::Answered, 1)
     );
     let outcome = ask(&evaluator(&fake), "Get Words = nothing from all machines");
-    assert_eq!(outcome.state, EndpointState::Empty);
+    assert_eq!(outcome.state, State::Empty);
 }
 
 #[test]
@@ -166,7 +166,7 @@ fn an_endpoint_not_concerned_runs_nothing_more() {
         &evaluator(&fake),
         "Get Words from all machines with Name = other",
     );
-    assert_eq!(outcome.state, EndpointState::NotConcerned);
+    assert_eq!(outcome.state, State::NotConcerned);
     assert_eq!(
         fake.runs.load(Ordering::SeqCst),
         1,
@@ -180,13 +180,13 @@ fn a_filter_that_cannot_be_had_is_no_answer() {
         &evaluator(&Fake::new()),
         "Get Words from all machines with Denied = x",
     );
-    assert_eq!(outcome.state, EndpointState::Denied);
+    assert_eq!(outcome.state, State::Denied);
     assert_eq!(outcome.problems[0].sensor, "Denied");
     let decided = ask(
         &evaluator(&Fake::new()),
         "Get Words from all machines with Denied = x or Name = host",
     );
-    assert_eq!(decided.state, EndpointState::Answered);
+    assert_eq!(decided.state, State::Answered);
 }
 
 #[test]
@@ -195,7 +195,7 @@ fn what_this_agent_does_not_know_is_unsupported() {
         &evaluator(&Fake::new()),
         "Get Invented Tomorrow from all machines",
     );
-    assert_eq!(outcome.state, EndpointState::Unsupported);
+    assert_eq!(outcome.state, State::Unsupported);
     assert_eq!(outcome.problems.len(), 1);
 }
 
@@ -205,24 +205,24 @@ fn a_failed_sensor_leaves_the_others_rows() {
         &evaluator(&Fake::new()),
         "Get Denied and Words from all machines",
     );
-    assert_eq!(outcome.state, EndpointState::Denied);
+    assert_eq!(outcome.state, State::Denied);
     assert_eq!(words(&outcome, 0), ["|one", "|two", "|three"]);
     let outcome = ask(&evaluator(&Fake::new()), "Get Panics from all machines");
-    assert_eq!(outcome.state, EndpointState::Error);
+    assert_eq!(outcome.state, State::Error);
 }
 
 #[test]
 fn a_limit_hit_has_its_own_state_and_keeps_what_was_found() {
     let evaluator = evaluator(&Fake::new());
     let outcome = ask(&evaluator, "Get Slow from all machines");
-    assert_eq!(outcome.state, EndpointState::TimedOut);
+    assert_eq!(outcome.state, State::TimedOut);
     assert_eq!(words(&outcome, 0), ["found until then"]);
     let limits = OrderLimits {
         rows: 1,
         ..OrderLimits::default()
     };
     let outcome = ask_within(&evaluator, "Get Words from all machines", limits);
-    assert_eq!(outcome.state, EndpointState::RowLimit);
+    assert_eq!(outcome.state, State::RowLimit);
     assert_eq!(words(&outcome, 0), ["one"]);
 }
 
@@ -232,7 +232,7 @@ fn rows_from_the_cache_are_cut_to_a_later_orders_limits() {
     let evaluator = evaluator(&fake);
     assert_eq!(
         ask(&evaluator, "Get Words from all machines").state,
-        EndpointState::Answered
+        State::Answered
     );
     let limits = OrderLimits {
         rows: 2,
@@ -241,7 +241,7 @@ fn rows_from_the_cache_are_cut_to_a_later_orders_limits() {
     let outcome = ask_within(&evaluator, "Get Words from all machines", limits);
     assert_eq!(
         (outcome.state, outcome.tables[0].len()),
-        (EndpointState::RowLimit, 2)
+        (State::RowLimit, 2)
     );
     assert_eq!(fake.runs.load(Ordering::SeqCst), 1);
 }
@@ -323,7 +323,7 @@ fn the_option_for_case_decides_in_filters_and_on_rows() {
             "answered",
         ),
     ] {
-        assert_eq!(state::word(ask(&evaluator, text).state), state, "{text}");
+        assert_eq!(ask(&evaluator, text).state.words(), state, "{text}");
     }
     for (text, rows) in [
         ("Get Words containing TW from all machines", vec!["two"]),
@@ -372,15 +372,15 @@ fn one_hangs_and_the_other_answers() {
     let fake = Fake::new();
     let evaluator = evaluator(&fake);
     let outcome = ask(&evaluator, "Get Name and Hangs from all machines");
-    assert_eq!(outcome.state, EndpointState::TimedOut);
+    assert_eq!(outcome.state, State::TimedOut);
     assert_eq!(evaluator.runner().hanging(), 1);
     assert_eq!(
         ask(&evaluator, "Get Name from all machines").state,
-        EndpointState::Answered
+        State::Answered
     );
     let arrived = fake.gate.arrived.load(Ordering::SeqCst);
     let refused = ask(&evaluator, "Get Hangs from all machines");
-    assert_eq!(refused.state, EndpointState::TimedOut);
+    assert_eq!(refused.state, State::TimedOut);
     assert!(
         refused.problems[0].message.contains("still hangs"),
         "{refused:?}"
@@ -399,7 +399,7 @@ fn one_hangs_and_the_other_answers() {
     // It reached its own wall time meanwhile, so its rows are not in the cache; run anew it answers.
     assert_eq!(
         ask(&evaluator, "Get Hangs from all machines").state,
-        EndpointState::Answered
+        State::Answered
     );
 }
 
@@ -416,7 +416,7 @@ fn equal_runs_are_shared() {
         }
         fake.gate.open();
         for one in asked {
-            assert_eq!(one.join().unwrap(), EndpointState::Answered);
+            assert_eq!(one.join().unwrap(), State::Answered);
         }
     });
     assert_eq!(fake.runs.load(Ordering::SeqCst), 1);
@@ -440,7 +440,7 @@ fn a_cancelled_order_stops_waiting_and_its_sensor() {
         }
         cancelled.store(true, Ordering::SeqCst);
         evaluator.runner().nudge();
-        assert_eq!(asked.join().unwrap().state, EndpointState::Cancelled);
+        assert_eq!(asked.join().unwrap().state, State::Cancelled);
     });
     fake.gate.open();
 }
@@ -458,6 +458,6 @@ fn run_times_are_kept() {
     assert!(times[1].3 >= 50.0);
     assert!(matches!(
         state::of(&LimitHit::Wall.into()).0,
-        EndpointState::TimedOut
+        State::TimedOut
     ));
 }

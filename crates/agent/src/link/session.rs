@@ -1,24 +1,24 @@
 //! The conversation on one connection: greeting, orders in, answers out, keep-alive, renewal, changes of trust.
 //!
 //! Reading and writing are two loops in one task, joined by a short queue, so that a slow reader on the other side never
-//! keeps an acknowledgement from being read. While the desk has no room the reading loop does not read: the server's
-//! queue fills, and it waits. Timers exist only for keep-alive; everything periodic happens when that fires.
+//! keeps an acknowledgement from being read. What comes is always read: the server sends only as much work as this endpoint gives it
+//! credit for, and what stops work is never behind work. Timers exist only for keep-alive; everything periodic happens when that fires.
 
 use crate::desk::{self, Desk, Reply};
 use crate::identity::{Identity, IdentityError};
-use crate::orders::Standing;
+use crate::orders::{MAX_OPEN, Standing};
 use crate::status::Status;
 use crate::{platform, vitals};
 use protocol::frame::{self, FrameError};
 use protocol::message::{
-    Hello, Refusal, SignedTrust, ToAgent, ToServer, Welcome, agent_says, server_says,
+    Accepted, Hello, Refusal, SignedTrust, ToAgent, ToServer, Welcome, agent_says, server_says,
 };
 use protocol::order::check_trust;
-use std::collections::HashSet;
+use std::collections::{HashSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _};
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc};
 use tokio::time::{Instant, sleep_until, timeout, timeout_at};
 use tokio_util::sync::CancellationToken;
 
@@ -34,6 +34,8 @@ const VITALS_EVERY: Duration = Duration::from_secs(600);
 const RENEW_AGAIN: Duration = Duration::from_secs(3600);
 /// Messages that wait to be written, answers aside.
 const QUEUE: usize = 64;
+/// What is answered within this time needs no word that it arrived.
+const ANSWER_AT_ONCE: Duration = Duration::from_secs(1);
 
 /// How a session ended when nothing failed.
 #[derive(Debug)]
@@ -85,6 +87,9 @@ struct Session<'a> {
     /// Asked for a certificate at this moment.
     renewing: Mutex<Option<Instant>>,
     queue: mpsc::Sender<agent_says::Body>,
+    /// Orders whose arrival was not said yet, and when it is to be said.
+    accepted: Mutex<VecDeque<(u64, Instant)>>,
+    arrived: Notify,
 }
 
 /// Talks until one side ends it.
@@ -138,6 +143,8 @@ pub async fn run<S: AsyncRead + AsyncWrite + Unpin>(
         active: Mutex::new(Instant::now()),
         renewing: Mutex::new(None),
         queue,
+        accepted: Mutex::default(),
+        arrived: Notify::new(),
     };
     let mut writer = writer;
     let end = tokio::select! {
@@ -166,6 +173,7 @@ async fn greet<S: AsyncRead + AsyncWrite + Unpin>(
         machine: platform::machine_fingerprint(),
         instance: instance.to_vec(),
         trust_version: identity.trust.version,
+        credit: u32::try_from(MAX_OPEN).unwrap_or(0),
     });
     frame::write(stream, &ToServer { body: Some(hello) }).await?;
     loop {
@@ -206,10 +214,6 @@ fn held<T>(lock: &Mutex<T>) -> MutexGuard<'_, T> {
 impl Session<'_> {
     async fn read<R: AsyncRead + Unpin>(&self, mut reader: R) -> Result<SessionEnd, SessionError> {
         loop {
-            while !self.desk.has_room() {
-                self.desk.room.notified().await;
-            }
-            // Counts from here, not from the last frame: while there was no room, the silence was ours.
             let dead = Instant::now() + DEAD;
             let message: ToAgent = timeout_at(dead, frame::read(&mut reader, frame::MAX))
                 .await
@@ -244,8 +248,15 @@ impl Session<'_> {
                     desk.offer(&signed, standing)
                 })
                 .await;
-                if let Some(Reply::Refusal(refusal)) = reply {
-                    self.say(agent_says::Body::Refusal(refusal)).await;
+                match reply {
+                    Some(Reply::Refusal(refusal)) => {
+                        self.say(agent_says::Body::Refusal(refusal)).await;
+                    }
+                    Some(Reply::Accepted(order)) => {
+                        held(&self.accepted).push_back((order, Instant::now() + ANSWER_AT_ONCE));
+                        self.arrived.notify_one();
+                    }
+                    Some(Reply::None) | None => {}
                 }
             }
             server_says::Body::Stored(stored) => {
@@ -359,11 +370,16 @@ impl Session<'_> {
         }
         loop {
             let quiet = *held(&self.active) + self.keep_alive;
+            let unsaid = held(&self.accepted).front().map(|(_, due)| *due);
             tokio::select! {
                 biased;
                 Some(body) = queued.recv() => self.put(writer, body).await?,
                 () = self.desk.answers.notified() => {
                     self.send_answers(writer, &mut queued, &mut sent).await?;
+                }
+                () = self.arrived.notified(), if unsaid.is_none() => {}
+                () = sleep_until(unsaid.unwrap_or(quiet)), if unsaid.is_some() => {
+                    self.say_accepted(writer).await?;
                 }
                 () = sleep_until(quiet) => {
                     // Frames may have come or gone since the timer was set.
@@ -382,6 +398,30 @@ impl Session<'_> {
                     let desk = Arc::clone(self.desk);
                     blocking(move || desk.tidy(desk::now())).await;
                 }
+            }
+        }
+    }
+
+    /// Says of orders that are still worked on that they arrived. Most are answered before that is due, and need no word.
+    async fn say_accepted<W: AsyncWrite + Unpin>(
+        &self,
+        writer: &mut W,
+    ) -> Result<(), SessionError> {
+        loop {
+            let order = {
+                let mut accepted = held(&self.accepted);
+                match accepted.front() {
+                    Some((order, due)) if *due <= Instant::now() => {
+                        let order = *order;
+                        accepted.pop_front();
+                        order
+                    }
+                    _ => return Ok(()),
+                }
+            };
+            if self.desk.is_under_way(order) {
+                self.put(writer, agent_says::Body::Accepted(Accepted { order }))
+                    .await?;
             }
         }
     }

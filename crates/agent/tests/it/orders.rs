@@ -2,9 +2,10 @@
 
 use crate::fake::Fake;
 use crate::server::{Server, now, run};
+use answer::State;
 use ed25519_dalek::SigningKey;
 use prost::Message as _;
-use protocol::message::{CancelOrder, EndpointState, Order, payload::Payload};
+use protocol::message::{CancelOrder, Order, payload::Payload};
 use protocol::order::sign;
 
 const WORD: &str = "Get Word from all machines";
@@ -24,7 +25,7 @@ async fn answers_a_question_once() {
     peer.order(signed.clone()).await;
     let parts = peer.answer().await;
     let part = &parts[0];
-    assert_eq!((part.order, part.state()), (1, EndpointState::Answered));
+    assert_eq!((part.order, part.state()), (1, Some(State::Answered)));
     assert_eq!(part.rows[0].cells, [b"word".to_vec()]);
     peer.order(signed.clone()).await;
     peer.stored(&parts).await;
@@ -36,10 +37,10 @@ async fn answers_a_question_once() {
 
     peer.order(server.sign(server.question(2, "Get Word from all machines with Word = other")))
         .await;
-    assert_eq!(peer.answer().await[0].state(), EndpointState::NotConcerned);
+    assert_eq!(peer.answer().await[0].state(), Some(State::NotConcerned));
     peer.order(server.sign(server.question(3, "Get Nothing Known from all machines")))
         .await;
-    assert_eq!(peer.answer().await[0].state(), EndpointState::Unsupported);
+    assert_eq!(peer.answer().await[0].state(), Some(State::Unsupported));
     running.stop().await;
     assert!(peer.closed().await);
 }
@@ -98,7 +99,7 @@ async fn every_bad_order_is_refused_and_reported() {
     assert_eq!(fake.runs(), 0, "nothing refused was carried out");
     // The number was never used up by the refused ones.
     peer.order(server.sign(good())).await;
-    assert_eq!(peer.answer().await[0].state(), EndpointState::Answered);
+    assert_eq!(peer.answer().await[0].state(), Some(State::Answered));
     running.stop().await;
 }
 
@@ -159,7 +160,7 @@ async fn answers_and_orders_survive_the_process() {
     assert_eq!(answers[0][0].rows, first[0].rows);
     assert_eq!(
         (answers[1][0].order, answers[1][0].state()),
-        (2, EndpointState::Answered)
+        (2, Some(State::Answered))
     );
     assert_eq!(fake.runs(), 1, "only the one without an answer ran");
     for parts in &answers {
@@ -196,14 +197,14 @@ async fn one_hanging_sensor_does_not_hold_up_another() {
     let parts = peer.answer().await;
     assert_eq!(
         (parts[0].order, parts[0].state()),
-        (3, EndpointState::TimedOut)
+        (3, Some(State::TimedOut))
     );
     assert_eq!(parts[0].problems[0].sensor, "Hangs");
     fake.open();
     let parts = peer.answer().await;
     assert_eq!(
         (parts[0].order, parts[0].state()),
-        (1, EndpointState::Answered)
+        (1, Some(State::Answered))
     );
     running.stop().await;
 }
@@ -245,7 +246,7 @@ async fn a_damaged_spool_does_not_stop_the_agent() {
     let running = run(folder.path(), &Fake::new(), &[]);
     let (mut peer, _) = server.greet().await;
     peer.order(server.sign(server.question(1, WORD))).await;
-    assert_eq!(peer.answer().await[0].state(), EndpointState::Answered);
+    assert_eq!(peer.answer().await[0].state(), Some(State::Answered));
     running.stop().await;
     assert!(folder.path().join("spool.db.damaged").exists());
 }

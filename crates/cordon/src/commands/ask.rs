@@ -92,7 +92,7 @@ fn local(text: &str, form: Output) -> Result<ExitCode> {
             rows,
         });
     }
-    let state = format!("{:?}", answer.state);
+    let state = answer.state;
     let problems: Vec<_> = answer
         .problems
         .iter()

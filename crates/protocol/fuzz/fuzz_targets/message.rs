@@ -12,6 +12,9 @@ impl Seen for Nothing {
     fn completed(&self, _: u64) -> bool {
         false
     }
+    fn cancelled(&self, _: u64) -> bool {
+        false
+    }
 }
 
 fuzz_target!(|bytes: &[u8]| {

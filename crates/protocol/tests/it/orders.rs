@@ -11,6 +11,9 @@ impl Seen for Completed {
     fn completed(&self, number: u64) -> bool {
         self.0.contains(&number)
     }
+    fn cancelled(&self, _: u64) -> bool {
+        false
+    }
 }
 
 fn key(seed: u8) -> SigningKey {

@@ -5,10 +5,11 @@
 
 use super::{AgentVitals, Presence};
 use crate::model::ids::EndpointId;
+use protocol::lane::Lane;
 use protocol::message::{Goodbye, Vitals};
 use std::collections::VecDeque;
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::Notify;
@@ -17,6 +18,9 @@ use tokio::sync::Notify;
 pub const FRAMES: usize = 64;
 /// Receipts that may wait.
 pub const RECEIPTS: usize = 4096;
+
+/// An agent cannot ask for more orders at once than this.
+const MOST_CREDIT: usize = 1024;
 
 /// Something to send to one endpoint.
 #[derive(Clone, Debug)]
@@ -68,6 +72,24 @@ pub struct Link {
     vitals: Mutex<Option<AgentVitals>>,
     outbox: Mutex<Outbox>,
     wake: Notify,
+    /// Orders of one lane that may be with the agent at once; `None` leaves it to [`Lane::credit`].
+    credit: Option<usize>,
+    sent: Mutex<Vec<Sent>>,
+    /// An order waits for credit.
+    waiting: AtomicBool,
+    ordered: Notify,
+}
+
+/// An order that was sent on this connection.
+struct Sent {
+    number: u64,
+    lane: Lane,
+    at: Instant,
+    /// The agent said that it arrived, or already answers it.
+    accepted: bool,
+    /// It was said that it did not arrive.
+    missed: bool,
+    is_over: Box<dyn Fn(u32) -> bool + Send + Sync>,
 }
 
 impl Link {
@@ -77,6 +99,7 @@ impl Link {
         machine: &[u8],
         key: &[u8],
         address: SocketAddr,
+        credit: u32,
     ) -> Arc<Self> {
         Arc::new(Self {
             ordinal,
@@ -90,7 +113,97 @@ impl Link {
             vitals: Mutex::new(None),
             outbox: Mutex::new(Outbox::default()),
             wake: Notify::new(),
+            credit: usize::try_from(credit).ok().filter(|n| *n > 0),
+            sent: Mutex::default(),
+            waiting: AtomicBool::new(false),
+            ordered: Notify::new(),
         })
+    }
+
+    fn sent(&self) -> std::sync::MutexGuard<'_, Vec<Sent>> {
+        self.sent.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// How many more orders of each lane the agent takes now. Forgets those that are over.
+    pub(crate) fn room(&self) -> [usize; Lane::ALL.len()] {
+        let mut sent = self.sent();
+        sent.retain(|order| !(order.is_over)(self.ordinal));
+        let room = Lane::ALL.map(|lane| match lane.credit() {
+            None => usize::MAX,
+            Some(usual) => {
+                let credit = self.credit.map_or(usual, |own| own.min(MOST_CREDIT));
+                credit.saturating_sub(sent.iter().filter(|order| order.lane == lane).count())
+            }
+        });
+        self.waiting.store(room.contains(&0), Ordering::Relaxed);
+        room
+    }
+
+    /// Whether an order may wait for credit.
+    pub(crate) fn is_waiting(&self) -> bool {
+        self.waiting.load(Ordering::Relaxed)
+    }
+
+    /// An order goes out; `is_over` says of an endpoint whether nothing more is expected of it.
+    pub(crate) fn ordered(
+        &self,
+        number: u64,
+        lane: Lane,
+        is_over: impl Fn(u32) -> bool + Send + Sync + 'static,
+    ) {
+        // What stops an order is not answered: nobody waits for it.
+        if lane.credit().is_none() {
+            return;
+        }
+        self.sent().push(Sent {
+            number,
+            lane,
+            at: Instant::now(),
+            accepted: false,
+            missed: false,
+            is_over: Box::new(is_over),
+        });
+        self.ordered.notify_one();
+    }
+
+    /// Ends after [`Self::ordered`].
+    pub(crate) async fn more_ordered(&self) {
+        self.ordered.notified().await;
+    }
+
+    /// The agent has this order. True when it was taken for lost before.
+    pub(crate) fn accepted(&self, number: u64) -> bool {
+        let mut sent = self.sent();
+        let Some(order) = sent.iter_mut().find(|order| order.number == number) else {
+            return false;
+        };
+        order.accepted = true;
+        std::mem::take(&mut order.missed)
+    }
+
+    /// The agent does not work on this order.
+    pub(crate) fn refused(&self, number: u64) {
+        self.sent().retain(|order| order.number != number);
+    }
+
+    /// Orders that went out longer than `patience` ago without a sign that they arrived, each given once; and when the next is due.
+    pub(crate) fn unacknowledged(&self, patience: Duration) -> (Vec<u64>, Option<Instant>) {
+        let now = Instant::now();
+        let mut missed = Vec::new();
+        let mut next = None;
+        for order in self.sent().iter_mut() {
+            if order.accepted || order.missed || (order.is_over)(self.ordinal) {
+                continue;
+            }
+            let due = order.at + patience;
+            if due <= now {
+                order.missed = true;
+                missed.push(order.number);
+            } else if next.is_none_or(|next| due < next) {
+                next = Some(due);
+            }
+        }
+        (missed, next)
     }
 
     fn outbox(&self) -> std::sync::MutexGuard<'_, Outbox> {
@@ -217,6 +330,7 @@ mod tests {
             b"m",
             b"k",
             ([127, 0, 0, 1], 9).into(),
+            2,
         )
     }
 
@@ -234,6 +348,44 @@ mod tests {
         let taken = link.take();
         assert_eq!(taken.items.len(), FRAMES);
         assert!(taken.goodbye.is_some());
+    }
+
+    #[test]
+    fn credit_bounds_what_is_under_way_and_comes_back() {
+        let link = link();
+        let over = Arc::new(AtomicBool::new(false));
+        let questions = Lane::Questions.index();
+        assert_eq!(link.room()[questions], 2);
+        for number in 1..=2 {
+            let over = Arc::clone(&over);
+            link.ordered(number, Lane::Questions, move |_| {
+                over.load(Ordering::Relaxed)
+            });
+        }
+        link.ordered(3, Lane::Control, |_| false);
+        assert_eq!(link.room()[questions], 0);
+        assert_eq!(link.room()[Lane::Control.index()], usize::MAX);
+        assert!(link.is_waiting());
+        link.refused(1);
+        assert_eq!(link.room()[questions], 1);
+        over.store(true, Ordering::Relaxed);
+        assert_eq!(link.room()[questions], 2);
+        assert!(!link.is_waiting());
+    }
+
+    #[test]
+    fn an_order_without_a_sign_is_missed_once_and_found_again() {
+        let link = link();
+        link.ordered(1, Lane::Questions, |_| false);
+        link.ordered(2, Lane::Questions, |_| false);
+        assert!(!link.accepted(2));
+        let (missed, next) = link.unacknowledged(Duration::from_secs(3600));
+        assert!(missed.is_empty() && next.is_some());
+        let (missed, next) = link.unacknowledged(Duration::ZERO);
+        assert_eq!((missed, next), (vec![1], None));
+        assert!(link.unacknowledged(Duration::ZERO).0.is_empty());
+        assert!(link.accepted(1), "it was taken for lost");
+        assert!(!link.accepted(1));
     }
 
     #[test]

@@ -49,6 +49,23 @@ enum Rejected {
     Reply(#[source] FrameError),
 }
 
+impl Rejected {
+    fn kind(&self) -> &'static str {
+        match self {
+            Self::Connection(_) => "connection failed",
+            Self::Handshake(_) => "handshake failed",
+            Self::Alpn => "other protocol",
+            Self::First(_) => "no first message",
+            Self::Unexpected => "wrong first message",
+            Self::Certificate => "strange certificate",
+            Self::Unknown(_) => "unknown endpoint",
+            Self::Revoked(_) => "revoked endpoint",
+            Self::Doubled(_) => "doubled endpoint",
+            Self::Reply(_) => "did not take the reply",
+        }
+    }
+}
+
 fn say(body: server_says::Body) -> ToAgent {
     ToAgent { body: Some(body) }
 }
@@ -64,11 +81,16 @@ impl Gateway {
         match tokio::time::timeout(self.timing.introduction, introduction).await {
             Ok(Ok(admitted)) => admitted,
             Ok(Err(rejected)) => {
-                tracing::info!(error = &rejected as &dyn std::error::Error, %address, "a connection was not admitted");
+                // The first of a kind in full, the others as a number.
+                if self.tally.add(rejected.kind(), address.ip()) {
+                    tracing::info!(error = &rejected as &dyn std::error::Error, %address, "a connection was not admitted");
+                }
                 None
             }
             Err(_) => {
-                tracing::info!(%address, "a connection was closed because its peer did not introduce itself in time");
+                if self.tally.add("no introduction in time", address.ip()) {
+                    tracing::info!(%address, "a connection was closed because its peer did not introduce itself in time");
+                }
                 None
             }
         }
@@ -142,7 +164,7 @@ impl Gateway {
             _ => return Err(Rejected::Unexpected),
         };
         let machine = hello.machine.get(..64).unwrap_or(&hello.machine);
-        let link = Link::new(endpoint.ordinal, id, machine, key, address);
+        let link = Link::new(endpoint.ordinal, id, machine, key, address, hello.credit);
         let membership = match self.fleet.join(&link) {
             Joined::Alone(membership) => membership,
             Joined::Doubled => {

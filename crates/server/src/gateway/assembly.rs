@@ -1,19 +1,19 @@
 //! Putting the parts of an answer together, within bounds and against the question's plan.
 //!
-//! Nothing an endpoint says is taken for granted: tables and columns must be those of the plan, the announced number of rows must be
+//! Nothing an endpoint says is taken for granted: tables and columns must be those of the order's shape, the announced number of rows must be
 //! the number that came, states that only the server can know are not accepted. What does not fit makes the whole contribution an
 //! error of that endpoint; none of its rows are taken then.
 
 use crate::identity::tame;
-use crate::questions::{Charge, Live, Memory};
+use crate::orders::{Charge, Open, Share};
 use answer::{Cell, Contribution, Problem, State};
 use protocol::bounds::row_cost;
-use protocol::message::{AnswerPart, EndpointState};
+use protocol::message::AnswerPart;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-/// Answers that one connection may have in the works.
-const OPEN: usize = 64;
+/// Answers that one connection may have in the works: an agent sends one after the other.
+const OPEN: usize = 8;
 /// Problems taken of one answer, and their longest texts.
 const PROBLEMS: usize = 64;
 const SENSOR_TEXT: usize = 200;
@@ -25,7 +25,7 @@ pub(super) enum Step {
     More,
     /// The answer is whole.
     Whole {
-        live: Arc<Live>,
+        open: Open,
         attempt: u64,
         contribution: Contribution,
         charge: Charge,
@@ -41,7 +41,7 @@ pub(super) enum Step {
 }
 
 struct Assembly {
-    live: Arc<Live>,
+    order: Open,
     attempt: u64,
     next: u32,
     rows: Vec<(u32, Vec<Cell>)>,
@@ -53,43 +53,52 @@ struct Assembly {
 /// The unfinished answers of one connection.
 pub(super) struct Assemblies {
     ordinal: u32,
-    memory: Memory,
+    share: Arc<Share>,
     open: HashMap<u64, Assembly>,
 }
 
 impl Assemblies {
-    pub fn new(ordinal: u32, memory: Memory) -> Self {
+    pub fn new(ordinal: u32, share: Arc<Share>) -> Self {
         Self {
             ordinal,
-            memory,
+            share,
             open: HashMap::new(),
         }
     }
 
-    /// Takes a part. `find` gives the open question of an order.
-    pub fn part(&mut self, part: AnswerPart, find: impl FnOnce(u64) -> Option<Arc<Live>>) -> Step {
+    /// Whether there are answers whose end has not come.
+    pub fn is_empty(&self) -> bool {
+        self.open.is_empty()
+    }
+
+    /// Takes a part. `find` gives the order under way with a number.
+    pub fn part(&mut self, part: AnswerPart, find: impl FnOnce(u64) -> Option<Open>) -> Step {
         let order = part.order;
         if part.part == 0 {
             // A new try replaces whatever was left of an older one.
             self.open.remove(&order);
-            let Some(live) = find(order) else {
+            let Some(found) = find(order) else {
                 return if part.last { Step::Over } else { Step::Useless };
             };
-            if !live.is_target(self.ordinal) {
-                tracing::warn!(ordinal = self.ordinal, question = %live.id, "an endpoint answered a question that is not for it");
+            if !found.subject.is_target(self.ordinal) {
+                tracing::warn!(
+                    ordinal = self.ordinal,
+                    subject = found.subject.label(),
+                    "an endpoint answered what is not for it"
+                );
                 return Step::Useless;
             }
-            if part.last || !live.answered(self.ordinal) {
+            if part.last || !found.progress.is_done(self.ordinal) {
                 if self.open.len() >= OPEN {
                     return Step::TooMany;
                 }
                 let assembly = Assembly {
-                    live,
+                    order: found,
                     attempt: part.attempt,
                     next: 0,
                     rows: Vec::new(),
                     count: 0,
-                    charge: self.memory.charge(),
+                    charge: self.share.charge(),
                     wrong: None,
                 };
                 self.open.insert(order, assembly);
@@ -108,12 +117,15 @@ impl Assemblies {
             return match find(order) {
                 None => Step::Over,
                 // It sends again what is merged already: it gets its receipt once that is stored.
-                Some(live) if live.is_target(self.ordinal) && live.answered(self.ordinal) => {
+                Some(open)
+                    if open.subject.is_target(self.ordinal)
+                        && open.progress.is_done(self.ordinal) =>
+                {
                     Step::Whole {
-                        live,
+                        open,
                         attempt: part.attempt,
                         contribution: self.contribution(State::Error, Vec::new(), Vec::new(), 0),
-                        charge: self.memory.charge(),
+                        charge: self.share.charge(),
                     }
                 }
                 Some(_) => Step::Useless,
@@ -126,7 +138,7 @@ impl Assemblies {
         let last = part.last;
         let mut end = part;
         let rows = std::mem::take(&mut end.rows);
-        if !assembly.take(rows) {
+        if !assembly.take(rows, &self.share) {
             self.open.remove(&order);
             return Step::NoMemory;
         }
@@ -170,12 +182,12 @@ impl Assemblies {
             .map(|p| {
                 (
                     tame(&p.sensor, SENSOR_TEXT),
-                    state(p.state).unwrap_or(State::Error),
+                    p.state().unwrap_or(State::Error),
                     tame(&p.message, PROBLEM_TEXT),
                 )
             })
             .collect();
-        let state = match (state(end.state), assembly.count) {
+        let state = match (end.state(), assembly.count) {
             (Some(State::Answered), 0) => State::Empty,
             (Some(State::Empty | State::NotConcerned), 1..) => {
                 assembly.wrong.get_or_insert_with(|| {
@@ -192,7 +204,12 @@ impl Assemblies {
             }
         };
         let contribution = if let Some(wrong) = assembly.wrong {
-            tracing::warn!(ordinal = self.ordinal, question = %assembly.live.id, wrong, "an answer was refused");
+            tracing::warn!(
+                ordinal = self.ordinal,
+                subject = assembly.order.subject.label(),
+                wrong,
+                "an answer was refused"
+            );
             problems.push(("answer".to_owned(), State::Error, wrong));
             self.contribution(State::Error, Vec::new(), problems, 0)
         } else {
@@ -200,8 +217,9 @@ impl Assemblies {
             let cut = end.rows_cut.min(u64::from(u32::MAX));
             self.contribution(state, assembly.rows, problems, cut)
         };
+        assembly.charge.finish();
         Step::Whole {
-            live: assembly.live,
+            open: assembly.order,
             attempt: assembly.attempt,
             contribution,
             charge: assembly.charge,
@@ -210,20 +228,20 @@ impl Assemblies {
 }
 
 impl Assembly {
-    /// Checks and keeps rows. False when the memory for answers on their way is used up.
-    fn take(&mut self, rows: Vec<protocol::message::WireRow>) -> bool {
+    /// Checks and keeps rows. False when this connection holds more than its share of the memory for answers on their way.
+    fn take(&mut self, rows: Vec<protocol::message::WireRow>, share: &Share) -> bool {
+        let bounds = self.order.subject.shape().bounds;
+        let mut grown = 0;
+        let before = self.rows.len();
         for row in rows {
             self.count += 1;
             if self.wrong.is_some() {
                 continue;
             }
-            let fits = self
-                .live
-                .plan
-                .tables
-                .get(row.table as usize)
-                .is_some_and(|t| t.columns.len() == row.cells.len());
-            let bounds = self.live.bounds;
+            let fits = {
+                let columns = self.order.subject.shape().columns.get(row.table as usize);
+                columns == Some(&row.cells.len())
+            };
             let cost = row_cost(row.cells.iter().map(Vec::len));
             if !fits {
                 self.refuse(format!(
@@ -231,42 +249,26 @@ impl Assembly {
                     row.cells.len(),
                     row.table
                 ));
-            } else if self.count > bounds.rows || self.charge.bytes() + cost > bounds.cost {
+            } else if self.count > bounds.rows || self.charge.bytes() + grown + cost > bounds.cost {
                 self.refuse(format!(
                     "the answer is larger than its sensors' limits allow ({} rows, {} bytes)",
                     bounds.rows, bounds.cost
                 ));
-            } else if self.charge.grow(cost) {
+            } else {
+                grown += cost;
                 let cells = row.cells.into_iter().map(Vec::into_boxed_slice).collect();
                 self.rows.push((row.table, cells));
-            } else {
-                return false;
             }
         }
-        true
+        if self.rows.len() <= before {
+            return true;
+        }
+        // Once for each part: a part is bounded by its frame.
+        share.grow(&mut self.charge, grown)
     }
 
     fn refuse(&mut self, wrong: String) {
         self.wrong = Some(wrong);
         self.rows = Vec::new();
     }
-}
-
-/// The state that an endpoint may claim.
-fn state(number: i32) -> Option<State> {
-    Some(match EndpointState::try_from(number).ok()? {
-        EndpointState::Unknown => return None,
-        EndpointState::Answered => State::Answered,
-        EndpointState::Empty => State::Empty,
-        EndpointState::NotConcerned => State::NotConcerned,
-        EndpointState::Error => State::Error,
-        EndpointState::TimedOut => State::TimedOut,
-        EndpointState::CpuLimit => State::CpuLimit,
-        EndpointState::MemoryLimit => State::MemoryLimit,
-        EndpointState::RowLimit => State::RowLimit,
-        EndpointState::ByteLimit => State::ByteLimit,
-        EndpointState::Unsupported => State::Unsupported,
-        EndpointState::Denied => State::Denied,
-        EndpointState::Cancelled => State::Cancelled,
-    })
 }

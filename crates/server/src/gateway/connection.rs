@@ -9,7 +9,7 @@ use super::allowance::Allowance;
 use super::assembly::{Assemblies, Step};
 use crate::fleet::{Link, Outgoing};
 use crate::identity::tame;
-use crate::questions::{Delivery, Receipt};
+use crate::orders::{Delivery, Open, Receipt, Share};
 use answer::{Contribution, State};
 use protocol::frame::{self, FrameError};
 use protocol::message::{
@@ -34,6 +34,8 @@ const LAST_WORDS: Duration = Duration::from_secs(2);
 /// What messages cost a peer, see [`Allowance`].
 const COST_SMALL: u32 = 1;
 const COST_USELESS: u32 = 5;
+/// Bytes of useless rows that cost one more.
+const USELESS_BYTES: usize = 1024;
 const COST_RENEW: u32 = 200;
 
 /// Why a connection ended.
@@ -47,8 +49,12 @@ enum End {
     Flood,
     #[error("the peer sends too many answers at once")]
     TooMany,
-    #[error("answers on their way fill the server's memory")]
+    #[error("unfinished answers of this endpoint fill the server's memory")]
     NoMemory,
+    #[error("an answer was begun and not finished")]
+    Unfinished,
+    #[error("the endpoint did not say that an order arrived, and nothing else")]
+    Unreached,
     #[error("the peer was silent for too long")]
     Silent,
     #[error("the peer does not read what it is sent")]
@@ -64,11 +70,13 @@ impl Gateway {
         let link = Arc::clone(membership.link());
         let (mut reading, mut writing) = tokio::io::split(stream);
         let end = {
+            let share = Arc::new(self.memory.share(link.ordinal));
             let mut write = pin!(self.write(&link, &mut writing));
             let end = tokio::select! {
-                end = self.read(&link, &mut reading) => end,
+                end = self.read(&link, &mut reading, &share) => end,
                 end = &mut write => end,
                 end = self.watch(&link) => end,
+                () = share.evicted() => End::NoMemory,
             };
             if let Some(goodbye) = last_words(&end) {
                 link.goodbye(goodbye);
@@ -88,7 +96,7 @@ impl Gateway {
             End::Frame(FrameError::Closed) | End::Goodbye => {
                 tracing::debug!(ordinal = link.ordinal, "a connection ended");
             }
-            End::Frame(_) | End::Silent => {
+            End::Frame(_) | End::Silent | End::Unreached => {
                 tracing::info!(error, ordinal = link.ordinal, "a connection was lost");
             }
             _ => {
@@ -103,20 +111,50 @@ impl Gateway {
             if silence >= self.timing.dead_after {
                 return End::Silent;
             }
-            if silence >= self.timing.ping_after {
+            let (missed, mut next) = link.unacknowledged(self.timing.acknowledge);
+            // While anything comes from there, the order is only behind other things.
+            if !missed.is_empty() && silence >= self.timing.acknowledge {
+                for number in missed {
+                    if let Some(open) = self.orders.find(number) {
+                        open.subject.reached(link.ordinal, false);
+                    }
+                }
                 link.ping();
-                tokio::time::sleep(self.timing.dead_after.saturating_sub(silence)).await;
+                tokio::time::sleep(self.timing.acknowledge).await;
+                if link.silence() >= self.timing.acknowledge {
+                    return End::Unreached;
+                }
+                continue;
+            }
+            let quiet = if silence >= self.timing.ping_after {
+                link.ping();
+                self.timing.dead_after
             } else {
-                tokio::time::sleep(self.timing.ping_after.saturating_sub(silence)).await;
+                self.timing.ping_after
+            };
+            let quiet = Instant::now() + quiet.saturating_sub(silence);
+            next = next.map(|next| next.min(quiet));
+            tokio::select! {
+                () = tokio::time::sleep_until(next.unwrap_or(quiet).into()) => {}
+                () = link.more_ordered() => {}
             }
         }
     }
 
-    async fn read(&self, link: &Arc<Link>, stream: &mut Reading) -> End {
+    async fn read(&self, link: &Arc<Link>, stream: &mut Reading, share: &Arc<Share>) -> End {
         let mut allowance = Allowance::new(Instant::now());
-        let mut assemblies = Assemblies::new(link.ordinal, self.memory.clone());
+        let mut assemblies = Assemblies::new(link.ordinal, Arc::clone(share));
         loop {
-            let message: ToServer = match frame::read(stream, frame::MAX).await {
+            let read = frame::read(stream, frame::MAX);
+            let read = if assemblies.is_empty() {
+                read.await
+            } else {
+                match timeout(self.timing.unfinished, read).await {
+                    Ok(read) => read,
+                    Err(_) => return End::Unfinished,
+                }
+            };
+            let message: ToServer = match read {
                 Ok(message) => message,
                 Err(error @ (FrameError::Malformed { .. } | FrameError::TooLarge { .. })) => {
                     return End::Malformed(error);
@@ -132,8 +170,12 @@ impl Gateway {
                     }
                 }
                 Some(agent_says::Body::Refusal(refusal)) => {
-                    self.refusal(link, refusal).await;
+                    self.refusal(link, refusal, share).await;
                     COST_USELESS
+                }
+                Some(agent_says::Body::Accepted(accepted)) => {
+                    self.arrived(link, accepted.order);
+                    COST_SMALL
                 }
                 Some(agent_says::Body::Ping(value)) => {
                     link.pong(value);
@@ -166,9 +208,19 @@ impl Gateway {
         part: AnswerPart,
     ) -> Result<u32, End> {
         let (order, attempt) = (part.order, part.attempt);
-        match assemblies.part(part, |order| self.questions.by_order(order)) {
+        let bytes: usize = part
+            .rows
+            .iter()
+            .flat_map(|row| &row.cells)
+            .map(Vec::len)
+            .sum();
+        self.arrived(link, order);
+        match assemblies.part(part, |order| self.orders.find(order)) {
             Step::More => Ok(0),
-            Step::Useless => Ok(COST_USELESS),
+            // Rows that nobody wants cost what they weigh.
+            Step::Useless => {
+                Ok(COST_USELESS + u32::try_from(bytes / USELESS_BYTES).unwrap_or(u32::MAX))
+            }
             Step::NoMemory => Err(End::NoMemory),
             Step::TooMany => Err(End::TooMany),
             Step::Over => {
@@ -176,12 +228,12 @@ impl Gateway {
                 Ok(COST_SMALL)
             }
             Step::Whole {
-                live,
+                open: Open { subject, progress },
                 attempt,
                 contribution,
                 charge,
             } => {
-                let again = live.answered(link.ordinal);
+                let again = progress.is_done(link.ordinal);
                 let receipt = Receipt {
                     link: Arc::clone(link),
                     order,
@@ -192,8 +244,8 @@ impl Gateway {
                     receipt: Some(receipt),
                     charge,
                 };
-                if let Err(delivery) = live.deliver(delivery).await
-                    && live.closed()
+                if let Err(delivery) = Arc::clone(&subject).deliver(delivery).await
+                    && subject.is_closed()
                     && let Some(receipt) = delivery.receipt
                 {
                     // It came too late. The endpoint may forget it.
@@ -204,7 +256,18 @@ impl Gateway {
         }
     }
 
-    async fn refusal(&self, link: &Arc<Link>, refusal: Refusal) {
+    /// The order is with the endpoint.
+    fn arrived(&self, link: &Link, order: u64) {
+        if link.accepted(order)
+            && let Some(open) = self.orders.find(order)
+        {
+            open.subject.reached(link.ordinal, true);
+        }
+    }
+
+    async fn refusal(&self, link: &Arc<Link>, refusal: Refusal, share: &Share) {
+        self.arrived(link, refusal.order);
+        link.refused(refusal.order);
         let code = tame(&refusal.code, 64);
         let detail = tame(&refusal.detail, 500);
         tracing::warn!(
@@ -214,10 +277,10 @@ impl Gateway {
             detail,
             "an endpoint refused an order"
         );
-        let Some(live) = self.questions.by_order(refusal.order) else {
+        let Some(Open { subject, progress }) = self.orders.find(refusal.order) else {
             return;
         };
-        if !live.is_target(link.ordinal) || live.answered(link.ordinal) {
+        if !subject.is_target(link.ordinal) || progress.is_done(link.ordinal) {
             return;
         }
         let delivery = Delivery {
@@ -229,9 +292,9 @@ impl Gateway {
                 rows_cut: 0,
             },
             receipt: None,
-            charge: self.memory.charge(),
+            charge: share.charge(),
         };
-        if live.deliver(delivery).await.is_err() {
+        if subject.deliver(delivery).await.is_err() {
             tracing::debug!(
                 ordinal = link.ordinal,
                 "a refusal came after the end of its question"
@@ -256,10 +319,13 @@ impl Gateway {
     }
 
     async fn write(&self, link: &Arc<Link>, stream: &mut Writing) -> End {
-        let mut cursor = self.questions.cursor();
+        let mut cursor = self.orders.cursor();
         loop {
             // The log before the outbox: an order signed with a new key comes after the trust that makes it believed.
-            let orders = self.questions.orders(link.ordinal, &mut cursor);
+            let room = link.room();
+            let orders = self.orders.due(link.ordinal, &mut cursor, |lane| {
+                room.get(lane.index()).copied().unwrap_or(0)
+            });
             let taken = link.take();
             let mut bytes = Vec::new();
             if let Some(value) = taken.pong {
@@ -283,13 +349,16 @@ impl Gateway {
                 }
             }
             if taken.goodbye.is_none() {
-                for order in &orders {
-                    if bytes.len() + order.len() > GATHER
+                for order in orders {
+                    if bytes.len() + order.frame.len() > GATHER
                         && let Err(end) = self.put(stream, &std::mem::take(&mut bytes)).await
                     {
                         return end;
                     }
-                    bytes.extend_from_slice(order);
+                    bytes.extend_from_slice(&order.frame);
+                    link.ordered(order.number, order.lane, move |ordinal| {
+                        order.progress.is_over(ordinal)
+                    });
                 }
             }
             let closing = taken.goodbye.is_some();
@@ -330,8 +399,9 @@ fn say(body: server_says::Body) -> ToAgent {
 /// What to tell a peer that is closed for what it did.
 fn last_words(end: &End) -> Option<Goodbye> {
     let retry_after_ms = match end {
-        End::Malformed(_) | End::Flood | End::TooMany => 5_000,
+        End::Malformed(_) | End::Flood | End::TooMany | End::Unfinished => 5_000,
         End::NoMemory => 10_000,
+        End::Unreached => 0,
         End::Frame(_) | End::Silent | End::Stuck | End::Goodbye => return None,
     };
     Some(Goodbye {

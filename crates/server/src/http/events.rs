@@ -190,9 +190,7 @@ impl Follow {
                 answer.changes_at_most(since, MOST_ROWS)
             })
             .await??;
-        let waiting = [State::Pending, State::Offline]
-            .iter()
-            .any(|state| changes.coverage.contains_key(state));
+        let waiting = State::open().any(|state| changes.coverage.contains_key(&state));
         let done = closed || !(waiting || changes.coverage.is_empty());
         if self.sent.is_some() && changes.version == since && !done {
             return Ok(None);

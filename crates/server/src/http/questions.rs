@@ -4,6 +4,7 @@ use super::Api;
 use super::error::{ApiError, ErrorBody};
 use super::extract::{Asks, Json, Path, Query, Reads};
 use crate::model::ids::{EndpointId, QuestionId};
+use crate::model::order::SealError;
 use crate::model::role::Permission;
 use crate::questions::{AskError, QuestionError, QuestionInfo};
 use answer::{EndpointSet, State};
@@ -97,7 +98,7 @@ impl From<AskError> for ApiError {
     fn from(error: AskError) -> Self {
         match error {
             AskError::Parse(error) => Self::parse(&error),
-            AskError::Expiry | AskError::NoTargets | AskError::TooLarge(_) => {
+            AskError::Expiry | AskError::NoTargets | AskError::Seal(SealError::TooLarge(_)) => {
                 Self::invalid(error.to_string())
             }
             AskError::Stopping => Self::new(

@@ -42,6 +42,8 @@ pub(crate) struct TrustState {
     pub bundle: Trust,
     /// Every bundle, with its version, as a frame.
     frames: Vec<(u64, Arc<[u8]>)>,
+    /// Every order key that any bundle named.
+    known_keys: Vec<Vec<u8>>,
 }
 
 pub(crate) fn seed() -> Result<SigningKey, CertificateError> {
@@ -62,6 +64,7 @@ impl TrustState {
         if authorities.is_empty() || order_keys.is_empty() {
             return Err(TrustError::Empty);
         }
+        let mut known_keys: Vec<Vec<u8>> = Vec::new();
         let frames = secrets
             .trust_history
             .iter()
@@ -72,6 +75,11 @@ impl TrustState {
                 let frame = protocol::frame::encode(&ToAgent {
                     body: Some(server_says::Body::Trust(signed)),
                 });
+                for key in trust.order_keys {
+                    if !known_keys.contains(&key) {
+                        known_keys.push(key);
+                    }
+                }
                 Ok((trust.version, Arc::from(frame)))
             })
             .collect::<Result<Vec<_>, TrustError>>()?;
@@ -81,6 +89,7 @@ impl TrustState {
             order_keys,
             bundle,
             frames,
+            known_keys,
         })
     }
 
@@ -115,6 +124,11 @@ impl TrustState {
     /// Public order keys, oldest first.
     pub fn public_keys(&self) -> Vec<Vec<u8>> {
         self.bundle.order_keys.clone()
+    }
+
+    /// Whether any bundle ever named this order key.
+    pub fn knew(&self, key: &[u8]) -> bool {
+        self.known_keys.iter().any(|known| known == key)
     }
 
     /// Frames with the bundles newer than this version, in order.

@@ -2,17 +2,19 @@
 
 use super::info::{AskError, QuestionError, QuestionInfo};
 use super::live::Parts;
-use super::log::OpenOrder;
 use super::{DEFAULT_LIFE, LONGEST_LIFE, Live, Questions};
 use crate::model::actor::Actor;
 use crate::model::audit::Deed;
+use crate::model::clock::Moment;
 use crate::model::ids::QuestionId;
-use crate::store::questions::{NewQuestion, StoredOrder};
-use answer::{EndpointSet, State};
+use crate::model::order::{OrderKind, SealError, StoredOrder};
+use crate::orders::{Draft, Progress, Ready};
+use crate::store::StoreError;
+use crate::store::questions::NewQuestion;
+use answer::EndpointSet;
 use jiff::Timestamp;
-use protocol::message::{
-    CancelOrder, Order, QuestionOrder, SignedOrder, ToAgent, payload::Payload, server_says,
-};
+use protocol::lane::Lane;
+use protocol::message::{CancelOrder, QuestionOrder, SignedOrder, payload::Payload};
 use question::Plan;
 use std::sync::Arc;
 use std::time::Duration;
@@ -24,13 +26,6 @@ struct Understood {
     by: Actor,
     life: Duration,
     targets: Option<EndpointSet>,
-}
-
-pub(super) fn frame(signed: &SignedOrder) -> Arc<[u8]> {
-    protocol::frame::encode(&ToAgent {
-        body: Some(server_says::Body::Order(signed.clone())),
-    })
-    .into()
 }
 
 impl Questions {
@@ -81,57 +76,36 @@ impl Questions {
         let seconds = i64::try_from(life.as_secs()).unwrap_or(i64::MAX);
         let expires = issued.saturating_add(seconds);
         let expires_at = Timestamp::from_second(expires).map_err(|_| AskError::Expiry)?;
-        let number = self.next_order();
-        let packed = targets.as_ref().map(EndpointSet::to_bytes);
-        let signed = self
-            .identity
-            .sign(Order {
-                number,
-                issued,
-                expires,
-                asked_by: by.to_string(),
-                approved_by: String::new(),
-                targets: packed.clone().unwrap_or_default(),
-                digest: Vec::new(),
-                payload: Some(Payload::Question(QuestionOrder {
-                    text: text.clone(),
-                    limits: None,
-                })),
-            })
-            .ok_or(AskError::NoKey)?;
-        let frame = frame(&signed);
-        if frame.len() > protocol::frame::MAX {
-            return Err(AskError::TooLarge(protocol::frame::MAX));
-        }
+        let draft = self.orders.draft(Draft {
+            asked_by: by.clone(),
+            issued: asked_at,
+            expires: expires_at,
+            targets: targets.clone(),
+            payload: payload(&text),
+        });
         let stored = NewQuestion {
             text: text.clone(),
             plan: serde_json::to_string(&plan).map_err(AskError::Plan)?,
             asked_by: by.clone(),
             asked_at,
             expires_at,
-            targets: packed,
-            order: StoredOrder {
-                number,
-                question: QuestionId(0),
-                cancels: false,
-                body: signed.body,
-                key: signed.key,
-                signature: signed.signature,
-                expires_at,
-            },
+            targets: targets.as_ref().map(EndpointSet::to_bytes),
         };
         let deed = Deed::new(by.clone(), "question.ask", "").with(serde_json::json!({
-            "text": text, "order": number, "seconds": seconds, "targets": targets.as_ref().map(EndpointSet::len),
+            "text": text, "seconds": seconds, "targets": targets.as_ref().map(EndpointSet::len),
         }));
-        let id = self
-            .store
-            .add_question(stored, deed)
-            .await
-            .map_err(AskError::Store)?;
+        let order = match self.store.add_question(stored, draft, deed).await {
+            Ok(order) => order,
+            Err(StoreError::Seal(error)) => return Err(AskError::Seal(error)),
+            Err(error) => return Err(AskError::Store(error)),
+        };
+        let OrderKind::Question(id) = order.kind else {
+            return Err(AskError::Seal(SealError::NoKey));
+        };
         let answer = Live::empty_answer(&plan, &self.spill);
         let parts = Parts {
             id,
-            order: number,
+            order: order.number,
             text,
             plan,
             asked_by: by,
@@ -145,26 +119,32 @@ impl Questions {
         self.refresh(&live);
         self.put(&live);
         self.start_merging(&live);
-        self.log.append(OpenOrder {
-            number,
-            targets: live.targets.clone(),
-            cancels: false,
-            frame,
-            deadline: live.deadline,
-            live: Arc::clone(&live),
-        });
+        self.send(&live, order.signed);
         self.wake_fleet();
         self.time.notify_one();
         // Who came between the count and the push is pending now.
         self.refresh(&live);
-        tracing::info!(question = %id, order = number, by = %live.asked_by, text = live.text, "a question was asked");
+        tracing::info!(question = %id, order = live.order, by = %live.asked_by, text = live.text, "a question was asked");
         Ok(live.info())
+    }
+
+    /// Hands an open question's order to the order machine.
+    pub(super) fn send(&self, live: &Arc<Live>, signed: SignedOrder) {
+        let ready = Ready {
+            number: live.order,
+            signed,
+            lane: Lane::Questions,
+            targets: live.targets.clone(),
+            progress: Arc::clone(&live.progress),
+            deadline: live.deadline,
+        };
+        self.orders.open(ready, Arc::<Live>::clone(live));
     }
 
     /// Lets the connections look at the log, while the one who asked goes on.
     fn wake_fleet(self: &Arc<Self>) {
         let all = Arc::clone(self);
-        self.tasks.spawn(async move { all.fleet.wake_all().await });
+        self.tasks.spawn(async move { all.orders.push().await });
     }
 
     /// Cancels a question: endpoints that work on it are told, nothing more is taken.
@@ -183,66 +163,74 @@ impl Questions {
     }
 
     async fn withdraw(self: Arc<Self>, live: Arc<Live>, by: Actor) -> Result<(), QuestionError> {
-        let unanswered = {
-            let answer = live.answer();
-            let coverage = answer.coverage();
-            coverage
-                .endpoints(State::Pending)
-                .union(&coverage.endpoints(State::Offline))
-        };
+        let unanswered = live.answer().coverage().waited_for();
         let now = self.clock.now();
-        let expires = live.expires_at.as_second();
-        let number = self.next_order();
-        let signed = self
-            .identity
-            .sign(Order {
-                number,
-                issued: now.as_second(),
-                expires,
-                asked_by: by.to_string(),
-                approved_by: String::new(),
-                targets: unanswered.to_bytes(),
-                digest: Vec::new(),
-                payload: Some(Payload::Cancel(CancelOrder { order: live.order })),
+        let order = (!unanswered.is_empty()).then(|| {
+            self.orders.draft(Draft {
+                asked_by: by.clone(),
+                issued: now,
+                expires: live.expires_at,
+                targets: Some(unanswered.clone()),
+                payload: cancels(live.order),
             })
-            .ok_or(QuestionError::NoKey)?;
-        let needed = !unanswered.is_empty();
-        let order = needed.then(|| StoredOrder {
-            number,
-            question: live.id,
-            cancels: true,
-            body: signed.body.clone(),
-            key: signed.key.clone(),
-            signature: signed.signature.clone(),
-            expires_at: live.expires_at,
         });
         let deed = Deed::new(
             by.clone(),
             "question.cancel",
             format!("question {}", live.id),
         );
-        let changed = self
+        let cancelled = self
             .store
             .cancel_question(live.id, now, by, order, deed)
             .await
-            .map_err(QuestionError::Store)?;
-        if !changed {
-            return Err(QuestionError::Closed(live.id));
-        }
+            .map_err(|error| match error {
+                StoreError::Seal(error) => QuestionError::Seal(error),
+                error => QuestionError::Store(error),
+            })?
+            .ok_or(QuestionError::Closed(live.id))?;
         live.set_cancelled();
-        self.log.retain(|o| o.live.id != live.id);
-        if needed {
-            self.log.append(OpenOrder {
-                number,
-                targets: Some(unanswered),
-                cancels: true,
-                frame: frame(&signed),
-                deadline: live.deadline,
-                live: Arc::clone(&live),
-            });
+        self.orders.recall(live.order);
+        if let Some(order) = cancelled.order {
+            self.tell_cancelled(
+                &order,
+                order.signed.clone(),
+                Some(unanswered),
+                live.deadline,
+            );
             self.wake_fleet();
         }
         live.end().await;
         Ok(())
     }
+
+    /// Hands an order that stops a question to the order machine.
+    pub(super) fn tell_cancelled(
+        &self,
+        order: &StoredOrder,
+        signed: SignedOrder,
+        targets: Option<EndpointSet>,
+        deadline: Moment,
+    ) {
+        self.orders.tell(Ready {
+            number: order.number,
+            signed,
+            lane: Lane::Control,
+            targets,
+            progress: Arc::new(Progress::new(EndpointSet::new())),
+            deadline,
+        });
+    }
+}
+
+/// What an order says that asks this question.
+pub(super) fn payload(text: &str) -> Payload {
+    Payload::Question(QuestionOrder {
+        text: text.to_owned(),
+        limits: None,
+    })
+}
+
+/// What an order says that stops this one.
+pub(super) fn cancels(order: u64) -> Payload {
+    Payload::Cancel(CancelOrder { order })
 }

@@ -2,6 +2,7 @@
 
 use crate::model::actor::Actor;
 use crate::model::ids::QuestionId;
+use crate::model::order::SealError;
 use crate::store::StoreError;
 use crate::store::questions::StoredQuestion;
 use answer::{AnswerError, State};
@@ -52,12 +53,9 @@ pub enum AskError {
     /// It is for nobody.
     #[error("the list of target endpoints is empty")]
     NoTargets,
-    /// It is too long for an order.
-    #[error("the question and its targets do not fit into one order of {0} bytes")]
-    TooLarge(usize),
-    /// There is no key to sign with.
-    #[error("the server has no key to sign orders with")]
-    NoKey,
+    /// It could not be signed.
+    #[error("the question was not asked")]
+    Seal(#[source] SealError),
     /// The plan cannot be kept.
     #[error("the plan of the answer cannot be encoded")]
     Plan(#[source] serde_json::Error),
@@ -99,9 +97,9 @@ pub enum QuestionError {
         #[source]
         source: AnswerError,
     },
-    /// There is no key to sign with.
-    #[error("the server has no key to sign orders with")]
-    NoKey,
+    /// The order that stops it could not be signed.
+    #[error("the question was not cancelled")]
+    Seal(#[source] SealError),
     /// No folder for large answers.
     #[error("cannot create the folder {path} for large answers")]
     Folder {

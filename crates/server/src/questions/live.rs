@@ -2,18 +2,18 @@
 
 use super::ANSWER_MEMORY;
 use super::info::{QuestionInfo, Summary};
-use super::intake::Delivery;
 use super::merge::Job;
 use crate::model::actor::Actor;
 use crate::model::clock::{Clock, Moment};
 use crate::model::ids::QuestionId;
+use crate::orders::{Delivery, Progress, Shape, Subject, Taken};
 use answer::{Answer, Budget, EndpointSet, State};
 use jiff::Timestamp;
 use protocol::bounds::AnswerBounds;
 use question::{Catalogue, Plan};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot, watch};
 
@@ -23,8 +23,12 @@ pub(crate) struct Live {
     pub order: u64,
     pub text: String,
     pub plan: Plan,
-    /// Bounds of one endpoint's answer, from the declared limits of its sensors.
-    pub bounds: AnswerBounds,
+    /// What one endpoint may answer, from the plan and the declared limits of its sensors.
+    shape: Shape,
+    /// Who has answered.
+    pub progress: Arc<Progress>,
+    /// Connected endpoints that did not say that the order arrived.
+    unreached: Mutex<EndpointSet>,
     pub asked_by: Actor,
     pub asked_at: Timestamp,
     pub expires_at: Timestamp,
@@ -64,7 +68,9 @@ impl Live {
             id: parts.id,
             order: parts.order,
             text: parts.text,
-            bounds: bounds(&parts.plan, catalogue),
+            shape: shape(&parts.plan, catalogue),
+            progress: Arc::new(Progress::new(settled(&answer))),
+            unreached: Mutex::default(),
             plan: parts.plan,
             asked_by: parts.asked_by,
             asked_at: parts.asked_at,
@@ -125,16 +131,10 @@ impl Live {
         self.version.send_replace(version);
     }
 
-    pub fn is_target(&self, ordinal: u32) -> bool {
-        self.targets.as_ref().is_none_or(|t| t.contains(ordinal))
-    }
-
-    /// Whether this endpoint has given its answer. A refused order may still be answered by a later try.
-    pub fn answered(&self, ordinal: u32) -> bool {
-        self.answer()
-            .coverage()
-            .state_of(ordinal)
-            .is_some_and(|s| s > State::Denied)
+    pub(super) fn unreached(&self) -> std::sync::MutexGuard<'_, EndpointSet> {
+        self.unreached
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(super) fn set_inbox(&self, inbox: mpsc::Sender<Job>) {
@@ -146,18 +146,6 @@ impl Live {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .clone()
-    }
-
-    /// Hands an endpoint's answer over; waits while the merging task is behind. Gives it back when the question is closed.
-    pub async fn deliver(&self, delivery: Delivery) -> Result<(), Box<Delivery>> {
-        let Some(inbox) = self.inbox() else {
-            return Err(Box::new(delivery));
-        };
-        match inbox.send(Job::Answer(delivery)).await {
-            Ok(()) => Ok(()),
-            Err(mpsc::error::SendError(Job::Answer(delivery))) => Err(Box::new(delivery)),
-            Err(_) => Ok(()),
-        }
     }
 
     /// Ends the question after everything delivered before.
@@ -212,8 +200,66 @@ impl Live {
     }
 }
 
+impl Subject for Live {
+    fn label(&self) -> String {
+        format!("question {}", self.id)
+    }
+
+    fn is_target(&self, ordinal: u32) -> bool {
+        self.targets.as_ref().is_none_or(|t| t.contains(ordinal))
+    }
+
+    fn shape(&self) -> &Shape {
+        &self.shape
+    }
+
+    fn is_closed(&self) -> bool {
+        self.closed()
+    }
+
+    fn deliver(self: Arc<Self>, delivery: Delivery) -> Taken<'static> {
+        Box::pin(async move {
+            let Some(inbox) = self.inbox() else {
+                return Err(Box::new(delivery));
+            };
+            match inbox.send(Job::Answer(delivery)).await {
+                Ok(()) => Ok(()),
+                Err(mpsc::error::SendError(Job::Answer(delivery))) => Err(Box::new(delivery)),
+                Err(_) => Ok(()),
+            }
+        })
+    }
+
+    fn reached(&self, ordinal: u32, reached: bool) {
+        let (changed, state) = {
+            let mut unreached = self.unreached();
+            if reached {
+                (unreached.remove(ordinal), State::Pending)
+            } else {
+                (unreached.insert(ordinal), State::NotReached)
+            }
+        };
+        if changed && !self.closed() {
+            let only = EndpointSet::from_iter([ordinal]);
+            if self.answer_mut().expect(&only, state) {
+                self.announce();
+            }
+        }
+    }
+}
+
+fn settled(answer: &Answer) -> EndpointSet {
+    let coverage = answer.coverage();
+    State::ALL
+        .iter()
+        .filter(|state| state.is_settled())
+        .fold(EndpointSet::new(), |all, state| {
+            all.union(&coverage.endpoints(*state))
+        })
+}
+
 /// Each sensor of the plan once.
-fn bounds(plan: &Plan, catalogue: &Catalogue) -> AnswerBounds {
+fn shape(plan: &Plan, catalogue: &Catalogue) -> Shape {
     let mut sensors: Vec<&str> = plan
         .tables
         .iter()
@@ -221,8 +267,11 @@ fn bounds(plan: &Plan, catalogue: &Catalogue) -> AnswerBounds {
         .collect();
     sensors.sort_unstable();
     sensors.dedup();
-    AnswerBounds::taken(sensors.into_iter().map(|name| {
-        let limits = catalogue.sensor(name).map(|s| s.limits).unwrap_or_default();
-        (limits.rows, limits.bytes)
-    }))
+    Shape {
+        columns: plan.tables.iter().map(|t| t.columns.len()).collect(),
+        bounds: AnswerBounds::taken(sensors.into_iter().map(|name| {
+            let limits = catalogue.sensor(name).map(|s| s.limits).unwrap_or_default();
+            (limits.rows, limits.bytes)
+        })),
+    }
 }

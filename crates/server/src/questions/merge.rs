@@ -4,13 +4,13 @@
 //! A full inbox makes connections wait, which makes their endpoints wait. If the store fails, the batch is tried again until it is in:
 //! the endpoints keep their answers until they hear that they are stored.
 
-use super::intake::{Delivery, Receipt};
 use super::{Live, Questions, report};
+use crate::orders::{Delivery, Receipt};
 use crate::store::questions::{AnswerBatch, StoredPart};
 use answer::{Answer, AnswerError, Contribution, EndpointSet, State};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 
@@ -118,12 +118,7 @@ impl Questions {
             }
         };
         live.set_closed();
-        self.by_order
-            .write()
-            .unwrap_or_else(PoisonError::into_inner)
-            .remove(&live.order);
-        self.log
-            .retain(|order| order.cancels || order.live.id != live.id);
+        self.orders.close(live.order);
         let summary = serde_json::to_string(&live.summary()).unwrap_or_default();
         let unanswered: Vec<_> = unanswered
             .into_iter()
@@ -140,8 +135,7 @@ impl Questions {
 }
 
 fn unanswered(answer: &Answer) -> Vec<(State, EndpointSet)> {
-    [State::Pending, State::Offline]
-        .into_iter()
+    State::open()
         .map(|state| (state, answer.coverage().endpoints(state)))
         .collect()
 }
@@ -169,6 +163,7 @@ fn take_in(live: &Live, jobs: &mut Vec<Job>) -> Taken {
     let mut batch = AnswerBatch::default();
     let mut receipts = Vec::with_capacity(jobs.len());
     let mut closes = Vec::new();
+    let mut settled = Vec::new();
     let mut answer = live.answer_mut();
     for job in jobs.drain(..) {
         let Delivery {
@@ -184,19 +179,19 @@ fn take_in(live: &Live, jobs: &mut Vec<Job>) -> Taken {
         };
         let ordinal = contribution.ordinal;
         // The first whole answer counts. Another one would be a way to grow the answer without end.
-        let settled = answer
-            .coverage()
-            .state_of(ordinal)
-            .is_some_and(|s| s > State::Denied);
-        let added = if settled {
+        let before = answer.coverage().state_of(ordinal);
+        let added = if before.is_some_and(State::is_settled) {
             Ok(answer::Added::default())
         } else {
             add(&mut answer, contribution)
         };
         match added {
             Ok(added) => {
+                let state = answer.coverage().state_of(ordinal);
+                if state.is_some_and(State::is_settled) {
+                    settled.push(ordinal);
+                }
                 if !added.is_empty() {
-                    let state = answer.coverage().state_of(ordinal);
                     batch.rows.extend(added.new_rows);
                     batch.parts.push(StoredPart {
                         ordinal,
@@ -222,6 +217,7 @@ fn take_in(live: &Live, jobs: &mut Vec<Job>) -> Taken {
         }
         drop(charge);
     }
+    live.progress.done(settled);
     (batch, receipts, closes)
 }
 

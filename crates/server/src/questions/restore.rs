@@ -1,18 +1,21 @@
 //! Reading questions and answers back from the store: the open ones at the start, others when somebody looks at them.
 
-use super::ask::frame;
+use super::ask::{cancels, payload};
 use super::info::{self, QuestionError};
 use super::live::Parts;
-use super::log::OpenOrder;
 use super::merge::cancel;
 use super::{Live, Questions};
-use crate::store::questions::{StoredOrder, StoredQuestion};
+use crate::model::ids::QuestionId;
+use crate::model::order::{OrderKind, StoredOrder};
+use crate::orders::Expected;
+use crate::store::questions::StoredQuestion;
 use answer::{EndpointSet, State};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use prost::Message as _;
-use protocol::message::{Order, SignedOrder};
+use protocol::message::Order;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// Rows or parts read in one go.
 const CHUNK: u32 = 4096;
@@ -49,46 +52,67 @@ impl Questions {
             .await
             .map_err(QuestionError::Store)?;
         for order in orders {
-            let Some(live) = self.in_memory(order.question) else {
-                continue;
-            };
-            if live.closed() && !order.cancels {
-                continue;
+            match order.kind {
+                OrderKind::Question(id) => self.take_up_question(id, &order).await?,
+                OrderKind::Cancel(id) => self.take_up_cancel(id, &order).await?,
             }
-            let signed = self.current(&order).await?;
-            let targets = Order::decode(signed.body.as_slice())
-                .ok()
-                .filter(|o| !o.targets.is_empty())
-                .and_then(|o| EndpointSet::from_bytes(&o.targets).ok());
-            self.log.append(OpenOrder {
-                number: order.number,
-                cancels: order.cancels,
-                targets,
-                frame: frame(&signed),
-                deadline: live.deadline,
-                live,
-            });
         }
         Ok(())
     }
 
-    /// The order with a signature that agents accept now: signed anew when its key was dropped.
-    async fn current(&self, order: &StoredOrder) -> Result<SignedOrder, QuestionError> {
-        if !self.identity.key_is_current(&order.key)
-            && let Ok(body) = Order::decode(order.body.as_slice())
-        {
-            let signed = self.identity.sign(body).ok_or(QuestionError::NoKey)?;
-            self.store
-                .resign_order(order.number, signed.key.clone(), signed.signature.clone())
-                .await
-                .map_err(QuestionError::Store)?;
-            return Ok(signed);
+    async fn take_up_question(
+        self: &Arc<Self>,
+        id: QuestionId,
+        order: &StoredOrder,
+    ) -> Result<(), QuestionError> {
+        let Some(live) = self.in_memory(id).filter(|live| !live.closed()) else {
+            return Ok(());
+        };
+        let taken = self.orders.take_up(order, &asked(&live)).await;
+        match taken.map_err(QuestionError::Store)? {
+            Ok(signed) => self.send(&live, signed),
+            // Nobody is asked what somebody wrote into the store; what came before stays.
+            Err(_) => {
+                live.set_cancelled();
+                live.end().await;
+            }
         }
-        Ok(SignedOrder {
-            body: order.body.clone(),
-            key: order.key.clone(),
-            signature: order.signature.clone(),
-        })
+        Ok(())
+    }
+
+    async fn take_up_cancel(
+        &self,
+        id: QuestionId,
+        order: &StoredOrder,
+    ) -> Result<(), QuestionError> {
+        let question = self
+            .store
+            .question(id)
+            .await
+            .map_err(QuestionError::Store)?;
+        let Some(question) = question else {
+            return Ok(());
+        };
+        let expected = Expected {
+            payload: cancels(question.order),
+            targets: None,
+        };
+        let taken = self.orders.take_up(order, &expected).await;
+        if let Ok(signed) = taken.map_err(QuestionError::Store)? {
+            let targets = Order::decode(signed.body.as_slice())
+                .ok()
+                .and_then(|o| EndpointSet::from_bytes(&o.targets).ok());
+            let left = order.expires_at.duration_since(self.clock.now());
+            let left = Duration::try_from(left).unwrap_or(Duration::ZERO);
+            let deadline = self.clock.moment().after(left);
+            self.tell_cancelled(
+                order,
+                signed,
+                targets.or(Some(EndpointSet::new())),
+                deadline,
+            );
+        }
+        Ok(())
     }
 
     /// After an order key was dropped: open orders get a signature of the new one.
@@ -99,9 +123,30 @@ impl Questions {
             .await
             .map_err(QuestionError::Store)?;
         for order in orders {
-            if !self.identity.key_is_current(&order.key) {
-                let signed = self.current(&order).await?;
-                self.log.reframe(order.number, &frame(&signed));
+            if self.orders.key_is_current(&order.signed.key) {
+                continue;
+            }
+            let expected = match order.kind {
+                OrderKind::Question(id) => match self.in_memory(id) {
+                    Some(live) => asked(&live),
+                    None => continue,
+                },
+                OrderKind::Cancel(id) => {
+                    let question = self
+                        .store
+                        .question(id)
+                        .await
+                        .map_err(QuestionError::Store)?;
+                    let Some(question) = question else { continue };
+                    Expected {
+                        payload: cancels(question.order),
+                        targets: None,
+                    }
+                }
+            };
+            let taken = self.orders.take_up(&order, &expected).await;
+            if let Ok(signed) = taken.map_err(QuestionError::Store)? {
+                self.orders.reframe(order.number, &signed);
             }
         }
         Ok(())
@@ -184,6 +229,15 @@ impl Questions {
             &self.catalogue.now(),
             &self.clock,
         )))
+    }
+}
+
+/// What the order of this question has to say.
+fn asked(live: &Live) -> Expected {
+    let targets = live.targets.as_ref().map(EndpointSet::to_bytes);
+    Expected {
+        payload: payload(&live.text),
+        targets: Some(targets.unwrap_or_default()),
     }
 }
 

@@ -19,11 +19,20 @@ impl Questions {
             let mut answer = live.answer_mut();
             let coverage = answer.coverage();
             // Those that were expected before, too: one that was revoked since is offline, not forgotten.
-            let waited = expected
-                .union(&coverage.endpoints(State::Pending))
-                .union(&coverage.endpoints(State::Offline));
-            let pending = answer.expect(&waited.intersect(&online), State::Pending);
-            answer.expect(&waited.minus(&online), State::Offline) || pending
+            let waited = expected.union(&coverage.waited_for());
+            let (here, away) = (waited.intersect(&online), waited.minus(&online));
+            let unreached = {
+                let mut unreached = live.unreached();
+                // Who comes back gets the order anew.
+                *unreached = unreached.intersect(&here);
+                unreached.clone()
+            };
+            let changes = [
+                answer.expect(&here.minus(&unreached), State::Pending),
+                answer.expect(&unreached, State::NotReached),
+                answer.expect(&away, State::Offline),
+            ];
+            changes.contains(&true)
         };
         if changed {
             live.announce();
@@ -83,7 +92,7 @@ impl Questions {
                 let live = Arc::clone(live);
                 self.tasks.spawn(async move { live.end().await });
             }
-            self.log.retain(|order| order.deadline > now);
+            self.orders.expire();
             self.forget_idle();
             tokio::select! {
                 () = self.stop.cancelled() => return,

@@ -1,5 +1,6 @@
 //! What can go wrong in the store, told so that an operator knows what to do.
 
+use crate::model::order::SealError;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -121,6 +122,9 @@ pub enum StoreError {
     /// The change contradicts what is there.
     #[error("{0}")]
     Conflict(String),
+    /// The order could not be signed; nothing was stored.
+    #[error("the order could not be signed")]
+    Seal(#[source] SealError),
     /// A stored value is not what this program writes.
     #[error("the database holds an unreadable {what}")]
     Content {

@@ -1,31 +1,13 @@
-//! What is kept about questions, their orders and answers, and how answers are packed.
+//! What is kept about questions and answers, and how answers are packed.
 
 use super::Reply;
 use crate::model::actor::Actor;
 use crate::model::audit::Deed;
 use crate::model::ids::QuestionId;
+use crate::model::order::{NewOrder, StoredOrder};
 use answer::{Cell, NewRow, Problem, State};
 use jiff::Timestamp;
 use std::sync::Arc;
-
-/// A signed order as it is kept.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct StoredOrder {
-    /// Number.
-    pub number: u64,
-    /// Question it belongs to; ignored when a question is added together with its order.
-    pub question: QuestionId,
-    /// Whether it stops the question.
-    pub cancels: bool,
-    /// Encoded order.
-    pub body: Vec<u8>,
-    /// Public key of the signer.
-    pub key: Vec<u8>,
-    /// Signature.
-    pub signature: Vec<u8>,
-    /// End.
-    pub expires_at: Timestamp,
-}
 
 /// A question to keep.
 #[derive(Clone, Debug)]
@@ -42,8 +24,6 @@ pub struct NewQuestion {
     pub expires_at: Timestamp,
     /// Roaring bitmap; `None` means every endpoint.
     pub targets: Option<Vec<u8>>,
-    /// The order that carries it.
-    pub order: StoredOrder,
 }
 
 /// A question as kept.
@@ -99,21 +79,24 @@ pub struct AnswerBatch {
     pub parts: Vec<StoredPart>,
 }
 
-/// Questions, orders and answers.
+/// Questions and answers. A question is kept together with the order that carries it.
 pub trait Questions {
-    /// The highest number any order ever had; 0 before the first.
-    fn last_order(&self) -> Reply<'_, u64>;
-    /// Keeps a question with its order.
-    fn add_question(&self, question: NewQuestion, deed: Deed) -> Reply<'_, QuestionId>;
-    /// Notes a cancellation, with the order that tells endpoints of it. False when it was closed or cancelled before.
+    /// Keeps a question with its order, which gets the next number and is signed with it.
+    fn add_question(
+        &self,
+        question: NewQuestion,
+        order: NewOrder,
+        deed: Deed,
+    ) -> Reply<'_, StoredOrder>;
+    /// Notes a cancellation, with the order that tells endpoints of it. `None` when it was closed or cancelled before.
     fn cancel_question(
         &self,
         id: QuestionId,
         at: Timestamp,
         by: Actor,
-        order: Option<StoredOrder>,
+        order: Option<NewOrder>,
         deed: Deed,
-    ) -> Reply<'_, bool>;
+    ) -> Reply<'_, Option<Cancelled>>;
     /// Notes that nothing more is taken, with what is known then.
     fn close_question(&self, id: QuestionId, summary: String, unanswered: String) -> Reply<'_, ()>;
     /// One question.
@@ -122,10 +105,6 @@ pub trait Questions {
     fn questions(&self, before: Option<QuestionId>, limit: u32) -> Reply<'_, Vec<StoredQuestion>>;
     /// Questions that still take answers.
     fn open_questions(&self) -> Reply<'_, Vec<StoredQuestion>>;
-    /// Orders that had not expired at this time, by number.
-    fn live_orders(&self, now: Timestamp) -> Reply<'_, Vec<StoredOrder>>;
-    /// Puts a new signature in place of an old one; body and number stay.
-    fn resign_order(&self, number: u64, key: Vec<u8>, signature: Vec<u8>) -> Reply<'_, ()>;
     /// Keeps what a batch changed, all or nothing. Shared, because a failed write is tried again.
     fn save_answers(&self, id: QuestionId, batch: Arc<AnswerBatch>) -> Reply<'_, ()>;
     /// Rows after this one in order of table and number.
@@ -142,6 +121,13 @@ pub trait Questions {
         after: i64,
         limit: u32,
     ) -> Reply<'_, Vec<(i64, StoredPart)>>;
+}
+
+/// A cancellation that was noted.
+#[derive(Clone, Debug)]
+pub struct Cancelled {
+    /// The order that tells of it, if there was one to keep.
+    pub order: Option<StoredOrder>,
 }
 
 /// Packed bytes that are not what [`pack_cells`] or [`pack_rows`] wrote.

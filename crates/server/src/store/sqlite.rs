@@ -12,6 +12,7 @@ mod endpoints;
 mod groups;
 mod ids;
 pub mod migrate;
+mod orders;
 mod questions;
 mod readers;
 mod writer;

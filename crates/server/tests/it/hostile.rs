@@ -2,7 +2,7 @@
 
 use crate::support::{Agent, Channel, World, ada, count, soon, whole, wire};
 use answer::{EndpointSet, State};
-use protocol::message::{AnswerPart, EndpointState, Refusal, agent_says, server_says};
+use protocol::message::{AnswerPart, Refusal, agent_says, server_says};
 use server::Timing;
 use std::time::Duration;
 use tokio::io::AsyncWriteExt as _;
@@ -109,7 +109,7 @@ async fn rows_that_do_not_fit_the_question_make_an_error_and_no_rows() {
     let mut total = whole(asked.order, 1, &[&["sshd", "root"]]);
     total.total_rows = 5;
     let mut state = whole(asked.order, 1, &[&["sshd", "root"]]);
-    state.state = 99;
+    state.state_number = 99;
     for ((_, channel), part) in bad.iter_mut().zip([columns, table, total, state]) {
         channel.say(agent_says::Body::Answer(part)).await;
         // It is taken note of, so that an honest agent with a defect does not send it for ever.
@@ -217,7 +217,6 @@ async fn a_flood_of_useless_messages_is_cut_off() {
         body: Some(agent_says::Body::Answer(AnswerPart {
             order: 999_999,
             part: 7,
-            state: EndpointState::Answered.into(),
             ..Default::default()
         })),
     };

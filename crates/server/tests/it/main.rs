@@ -7,5 +7,6 @@
 mod api;
 mod enrolment;
 mod hostile;
+mod orders;
 mod questions;
 mod support;

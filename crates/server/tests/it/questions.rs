@@ -58,7 +58,7 @@ async fn an_endpoint_without_rows_is_empty_and_one_not_concerned_says_so() {
     other.order().await;
     one.answer(asked.order, &[]).await;
     let mut part = whole(asked.order, 1, &[]);
-    part.state = protocol::message::EndpointState::NotConcerned.into();
+    part.set_state(State::NotConcerned);
     other.say(agent_says::Body::Answer(part)).await;
     let info = world
         .until(asked.id, "two states", |i| {

@@ -4,8 +4,8 @@ use answer::State;
 use prost::Message as _;
 use protocol::frame::{self, FrameError};
 use protocol::message::{
-    AnswerPart, EndpointState, Enrol, Enrolled, Goodbye, Hello, Order, SignedOrder, ToAgent,
-    ToServer, Trust, WireRow, agent_says, server_says,
+    AnswerPart, Enrol, Enrolled, Goodbye, Hello, Order, SignedOrder, ToAgent, ToServer, Trust,
+    WireRow, agent_says, server_says,
 };
 use protocol::order::Seen;
 use question::catalogue::{Catalogue, Sensor, ValueType};
@@ -19,6 +19,7 @@ use server::model::ids::UserId;
 use server::questions::QuestionInfo;
 use server::{Config, Running, Timing};
 use std::future::Future;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::AsyncWriteExt as _;
@@ -51,39 +52,49 @@ pub fn catalogue() -> Catalogue {
 pub struct World {
     pub folder: Arc<tempfile::TempDir>,
     pub running: Running,
-    timing: Timing,
+    config: Config,
 }
 
 impl World {
     pub async fn new() -> Self {
-        Self::with(Timing::default()).await
+        Self::configured(|_| {}).await
     }
 
     pub async fn with(timing: Timing) -> Self {
-        let folder = Arc::new(tempfile::tempdir().unwrap());
-        Self::start(folder, timing).await
+        Self::configured(|config| config.timing = timing).await
     }
 
-    async fn start(folder: Arc<tempfile::TempDir>, timing: Timing) -> Self {
+    pub async fn configured(change: impl FnOnce(&mut Config)) -> Self {
+        let folder = Arc::new(tempfile::tempdir().unwrap());
         let mut config = Config::local(folder.path().to_owned(), catalogue());
-        config.timing = timing;
-        let running = server::start(config).await.unwrap();
+        change(&mut config);
+        Self::start(folder, config).await
+    }
+
+    async fn start(folder: Arc<tempfile::TempDir>, config: Config) -> Self {
+        let running = server::start(config.clone()).await.unwrap();
         Self {
             folder,
             running,
-            timing,
+            config,
         }
     }
 
     /// Stops the server and starts it again over the same folder.
     pub async fn restart(self) -> Self {
+        self.restart_after(|_| {}).await
+    }
+
+    /// The same, with something done to the folder in between.
+    pub async fn restart_after(self, change: impl FnOnce(&Path)) -> Self {
         let Self {
             folder,
             running,
-            timing,
+            config,
         } = self;
         soon("the drain", running.drain()).await;
-        Self::start(folder, timing).await
+        change(folder.path());
+        Self::start(folder, config).await
     }
 
     pub fn identity(&self) -> &server::identity::Identity {
@@ -195,6 +206,9 @@ impl Seen for Nothing {
     fn completed(&self, _: u64) -> bool {
         false
     }
+    fn cancelled(&self, _: u64) -> bool {
+        false
+    }
 }
 
 impl Agent {
@@ -256,6 +270,7 @@ impl Agent {
             machine: self.machine.clone(),
             instance: vec![1; 16],
             trust_version: self.trust.version,
+            credit: 0,
         }
     }
 
@@ -393,17 +408,17 @@ pub fn wire(table: u32, cells: &[&str]) -> WireRow {
 }
 
 pub fn whole(order: u64, attempt: u64, rows: &[&[&str]]) -> AnswerPart {
-    AnswerPart {
+    let mut part = AnswerPart {
         order,
         attempt,
         part: 0,
         last: true,
         rows: rows.iter().map(|cells| wire(0, cells)).collect(),
-        state: EndpointState::Answered.into(),
-        problems: Vec::new(),
         total_rows: rows.len() as u64,
-        rows_cut: 0,
-    }
+        ..AnswerPart::default()
+    };
+    part.set_state(State::Answered);
+    part
 }
 
 pub fn number(signed: &SignedOrder) -> u64 {

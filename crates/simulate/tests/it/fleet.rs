@@ -2,7 +2,7 @@
 
 use crate::harness::{Event, Server, catalogue, connected, options, server, until};
 use answer::{Answer, Budget, Contribution, PageQuery, Sort, State};
-use protocol::message::{AnswerPart, EndpointState, server_says};
+use protocol::message::{AnswerPart, server_says};
 use simulate::{Options, Progress, Report, SimulateError, run_observed};
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -33,14 +33,7 @@ impl Running {
 }
 
 fn state(part: &AnswerPart) -> State {
-    match part.state() {
-        EndpointState::Answered => State::Answered,
-        EndpointState::Empty => State::Empty,
-        EndpointState::NotConcerned => State::NotConcerned,
-        EndpointState::Error => State::Error,
-        EndpointState::Unsupported => State::Unsupported,
-        other => panic!("{other:?}"),
-    }
+    part.state().expect("a state")
 }
 
 /// Merges what comes for an order until `agents` endpoints have said their last word.

@@ -42,6 +42,7 @@ pub const MIGRATIONS: &[Migration] = &[
     migration!(10, "0010-endpoints"),
     migration!(11, "0011-questions"),
     migration!(20, "0020-actors"),
+    migration!(21, "0021-orders"),
 ];
 
 /// Brings the database up to date, or says why it must not be touched.

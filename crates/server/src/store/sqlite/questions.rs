@@ -1,31 +1,25 @@
-//! Questions, orders and answers in SQLite.
+//! Questions and answers in SQLite.
 
 use super::super::questions::{
-    AnswerBatch, NewQuestion, Questions, StoredOrder, StoredPart, StoredQuestion, pack_cells,
+    AnswerBatch, Cancelled, NewQuestion, Questions, StoredPart, StoredQuestion, pack_cells,
     pack_rows, unpack_cells, unpack_rows,
 };
-use super::super::{Reply, Result, StoreError};
+use super::super::{Reply, StoreError};
 use super::SqliteStore;
 use super::audit::append;
 use super::endpoints::{maybe_time, time};
+use super::orders::{add, next_number, number, unsigned};
 use crate::model::actor::Actor;
 use crate::model::audit::Deed;
 use crate::model::ids::{ApiTokenId, QuestionId, UserId};
+use crate::model::order::{NewOrder, OrderKind, StoredOrder};
 use answer::{NewRow, Problem, State};
 use jiff::Timestamp;
-use rusqlite::{Connection, OptionalExtension as _, Row, params};
+use rusqlite::{OptionalExtension as _, Row, params};
 use std::sync::Arc;
 
 const QUESTION: &str = "SELECT id, text, plan, asked_by, asked_at, expires_at, order_number, targets, cancelled_at, closed,
     summary, unanswered, asked_by_user, asked_by_token FROM questions";
-
-fn number(value: u64) -> i64 {
-    i64::try_from(value).unwrap_or(i64::MAX)
-}
-
-fn unsigned(value: i64) -> u64 {
-    u64::try_from(value).unwrap_or(0)
-}
 
 fn question(row: &Row<'_>) -> rusqlite::Result<StoredQuestion> {
     Ok(StoredQuestion {
@@ -70,34 +64,15 @@ fn damaged(
     }
 }
 
-fn add_order(tx: &Connection, id: QuestionId, order: &StoredOrder) -> Result<()> {
-    tx.prepare_cached(
-        "INSERT INTO orders (number, question, cancels, body, key, signature, expires_at)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
-    )?
-    .execute(params![
-        number(order.number),
-        id,
-        order.cancels,
-        order.body,
-        order.key,
-        order.signature,
-        order.expires_at.as_millisecond()
-    ])?;
-    Ok(())
-}
-
 impl Questions for SqliteStore {
-    fn last_order(&self) -> Reply<'_, u64> {
-        self.read(|db| {
-            let last: Option<i64> =
-                db.query_row("SELECT max(number) FROM orders", [], |row| row.get(0))?;
-            Ok(unsigned(last.unwrap_or(0)))
-        })
-    }
-
-    fn add_question(&self, new: NewQuestion, mut deed: Deed) -> Reply<'_, QuestionId> {
+    fn add_question(
+        &self,
+        new: NewQuestion,
+        order: NewOrder,
+        mut deed: Deed,
+    ) -> Reply<'_, StoredOrder> {
         self.write(move |tx| {
+            let order_number = next_number(tx)?;
             tx.prepare_cached(
                 "INSERT INTO questions (text, plan, asked_by, asked_at, expires_at, order_number, targets,
                     asked_by_user, asked_by_token)
@@ -109,16 +84,19 @@ impl Questions for SqliteStore {
                 name(&new.asked_by),
                 new.asked_at.as_millisecond(),
                 new.expires_at.as_millisecond(),
-                number(new.order.number),
+                number(order_number),
                 new.targets,
                 new.asked_by.user(),
                 new.asked_by.token()
             ])?;
             let id = QuestionId(unsigned(tx.last_insert_rowid()));
-            add_order(tx, id, &new.order)?;
+            let stored = add(tx, order_number, OrderKind::Question(id), order)?;
             deed.object = format!("question {id}");
+            if let serde_json::Value::Object(detail) = &mut deed.detail {
+                detail.insert("order".into(), order_number.into());
+            }
             append(tx, &deed)?;
-            Ok(id)
+            Ok(stored)
         })
     }
 
@@ -127,9 +105,9 @@ impl Questions for SqliteStore {
         id: QuestionId,
         at: Timestamp,
         by: Actor,
-        order: Option<StoredOrder>,
+        order: Option<NewOrder>,
         deed: Deed,
-    ) -> Reply<'_, bool> {
+    ) -> Reply<'_, Option<Cancelled>> {
         self.write(move |tx| {
             let changed = tx
                 .prepare_cached(
@@ -138,13 +116,13 @@ impl Questions for SqliteStore {
                 )?
                 .execute(params![id, at.as_millisecond(), by.to_string()])?;
             if changed == 0 {
-                return Ok(false);
+                return Ok(None);
             }
-            if let Some(order) = &order {
-                add_order(tx, id, order)?;
-            }
+            let order = order
+                .map(|order| add(tx, next_number(tx)?, OrderKind::Cancel(id), order))
+                .transpose()?;
             append(tx, &deed)?;
-            Ok(true)
+            Ok(Some(Cancelled { order }))
         })
     }
 
@@ -182,35 +160,6 @@ impl Questions for SqliteStore {
                 db.prepare_cached(&format!("{QUESTION} WHERE closed = 0 ORDER BY id"))?;
             let rows = statement.query_map([], question)?;
             Ok(rows.collect::<rusqlite::Result<_>>()?)
-        })
-    }
-
-    fn live_orders(&self, now: Timestamp) -> Reply<'_, Vec<StoredOrder>> {
-        self.read(move |db| {
-            let mut statement = db.prepare_cached(
-                "SELECT number, question, cancels, body, key, signature, expires_at FROM orders
-                 WHERE expires_at > ?1 ORDER BY number",
-            )?;
-            let rows = statement.query_map([now.as_millisecond()], |row| {
-                Ok(StoredOrder {
-                    number: unsigned(row.get(0)?),
-                    question: row.get(1)?,
-                    cancels: row.get(2)?,
-                    body: row.get(3)?,
-                    key: row.get(4)?,
-                    signature: row.get(5)?,
-                    expires_at: time(row, 6)?,
-                })
-            })?;
-            Ok(rows.collect::<rusqlite::Result<_>>()?)
-        })
-    }
-
-    fn resign_order(&self, order: u64, key: Vec<u8>, signature: Vec<u8>) -> Reply<'_, ()> {
-        self.write(move |tx| {
-            tx.prepare_cached("UPDATE orders SET key = ?2, signature = ?3 WHERE number = ?1")?
-                .execute(params![number(order), key, signature])?;
-            Ok(())
         })
     }
 
