@@ -1,13 +1,14 @@
 //! A client of the public HTTP API, as the commands need it. It trusts exactly the server's own authority, from the profile.
 
+use crate::http::{Http, Reply, address};
 use anyhow::{Context, Result, anyhow, bail};
-use reqwest::{Method, Response, StatusCode};
+use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HeaderName, HeaderValue};
+use hyper::{Method, Request, StatusCode};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 /// Where a server is and how to sign in: kept in a file that only its owner reads.
 #[derive(Serialize, Deserialize)]
@@ -158,9 +159,20 @@ pub struct ApiError {
     pub details: Value,
 }
 
+const CSRF: HeaderName = HeaderName::from_static("x-csrf-token");
+
+/// A header that no debug output shows.
+fn secret(text: String) -> Result<HeaderValue> {
+    // The text itself stays out of the message.
+    let mut value = HeaderValue::try_from(text)
+        .map_err(|_| anyhow!("the token in the profile holds characters that no token has; sign in anew with `cordon login`"))?;
+    value.set_sensitive(true);
+    Ok(value)
+}
+
 /// A signed-in client.
 pub struct Client {
-    http: reqwest::Client,
+    http: Http,
     url: String,
     token: Option<String>,
     csrf: Option<String>,
@@ -169,19 +181,10 @@ pub struct Client {
 impl Client {
     /// A client of this server, without credentials yet.
     pub fn new(url: &str, authority_pem: &str) -> Result<Self> {
-        let authority = reqwest::Certificate::from_pem(authority_pem.as_bytes())
-            .context("the authority certificate is not readable PEM")?;
-        let http = reqwest::Client::builder()
-            .tls_certs_only([authority])
-            .https_only(true)
-            .no_proxy()
-            .cookie_store(true)
-            .connect_timeout(Duration::from_secs(10))
-            .build()
-            .context("cannot set up the HTTPS client")?;
+        let http = Http::new(authority_pem).context("cannot set up the HTTPS client")?;
         Ok(Self {
             http,
-            url: url.trim_end_matches('/').to_owned(),
+            url: address(url)?,
             token: None,
             csrf: None,
         })
@@ -229,7 +232,7 @@ impl Client {
     }
 
     /// GET without reading the body, for streams.
-    pub async fn stream(&self, path: &str) -> Result<Response> {
+    pub async fn stream(&self, path: &str) -> Result<Reply> {
         self.response(Method::GET, path, None).await
     }
 
@@ -253,28 +256,37 @@ impl Client {
             .with_context(|| format!("the server's reply to {path} has an unexpected form"))
     }
 
-    async fn response(&self, method: Method, path: &str, body: Option<Value>) -> Result<Response> {
-        let mut request = self
-            .http
-            .request(method, format!("{}/api/v1{path}", self.url));
+    async fn response(&self, method: Method, path: &str, body: Option<Value>) -> Result<Reply> {
+        let mut request = Request::builder()
+            .method(method)
+            .uri(format!("{}/api/v1{path}", self.url));
         if let Some(token) = &self.token {
-            request = request.bearer_auth(token);
+            request = request.header(AUTHORIZATION, secret(format!("Bearer {token}"))?);
         }
         if let Some(csrf) = &self.csrf {
-            request = request.header("x-csrf-token", csrf);
+            request = request.header(CSRF, secret(csrf.clone())?);
         }
-        if let Some(body) = body {
-            request = request.json(&body);
-        }
-        let response = request
-            .send()
+        let body = match body {
+            Some(body) => {
+                request = request.header(CONTENT_TYPE, "application/json");
+                serde_json::to_vec(&body).context("cannot write the request")?
+            }
+            None => Vec::new(),
+        };
+        let request = request
+            .body(body.into())
+            .with_context(|| format!("{path} cannot stand in an address"))?;
+        let response = self
+            .http
+            .send(request)
             .await
             .with_context(|| format!("cannot reach the server at {}", self.url))?;
         let status = response.status();
         if status.is_success() {
             return Ok(response);
         }
-        let body: Value = response.json().await.unwrap_or(Value::Null);
+        let body = response.bytes().await.unwrap_or_default();
+        let body: Value = serde_json::from_slice(&body).unwrap_or(Value::Null);
         let part = |name: &str| {
             body.pointer(&format!("/error/{name}"))
                 .cloned()

@@ -6,6 +6,7 @@
 pub mod api;
 mod args;
 mod commands;
+mod http;
 mod output;
 
 pub use commands::follow;

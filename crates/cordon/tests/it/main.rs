@@ -8,4 +8,5 @@ mod index_bench;
 mod index_crash;
 mod index_image;
 mod index_walk;
+mod pinning;
 mod support;
