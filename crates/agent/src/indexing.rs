@@ -9,9 +9,12 @@
 //! agent's is ended, and started anew from the agent's program, for it would write what the agent cannot read.
 //!
 //! A process that ended by one of its own limits, or that ends again and again, is left alone for half an hour.
+//!
+//! Where a service of the system keeps the Index (`cordon index service`, a unit of its own with the rights that watching
+//! needs), the agent starts and ends nothing, whether that service runs or not.
 
 use index::config::{ConfigStore, Current};
-use index::home::Home;
+use index::home::{Home, Service};
 use index::service::{self, ServiceError, Started};
 use index::status::{self, State};
 use std::convert::Infallible;
@@ -24,7 +27,7 @@ use tracing::{info, warn};
 /// Between two looks.
 pub const INTERVAL: Duration = Duration::from_secs(30);
 /// How long what failed is left alone.
-pub const BACK_OFF: Duration = Duration::from_secs(1800);
+pub const BACK_OFF: Duration = service::REST;
 /// A process that lived for so long did not fail at its start.
 const HELD: Duration = Duration::from_secs(300);
 
@@ -35,6 +38,8 @@ pub struct Look {
     pub configured: bool,
     /// No administrator stopped it.
     pub wanted: bool,
+    /// A service of the system keeps it.
+    pub kept: bool,
     /// A process indexes; the version it says it has, empty before it said so.
     pub running: Option<String>,
     /// When the last process ended by one of its own limits: seconds since 1970.
@@ -87,6 +92,7 @@ impl Indexer for Native {
             // One that cannot be read is reported by Index Status.
             configured: matches!(current, Ok(Current::Config(..))),
             wanted: self.home.wanted(),
+            kept: self.home.service()? != Service::None,
             ..Look::default()
         };
         let pid = self.home.running()?;
@@ -125,6 +131,8 @@ impl Indexer for Native {
 pub enum Outcome {
     /// Nothing is to run here.
     Idle,
+    /// A service of the system looks after it.
+    Kept,
     /// It runs.
     Runs,
     /// It was started.
@@ -171,6 +179,10 @@ impl Keeper {
         if !look.configured || !look.wanted {
             self.rest = None;
             return Outcome::Idle;
+        }
+        if look.kept {
+            self.rest = None;
+            return Outcome::Kept;
         }
         if let Some(version) = &look.running {
             let held = self
@@ -341,6 +353,16 @@ mod tests {
     }
 
     #[test]
+    fn what_a_service_keeps_is_neither_started_nor_ended() {
+        for look in [ready(), running("0.9"), running("")] {
+            let (fake, mut keeper, start) = keeper(Look { kept: true, ..look });
+            assert_eq!(keeper.look(start, NOW), Outcome::Kept);
+            assert_eq!(fake.starts(), 0);
+            assert_eq!(*fake.stops.lock().expect("whole"), 0);
+        }
+    }
+
+    #[test]
     fn a_process_that_ended_by_its_own_limit_rests_for_half_an_hour() {
         let half_hour = 1800;
         let (fake, mut keeper, start) = keeper(Look {
@@ -432,6 +454,13 @@ mod tests {
         std::fs::write(home.status(), text).expect("written");
         assert_eq!(look(&native), running(""));
         drop(lock);
+        let service = home.lock_service().expect("locked");
+        assert!(look(&native).kept);
+        drop(service);
+        // It is the service's, also while that does not run.
+        assert!(look(&native).kept);
+        std::fs::remove_file(home.folder().join("service.lock")).expect("removed");
+        assert!(!look(&native).kept);
         home.set_wanted(false).expect("written");
         assert!(!look(&native).wanted);
         assert!(native.start().is_err());

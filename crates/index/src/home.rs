@@ -5,6 +5,7 @@
 //! index.db              the database
 //! status.json           what the indexing process does, written by it alone
 //! run.lock              held while a process indexes
+//! service.lock          there when a service of the system keeps the Index, and held while that service runs
 //! wanted                "stopped" when an administrator stopped it; anything else, or nothing: started
 //! blacklist.txt/.bin    listed hashes, as given and as looked up
 //! known-good.txt/.bin   hashes that are subtracted
@@ -81,6 +82,17 @@ pub struct Home {
 #[derive(Debug)]
 pub struct Lock {
     _file: File,
+}
+
+/// Whether a service of the system keeps the Index, so that nobody else is to start a process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Service {
+    /// None does.
+    None,
+    /// One does, and does not run now.
+    Down,
+    /// One does, in this process: it indexes whenever that is wanted.
+    Up(u32),
 }
 
 impl Home {
@@ -167,6 +179,10 @@ impl Home {
         self.folder.join("run.lock")
     }
 
+    fn service_path(&self) -> PathBuf {
+        self.folder.join("service.lock")
+    }
+
     fn wanted_path(&self) -> PathBuf {
         self.folder.join("wanted")
     }
@@ -204,39 +220,19 @@ impl Home {
         std::fs::rename(&beside, path).map_err(failed)
     }
 
+    /// When somebody last said what is wanted: a start that is asked for again is news, too.
+    pub(crate) fn wanted_since(&self) -> Option<std::time::SystemTime> {
+        std::fs::metadata(self.wanted_path())
+            .and_then(|metadata| metadata.modified())
+            .ok()
+    }
+
     /// Takes the right to index here.
     ///
     /// # Errors
     /// [`HomeError::Busy`] when another process has it; [`HomeError::Write`].
     pub fn lock(&self) -> Result<Lock, HomeError> {
-        let path = self.lock_path();
-        let failed = |source| HomeError::Write {
-            path: self.lock_path(),
-            source,
-        };
-        let file = File::options()
-            .create(true)
-            .truncate(false)
-            .read(true)
-            .write(true)
-            .open(&path)
-            .map_err(failed)?;
-        match alone(&file) {
-            Ok(()) => {
-                let text = format!("{}\n", std::process::id());
-                file.set_len(0)
-                    .and_then(|()| std::io::Write::write_all(&mut &file, text.as_bytes()))
-                    .map_err(failed)?;
-                Ok(Lock { _file: file })
-            }
-            Err(std::fs::TryLockError::WouldBlock) => Err(HomeError::Busy {
-                path: self.folder.clone(),
-                pid: std::fs::read_to_string(&path)
-                    .ok()
-                    .and_then(|text| text.trim().parse().ok()),
-            }),
-            Err(std::fs::TryLockError::Error(source)) => Err(failed(source)),
-        }
+        self.hold(self.lock_path())
     }
 
     /// The process that indexes here now.
@@ -244,23 +240,79 @@ impl Home {
     /// # Errors
     /// [`HomeError::Read`].
     pub fn running(&self) -> Result<Option<u32>, HomeError> {
-        let path = self.lock_path();
-        let file = match File::open(&path) {
-            Ok(file) => file,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-            Err(source) => return Err(HomeError::Read { path, source }),
-        };
-        match file.try_lock_shared() {
-            Ok(()) => Ok(None),
-            Err(std::fs::TryLockError::WouldBlock) => Ok(Some(
-                std::fs::read_to_string(&path)
-                    .ok()
-                    .and_then(|text| text.trim().parse().ok())
-                    .unwrap_or_default(),
-            )),
-            Err(std::fs::TryLockError::Error(source)) => Err(HomeError::Read { path, source }),
+        holder(self.lock_path()).map(|holder| holder.and_then(|holder| holder.pid))
+    }
+
+    /// Takes the right to keep the Index here as a service.
+    ///
+    /// # Errors
+    /// As [`Self::lock`].
+    pub fn lock_service(&self) -> Result<Lock, HomeError> {
+        self.hold(self.service_path())
+    }
+
+    /// Whether a service keeps the Index here.
+    ///
+    /// # Errors
+    /// [`HomeError::Read`].
+    pub fn service(&self) -> Result<Service, HomeError> {
+        Ok(match holder(self.service_path())? {
+            None => Service::None,
+            Some(Holder { pid: None }) => Service::Down,
+            Some(Holder { pid: Some(pid) }) => Service::Up(pid),
+        })
+    }
+
+    fn hold(&self, path: PathBuf) -> Result<Lock, HomeError> {
+        let failed = |path| move |source| HomeError::Write { path, source };
+        let file = File::options()
+            .create(true)
+            .truncate(false)
+            .read(true)
+            .write(true)
+            .open(&path)
+            .map_err(failed(path.clone()))?;
+        match alone(&file) {
+            Ok(()) => {
+                let text = format!("{}\n", std::process::id());
+                file.set_len(0)
+                    .and_then(|()| std::io::Write::write_all(&mut &file, text.as_bytes()))
+                    .map_err(failed(path))?;
+                Ok(Lock { _file: file })
+            }
+            Err(std::fs::TryLockError::WouldBlock) => Err(HomeError::Busy {
+                path: self.folder.clone(),
+                pid: written(&path),
+            }),
+            Err(std::fs::TryLockError::Error(source)) => Err(failed(path)(source)),
         }
     }
+}
+
+/// A lock file that is there, and the process that holds it; 0 for one that did not write its number yet.
+struct Holder {
+    pid: Option<u32>,
+}
+
+fn holder(path: PathBuf) -> Result<Option<Holder>, HomeError> {
+    let file = match File::open(&path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        Err(source) => return Err(HomeError::Read { path, source }),
+    };
+    match file.try_lock_shared() {
+        Ok(()) => Ok(Some(Holder { pid: None })),
+        Err(std::fs::TryLockError::WouldBlock) => Ok(Some(Holder {
+            pid: Some(written(&path).unwrap_or_default()),
+        })),
+        Err(std::fs::TryLockError::Error(source)) => Err(HomeError::Read { path, source }),
+    }
+}
+
+/// The number of the process that wrote it into the lock.
+fn written(path: &Path) -> Option<u32> {
+    let text = std::fs::read_to_string(path).ok()?;
+    text.trim().parse().ok()
 }
 
 /// Takes the lock, unless another process holds it to index. One that only looks who does holds it too, for a moment.
@@ -297,6 +349,21 @@ mod tests {
         drop(lock);
         assert_eq!(home.running().unwrap(), None);
         home.lock().unwrap();
+    }
+
+    #[test]
+    fn a_service_is_known_while_it_is_down() {
+        let folder = tempfile::tempdir().unwrap();
+        let home = Home::new(folder.path());
+        assert_eq!(home.service().unwrap(), Service::None);
+        let lock = home.lock_service().unwrap();
+        assert_eq!(home.service().unwrap(), Service::Up(std::process::id()));
+        assert!(matches!(home.lock_service(), Err(HomeError::Busy { .. })));
+        // To keep the Index is not to index.
+        assert_eq!(home.running().unwrap(), None);
+        home.lock().unwrap();
+        drop(lock);
+        assert_eq!(home.service().unwrap(), Service::Down);
     }
 
     #[test]

@@ -3,16 +3,21 @@
 //! It works alone in its [`Home`] under a lock: the agent, an administrator's `cordon index start` and a scheduled
 //! action may all start it, and the second one finds it running. It notices a new configuration by itself, says in
 //! `status.json` what it does, and ends when it is told to (SIGTERM, or `wanted` says so).
+//!
+//! Where a service of the system keeps the Index ([`keep`]), that service alone starts and ends it; the others then say
+//! what they want and leave the rest to it.
 
 mod bell;
+mod keep;
 mod process;
 mod session;
 mod watch;
 
+pub use keep::{REST, keep};
 pub use process::{Started, install_list, start, stop};
 
 use crate::config::{Config, ConfigStore, Current};
-use crate::home::{Home, HomeError};
+use crate::home::{Home, HomeError, Service};
 use crate::log::{Level, Log};
 use crate::round::{Pacer, RoundError};
 use crate::status::{self, State, Status};
@@ -67,6 +72,11 @@ pub enum ServiceError {
         #[source]
         source: std::io::Error,
     },
+    /// A service keeps the Index, and it does not run.
+    #[error(
+        "a service of the system keeps the Index in {}, and it does not run: start that service (on Linux with `systemctl start cordon-index`)", .0.display()
+    )]
+    ServiceDown(std::path::PathBuf),
     /// A thread cannot be started.
     #[error("cannot start a thread")]
     Thread(#[source] std::io::Error),
@@ -84,11 +94,32 @@ enum End {
     Limit(State, String),
 }
 
+/// Why the process ended without failing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Ended {
+    /// It was told to.
+    Told,
+    /// One of its own limits ended it.
+    Limit,
+}
+
 /// Runs the indexing process in this home until `stop` is set or an administrator stops it.
 ///
 /// # Errors
 /// [`ServiceError`].
 pub fn run(home: &Home, stop: &Arc<AtomicBool>) -> Result<(), ServiceError> {
+    match home.service()? {
+        Service::None => index(home, stop).map(drop),
+        Service::Down => Err(ServiceError::ServiceDown(home.folder().to_owned())),
+        Service::Up(pid) => Err(HomeError::Busy {
+            path: home.folder().to_owned(),
+            pid: Some(pid),
+        }
+        .into()),
+    }
+}
+
+fn index(home: &Home, stop: &Arc<AtomicBool>) -> Result<Ended, ServiceError> {
     home.make()?;
     let _lock = home.lock()?;
     // Where the system refuses, the limit of processor time still holds.
@@ -101,13 +132,13 @@ pub fn run(home: &Home, stop: &Arc<AtomicBool>) -> Result<(), ServiceError> {
     );
     let outcome = sessions(home, stop, &log);
     match &outcome {
-        Ok(()) => log.notice("service", "ended"),
+        Ok(_) => log.notice("service", "ended"),
         Err(error) => log.fatal("service", with_sources(error)),
     }
     outcome
 }
 
-fn sessions(home: &Home, stop: &Arc<AtomicBool>, log: &Log) -> Result<(), ServiceError> {
+fn sessions(home: &Home, stop: &Arc<AtomicBool>, log: &Log) -> Result<Ended, ServiceError> {
     let mut anew = false;
     while !ended(home, stop) {
         let configured = ConfigStore::new(home.folder()).current()?;
@@ -126,7 +157,7 @@ fn sessions(home: &Home, stop: &Arc<AtomicBool>, log: &Log) -> Result<(), Servic
             let detail = format!("{free} bytes free, {NEEDED_TO_INSTALL} needed to begin");
             log.critical("service", &detail);
             status::write(home, &Status::of(State::LowDiskSpace, detail))?;
-            return Ok(());
+            return Ok(Ended::Limit);
         }
         match session::run(home, stop, log, Arc::new(*config), anew)? {
             End::Stop => break,
@@ -145,12 +176,12 @@ fn sessions(home: &Home, stop: &Arc<AtomicBool>, log: &Log) -> Result<(), Servic
             End::Limit(state, detail) => {
                 log.critical("service", format_args!("{}: {detail}", state.name()));
                 status::write(home, &Status::of(state, detail))?;
-                return Ok(());
+                return Ok(Ended::Limit);
             }
         }
     }
     status::write(home, &Status::of(State::NotRunning, ""))?;
-    Ok(())
+    Ok(Ended::Told)
 }
 
 /// An error with what caused it.

@@ -1,8 +1,9 @@
 //! Starting and stopping the indexing process from another one.
 
 use super::ServiceError;
+use crate::config::{ConfigStore, Current};
 use crate::engine::Engine;
-use crate::home::{Home, HomeError};
+use crate::home::{Home, HomeError, Service};
 use crate::lists::{self, Built};
 use crate::matching::{self, MatchError, Which};
 use crate::round::RoundError;
@@ -26,13 +27,19 @@ pub enum Started {
     Now(u32),
 }
 
-/// Starts `program index run` in the background, unless a process indexes in this home already.
+/// Starts `program index run` in the background, unless a process indexes in this home already. Where a service keeps the
+/// Index nothing is started here: it sees what is wanted, and this waits until it indexes.
 ///
 /// # Errors
 /// [`ServiceError`].
 pub fn start(home: &Home, program: &Path) -> Result<Started, ServiceError> {
     if let Some(pid) = home.running()? {
         return Ok(Started::Already(pid));
+    }
+    match home.service()? {
+        Service::None => {}
+        Service::Down => return Err(ServiceError::ServiceDown(home.folder().to_owned())),
+        Service::Up(service) => return by_service(home, service),
     }
     let mut command = Command::new(program);
     command
@@ -75,7 +82,29 @@ pub fn start(home: &Home, program: &Path) -> Result<Started, ServiceError> {
     Ok(Started::Now(pid))
 }
 
-/// Ends the process that indexes in this home and waits until it has. `None` when there was none.
+fn by_service(home: &Home, service: u32) -> Result<Started, ServiceError> {
+    if !matches!(
+        ConfigStore::new(home.folder()).current()?,
+        Current::Config(..)
+    ) {
+        // It waits for a configuration.
+        return Ok(Started::Already(service));
+    }
+    let began = Instant::now();
+    while began.elapsed() < PATIENCE {
+        if let Some(pid) = home.running()? {
+            return Ok(Started::Now(pid));
+        }
+        if !matches!(home.service()?, Service::Up(_)) {
+            break;
+        }
+        std::thread::sleep(LOOK);
+    }
+    Err(ServiceError::EndedAtOnce(home.folder().to_owned()))
+}
+
+/// Ends the process that indexes in this home and waits until it has. `None` when there was none. A service that keeps the
+/// Index is not ended: it stops when that is what is wanted ([`Home::set_wanted`]), and is waited for.
 ///
 /// # Errors
 /// [`ServiceError`].
@@ -83,7 +112,9 @@ pub fn stop(home: &Home) -> Result<Option<u32>, ServiceError> {
     let Some(pid) = home.running()? else {
         return Ok(None);
     };
-    tell(pid)?;
+    if !matches!(home.service()?, Service::Up(_)) {
+        tell(pid)?;
+    }
     let began = Instant::now();
     while home.running()?.is_some() {
         if began.elapsed() > PATIENCE {
