@@ -109,16 +109,31 @@ pub struct ServerArgs {
     )]
     pub data: PathBuf,
     /// Address of console and API
-    #[arg(long, default_value = "0.0.0.0:8443", value_name = "ADDRESS")]
+    #[arg(
+        long,
+        default_value = "0.0.0.0:8443",
+        env = "CORDON_HTTP",
+        value_name = "ADDRESS"
+    )]
     pub http: SocketAddr,
     /// Address for agents
-    #[arg(long, default_value = "0.0.0.0:17472", value_name = "ADDRESS")]
+    #[arg(
+        long,
+        default_value = "0.0.0.0:17472",
+        env = "CORDON_AGENTS",
+        value_name = "ADDRESS"
+    )]
     pub agents: SocketAddr,
     /// Name or address by which agents and browsers reach this server (repeat for several)
-    #[arg(long = "name", value_name = "NAME")]
+    #[arg(
+        long = "name",
+        env = "CORDON_NAMES",
+        value_delimiter = ',',
+        value_name = "NAME"
+    )]
     pub names: Vec<String>,
     /// New endpoints wait until an administrator approves them
-    #[arg(long)]
+    #[arg(long, env = "CORDON_APPROVE")]
     pub approve: bool,
     /// Logs as JSON lines
     #[arg(long)]
@@ -132,7 +147,12 @@ pub struct AgentArgs {
     #[arg(long, default_value_os_t = default_agent_dir(), env = "CORDON_AGENT_DIR", value_name = "DIR")]
     pub data: PathBuf,
     /// Servers to try in this order, host:port [default: those of the enrolment]
-    #[arg(long = "server", value_name = "HOST:PORT")]
+    #[arg(
+        long = "server",
+        env = "CORDON_SERVERS",
+        value_delimiter = ',',
+        value_name = "HOST:PORT"
+    )]
     pub servers: Vec<String>,
     /// Write the log to this file instead of standard error
     #[arg(long, value_name = "FILE")]

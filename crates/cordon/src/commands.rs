@@ -8,6 +8,7 @@ mod explain;
 pub mod follow;
 mod index;
 mod login;
+mod ownership;
 mod questions;
 mod sensors;
 mod server;

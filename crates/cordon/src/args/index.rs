@@ -20,6 +20,8 @@ pub struct IndexArgs {
 pub enum IndexAction {
     /// Index, in the foreground: inventory, hashes, then changes as they happen
     Run(RunArgs),
+    /// Keep the Index as a service of the system does: stay, and index whenever that is configured and wanted
+    Service,
     /// Show what the Index is doing
     Status {
         /// Form of the output

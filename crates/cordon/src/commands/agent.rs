@@ -1,5 +1,6 @@
 //! `cordon agent` and `cordon enrol`.
 
+use super::ownership;
 use crate::args::{AgentArgs, EnrolArgs};
 use anyhow::{Context, Result};
 use std::sync::{Arc, Mutex};
@@ -7,6 +8,7 @@ use std::time::Duration;
 
 /// Runs the agent until it is told to end.
 pub fn run(args: AgentArgs, filter: &str) -> Result<()> {
+    ownership::must_be_ours(&args.data)?;
     log_to(&args, filter)?;
     // One thread for the channel is enough; sensors have threads of their own.
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -63,11 +65,17 @@ pub async fn enrol(args: EnrolArgs) -> Result<()> {
     let ended = super::shutdown_signal();
     let mut told = false;
     loop {
-        match ::agent::enrol(&token, &args.data).await? {
+        let enrolled = ::agent::enrol(&token, &args.data).await;
+        let given = ownership::leave_to_owner(&args.data);
+        match enrolled? {
             ::agent::EnrolOutcome::Enrolled { ordinal } => {
+                let start = if given? {
+                    "systemctl start cordon-agent".to_owned()
+                } else {
+                    format!("cordon agent --data {}", args.data.display())
+                };
                 anstream::println!(
-                    "Enrolled as endpoint number {ordinal}. Start the agent with `cordon agent --data {}`.",
-                    args.data.display()
+                    "Enrolled as endpoint number {ordinal}. Start the agent with `{start}`."
                 );
                 return Ok(());
             }

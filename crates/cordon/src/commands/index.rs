@@ -7,9 +7,10 @@ mod run;
 mod verify;
 
 use crate::args::{IndexAction, IndexArgs, ListArgs, Output};
+use crate::commands::ownership;
 use crate::output::{self, Table};
 use ::index::config::{Config, ConfigStore, Current, render_sample};
-use ::index::home::Home;
+use ::index::home::{Home, Service};
 use ::index::lists::HashKind;
 use ::index::matching::Which;
 use ::index::{status, store};
@@ -19,26 +20,33 @@ use std::process::ExitCode;
 /// Runs the command.
 pub fn run(args: IndexArgs) -> Result<ExitCode> {
     let home = Home::new(&args.home);
-    match args.action {
-        IndexAction::Run(args) => run::run(&home, args),
-        IndexAction::Status { output } => show_status(&home, output),
-        IndexAction::Query(args) => query::run(&home, args),
+    let done = act(&home, args.action);
+    ownership::leave_to_owner(home.folder())?;
+    done
+}
+
+fn act(home: &Home, action: IndexAction) -> Result<ExitCode> {
+    match action {
+        IndexAction::Run(args) => run::run(home, args),
+        IndexAction::Service => run::service(home),
+        IndexAction::Status { output } => show_status(home, output),
+        IndexAction::Query(args) => query::run(home, args),
         IndexAction::Bench(args) => bench::run(args),
-        IndexAction::Export(args) => export::run(&home, &args),
-        IndexAction::Verify(args) => verify::run(&home, args),
+        IndexAction::Export(args) => export::run(home, &args),
+        IndexAction::Verify(args) => verify::run(home, args),
         IndexAction::Config { file, sample } => match (file, sample) {
-            (Some(file), _) => install(&home, &file),
+            (Some(file), _) => install(home, &file),
             (None, true) => {
                 anstream::print!("{}", render_sample());
                 Ok(ExitCode::SUCCESS)
             }
-            (None, false) => show_config(&home),
+            (None, false) => show_config(home),
         },
-        IndexAction::Start => start(&home),
-        IndexAction::Stop => stop(&home),
-        IndexAction::Blacklist(args) => install_list(&home, Which::Blacklist, &args),
-        IndexAction::KnownGood(args) => install_list(&home, Which::KnownGood, &args),
-        IndexAction::DeleteDatabase => delete_database(&home),
+        IndexAction::Start => start(home),
+        IndexAction::Stop => stop(home),
+        IndexAction::Blacklist(args) => install_list(home, Which::Blacklist, &args),
+        IndexAction::KnownGood(args) => install_list(home, Which::KnownGood, &args),
+        IndexAction::DeleteDatabase => delete_database(home),
     }
 }
 
@@ -182,10 +190,23 @@ fn install_list(home: &Home, which: Which, args: &ListArgs) -> Result<ExitCode> 
 
 fn delete_database(home: &Home) -> Result<ExitCode> {
     // A running process would go on writing a file that has no name: it is ended first, and started again after.
-    let running = ::index::service::stop(home)?;
-    store::delete(&home.database())?;
+    let wanted = home.wanted();
+    let kept = home.service()? != Service::None;
+    if kept && wanted {
+        // A service ends by nothing else.
+        home.set_wanted(false)?;
+    }
+    let running = ::index::service::stop(home);
+    let deleted = running.and_then(|running| {
+        store::delete(&home.database()).map_err(::index::round::RoundError::Store)?;
+        Ok(running)
+    });
+    if kept && wanted {
+        home.set_wanted(true)?;
+    }
+    let running = deleted?;
     anstream::println!("deleted {}", home.database().display());
-    if running.is_some() && home.wanted() {
+    if running.is_some() && wanted && !kept {
         return start(home);
     }
     Ok(ExitCode::SUCCESS)

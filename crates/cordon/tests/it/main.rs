@@ -7,6 +7,7 @@ mod fleet;
 mod index_bench;
 mod index_crash;
 mod index_image;
+mod index_service;
 mod index_walk;
 mod pinning;
 mod support;

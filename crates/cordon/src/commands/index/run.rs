@@ -1,6 +1,7 @@
 //! `cordon index run`.
 
 use crate::args::RunArgs;
+use crate::commands::ownership;
 use ::index::config::Config;
 use ::index::home::Home;
 use ::index::image::{self, Report};
@@ -18,10 +19,18 @@ pub fn run(home: &Home, args: RunArgs) -> Result<ExitCode> {
     match (args.once, &args.database) {
         (true, Some(database)) => once(database, &args),
         _ => {
+            ownership::must_be_ours(home.folder())?;
             ::index::service::run(home, &told_to_stop()?)?;
             Ok(ExitCode::SUCCESS)
         }
     }
+}
+
+/// `cordon index service`.
+pub fn service(home: &Home) -> Result<ExitCode> {
+    ownership::must_be_ours(home.folder())?;
+    ::index::service::keep(home, &told_to_stop()?)?;
+    Ok(ExitCode::SUCCESS)
 }
 
 fn once(database: &Path, args: &RunArgs) -> Result<ExitCode> {

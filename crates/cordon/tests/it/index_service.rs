@@ -1,0 +1,130 @@
+//! The Index kept by a service of the system: one process that stays, whatever is wanted.
+
+use crate::support::{Process, SOON, cordon, text};
+use std::path::PathBuf;
+use std::process::{Child, Output};
+use std::time::{Duration, Instant};
+
+struct Place {
+    folder: tempfile::TempDir,
+}
+
+impl Place {
+    fn new() -> Self {
+        // Not in /tmp, which may lie in memory: that is no file system that is indexed.
+        let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("a folder");
+        std::fs::create_dir(folder.path().join("tree")).expect("made");
+        std::fs::write(folder.path().join("tree/a"), "a").expect("written");
+        Self { folder }
+    }
+
+    fn home(&self) -> PathBuf {
+        self.folder.path().join("home")
+    }
+
+    fn try_index(&self, args: &[&str]) -> Output {
+        let mut command = cordon();
+        command.args(["index", "--home"]).arg(self.home());
+        command.args(args).output().expect("index")
+    }
+
+    fn index(&self, args: &[&str]) -> String {
+        let output = self.try_index(args);
+        assert!(output.status.success(), "{args:?}: {output:?}");
+        text(&output)
+    }
+
+    fn service(&self) -> Process {
+        let mut command = cordon();
+        command.args(["index", "service", "--home"]);
+        Process(command.arg(self.home()).spawn().expect("the service"))
+    }
+
+    fn configure(&self) {
+        let tree = self.folder.path().join("tree");
+        let tree = tree.canonicalize().expect("a path");
+        let config = self.folder.path().join("given.ini");
+        let content = format!("CPUUsageLimit=100\nIndexOnly={}\n", tree.display());
+        std::fs::write(&config, content).expect("written");
+        self.index(&["config", config.to_str().expect("text")]);
+    }
+
+    fn pid_of(&self, lock: &str) -> Option<u32> {
+        let text = std::fs::read_to_string(self.home().join(lock)).ok()?;
+        text.trim().parse().ok()
+    }
+
+    fn state(&self) -> String {
+        let status: serde_json::Value =
+            serde_json::from_str(&self.index(&["status", "--output", "json"])).expect("JSON");
+        status["state"].as_str().expect("a state").to_owned()
+    }
+
+    fn reach(&self, what: impl Fn() -> bool) {
+        let began = Instant::now();
+        while !what() {
+            assert!(began.elapsed() < SOON, "state {}", self.state());
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    fn done(&self) {
+        self.reach(|| ["Monitoring", "Waiting For Rescan"].contains(&self.state().as_str()));
+    }
+}
+
+fn alive(child: &mut Child) -> bool {
+    child.try_wait().expect("looked at").is_none()
+}
+
+#[test]
+fn one_process_stays_whatever_is_wanted() {
+    let place = Place::new();
+    let mut service = place.service();
+    let pid = service.0.id();
+    place.reach(|| place.pid_of("service.lock") == Some(pid));
+    // Nothing to do yet: it waits, and does not pass for one that indexes.
+    assert_eq!(place.state(), "Missing Config File");
+    assert!(!place.try_index(&["run"]).status.success());
+    assert!(!place.try_index(&["service"]).status.success());
+    place.configure();
+    place.done();
+    assert_eq!(place.pid_of("run.lock"), Some(pid));
+    assert!(place.index(&["start"]).contains("already"));
+    assert!(place.index(&["stop"]).contains(&pid.to_string()));
+    assert_eq!(place.state(), "Stopped");
+    assert!(alive(&mut service.0), "the service outlives a stop");
+    assert!(
+        place
+            .index(&["start"])
+            .contains(&format!("started, process {pid}"))
+    );
+    place.done();
+    place.index(&["delete-database"]);
+    place.done();
+    assert_eq!(place.index(&["query", "--count"]).trim(), "1");
+    assert_eq!(place.pid_of("run.lock"), Some(pid), "one process all along");
+    // Down, and known to be: nobody puts a process of another kind in its place.
+    service.kill();
+    for command in ["start", "run"] {
+        let refused = place.try_index(&[command]);
+        let said = String::from_utf8_lossy(&refused.stderr).into_owned();
+        assert!(said.contains("systemctl start cordon-index"), "{said}");
+    }
+    let service = place.service();
+    place.reach(|| place.pid_of("run.lock") == Some(service.0.id()));
+    place.done();
+}
+
+#[test]
+fn a_service_takes_over_from_a_process_that_somebody_started() {
+    let place = Place::new();
+    place.configure();
+    place.index(&["start"]);
+    place.done();
+    let before = place.pid_of("run.lock");
+    let service = place.service();
+    place.reach(|| place.pid_of("run.lock") == Some(service.0.id()));
+    assert_ne!(before, Some(service.0.id()));
+    place.done();
+}
