@@ -7,6 +7,8 @@
 //! - [`evaluate`]: filter, sensors, limits; [`answers`]: what came of it, cut and packed for the channel.
 //! - [`indexing`]: starts the process that keeps the Index, where one is configured.
 //! - [`local`]: a question to this machine without any server.
+//! - [`local_socket`]: a conversation with processes of this machine whose account is known; [`inquiry`]: people who ask over
+//!   it how the agent stands.
 //! - [`vitals`] and [`status`]: what the agent says about itself; [`platform`]: what differs by system.
 //!
 //! One asynchronous thread serves the channel. Orders and sensors have threads of their own for as long as they run, so an
@@ -18,8 +20,10 @@ pub mod evaluate;
 mod files;
 pub mod identity;
 pub mod indexing;
+pub mod inquiry;
 pub mod link;
 pub mod local;
+pub mod local_socket;
 mod lock;
 pub mod orders;
 pub mod platform;
@@ -137,8 +141,9 @@ pub async fn run_with(
     let desk = Desk::open(&state_dir, Evaluator::new(sensors, facts))?;
     status.watch(&desk);
     let ended = tokio::select! {
-        ended = link::keep(identity, config.servers, Arc::clone(&desk), status, shutdown) => ended.map_err(AgentError::from),
+        ended = link::keep(identity, config.servers, Arc::clone(&desk), Arc::clone(&status), shutdown) => ended.map_err(AgentError::from),
         () = desk.broken.cancelled() => Err(AgentError::SpoolLost),
+        never = inquiry::answer(&state_dir, Arc::clone(&status)) => match never {},
         never = indexing::keep(config.indexer) => match never {},
     };
     desk.close();

@@ -41,7 +41,7 @@ pub enum Command {
     Up(UpArgs),
     /// Run a server
     Server(ServerArgs),
-    /// Run the agent in the foreground
+    /// Run the agent in the foreground, or ask the one that runs how it stands
     Agent(AgentArgs),
     /// Give this machine an identity with an enrolment token
     Enrol(EnrolArgs),
@@ -140,11 +140,25 @@ pub struct ServerArgs {
     pub log_json: bool,
 }
 
+/// Actions on the agent of this machine.
+#[derive(Subcommand, Debug)]
+pub enum AgentAction {
+    /// Ask the running agent how it stands
+    Status {
+        /// Form of output
+        #[arg(long, short, value_enum, default_value = "table", value_name = "FORM")]
+        output: Output,
+    },
+}
+
 /// Arguments of `agent`.
 #[derive(Args, Debug)]
 pub struct AgentArgs {
+    /// What to do; none runs it
+    #[command(subcommand)]
+    pub action: Option<AgentAction>,
     /// Folder with the agent's identity and spool
-    #[arg(long, default_value_os_t = default_agent_dir(), env = "CORDON_AGENT_DIR", value_name = "DIR")]
+    #[arg(long, global = true, default_value_os_t = default_agent_dir(), env = "CORDON_AGENT_DIR", value_name = "DIR")]
     pub data: PathBuf,
     /// Servers to try in this order, host:port [default: those of the enrolment]
     #[arg(

@@ -31,6 +31,7 @@ pub fn run(cli: Cli) -> Result<ExitCode> {
         }
         Command::Server(args) => {
             log_to_stderr(&cli.log, args.log_json)?;
+            keep_memory_private()?;
             runtime()?.block_on(server::run(args))?;
         }
         Command::Agent(args) => agent::run(args, &cli.log)?,
@@ -69,6 +70,22 @@ fn runtime() -> Result<tokio::runtime::Runtime> {
         .enable_all()
         .build()
         .context("cannot start the asynchronous runtime")
+}
+
+/// Keeps this process' memory to itself: no dump of it is written, and no other process of the same account reads or writes it. A key
+/// lies in it, or a right that the account's other services do not have.
+#[cfg(target_os = "linux")]
+fn keep_memory_private() -> Result<()> {
+    use rustix::process::{DumpableBehavior, set_dumpable_behavior};
+    set_dumpable_behavior(DumpableBehavior::NotDumpable)
+        .context("cannot keep this process from being dumped and traced")
+}
+
+/// Left to the system here.
+#[cfg(not(target_os = "linux"))]
+#[expect(clippy::unnecessary_wraps, reason = "the other system's can fail")]
+fn keep_memory_private() -> Result<()> {
+    Ok(())
 }
 
 /// Logs to standard error.

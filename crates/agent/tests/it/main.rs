@@ -6,5 +6,7 @@ mod channel;
 mod enrolment;
 mod fake;
 mod indexing;
+#[cfg(unix)]
+mod local_socket;
 mod orders;
 mod server;

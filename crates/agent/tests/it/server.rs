@@ -29,7 +29,7 @@ use tokio_rustls::server::TlsStream;
 use tokio_util::sync::CancellationToken;
 
 /// No step of a test takes this long; it only keeps a broken test from waiting for ever.
-const PATIENCE: Duration = Duration::from_secs(60);
+pub const PATIENCE: Duration = Duration::from_secs(60);
 pub const ORDINAL: u32 = 17;
 
 pub fn now() -> i64 {

@@ -1,15 +1,20 @@
 //! `cordon agent` and `cordon enrol`.
 
 use super::ownership;
-use crate::args::{AgentArgs, EnrolArgs};
+use crate::args::{AgentAction, AgentArgs, EnrolArgs, Output};
+use crate::output::{self, Table};
 use anyhow::{Context, Result};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-/// Runs the agent until it is told to end.
+/// Runs the agent until it is told to end, or asks the one that runs.
 pub fn run(args: AgentArgs, filter: &str) -> Result<()> {
+    if let Some(AgentAction::Status { output }) = args.action {
+        return super::runtime()?.block_on(status(&args.data, output));
+    }
     ownership::must_be_ours(&args.data)?;
     log_to(&args, filter)?;
+    super::keep_memory_private()?;
     // One thread for the channel is enough; sensors have threads of their own.
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -25,6 +30,13 @@ pub fn run(args: AgentArgs, filter: &str) -> Result<()> {
     };
     runtime.block_on(async { ::agent::run(config, super::shutdown_signal()).await })?;
     Ok(())
+}
+
+async fn status(data: &std::path::Path, form: Output) -> Result<()> {
+    let facts = ::agent::inquiry::status(data).await?;
+    let rows = facts.into_iter().map(|(name, value)| vec![name, value]);
+    let table = Table::plain(&["Name", "Value"], rows);
+    output::print(form, &[table], serde_json::Value::Null)
 }
 
 fn log_to(args: &AgentArgs, filter: &str) -> Result<()> {

@@ -29,6 +29,7 @@ pub fn run(home: &Home, args: RunArgs) -> Result<ExitCode> {
 /// `cordon index service`.
 pub fn service(home: &Home) -> Result<ExitCode> {
     ownership::must_be_ours(home.folder())?;
+    crate::commands::keep_memory_private()?;
     ::index::service::keep(home, &told_to_stop()?)?;
     Ok(ExitCode::SUCCESS)
 }
