@@ -1,4 +1,4 @@
-//! The developer's commands: `cargo xtask up | test | lint | bench | windows | machine | packages | deps`.
+//! The developer's commands: `cargo xtask up | test | lint | bench | windows | macos | machine | package | packages | deps`.
 //!
 //! Each is thin: it makes sure that what it needs is installed, then runs the ordinary tools. `.ci/run` calls `test` and nothing else.
 
@@ -9,7 +9,10 @@
 
 mod deps;
 mod machine;
+mod macos;
+mod package;
 mod packages;
+mod second;
 mod shell;
 mod windows;
 
@@ -51,8 +54,12 @@ enum Task {
     },
     /// Build for Windows and answer `Get Computer Name` under Wine
     Windows,
+    /// Compile and link the whole workspace for macOS on Apple silicon
+    Macos,
     /// Index this whole machine and compare with find and sha256sum, before and after a storm of changes (needs root)
     Machine,
+    /// Make Debian and RPM packages and check them; `--try` installs, upgrades and removes them on a machine of its own
+    Package(package::Args),
     /// Install the Debian packages that tests use
     Packages,
     /// Check layering, licences and workspace rules
@@ -102,7 +109,9 @@ fn main() -> Result<()> {
             other => bail!("there is no benchmark `{other}`; there are: ask, index"),
         },
         Task::Windows => windows::run_all(),
+        Task::Macos => macos::run_all(),
         Task::Machine => machine::run(),
+        Task::Package(args) => package::run_all(&args),
         Task::Packages => packages::install(),
         Task::Deps => deps::check(&root()),
     }

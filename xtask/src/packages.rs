@@ -64,6 +64,14 @@ pub fn nextest() -> Result<()> {
     cargo(&["install", "--locked", "cargo-nextest"])
 }
 
+/// Installs a subcommand of cargo when it is missing.
+pub fn cargo_tool(command: &str, package: &str) -> Result<()> {
+    if works("cargo", &[command, "--version"]) {
+        return Ok(());
+    }
+    cargo(&["install", "--locked", package])
+}
+
 /// Runs cargo-deny over licences, bans and sources, installing it when it is missing.
 pub fn deny() -> Result<()> {
     if !works("cargo", &["deny", "--version"]) {

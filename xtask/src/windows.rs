@@ -3,20 +3,14 @@
 //! The toolchain that builds everything else has only its own platform's standard library; Debian's carries the library's source, so
 //! that it can be built for Windows. Wine shows that the program starts and works on Windows' interfaces; it is no Windows.
 
+use crate::second;
 use crate::shell::{root, run, target_dir};
 use anyhow::{Context, Result, bail};
 use std::path::Path;
 use std::process::Command;
 
 const TARGET: &str = "x86_64-pc-windows-gnu";
-const PACKAGES: [&str; 6] = [
-    "rustc-web",
-    "cargo-web",
-    "rust-web-src",
-    "gcc-mingw-w64-x86-64",
-    "wine",
-    "wine64",
-];
+const PACKAGES: [&str; 3] = ["gcc-mingw-w64-x86-64", "wine", "wine64"];
 
 /// Stands in for bcryptprimitives.dll, which Debian's Wine lacks. Made beside the program for Wine only, never shipped.
 const RANDOM_STAND_IN: &str = "#include <windows.h>\nBOOLEAN NTAPI SystemFunction036(PVOID, ULONG);\n\
@@ -24,39 +18,13 @@ const RANDOM_STAND_IN: &str = "#include <windows.h>\nBOOLEAN NTAPI SystemFunctio
 
 /// Builds, runs, checks the answer.
 pub fn run_all() -> Result<()> {
-    crate::packages::these(&PACKAGES)?;
-    let version = Command::new("/usr/bin/rustc")
-        .arg("--version")
-        .output()
-        .context("cannot run Debian's rustc")?;
-    let version = String::from_utf8_lossy(&version.stdout)
-        .split_whitespace()
-        .nth(1)
-        .unwrap_or_default()
-        .to_owned();
+    crate::packages::these(&[&second::PACKAGES[..], &PACKAGES].concat())?;
     let target = target_dir().join("windows");
-    run(Command::new("/usr/bin/cargo")
-        .args([
-            "build",
-            "--locked",
-            "-Zbuild-std=std,panic_abort",
-            "--target",
-            TARGET,
-            "--package",
-            "cordon",
-        ])
+    let mut command = Command::new(second::CARGO);
+    command
+        .args(["build", "--locked", second::BUILD_STD])
+        .args(["--target", TARGET, "--package", "cordon"])
         .current_dir(root())
-        .env(
-            "PATH",
-            format!("/usr/bin:{}", std::env::var("PATH").unwrap_or_default()),
-        )
-        .env("RUSTC", "/usr/bin/rustc")
-        .env("RUSTC_BOOTSTRAP", "1")
-        .env_remove("RUSTUP_TOOLCHAIN")
-        .env(
-            "__CARGO_TESTS_ONLY_SRC_ROOT",
-            format!("/usr/src/rustc-{version}/library"),
-        )
         .env("CARGO_TARGET_DIR", &target)
         .env("CC_x86_64_pc_windows_gnu", "x86_64-w64-mingw32-gcc")
         .env("AR_x86_64_pc_windows_gnu", "x86_64-w64-mingw32-ar")
@@ -64,7 +32,8 @@ pub fn run_all() -> Result<()> {
         .env(
             "CARGO_TARGET_X86_64_PC_WINDOWS_GNU_LINKER",
             "x86_64-w64-mingw32-gcc",
-        ))?;
+        );
+    run(second::prepare(&mut command, &[])?)?;
     let folder = target.join(TARGET).join("debug");
     stand_in(&folder)?;
     let prefix = target.join("wine");

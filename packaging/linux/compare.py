@@ -1,0 +1,100 @@
+"""What the confined agent answers, beside what root is told on the same machine at the same time.
+
+Prints each sensor's count of rows; ends with 1 when an answer lacks rows, has others, or says that something went wrong.
+"""
+
+import json
+import subprocess
+import sys
+
+# Rows that must be the same in both.
+SAME = [
+    "Computer Name",
+    "Computer ID",
+    "Operating System",
+    "OS Version",
+    "Mounts",
+    "IP Address",
+    "MAC Address",
+    "IP Route Details",
+    "DNS Servers",
+    "Hosts File Entries",
+    "Local Users",
+    "Local Administrators",
+    "Sudoers",
+    "SSH Authorized Keys",
+    "SSH Server Settings",
+    "Last Logins",
+    "Installed Applications",
+    "Service Details",
+    "Scheduled Tasks",
+    "Kernel Modules",
+    "Containers",
+    "Mandatory Access Control",
+    "Listen Ports",
+    'File Hash["/home/user/.ssh/id_test"]',
+    'File Contents Search["/root", "find this"]',
+    'Folder Contents["/home/user"]',
+    'File Details["/etc/shadow"]',
+    '"Index Query File Path and Hash"["/srv/tree/*"]',
+]
+# Rows that change from moment to moment: what root is told of lasting processes must be there.
+LASTING = [
+    "Open Files",
+    'Process Environment["witness"]',
+    "Running Processes with Hash",
+    "Process Details",
+    "Loaded Modules",
+]
+# Processes that are there throughout.
+LASTING_NAMES = ("sshd", "cron", "systemd-journal", "rsyslogd", "dbus-daemon", "witness")
+# Cells that count something that goes on.
+MOVING = {"Accessed", "Size", "References", "Load", "Received", "Sent", "Free", "Available"}
+
+
+def ask(sensor, local):
+    command = ["cordon", "ask", "--output", "json", "--expires", "120"]
+    if local:
+        command = ["cordon", "ask", "--local", "--output", "json"]
+    done = subprocess.run(command + [f"Get {sensor} from all machines"], capture_output=True)
+    try:
+        answer = json.loads(done.stdout)
+    except json.JSONDecodeError:
+        return set(), done.stderr.decode()
+    rows = set()
+    for table in answer["tables"]:
+        for row in table["rows"]:
+            row = {k: v for k, v in row.items() if k not in MOVING and k != "Count"}
+            rows.add(json.dumps(row, sort_keys=True))
+    # A state of its own (rights, limits, failures) is a problem, whatever rows there are.
+    problem = "" if done.returncode in (0, 1) else f"exit {done.returncode} {answer.get('coverage')}"
+    problem += "".join(json.dumps(p) for p in answer.get("problems", []))
+    return rows, problem
+
+
+def lasting(rows):
+    return {row for row in rows if any(name in row for name in LASTING_NAMES)}
+
+
+def main():
+    wrong = 0
+    for sensor in SAME + LASTING:
+        root, at_root = ask(sensor, True)
+        agent, at_agent = ask(sensor, False)
+        if sensor in LASTING:
+            root, agent = lasting(root), lasting(agent)
+        lacks, more = sorted(root - agent), sorted(agent - root)
+        print(f"{sensor}: {len(agent)} rows, root {len(root)}", flush=True)
+        for mark, problem in (("root", at_root), ("agent", at_agent)):
+            if problem:
+                print(f"   {mark}: {problem}", flush=True)
+        for mark, rows in (("-", lacks), ("+", more)):
+            for row in rows[:5]:
+                print(f"   {mark} {row}", flush=True)
+        if lacks or more or at_agent != at_root:
+            wrong += 1
+    print(f"{wrong} of {len(SAME + LASTING)} answers differ", flush=True)
+    return 1 if wrong else 0
+
+
+sys.exit(main())
