@@ -1,8 +1,10 @@
-//! Rules of the workspace that no other tool checks: crates know only what lies below them, and share lints and versions.
+//! Rules of the workspace that no other tool checks: crates know only what lies below them, share lints and versions, and their modules
+//! import each other in no circle.
 
+use crate::circles;
 use anyhow::{Context, Result, bail};
 use serde_json::Value;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// Crates from top to bottom, in layers. A crate may depend on crates of lower layers only; within a layer, on none.
@@ -85,5 +87,34 @@ pub fn check(root: &Path) -> Result<()> {
     if !wrong.is_empty() {
         bail!("workspace rules broken:\n  {}", wrong.join("\n  "));
     }
-    Ok(())
+    let roots = roots(&metadata);
+    circles::check(root, roots.iter().map(|(n, f)| (n.as_str(), f.as_path())))
+}
+
+/// Name and root file of each library and program.
+fn roots(metadata: &Value) -> Vec<(String, PathBuf)> {
+    let list = |value: &Value, key: &str| -> Vec<Value> {
+        value
+            .get(key)
+            .and_then(Value::as_array)
+            .cloned()
+            .unwrap_or_default()
+    };
+    let text = |value: &Value, key: &str| -> String {
+        value
+            .get(key)
+            .and_then(Value::as_str)
+            .unwrap_or_default()
+            .to_owned()
+    };
+    let mut roots = Vec::new();
+    for package in list(metadata, "packages") {
+        for target in list(&package, "targets") {
+            let kinds = list(&target, "kind");
+            if kinds.iter().any(|kind| kind == "lib" || kind == "bin") {
+                roots.push((text(&package, "name"), text(&target, "src_path").into()));
+            }
+        }
+    }
+    roots
 }

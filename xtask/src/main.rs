@@ -7,6 +7,7 @@
     reason = "commands for developers print what they do"
 )]
 
+mod circles;
 mod deps;
 mod machine;
 mod macos;
