@@ -12,11 +12,13 @@
 
 mod build;
 mod filter;
+mod force;
 mod format;
 mod parse;
 mod sort;
 
 pub use build::{Built, build};
+pub use force::{InForce, Which};
 pub use format::MOST_ENTRIES;
 pub use parse::{ListWarning, MOST_WARNINGS};
 

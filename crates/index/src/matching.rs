@@ -5,90 +5,17 @@
 //! database asks the database for each of its hashes; a longer one is asked for each hash of the database.
 
 use crate::engine::Teller;
-use crate::home::Home;
-use crate::lists::{HashKind, HashList, ListError};
+use crate::lists::{HashKind, HashList, ListError, Which};
 use crate::store::{self, HASH_HEAD, StoreError, doing};
 use crate::walk::Stop;
 use rusqlite::{Connection, params};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 /// Matches told together.
 const TOLD_AT_ONCE: usize = 1000;
 /// Asking the database for one listed hash costs about as much as asking the list for so many.
 const PROBE: u64 = 3;
-
-/// Which list.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[repr(u8)]
-pub enum Which {
-    /// Hashes to look for.
-    Blacklist = 0,
-    /// Hashes of files that are known to be good.
-    KnownGood = 1,
-}
-
-impl Which {
-    /// Both.
-    pub const ALL: [Self; 2] = [Self::Blacklist, Self::KnownGood];
-
-    /// Where it lies in a home.
-    #[must_use]
-    pub fn path(self, home: &Home) -> PathBuf {
-        match self {
-            Self::Blacklist => home.blacklist(),
-            Self::KnownGood => home.known_good(),
-        }
-    }
-
-    /// Checksum of the list that the database was last matched against.
-    ///
-    /// # Errors
-    /// [`StoreError::Statement`].
-    pub fn in_force(self, connection: &Connection) -> Result<Option<u32>, StoreError> {
-        let fact = store::fact::<i64>(connection, self.fact())?;
-        Ok(fact.and_then(|checksum| u32::try_from(checksum).ok()))
-    }
-
-    const fn fact(self) -> &'static str {
-        match self {
-            Self::Blacklist => "blacklist",
-            Self::KnownGood => "known-good",
-        }
-    }
-}
-
-/// The lists in force.
-#[derive(Clone, Debug, Default)]
-pub struct Lists([Option<Arc<HashList>>; 2]);
-
-impl Lists {
-    /// Puts a list in force, or takes it out of force.
-    pub fn set(&mut self, which: Which, list: Option<Arc<HashList>>) {
-        if let Some(place) = self.0.get_mut(which as usize) {
-            *place = list;
-        }
-    }
-
-    /// The lists that hold one of a file's hashes (in the order of [`HashKind::ALL`]), with the kind that matched. A list
-    /// that cannot be read holds nothing; putting it in force again says why.
-    #[must_use]
-    pub fn holding(&self, hashes: [Option<&[u8]>; 3]) -> Vec<(Which, HashKind)> {
-        let mut holding = Vec::new();
-        for which in Which::ALL {
-            let Some(Some(list)) = self.0.get(which as usize) else {
-                continue;
-            };
-            let matched = HashKind::ALL.into_iter().zip(hashes).find(|(kind, hash)| {
-                hash.is_some_and(|h| list.contains(*kind, h).unwrap_or(false))
-            });
-            if let Some((kind, _)) = matched {
-                holding.push((which, kind));
-            }
-        }
-        holding
-    }
-}
 
 /// Failure to match.
 #[derive(Debug, thiserror::Error)]
@@ -108,6 +35,15 @@ impl From<Stop> for MatchError {
     fn from(_: Stop) -> Self {
         Self::Stopped
     }
+}
+
+/// Checksum of the list that a database was last matched against.
+///
+/// # Errors
+/// [`StoreError::Statement`].
+pub fn matched_against(connection: &Connection, which: Which) -> Result<Option<u32>, StoreError> {
+    let fact = store::fact::<i64>(connection, which.fact())?;
+    Ok(fact.and_then(|checksum| u32::try_from(checksum).ok()))
 }
 
 /// Puts the list at this path in force and matches it against every hash there is, unless that was done before. No file

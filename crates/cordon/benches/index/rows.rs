@@ -3,7 +3,8 @@
 use super::{Bench, Outcome, quantile};
 use index::entry::Attributes;
 use index::glob::Glob;
-use index::matching::{Which, put_in_force};
+use index::lists::Which;
+use index::matching::put_in_force;
 use index::query::{self, Filter};
 use index::store::write::{Outcome as Hashed, Writer};
 use rusqlite::Connection;

@@ -2,7 +2,7 @@
 
 use super::Connection;
 use crate::lists::HashKind;
-use crate::matching::Which;
+use crate::lists::Which;
 use crate::store::{StoreError, doing};
 use rusqlite::OptionalExtension;
 

@@ -10,7 +10,7 @@ pub(crate) mod places;
 use super::{ATTRIBUTES, StoreError, attributes, doing};
 use crate::digest_state::DigestState;
 use crate::entry::{Attributes, Kind};
-use crate::matching::Lists;
+use crate::lists::InForce;
 use crate::text::{Name, bytes};
 use crate::walk::DirectoryId;
 use hashing::Content;
@@ -49,7 +49,7 @@ pub struct Writer<'c> {
     now: i64,
     mimes: HashMap<&'static str, i64>,
     /// Lists that each new hash is looked up in.
-    pub lists: Lists,
+    pub lists: InForce,
     /// Whether extended attributes are recorded.
     pub permissions: bool,
 }
@@ -62,7 +62,7 @@ impl<'c> Writer<'c> {
             connection,
             now: 0,
             mimes: HashMap::new(),
-            lists: Lists::default(),
+            lists: InForce::default(),
             permissions: false,
         }
     }

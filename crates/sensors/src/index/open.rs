@@ -3,8 +3,8 @@
 use crate::framework::{LimitHit, Request, SensorError, Sink, Watch};
 use ::index::config::Config;
 use ::index::home::Home;
-use ::index::lists::HashList;
-use ::index::matching::Which;
+use ::index::lists::{HashList, Which};
+use ::index::matching::matched_against;
 use ::index::query::{self, Filter, Record};
 use ::index::status::State;
 use ::index::store::{self, StoreError};
@@ -200,8 +200,7 @@ impl Opened {
                 Some(Box::new(error)),
             )
         })?;
-        let compared = Which::Blacklist
-            .in_force(&self.connection)
+        let compared = matched_against(&self.connection, Which::Blacklist)
             .map_err(|error| self.error(error))?;
         if compared == Some(list.checksum()) {
             return Ok(());

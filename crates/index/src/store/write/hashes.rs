@@ -5,8 +5,7 @@
 //! same (permissions were changed, times were set, a link was made), the mark of an earlier change stays as it was.
 
 use super::{Outcome, Writer};
-use crate::lists::HashKind;
-use crate::matching::Which;
+use crate::lists::{HashKind, Which};
 use crate::store::{StoreError, doing};
 use hashing::Content;
 use rusqlite::{OptionalExtension, params};

@@ -3,7 +3,8 @@
 use super::usual;
 use crate::ask::tool;
 use index::engine::Engine;
-use index::matching::{Which, put_in_force};
+use index::lists::Which;
+use index::matching::put_in_force;
 use index::{lists, store};
 use std::os::unix::fs::PermissionsExt;
 
