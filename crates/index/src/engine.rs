@@ -4,9 +4,10 @@
 //! to a transaction. A message that cannot be applied rolls its transaction back and ends the engine with the reason:
 //! what was committed stands, and nothing half true is ever visible.
 
+use crate::stop::Stop;
 use crate::store::write::{Outcome, Writer};
 use crate::store::{self, StoreError};
-use crate::walk::{DirectoryId, Found, Stop};
+use crate::walk::{DirectoryId, Found};
 use crossbeam_channel::{Receiver, Sender};
 use rusqlite::Connection;
 use std::path::{Path, PathBuf};

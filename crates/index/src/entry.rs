@@ -27,6 +27,15 @@ pub struct Attributes {
     pub flags: u32,
 }
 
+/// What extended attributes an entry has.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Extended {
+    /// Their names, sorted, one a line; whatever would not fit a line stands as `\xHH`.
+    pub names: String,
+    /// Capabilities, as getcap(8) prints them.
+    pub capabilities: Option<String>,
+}
+
 /// Bits of [`Attributes::flags`].
 pub mod flag {
     /// Cannot be changed, not even by root (`chattr +i`).

@@ -6,18 +6,10 @@
 
 pub mod capabilities;
 
-use crate::entry::flag;
+use crate::entry::{Extended, flag};
+use crate::stop::Stop;
 use crate::stuck;
-use crate::walk::{Directory, Found, Open, Stop};
-
-/// What extended attributes an entry has.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Extended {
-    /// Their names, sorted, one a line; whatever would not fit a line stands as `\xHH`.
-    pub names: String,
-    /// Capabilities, as getcap(8) prints them.
-    pub capabilities: Option<String>,
-}
+use crate::walk::{Directory, Found, Open};
 
 /// The attribute that holds capabilities.
 #[cfg(any(target_os = "linux", test))]
@@ -26,33 +18,30 @@ const CAPABILITY: &str = "security.capability";
 #[cfg(target_os = "linux")]
 const MOST: usize = 64 << 10;
 
+/// What the names say, as the system gives them, each with a zero byte behind it; `None` for no names. `value` gives the
+/// value of the attribute with the capabilities.
 #[cfg(any(target_os = "linux", test))]
-impl Extended {
-    /// From the names as the system gives them, each with a zero byte behind it; `None` for no names. `value` gives the
-    /// value of the attribute with the capabilities.
-    fn of(list: &[u8], value: impl FnOnce() -> Option<Vec<u8>>) -> Option<Self> {
-        let mut names: Vec<String> = list
-            .split(|b| *b == 0)
-            .filter(|name| !name.is_empty())
-            .map(in_line)
-            .collect();
-        if names.is_empty() {
-            return None;
-        }
-        names.sort_unstable();
-        let capabilities = names
-            .iter()
-            .any(|name| name == CAPABILITY)
-            .then(value)
-            .flatten()
-            .map(|value| capabilities::text(&value));
-        Some(Self {
-            names: names.join("\n"),
-            capabilities,
-        })
+fn read(list: &[u8], value: impl FnOnce() -> Option<Vec<u8>>) -> Option<Extended> {
+    let mut names: Vec<String> = list
+        .split(|b| *b == 0)
+        .filter(|name| !name.is_empty())
+        .map(in_line)
+        .collect();
+    if names.is_empty() {
+        return None;
     }
+    names.sort_unstable();
+    let capabilities = names
+        .iter()
+        .any(|name| name == CAPABILITY)
+        .then(value)
+        .flatten()
+        .map(|value| capabilities::text(&value));
+    Some(Extended {
+        names: names.join("\n"),
+        capabilities,
+    })
 }
-
 /// A name that stands in a list with commas or in a line of its own.
 #[cfg(any(target_os = "linux", test))]
 fn in_line(name: &[u8]) -> String {
@@ -95,7 +84,7 @@ impl Gatherer {
         }
         let length = llistxattr(path.as_c_str(), self.buffer.as_mut_slice()).ok()?;
         let list = self.buffer.get(..length)?;
-        Extended::of(list, || {
+        read(list, || {
             // Twenty-four bytes at most, if it is what it should be.
             let mut value = [0; 256];
             let length = lgetxattr(path.as_c_str(), CAPABILITY, &mut value).ok()?;
@@ -142,12 +131,12 @@ mod tests {
     #[test]
     fn names_keep_to_their_line() {
         let list = b"user.b\0system.posix_acl_access\0user.line\nbreak,comma\0user.\xff\0";
-        let found = Extended::of(list, || unreachable!()).unwrap();
+        let found = read(list, || unreachable!()).unwrap();
         assert_eq!(
             found.names,
             "system.posix_acl_access\nuser.\\xFF\nuser.b\nuser.line\\x0Abreak\\x2Ccomma"
         );
         assert_eq!(found.capabilities, None);
-        assert_eq!(Extended::of(b"", || unreachable!()), None);
+        assert_eq!(read(b"", || unreachable!()), None);
     }
 }

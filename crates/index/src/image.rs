@@ -16,9 +16,9 @@ mod names;
 
 use crate::engine::{Engine, EngineError, Teller};
 use crate::round::Round;
+use crate::stop::Stop;
 use crate::store::{self, Pacer, StoreError, doing};
 use crate::text;
-use crate::walk::Stop;
 use rusqlite::Connection;
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};

@@ -7,12 +7,11 @@
 use crate::engine::Message;
 use crate::entry::{Attributes, Kind, join};
 use crate::extended::Gatherer;
+use crate::stop::Stop;
 use crate::store::write::{Kept, Writer};
 use crate::store::{StoreError, doing};
 use crate::text::{Name, bytes};
-use crate::walk::{
-    Descend, Directory, DirectoryId, Found, PathRule, Seen, Stop, Visitor, WalkError,
-};
+use crate::walk::{Descend, Directory, DirectoryId, Found, PathRule, Seen, Visitor, WalkError};
 use rusqlite::{Connection, OptionalExtension};
 use std::borrow::Borrow;
 use std::collections::{HashMap, HashSet};

@@ -8,7 +8,7 @@
 //! - [`inventory`] finds the difference between disk and database, [`hashpass`] reads what waits for its hashes,
 //!   [`scan`] makes a round of both, [`round`] with everything that the configuration says;
 //! - [`changes`] tells what happens on the disk, [`live`] applies it; [`matching`] looks each hash up in [`lists`];
-//! - [`stuck`] keeps a file system that does not answer from stopping all this;
+//! - [`stop`] ends what is at work, [`stuck`] keeps a file system that does not answer from stopping all this;
 //! - [`service`] is the process that does all this in its [`home`], [`status`] what it says of itself;
 //! - [`config`] is what the administrator set, [`lists`] the hashes to look for or to subtract;
 //!   [`throttle`] keeps the process to its share, [`log`] tells what it does;
@@ -40,6 +40,7 @@ pub mod round;
 pub mod scan;
 pub mod service;
 pub mod status;
+pub mod stop;
 pub mod store;
 pub mod stuck;
 pub mod text;

@@ -6,8 +6,8 @@
 
 use crate::engine::Teller;
 use crate::lists::{HashKind, HashList, ListError, Which};
+use crate::stop::Stop;
 use crate::store::{self, HASH_HEAD, StoreError, doing};
-use crate::walk::Stop;
 use rusqlite::{Connection, params};
 use std::path::Path;
 use std::sync::Arc;

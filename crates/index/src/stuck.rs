@@ -6,7 +6,7 @@
 //! any more, should its call return. Until then it is remembered, for the whole process, with the path that it waits
 //! for: nobody else is sent there, so their number does not grow with time.
 
-use crate::walk::Stop;
+use crate::stop::Stop;
 use crossbeam_channel::Receiver;
 use std::cell::RefCell;
 use std::collections::HashMap;

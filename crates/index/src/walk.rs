@@ -8,8 +8,8 @@
 #[cfg_attr(not(target_os = "linux"), path = "walk/portable.rs")]
 mod sys;
 
-use crate::entry::{Attributes, Kind, flag, join};
-use crate::extended::Extended;
+use crate::entry::{Attributes, Extended, Kind, flag, join};
+use crate::stop::Stop;
 use crate::stuck::{self, Pulse};
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::ops::Range;
@@ -208,10 +208,6 @@ pub trait Visitor {
     /// Called after each entry; may sleep.
     fn pace(&mut self) -> Result<(), Stop>;
 }
-
-/// The walk is to end now.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Stop;
 
 struct Task {
     directory: Directory,

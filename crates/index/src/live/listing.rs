@@ -8,11 +8,10 @@ use crate::changes::DirectoryKey;
 use crate::engine::{self, Message};
 use crate::entry::Kind;
 use crate::inventory::Compare;
+use crate::stop::Stop;
 use crate::store::StoreError;
 use crate::store::write::places::KeptDirectory;
-use crate::walk::{
-    self, Descend, Directory, DirectoryId, Found, Open, Root, Stop, Visitor, WalkError,
-};
+use crate::walk::{self, Descend, Directory, DirectoryId, Found, Open, Root, Visitor, WalkError};
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};

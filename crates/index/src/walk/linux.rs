@@ -1,7 +1,8 @@
 //! Reading directories by descriptor: getdents64(2) and statx(2), relative to the open directory.
 
-use super::{Each, Stop, WalkError};
+use super::{Each, WalkError};
 use crate::entry::{Attributes, Kind, flag, join};
+use crate::stop::Stop;
 use rustix::fs::{AtFlags, Mode, OFlags, RawDir, Statx, StatxAttributes, StatxFlags};
 use rustix::io::Errno;
 use std::collections::HashSet;

@@ -2,8 +2,9 @@
 //!
 //! It shows every entry with what `std::fs::Metadata` tells: sizes and times everywhere, inode and owner on Unix.
 
-use super::{Each, Stop, WalkError};
+use super::{Each, WalkError};
 use crate::entry::{Attributes, flag, join};
+use crate::stop::Stop;
 use std::collections::HashSet;
 use std::fs::{File, Metadata};
 use std::path::PathBuf;

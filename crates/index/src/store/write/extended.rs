@@ -1,8 +1,7 @@
 //! Extended attributes of entries, where the configuration wants them.
 
 use super::{Saw, Writer};
-use crate::entry::flag;
-use crate::extended::Extended;
+use crate::entry::{Extended, flag};
 use crate::store::{StoreError, set_fact};
 use crate::walk::{DirectoryId, Seen};
 use rusqlite::params;
