@@ -125,14 +125,6 @@ pub struct LeftOut {
     pub why: String,
 }
 
-/// The image that a database is of, if it is of one.
-///
-/// # Errors
-/// [`StoreError::Statement`].
-pub fn of(connection: &Connection) -> Result<Option<String>, StoreError> {
-    store::fact(connection, "image")
-}
-
 /// A volume to index, open.
 struct Source {
     /// Where its root is in the database; empty for `/`, so that paths of the volume can be put behind it.
@@ -287,7 +279,7 @@ impl Identity {
 /// did not come to its end is removed.
 fn open(database: &Path, identity: &Identity) -> Result<(Connection, Option<Report>), ImageError> {
     let connection = store::open(database)?;
-    let holds = match of(&connection)? {
+    let holds = match store::image(&connection)? {
         None => {
             let volumes: i64 = connection
                 .query_row("SELECT count(*) FROM volume", [], |row| row.get(0))
@@ -312,7 +304,7 @@ fn open(database: &Path, identity: &Identity) -> Result<(Connection, Option<Repo
         let report = report.and_then(|text| serde_json::from_str(&text).ok());
         return Ok((connection, Some(report.unwrap_or_default())));
     }
-    if of(&connection)?.is_some() {
+    if store::image(&connection)?.is_some() {
         drop(connection);
         store::delete(database)?;
         return Ok((store::open(database)?, None));

@@ -298,7 +298,7 @@ pub(crate) fn kinds(hashes: Hashes) -> Kinds {
 }
 
 fn of_no_image(connection: &Connection, database: &Path) -> Result<(), RoundError> {
-    match crate::image::of(connection)? {
+    match store::image(connection)? {
         None => Ok(()),
         Some(image) => Err(RoundError::OfImage {
             database: database.to_owned(),

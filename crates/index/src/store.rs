@@ -334,6 +334,14 @@ pub fn set_fact(connection: &Connection, key: &str, value: impl ToSql) -> Result
         .map_err(doing("keep a fact about itself"))
 }
 
+/// The image of a disk that the database is of, if it is of one.
+///
+/// # Errors
+/// [`StoreError::Statement`].
+pub fn image(connection: &Connection) -> Result<Option<String>, StoreError> {
+    fact(connection, "image")
+}
+
 /// Whether a first inventory of every volume came to its end.
 ///
 /// # Errors
