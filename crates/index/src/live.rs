@@ -10,25 +10,21 @@
 //! by a path:
 //!
 //! - The directory of a notice is opened by what names it for good ([`crate::changes::DirectoryKey`]), and names are looked
-//!   at in the open directory ([`places`]). Its row is found by its inode; the path of that row may be stale, and becomes
+//!   at in the open directory ([`batch`]). Its row is found by its inode; the path of that row may be stale, and becomes
 //!   right when the notice of the move is applied.
 //! - An entry that is gone from its place is kept aside until the end of the batch; what turns up elsewhere meanwhile and
-//!   is the same inode of the same birth takes it, with its hashes and all that lies below ([`names`]).
+//!   is the same inode of the same birth takes it, with its hashes and all that lies below.
 //! - New directories are listed at the end of the batch, from their open parent: what was moved into one is known by then.
 //! - Other names of a file of several are known from the database alone. They are believed to be gone only in a directory
 //!   that proves to be the one meant; else they wait for the notice that tells where it is now.
 
 mod batch;
-mod listing;
-mod names;
-mod places;
 
 use crate::changes::Change;
 use crate::inventory::Rules;
 use crate::store::StoreError;
 use crate::store::write::Writer;
-use batch::Batch;
-use names::AllShared;
+use batch::{AllShared, Batch};
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
 

@@ -1,8 +1,14 @@
 //! One batch of changes, from the first notice to what is left at the end.
+//!
+//! It is one thing told in several files: how a directory is found ([`places`]), what follows of a name ([`names`]), and how
+//! a directory that is new is listed ([`listing`]).
 
-use super::listing::Scan;
-use super::names::{AllShared, Displaced};
-use super::places::{Located, Place, Places, Volume};
+mod listing;
+mod names;
+mod places;
+
+pub(super) use names::AllShared;
+
 use super::{Applied, Live};
 use crate::changes::{Change, DirectoryKey};
 use crate::entry::{Attributes, Kind, join};
@@ -11,6 +17,9 @@ use crate::store::StoreError;
 use crate::store::write::Writer;
 use crate::store::write::places::last_name;
 use crate::walk::{DirectoryId, Open};
+use listing::Scan;
+use names::Displaced;
+use places::{Located, Place, Places, Volume};
 use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -20,25 +29,25 @@ const MOST_WAITING: usize = 10_000;
 
 /// See the module.
 pub(super) struct Batch<'a, 'c> {
-    pub live: &'a Live,
-    pub writer: &'a mut Writer<'c>,
-    pub volumes: Vec<Volume>,
-    pub places: Places,
-    pub applied: Applied,
+    live: &'a Live,
+    writer: &'a mut Writer<'c>,
+    volumes: Vec<Volume>,
+    places: Places,
+    applied: Applied,
     /// Entries without a place, by volume and inode.
-    pub displaced: HashMap<(i64, u64), Vec<Displaced>>,
+    displaced: HashMap<(i64, u64), Vec<Displaced>>,
     /// Files of several names, by volume and inode: every name is looked at, once.
-    pub shared: AllShared,
+    shared: AllShared,
     /// Files that were written, or got or lost a name: volume, what each is now, whether it was written.
     files: Vec<(i64, Attributes, bool)>,
     /// A directory's own times change with every name in it, and nothing tells so: each is looked at once at the end.
     touched: HashMap<DirectoryId, DirectoryKey>,
     /// Directories to list, by number: parents come before what is below them.
-    pub scans: BTreeMap<DirectoryId, Scan>,
+    scans: BTreeMap<DirectoryId, Scan>,
     /// Names in directories that the database does not have: their turn comes when every move is known.
     held: Vec<(DirectoryKey, Vec<u8>, bool)>,
     /// Directories came or went: paths of a moment ago are to be asked for again.
-    pub moved: bool,
+    moved: bool,
 }
 
 impl<'a, 'c> Batch<'a, 'c> {

@@ -1,12 +1,11 @@
 //! Names in open directories: looking at one, and what follows for the database.
 
-use super::ATTEMPTS;
-use super::batch::Batch;
+use super::Batch;
 use super::listing::Scan;
-use super::passes;
 use super::places::Place;
 use crate::entry::{Attributes, Kind, flag, join};
 use crate::extended::Gatherer;
+use crate::live::{ATTEMPTS, passes};
 use crate::store::StoreError;
 use crate::store::write::places::{KeptDirectory, NOWHERE, last_name};
 use crate::store::write::{Kept, Saw};
@@ -22,11 +21,11 @@ pub(super) struct Displaced {
 }
 
 /// Files of several names, by volume and inode.
-pub(super) type AllShared = HashMap<(i64, u64), Shared>;
+pub(in crate::live) type AllShared = HashMap<(i64, u64), Shared>;
 
 /// What is known of a file of several names.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Shared {
+pub(in crate::live) struct Shared {
     /// Written under a name that was known.
     written: bool,
     /// Perhaps written under a name that is new: its making tells no less. The hashes stand until it is read again.

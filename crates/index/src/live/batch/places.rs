@@ -1,9 +1,9 @@
 //! Directories on the disk and their rows: opened by what names them for good, found in the database by their inode.
 
-use super::batch::Batch;
-use super::{ATTEMPTS, is_gone, passes};
+use super::Batch;
 use crate::changes::{DirectoryKey, WatchError};
 use crate::entry::Attributes;
+use crate::live::{ATTEMPTS, is_gone, passes};
 use crate::mounts::within;
 use crate::store::StoreError;
 use crate::walk::{DirectoryId, Open};

@@ -1,13 +1,12 @@
 //! Listing directories that are new, from their open parent, once everything else of a batch is known.
 
-use super::ATTEMPTS;
-use super::batch::Batch;
+use super::Batch;
 use super::places::{Located, Place};
-use super::{is_gone, passes};
 use crate::changes::DirectoryKey;
 use crate::engine::{self, Message};
 use crate::entry::Kind;
 use crate::inventory::Compare;
+use crate::live::{ATTEMPTS, is_gone, passes};
 use crate::stop::Stop;
 use crate::store::StoreError;
 use crate::store::write::places::KeptDirectory;
