@@ -6,9 +6,11 @@
 mod address;
 mod number;
 mod time;
+mod types;
 mod version;
 
-use crate::catalogue::ValueType;
+pub use types::ValueType;
+
 use std::cmp::Ordering;
 
 pub(crate) use address::Network;
