@@ -25,7 +25,6 @@ const KNOWN: &[Known] = &[
     known("volumes", "ntfs", &["attribute", "record"]),
     known("sensors", "index", &["open", "status"]),
     known("sensors", "index", &["pattern", "search"]),
-    known("answer", "crate", &["answer", "page"]),
     known("server", "crate", &["audit", "auth", "identity", "store"]),
     known("server", "questions", &["live", "merge"]),
     known("simulate", "crate", &["evaluate", "orders", "world"]),

@@ -5,8 +5,7 @@
 //! contribution added again then reports the same news.
 
 use crate::members::Members;
-use crate::page::PageRow;
-use crate::row;
+use crate::row::{self, PageRow};
 use crate::spill::{Budget, Reader, Spill};
 use crate::table::{MOST_ROWS, Table};
 use crate::{AnswerError, Cell, Coverage, EndpointSet, Ordinal, State};

@@ -27,7 +27,8 @@ pub use crate::answer::{
 pub use crate::compare::{Both, Comparison, OneSided, compare};
 pub use crate::coverage::Coverage;
 pub use crate::error::AnswerError;
-pub use crate::page::{CompareCells, Page, PageQuery, PageRow, Sort};
+pub use crate::page::{CompareCells, Page, PageQuery, Sort};
+pub use crate::row::PageRow;
 pub use crate::set::EndpointSet;
 pub use crate::spill::Budget;
 pub use crate::state::{State, UnknownState};

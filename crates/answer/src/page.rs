@@ -1,7 +1,8 @@
 //! Reading an answer: pages in some order, single rows, and the whole of a table from beginning to end.
 
+use crate::row::{self, PageRow};
 use crate::spill::Reader;
-use crate::{Answer, AnswerError, Cell, EndpointSet, row};
+use crate::{Answer, AnswerError, EndpointSet};
 use std::borrow::Cow;
 use std::cmp::Ordering;
 use std::sync::Arc;
@@ -41,17 +42,6 @@ pub struct PageQuery {
     pub offset: u64,
     /// Rows at most.
     pub limit: usize,
-}
-
-/// A row with its number and count.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PageRow {
-    /// Its number in the table.
-    pub row: u32,
-    /// Its cells.
-    pub cells: Vec<Cell>,
-    /// Endpoints that gave it.
-    pub count: u64,
 }
 
 /// A page of a table.

@@ -8,6 +8,17 @@ use crate::Cell;
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::sync::LazyLock;
 
+/// A row as it is read: with its number and count.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PageRow {
+    /// Its number in the table.
+    pub row: u32,
+    /// Its cells.
+    pub cells: Vec<Cell>,
+    /// Endpoints that gave it.
+    pub count: u64,
+}
+
 static KEYS: LazyLock<(RandomState, RandomState)> =
     LazyLock::new(|| (RandomState::new(), RandomState::new()));
 
