@@ -10,6 +10,7 @@ mod boot;
 pub mod compression;
 pub mod mft;
 pub mod record;
+mod reference;
 pub mod reparse;
 pub mod runs;
 mod stream;
@@ -19,5 +20,6 @@ mod volume;
 
 pub use boot::Boot;
 pub use mft::Mft;
-pub use record::{Record, RecordError, Reference};
+pub use record::{Record, RecordError};
+pub use reference::Reference;
 pub use volume::Ntfs;

@@ -3,7 +3,7 @@
 //! Formats: <https://flatcap.github.io/linux-ntfs/ntfs/concepts/attribute_header.html> and the pages of the attributes
 //! beside it.
 
-use super::record::Reference;
+use super::reference::Reference;
 use crate::bytes::{le16, le32, le64, part};
 use crate::entry::Times;
 use crate::time::filetime;

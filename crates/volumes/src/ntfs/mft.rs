@@ -5,7 +5,8 @@
 //! gives the files. That costs reading twice and saves holding a million names.
 
 use super::attribute::{Attribute, FileName, Namespace, Standard, kind};
-use super::record::{Record, RecordError, Reference, allocated_size};
+use super::record::{Record, RecordError, allocated_size};
+use super::reference::Reference;
 use super::reparse::Reparse;
 use super::tree::{ROOT, Tree, better, same_file};
 use crate::entry::{Entry, EntryKind, FileId, ORPHANS, Report, Stream, Times, VolumeError};

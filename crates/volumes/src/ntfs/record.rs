@@ -6,33 +6,13 @@
 //! <https://flatcap.github.io/linux-ntfs/ntfs/concepts/file_record.html>.
 
 use super::attribute::Attributes;
+use super::reference::Reference;
 use crate::bytes::{le16, le32, le64};
 
 const STRIDE: usize = 512;
 const IN_USE: u16 = 1;
 const DIRECTORY: u16 = 2;
 const INDEX_VIEW: u16 = 8;
-
-/// A reference to a record: its number and the sequence number it had when the reference was made.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
-pub struct Reference(pub u64);
-
-impl Reference {
-    /// Puts both parts together.
-    pub fn new(number: u64, sequence: u16) -> Reference {
-        Reference(number & 0xFFFF_FFFF_FFFF | u64::from(sequence) << 48)
-    }
-
-    /// Which record.
-    pub fn number(self) -> u64 {
-        self.0 & 0xFFFF_FFFF_FFFF
-    }
-
-    /// Which of the files that this record has held.
-    pub fn sequence(self) -> u16 {
-        (self.0 >> 48) as u16
-    }
-}
 
 /// Why a record cannot be used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]

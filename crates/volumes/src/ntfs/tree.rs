@@ -6,7 +6,8 @@
 //! orphan. Loops, which only forged records have, end the climb as well.
 
 use super::attribute::{FileName, Namespace};
-use super::record::{Record, Reference};
+use super::record::Record;
+use super::reference::Reference;
 use crate::entry::ORPHANS;
 use crate::text::push_utf16;
 

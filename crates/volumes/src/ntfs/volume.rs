@@ -3,7 +3,8 @@
 use super::attribute::{Attribute, Body, kind, listed};
 use super::boot::Boot;
 use super::mft::Mft;
-use super::record::{Record, Reference};
+use super::record::Record;
+use super::reference::Reference;
 use super::reparse::Reparse;
 use super::runs::{self, Run};
 use super::stream::{Extents, NtfsStream};
