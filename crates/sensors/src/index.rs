@@ -12,10 +12,12 @@
 //! Nothing is kept between two questions (`max_age` 0): the database is the cache, and it is seconds old.
 
 mod declare;
+mod keys;
 mod open;
 mod pattern;
 mod rows;
 mod search;
+mod state;
 mod status;
 
 use crate::framework::Entry;

@@ -34,26 +34,26 @@ fn patterns(sensor: Sensor) -> Sensor {
     };
     let mut sensor = sensor;
     for (key, help) in [
-        (super::search::DIRECTORY, PATH_HELP),
-        (super::search::NAME, NAME_HELP),
+        (super::keys::DIRECTORY, PATH_HELP),
+        (super::keys::NAME, NAME_HELP),
         (
-            super::search::SIZE,
+            super::keys::SIZE,
             "Pattern for the size in bytes, as decimal digits: `10??`.",
         ),
         (
-            super::search::MD5,
+            super::keys::MD5,
             "Pattern for the MD5 in hexadecimal digits: `1c7b*`.",
         ),
         (
-            super::search::SHA1,
+            super::keys::SHA1,
             "Pattern for the SHA-1 in hexadecimal digits.",
         ),
         (
-            super::search::SHA256,
+            super::keys::SHA256,
             "Pattern for the SHA-256 in hexadecimal digits.",
         ),
         (
-            super::search::MAGIC,
+            super::keys::MAGIC,
             "Pattern for the first four bytes in hexadecimal digits: `7F454C46`, `4D5A*`.",
         ),
     ] {
@@ -64,8 +64,8 @@ fn patterns(sensor: Sensor) -> Sensor {
 
 fn place(sensor: Sensor) -> Sensor {
     sensor
-        .parameter(super::search::DIRECTORY, Text, Some("*"), &[], PATH_HELP)
-        .parameter(super::search::NAME, Text, Some("*"), &[], NAME_HELP)
+        .parameter(super::keys::DIRECTORY, Text, Some("*"), &[], PATH_HELP)
+        .parameter(super::keys::NAME, Text, Some("*"), &[], NAME_HELP)
 }
 
 fn limit(sensor: Sensor, key: &str) -> Sensor {
@@ -79,11 +79,11 @@ fn limit(sensor: Sensor, key: &str) -> Sensor {
 }
 
 fn hours(sensor: Sensor, help: &str) -> Sensor {
-    sensor.parameter(super::search::HOURS, Integer, Some(HOURS), &[], help)
+    sensor.parameter(super::keys::HOURS, Integer, Some(HOURS), &[], help)
 }
 
 fn searched(sensor: Sensor) -> Sensor {
-    limit(patterns(sensor), super::search::LIMIT)
+    limit(patterns(sensor), super::keys::LIMIT)
 }
 
 fn words() -> String {
@@ -186,9 +186,9 @@ pub(super) fn hash_recently_changed() -> Sensor {
         )),
         "Changes found within so many hours.",
     );
-    let sensor = limit(sensor, super::search::MAX_ROWS)
+    let sensor = limit(sensor, super::keys::MAX_ROWS)
         .parameter(
-            super::search::FORMER,
+            super::keys::FORMER,
             Integer,
             Some("1"),
             &["0", "1"],
@@ -330,7 +330,7 @@ pub(super) fn first_seen() -> Sensor {
         ),
         "Seen for the first time within so many hours.",
     );
-    limit(place(sensor), super::search::LIMIT)
+    limit(place(sensor), super::keys::LIMIT)
         .column("Path", Text, "Whole path.")
         .column("Size", DataSize, "Size in bytes.")
         .column("First Seen", DateTime, "When the Index first saw it.")
@@ -350,13 +350,13 @@ pub(super) fn new_executables_since() -> Sensor {
         "Programs that are new or have a new content since a moment: files with permission to be executed, and files that begin like a program or script. Files of the endpoint's list of known-good files are left out.",
     )
     .parameter(
-        super::search::SINCE,
+        super::keys::SINCE,
         DateTime,
         None,
         &[],
         "The moment, in UTC: `2026-11-22` or `2026-11-22T18:00:00Z`.",
     );
-    limit(place(sensor), super::search::LIMIT)
+    limit(place(sensor), super::keys::LIMIT)
         .column("Path", Text, "Whole path.")
         .column("Reason", Text, "New File or Changed Content.")
         .column("Size", DataSize, "Size in bytes.")
@@ -378,7 +378,7 @@ pub(super) fn magic_mismatch() -> Sensor {
             "Index Query Magic Mismatch",
             "Files whose content is not what the extension of their name promises, such as a program that is called a picture. Empty files and content of no known type are left out.",
         )),
-        super::search::LIMIT,
+        super::keys::LIMIT,
     )
     .column("Path", Text, "Whole path.")
     .column("MIME Type", Text, "Type by content.")
@@ -394,7 +394,7 @@ pub(super) fn timestomped() -> Sensor {
             "Index Query Timestomped",
             "Files whose modification time was set back while the Index looked on, or lies more than five minutes in the future.",
         )),
-        super::search::LIMIT,
+        super::keys::LIMIT,
     )
     .column("Path", Text, "Whole path.")
     .column("Reason", Text, "Set Back or In The Future.")

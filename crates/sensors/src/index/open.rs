@@ -1,5 +1,6 @@
 //! The database of this endpoint's Index, or why it cannot be asked.
 
+use super::state;
 use crate::framework::{LimitHit, Request, SensorError, Sink, Watch};
 use ::index::config::Config;
 use ::index::home::Home;
@@ -23,11 +24,6 @@ pub(super) struct Opened {
     watch: Watch,
 }
 
-/// The folder of the Index that this request is about.
-pub(super) fn home(request: &Request) -> Home {
-    Home::of_agent(&request.host.state_dir)
-}
-
 fn unready(
     state: State,
     advice: impl Into<String>,
@@ -42,7 +38,7 @@ fn unready(
 
 /// The state of the Index as an error, where the state is why there is nothing to ask.
 fn not_inventoried(home: &Home) -> SensorError {
-    let status = match super::status::current(home) {
+    let status = match state::current(home) {
         Ok(status) => status,
         Err(error) => return error,
     };
@@ -91,7 +87,7 @@ fn interrupted(error: &StoreError) -> bool {
 impl Opened {
     /// Opens the database when it can answer.
     pub fn of(request: &Request, sink: &Sink) -> Result<Self, SensorError> {
-        let home = home(request);
+        let home = state::home(request);
         let database = home.database();
         if !database.is_file() {
             return Err(not_inventoried(&home));
@@ -178,14 +174,14 @@ impl Opened {
                 "permissions are not recorded on this endpoint; set ScanFilePermissions=true in the configuration of the Index"
             }
         };
-        let state = super::status::current(&self.home)?.state;
+        let state = state::current(&self.home)?.state;
         Err(unready(state, advice, None))
     }
 
     /// Fails where there is no blacklist, or where the one there is was not compared with the database yet.
     pub fn needs_blacklist(&self) -> Result<(), SensorError> {
         let path = Which::Blacklist.path(&self.home);
-        let state = super::status::current(&self.home)?.state;
+        let state = state::current(&self.home)?.state;
         if !path.is_file() {
             return Err(unready(
                 state,

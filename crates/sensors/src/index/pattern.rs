@@ -49,7 +49,7 @@ impl NamePattern {
             key: key.into(),
             problem: format!(
                 "no directory's path fits `{text}`: it begins with a slash or a wildcard (a file's name belongs into {})",
-                super::search::NAME
+                super::keys::NAME
             ),
         })
     }

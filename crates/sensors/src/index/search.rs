@@ -1,5 +1,6 @@
 //! The searches: parameters become a filter of the engine, records become rows.
 
+use super::keys::{DIRECTORY, HOURS, LIMIT, MAGIC, MAX_ROWS, MD5, SHA1, SHA256, SINCE, SIZE};
 use super::open::Opened;
 use super::pattern::{NamePattern, digits, fits};
 use super::rows::{self, Cells, hash, hashes, magic, number, seconds, time};
@@ -11,31 +12,6 @@ use ::index::query::{self, Filter, Order, Record};
 use ::index::text::readable;
 use std::collections::HashMap;
 use std::ops::ControlFlow;
-
-/// Keys of the parameters.
-pub(super) const DIRECTORY: &str = "DirectoryPath";
-/// See [`DIRECTORY`].
-pub(super) const NAME: &str = "FileName";
-/// See [`DIRECTORY`].
-pub(super) const SIZE: &str = "FileSize";
-/// See [`DIRECTORY`].
-pub(super) const MD5: &str = "FileMD5Hash";
-/// See [`DIRECTORY`].
-pub(super) const SHA1: &str = "FileSHA1Hash";
-/// See [`DIRECTORY`].
-pub(super) const SHA256: &str = "FileSHA256Hash";
-/// See [`DIRECTORY`].
-pub(super) const MAGIC: &str = "MagicNumber";
-/// See [`DIRECTORY`].
-pub(super) const LIMIT: &str = "Limit";
-/// See [`DIRECTORY`].
-pub(super) const MAX_ROWS: &str = "MaxRows";
-/// See [`DIRECTORY`].
-pub(super) const HOURS: &str = "Hours";
-/// See [`DIRECTORY`].
-pub(super) const FORMER: &str = "ShowFormer";
-/// See [`DIRECTORY`].
-pub(super) const SINCE: &str = "Since";
 
 /// Digits of the largest size.
 const SIZE_DIGITS: usize = 20;

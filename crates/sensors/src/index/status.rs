@@ -1,33 +1,18 @@
 //! Index Status, its details, and whether the tools are those of the agent.
 
-use super::open;
 use super::rows::number;
+use super::state;
 use crate::framework::{Request, SensorError, Sink};
-use ::index::home::Home;
-use ::index::status::{self, State, Status};
+use ::index::status::{State, Status};
 use ::index::{store, text};
 
-/// What the Index of this endpoint is doing. The agent that answers has the Index in it, so where nothing of it was set up
-/// yet, what is missing is the configuration: "Not Installed" is a word of machines without an agent.
-pub(super) fn current(home: &Home) -> Result<Status, SensorError> {
-    let status = status::current(home).map_err(|error| SensorError::Index {
-        state: State::DatabaseError.name(),
-        advice: "the folder of the Index cannot be read".into(),
-        source: Some(Box::new(error)),
-    })?;
-    Ok(match status.state {
-        State::NotInstalled => Status::of(State::MissingConfigFile, "nothing is set up yet"),
-        _ => status,
-    })
-}
-
 pub(super) fn status(request: &Request, sink: &mut Sink) -> Result<(), SensorError> {
-    sink.push([current(&open::home(request))?.state.name()])?;
+    sink.push([state::current(&state::home(request))?.state.name()])?;
     Ok(())
 }
 
 pub(super) fn details(request: &Request, sink: &mut Sink) -> Result<(), SensorError> {
-    let status = current(&open::home(request))?;
+    let status = state::current(&state::home(request))?;
     let installed = status.state != State::MissingConfigFile;
     let only = |there: bool, cell: Vec<u8>| if there { cell } else { Vec::new() };
     sink.push([
@@ -62,7 +47,7 @@ pub(super) fn latest_tools(request: &Request, sink: &mut Sink) -> Result<(), Sen
         "" => env!("CARGO_PKG_VERSION"),
         version => version,
     };
-    let home = open::home(request);
+    let home = state::home(request);
     // What a process said of itself last; else what wrote the database; else, where nothing ran yet, the agent's own
     // program, for that is what would run.
     let said = std::fs::read(home.status())
