@@ -24,7 +24,6 @@ struct Known {
 const KNOWN: &[Known] = &[
     known("server", "crate", &["audit", "auth", "identity", "store"]),
     known("server", "questions", &["live", "merge"]),
-    known("simulate", "crate", &["evaluate", "orders", "world"]),
 ];
 
 const fn known(

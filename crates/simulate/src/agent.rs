@@ -85,7 +85,7 @@ pub(crate) async fn live(
     world: Arc<World>,
     shutdown: CancellationToken,
 ) {
-    let machine = world.machine(n);
+    let machine = world.population.machine(n);
     let known = identity.and_then(|identity| Some((identity, world.newest_trust()?)));
     let (identity, believed) = if let Some(known) = known {
         world.progress.reused.up();
@@ -399,7 +399,7 @@ impl Agent {
         let world = Arc::clone(&self.world);
         let opened = world
             .orders
-            .open(signed, &self.believed.trust.order_keys, &world)
+            .open(signed, &self.believed.trust.order_keys, &world.population)
             .and_then(|opened| {
                 opened.admit(self.identity.ordinal, world.now(), &self.done)?;
                 Ok(opened)
@@ -473,7 +473,7 @@ impl Agent {
             let outcome = if open.fails {
                 Arc::new(asked.failure())
             } else {
-                asked.outcome(&self.machine, &self.world, self.world.now())
+                asked.outcome(&self.machine, &self.world.population, self.world.now())
             };
             let (number, attempt) = (open.opened.order.number, self.world.random());
             for part in 0..outcome.parts() {

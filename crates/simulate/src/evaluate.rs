@@ -6,7 +6,7 @@
 use crate::data::{self, Scope};
 use crate::machine::{Machine, Planted};
 use crate::outcome::Outcome;
-use crate::world::World;
+use crate::population::Population;
 use answer::State;
 use protocol::message::{OrderLimits, Problem, QuestionOrder};
 use question::ast::{Filter, Question, Row, SensorCall};
@@ -34,12 +34,12 @@ struct Read {
 }
 
 impl Asked {
-    pub(crate) fn new(order: &QuestionOrder, world: &World) -> Self {
-        let read = parse(&order.text, &world.catalogue)
+    pub(crate) fn new(order: &QuestionOrder, population: &Population) -> Self {
+        let read = parse(&order.text, &population.catalogue)
             .map(|question| {
-                let ready = |filter: &Filter| Prepared::new(filter, &world.catalogue);
+                let ready = |filter: &Filter| Prepared::new(filter, &population.catalogue);
                 Read {
-                    plan: plan(&question, &world.catalogue),
+                    plan: plan(&question, &population.catalogue),
                     filter: question.filter.as_ref().map(ready),
                     rows: question
                         .selects
@@ -58,14 +58,19 @@ impl Asked {
     }
 
     /// What this machine answers now.
-    pub(crate) fn outcome(&self, machine: &Machine, world: &World, now: i64) -> Arc<Outcome> {
+    pub(crate) fn outcome(
+        &self,
+        machine: &Machine,
+        population: &Population,
+        now: i64,
+    ) -> Arc<Outcome> {
         let common = machine.planted == Planted::default();
         let kept = || self.by_kind.lock().unwrap_or_else(PoisonError::into_inner);
         if common && let Some(outcome) = kept().get(&machine.kind()) {
             return Arc::clone(outcome);
         }
         let mut source = Source {
-            world,
+            population,
             machine,
             now,
             own: false,
@@ -104,7 +109,7 @@ impl Asked {
                 return ended(State::Unsupported, vec![problem]);
             }
         };
-        let catalogue = &source.world.catalogue;
+        let catalogue = &source.population.catalogue;
         if let Some(filter) = &read.filter {
             match filter.matches(source) {
                 Ok(true) => {}
@@ -157,7 +162,7 @@ fn problem(sensor: &str, reason: &str) -> Problem {
 }
 
 struct Source<'a> {
-    world: &'a World,
+    population: &'a Population,
     machine: &'a Machine,
     now: i64,
     /// Whether something was read that other machines of the kind do not share.
@@ -166,7 +171,7 @@ struct Source<'a> {
 
 impl SensorRows for Source<'_> {
     fn rows(&mut self, call: &SensorCall) -> Result<Arc<Vec<Row>>, Unavailable> {
-        let known = self.world.catalogue.sensor(&call.sensor);
+        let known = self.population.catalogue.sensor(&call.sensor);
         let Some((sensor, table)) = known.and_then(|s| Some((s, data::table(&s.name)?))) else {
             return Err(Unavailable(format!(
                 "simulated endpoints do not have the sensor {}",
@@ -175,7 +180,7 @@ impl SensorRows for Source<'_> {
         };
         let made = || Arc::new(table.rows(sensor, call, self.machine, self.now));
         match table.scope(self.machine) {
-            Scope::Kind => Ok(self.world.shared_rows(self.machine.kind(), call, made)),
+            Scope::Kind => Ok(self.population.shared_rows(self.machine.kind(), call, made)),
             Scope::Own => {
                 self.own = true;
                 Ok(made())

@@ -18,6 +18,7 @@ mod identity;
 mod machine;
 mod orders;
 mod outcome;
+mod population;
 mod progress;
 mod tls;
 mod world;

@@ -1,7 +1,7 @@
 //! Orders as the fleet reads them: opened once, admitted by each endpoint.
 
 use crate::evaluate::Asked;
-use crate::world::World;
+use crate::population::Population;
 use answer::EndpointSet;
 use prost::Message;
 use protocol::message::payload::Payload;
@@ -47,7 +47,7 @@ impl Orders {
         &self,
         signed: SignedOrder,
         keys: &[Vec<u8>],
-        world: &World,
+        population: &Population,
     ) -> Result<Arc<Opened>, Refused> {
         let lock = || self.opened.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(kept) = lock().get(&signed.signature)
@@ -65,7 +65,7 @@ impl Orders {
                 }
                 let read = asked
                     .entry(order.digest.clone())
-                    .or_insert_with(|| Arc::new(Asked::new(question, world)));
+                    .or_insert_with(|| Arc::new(Asked::new(question, population)));
                 Task::Answer(Arc::clone(read))
             }
             Some(Payload::Cancel(cancel)) => Task::Cancel(cancel.order),

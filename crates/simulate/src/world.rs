@@ -1,17 +1,15 @@
 //! What all endpoints of a simulation share.
 
 use crate::identity::State;
-use crate::machine::{Machine, Planted, draw, plant};
+use crate::machine::draw;
 use crate::orders::Orders;
+use crate::population::Population;
 use crate::progress::Progress;
 use crate::tls::{self, TlsError};
 use crate::{Options, SimulateError};
 use protocol::message::Trust;
 use protocol::token::EnrolmentToken;
-use question::ast::{Row, SensorCall};
-use question::catalogue::Catalogue;
 use rustls::ClientConfig;
-use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -22,12 +20,6 @@ const ENROLMENTS: usize = 64;
 /// Handshakes at once: one process stands for thousands of machines, and handshakes that it starts but has no time to finish would
 /// only run into their time-outs.
 const HANDSHAKES: usize = 128;
-/// Row sets kept.
-const ROW_SETS: usize = 20_000;
-
-/// Rows by kind of machine, sensor and parameters. Options of a call do not change what a simulated machine has.
-type RowSets = HashMap<(u32, String, Vec<String>), Arc<Vec<Row>>>;
-
 /// A trust, and the TLS settings that follow from it.
 pub(crate) struct Believed {
     pub(crate) trust: Trust,
@@ -36,7 +28,7 @@ pub(crate) struct Believed {
 
 pub(crate) struct World {
     pub(crate) options: Options,
-    pub(crate) catalogue: Arc<Catalogue>,
+    pub(crate) population: Population,
     pub(crate) servers: Vec<String>,
     pub(crate) token: EnrolmentToken,
     pub(crate) state: State,
@@ -47,8 +39,6 @@ pub(crate) struct World {
     pub(crate) enrolment_tls: Arc<ClientConfig>,
     /// Trusts met, the newest last.
     believed: Mutex<Vec<Arc<Believed>>>,
-    planted: HashMap<u32, Planted>,
-    rows: Mutex<RowSets>,
     /// Random of this process; with a counter it makes as many numbers as are wanted.
     instance: u64,
     drawn: AtomicU64,
@@ -78,7 +68,11 @@ impl World {
             }));
         }
         Ok(Self {
-            catalogue: Arc::clone(&options.catalogue),
+            population: Population::new(
+                Arc::clone(&options.catalogue),
+                options.seed,
+                options.agents,
+            ),
             servers,
             enrolment_tls: tls::before_enrolment(token.authority_fingerprint)?,
             token,
@@ -88,38 +82,10 @@ impl World {
             enrolments: Semaphore::new(ENROLMENTS),
             handshakes: Semaphore::new(HANDSHAKES),
             believed: Mutex::new(believed),
-            planted: plant(options.seed, options.agents),
-            rows: Mutex::default(),
             instance: getrandom::u64().map_err(SimulateError::Random)?,
             drawn: AtomicU64::new(0),
             options,
         })
-    }
-
-    pub(crate) fn machine(&self, n: u32) -> Machine {
-        let mut machine = Machine::new(self.options.seed, n);
-        machine.planted = self.planted.get(&n).copied().unwrap_or_default();
-        machine
-    }
-
-    /// Rows that machines of one kind share, made when first wanted.
-    pub(crate) fn shared_rows(
-        &self,
-        kind: u32,
-        call: &SensorCall,
-        make: impl FnOnce() -> Arc<Vec<Row>>,
-    ) -> Arc<Vec<Row>> {
-        let key = (kind, call.sensor.clone(), call.parameters.clone());
-        let lock = || self.rows.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(rows) = lock().get(&key) {
-            return Arc::clone(rows);
-        }
-        let rows = make();
-        let mut all = lock();
-        if all.len() >= ROW_SETS {
-            all.clear();
-        }
-        Arc::clone(all.entry(key).or_insert(rows))
     }
 
     /// The newest trust known, for endpoints that come back.
