@@ -1,15 +1,14 @@
 //! The connection to the server: one at a time, held for as long as it lives, made again when it is lost.
 //!
-//! Servers are tried in order, then comes a wait ([`backoff`]), then the first again. [`session`] is the conversation on
+//! Servers are tried in order, then comes a wait ([`protocol::backoff`]), then the first again. [`session`] is the conversation on
 //! one connection. A server that says it revoked this identity ends the agent: it does not come back by itself.
 
-pub mod backoff;
 pub mod session;
 
 use crate::desk::Desk;
 use crate::identity::{Identity, IdentityError, tls};
 use crate::status::Status;
-use backoff::Backoff;
+use protocol::backoff::Backoff;
 use session::{SessionEnd, SessionError};
 use std::io;
 use std::sync::Arc;

@@ -4,11 +4,13 @@
 //! - [`frame`]: length-prefixed frames with a hard upper bound, read and written over any byte stream.
 //! - [`lane`]: which orders wait for each other.
 //! - [`order`]: orders, how they are signed, and the checks an endpoint makes before it obeys one.
+//! - [`backoff`]: how long an endpoint waits before it connects again.
 //! - [`bounds`]: how large an answer may be, as both sides reckon it.
 //! - [`token`]: enrolment tokens as text.
 //!
 //! The channel itself is TLS 1.3 with client certificates on port [`PORT`]; `docs/protocol.md` tells the whole story.
 
+pub mod backoff;
 pub mod bounds;
 pub mod frame;
 pub mod lane;
@@ -18,6 +20,10 @@ pub mod token;
 
 /// Default TCP port of the agent channel.
 pub const PORT: u16 = 17472;
+/// Application protocol of the channel (ALPN).
+pub const ALPN: &[u8] = b"cordon/1";
+/// Name that every server's certificate carries, whatever it is reached by.
+pub const SERVER_NAME: &str = "cordon-server";
 /// Version of the protocol this build speaks. Peers of different versions talk in what both know.
 pub const VERSION: u32 = 1;
 /// Longest silence on a connection, in seconds, before one side sends a ping.

@@ -13,10 +13,10 @@ pub(crate) mod tls;
 pub(crate) mod trust;
 pub(crate) mod vault;
 
-pub use authority::{CertificateError, ENDPOINT_LIFE, SERVER_NAME};
+pub use authority::{CertificateError, ENDPOINT_LIFE};
 pub use manage::ManageError;
 pub use rotate::RotateError;
-pub use tls::{ALPN, TlsError};
+pub use tls::TlsError;
 pub use trust::TrustError;
 pub use vault::VaultError;
 

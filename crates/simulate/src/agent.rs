@@ -6,6 +6,7 @@ use crate::identity::Identity;
 use crate::machine::{Machine, draw, happens};
 use crate::orders::{Opened, Task, claimed_number};
 use crate::world::{Believed, World};
+use protocol::backoff::Backoff;
 use protocol::message::{
     Accepted, Credentials, Hello, Refusal, SignedOrder, SignedTrust, agent_says, server_says,
 };
@@ -114,12 +115,6 @@ pub(crate) async fn live(
     agent.run().await;
 }
 
-/// Full jitter over a ceiling that doubles from half a second to a minute.
-fn back_off(failures: u32, random: u64) -> Duration {
-    let ceiling = 500_u64.saturating_mul(1 << failures.min(7)).min(60_000);
-    Duration::from_millis(random % (ceiling + 1))
-}
-
 async fn enter(machine: &Machine, world: &World) -> Option<(Identity, Arc<Believed>)> {
     let (key, request) = match enrol::key_and_request(machine) {
         Ok(made) => made,
@@ -128,7 +123,7 @@ async fn enter(machine: &Machine, world: &World) -> Option<(Identity, Arc<Believ
             return None;
         }
     };
-    let mut failures = 0;
+    let mut backoff = Backoff::default();
     let mut waiting = None;
     for server in world.servers.iter().cycle() {
         let turn = world.enrolments.acquire().await.ok()?;
@@ -160,8 +155,7 @@ async fn enter(machine: &Machine, world: &World) -> Option<(Identity, Arc<Believ
                     error = &error as &dyn std::error::Error,
                     "enrolment failed"
                 );
-                failures += 1;
-                back_off(failures, world.random())
+                backoff.next(Duration::ZERO, world.random())
             }
         };
         tokio::time::sleep(pause).await;
@@ -171,11 +165,11 @@ async fn enter(machine: &Machine, world: &World) -> Option<(Identity, Arc<Believ
 
 impl Agent {
     async fn run(&mut self) {
-        let mut failures = 0;
+        let mut backoff = Backoff::default();
         let mut turn = 0;
         loop {
             let server = self.world.servers[turn % self.world.servers.len()].clone();
-            let pause = match self.connected(&server, &mut failures).await {
+            let pause = match self.connected(&server, &mut backoff).await {
                 Ended::Shutdown => return,
                 Ended::Revoked => {
                     self.world.progress.revoked.up();
@@ -189,9 +183,7 @@ impl Agent {
                         "connection lost"
                     );
                     turn += 1;
-                    let pause = back_off(failures, self.world.random());
-                    failures += 1;
-                    pause
+                    backoff.next(Duration::ZERO, self.world.random())
                 }
             };
             tokio::select! {
@@ -201,7 +193,7 @@ impl Agent {
         }
     }
 
-    async fn connected(&mut self, server: &str, failures: &mut u32) -> Ended {
+    async fn connected(&mut self, server: &str, backoff: &mut Backoff) -> Ended {
         let shutdown = self.shutdown.clone();
         let opened = tokio::select! {
             () = shutdown.cancelled() => return Ended::Shutdown,
@@ -211,7 +203,7 @@ impl Agent {
             Ok(greeted) => greeted,
             Err(ended) => return ended,
         };
-        *failures = 0;
+        backoff.reset();
         let world = Arc::clone(&self.world);
         world.progress.connections.up();
         let held = world.progress.connected.hold();
@@ -583,16 +575,6 @@ impl Agent {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn back_off_grows_to_a_minute_and_no_further() {
-        assert!(back_off(0, u64::MAX) <= Duration::from_millis(500));
-        assert_eq!(back_off(0, 500), Duration::from_millis(500));
-        assert_eq!(back_off(20, 60_000), Duration::from_secs(60));
-        for random in 0..1000 {
-            assert!(back_off(30, random * 7919) <= Duration::from_secs(60));
-        }
-    }
 
     #[test]
     fn done_orders_stay_done_until_they_expire() {

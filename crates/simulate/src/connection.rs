@@ -63,7 +63,7 @@ impl Connection {
                     server: server.to_owned(),
                     source,
                 })?;
-            if stream.get_ref().1.alpn_protocol() != Some(crate::tls::ALPN) {
+            if stream.get_ref().1.alpn_protocol() != Some(protocol::ALPN) {
                 return Err(Lost::Protocol {
                     server: server.to_owned(),
                 });

@@ -5,6 +5,7 @@
 //! it got with its certificate holds the authorities themselves.
 
 use protocol::message::Trust;
+use protocol::{ALPN, SERVER_NAME};
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::client::{
     Resumption, WebPkiServerVerifier, verify_server_cert_signed_by_trust_anchor, verify_server_name,
@@ -18,11 +19,6 @@ use rustls::{
 };
 use sha2::{Digest, Sha256};
 use std::sync::{Arc, LazyLock};
-
-/// The name that every server's certificate carries.
-const SERVER_NAME: &str = "cordon-server";
-/// What the channel is called in ALPN.
-pub(crate) const ALPN: &[u8] = b"cordon/1";
 
 static PROVIDER: LazyLock<Arc<CryptoProvider>> =
     LazyLock::new(|| Arc::new(aws_lc_rs::default_provider()));

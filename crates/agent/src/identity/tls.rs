@@ -7,6 +7,7 @@
 //! [RFC 8446]: https://www.rfc-editor.org/rfc/rfc8446
 
 use super::{Identity, IdentityError};
+use protocol::{ALPN, SERVER_NAME};
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::client::{
     Resumption, WebPkiServerVerifier, verify_server_cert_signed_by_trust_anchor, verify_server_name,
@@ -19,11 +20,6 @@ use rustls::{
 };
 use sha2::{Digest, Sha256};
 use std::sync::Arc;
-
-/// Name that every server's certificate carries, whatever it is reached by.
-pub const SERVER_NAME: &str = "cordon-server";
-/// Application protocol of the channel.
-pub const ALPN: &[u8] = b"cordon/1";
 
 fn provider() -> Arc<CryptoProvider> {
     Arc::new(rustls::crypto::aws_lc_rs::default_provider())

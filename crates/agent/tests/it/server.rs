@@ -78,7 +78,7 @@ impl Authority {
     fn acceptor(&self) -> TlsAcceptor {
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
         let key = KeyPair::generate().unwrap();
-        let mut params = CertificateParams::new(vec!["cordon-server".to_owned()]).unwrap();
+        let mut params = CertificateParams::new(vec![protocol::SERVER_NAME.to_owned()]).unwrap();
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
         let leaf = params.signed_by(&key, &self.issuer).unwrap();
         let mut roots = RootCertStore::empty();
@@ -97,7 +97,7 @@ impl Authority {
                 PrivateKeyDer::from(PrivatePkcs8KeyDer::from(key.serialize_der())),
             )
             .unwrap();
-        config.alpn_protocols = vec![b"cordon/1".to_vec()];
+        config.alpn_protocols = vec![protocol::ALPN.to_vec()];
         TlsAcceptor::from(Arc::new(config))
     }
 }

@@ -5,7 +5,6 @@
 
 use super::Gateway;
 use crate::fleet::{Joined, Link, Membership};
-use crate::identity::ALPN;
 use crate::model::endpoint::Standing;
 use crate::model::ids::EndpointId;
 use protocol::frame::{self, FrameError};
@@ -104,7 +103,7 @@ impl Gateway {
         stream.set_nodelay(true).map_err(Rejected::Connection)?;
         let mut stream = self.tls.accept(stream).await.map_err(Rejected::Handshake)?;
         let session = stream.get_ref().1;
-        if session.alpn_protocol() != Some(ALPN) {
+        if session.alpn_protocol() != Some(protocol::ALPN) {
             return Err(Rejected::Alpn);
         }
         let shown = session

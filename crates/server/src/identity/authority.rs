@@ -5,6 +5,7 @@
 
 use super::vault::{AuthoritySecret, ServerSecret};
 use crate::model::ids::EndpointId;
+use protocol::SERVER_NAME;
 use rcgen::{
     BasicConstraints, CertificateParams, CertificateSigningRequestParams, DnType,
     ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair, KeyUsagePurpose, PublicKeyData, SanType,
@@ -14,8 +15,6 @@ use rustls::pki_types::{CertificateDer, CertificateSigningRequestDer, pem::PemOb
 use sha2::{Digest as _, Sha256};
 use std::time::Duration;
 
-/// The name every agent checks, whatever address it reached the server by.
-pub const SERVER_NAME: &str = "cordon-server";
 /// Life of an endpoint's certificate.
 pub const ENDPOINT_LIFE: Duration = Duration::from_secs(90 * 86_400);
 const AUTHORITY_LIFE: Duration = Duration::from_secs(3650 * 86_400);

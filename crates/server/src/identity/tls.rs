@@ -6,6 +6,7 @@
 
 use super::vault::ServerSecret;
 use arc_swap::ArcSwap;
+use protocol::ALPN;
 use rustls::client::danger::HandshakeSignatureValid;
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, UnixTime, pem::PemObject as _};
@@ -16,9 +17,6 @@ use rustls::{
     DigitallySignedStruct, DistinguishedName, RootCertStore, ServerConfig, SignatureScheme,
 };
 use std::sync::Arc;
-
-/// What the agent channel is called in ALPN.
-pub const ALPN: &[u8] = b"cordon/1";
 
 /// Why TLS could not be set up.
 #[derive(Debug, thiserror::Error)]

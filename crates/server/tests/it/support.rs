@@ -334,9 +334,9 @@ impl Channel {
                     .unwrap()
             }
         };
-        config.alpn_protocols = vec![server::identity::ALPN.to_vec()];
+        config.alpn_protocols = vec![protocol::ALPN.to_vec()];
         let tcp = TcpStream::connect(world.running.agents).await?;
-        let name = ServerName::try_from(server::identity::SERVER_NAME).unwrap();
+        let name = ServerName::try_from(protocol::SERVER_NAME).unwrap();
         let connector = TlsConnector::from(Arc::new(config));
         let stream = soon("a TLS handshake", connector.connect(name, tcp)).await?;
         Ok(Self { stream })

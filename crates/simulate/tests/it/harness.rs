@@ -73,7 +73,7 @@ pub async fn server() -> (Arc<Server>, mpsc::UnboundedReceiver<Event>) {
     let authority = params.self_signed(&authority_key).unwrap();
     let issuer = Issuer::new(params, authority_key);
     let server_key = key();
-    let leaf = CertificateParams::new(vec!["cordon-server".to_owned()])
+    let leaf = CertificateParams::new(vec![protocol::SERVER_NAME.to_owned()])
         .unwrap()
         .signed_by(&server_key, &issuer)
         .unwrap();
@@ -94,7 +94,7 @@ pub async fn server() -> (Arc<Server>, mpsc::UnboundedReceiver<Event>) {
             PrivateKeyDer::try_from(server_key.serialize_der()).unwrap(),
         )
         .unwrap();
-    tls.alpn_protocols = vec![b"cordon/1".to_vec()];
+    tls.alpn_protocols = vec![protocol::ALPN.to_vec()];
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let (events, received) = mpsc::unbounded_channel();
     let server = Arc::new(Server {
