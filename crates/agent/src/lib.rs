@@ -36,6 +36,7 @@ use evaluate::Evaluator;
 use evaluate::source::{Native, Sensors};
 use identity::{Identity, IdentityError};
 use indexing::Indexer;
+use question::chain;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
@@ -148,16 +149,4 @@ pub async fn run_with(
     };
     desk.close();
     ended
-}
-
-/// An error with all its causes on one line.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut line = error.to_string();
-    let mut cause = error.source();
-    while let Some(inner) = cause {
-        line.push_str(": ");
-        line.push_str(&inner.to_string());
-        cause = inner.source();
-    }
-    line
 }

@@ -19,6 +19,7 @@ use crate::round::Round;
 use crate::stop::Stop;
 use crate::store::{self, Pacer, StoreError, doing};
 use crate::text;
+use question::chain;
 use rusqlite::Connection;
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
@@ -234,18 +235,6 @@ fn sources(image: &Image) -> (Vec<Source>, Vec<LeftOut>) {
         only.prefix.clear();
     }
     (open, left_out)
-}
-
-/// An error with all its reasons.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(error) = source {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
-        source = error.source();
-    }
-    text
 }
 
 /// By what an image is known again.

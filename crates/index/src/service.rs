@@ -133,7 +133,7 @@ fn index(home: &Home, stop: &Arc<AtomicBool>) -> Result<Ended, ServiceError> {
     let outcome = sessions(home, stop, &log);
     match &outcome {
         Ok(_) => log.notice("service", "ended"),
-        Err(error) => log.fatal("service", with_sources(error)),
+        Err(error) => log.fatal("service", question::chain(error)),
     }
     outcome
 }
@@ -182,18 +182,6 @@ fn sessions(home: &Home, stop: &Arc<AtomicBool>, log: &Log) -> Result<Ended, Ser
     }
     status::write(home, &Status::of(State::NotRunning, ""))?;
     Ok(Ended::Told)
-}
-
-/// An error with what caused it.
-fn with_sources(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text.push_str(": ");
-        text.push_str(&cause.to_string());
-        source = cause.source();
-    }
-    text
 }
 
 fn ended(home: &Home, stop: &AtomicBool) -> bool {

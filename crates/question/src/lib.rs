@@ -7,9 +7,10 @@
 //! * [`catalogue`]: the names a question may use; [`ast`]: the tree.
 //! * [`complete`] and [`interpret`] help people to write questions; they only ever propose text that parses.
 //! * [`plan`] says which tables an answer has; [`eval`] filters and joins rows; [`value`] compares typed cells;
-//!   [`cell`] shows cells of any bytes without harm.
+//!   [`cell`] shows cells of any bytes without harm; [`chain`] puts an error and its causes on one line.
 pub mod ast;
 pub mod catalogue;
+mod causes;
 pub mod cell;
 mod complete;
 mod error;
@@ -26,6 +27,7 @@ mod words;
 
 pub use ast::{Cell, Filter, Operator, Quantifier, Question, Row, Select, SensorCall, Term};
 pub use catalogue::{Catalogue, Group, Sensor, ValueType};
+pub use causes::chain;
 pub use complete::{Completion, Suggestion, SuggestionKind, complete};
 pub use error::ParseError;
 pub use interpret::{Reading, interpret};

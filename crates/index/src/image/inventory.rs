@@ -4,7 +4,7 @@
 //! when it is first heard of, and its entry when that comes. A directory costs some 50 bytes of memory until the volume
 //! is done, because only a keyed hash of its path is kept; files cost none.
 
-use super::{Indexed, Source, chain, either};
+use super::{Indexed, Source, either};
 use crate::engine::{Message, Teller};
 use crate::entry::{Attributes, flag};
 use crate::inventory::next_number;
@@ -14,6 +14,7 @@ use crate::store::doing;
 use crate::store::write::Writer;
 use crate::text;
 use crate::walk::{DirectoryId, Found};
+use question::chain;
 use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
 use std::ops::ControlFlow;
