@@ -5,6 +5,7 @@
 //! - [`lane`]: which orders wait for each other.
 //! - [`order`]: orders, how they are signed, and the checks an endpoint makes before it obeys one.
 //! - [`backoff`]: how long an endpoint waits before it connects again.
+//! - [`sealing`]: secrets that only one endpoint opens.
 //! - [`bounds`]: how large an answer may be, as both sides reckon it.
 //! - [`token`]: enrolment tokens as text.
 //!
@@ -16,6 +17,7 @@ pub mod frame;
 pub mod lane;
 pub mod message;
 pub mod order;
+pub mod sealing;
 pub mod token;
 
 /// Default TCP port of the agent channel.

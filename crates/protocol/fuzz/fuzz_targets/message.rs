@@ -5,6 +5,7 @@ use libfuzzer_sys::fuzz_target;
 use prost::Message;
 use protocol::message::{Order, SignedOrder, SignedTrust, ToAgent, ToServer, Trust};
 use protocol::order::{self, Seen};
+use protocol::sealing::{Context, SealingKey, SealingPublic};
 
 struct Nothing;
 
@@ -28,7 +29,12 @@ fuzz_target!(|bytes: &[u8]| {
     if let Ok(signed) = SignedTrust::decode(bytes) {
         drop(order::check_trust(&signed, &Trust { order_keys: vec![signed.key.clone()], ..Trust::default() }));
     }
+    if let Ok(key) = SealingKey::from_secret(&[9; 32]) {
+        let context = Context { endpoint: &[1; 32], purpose: "fuzz", about: &[] };
+        drop(key.open(context, bytes));
+    }
     if let Ok(text) = std::str::from_utf8(bytes) {
+        drop(text.parse::<SealingPublic>());
         drop(text.parse::<protocol::token::EnrolmentToken>());
     }
 });

@@ -2,4 +2,5 @@
 
 mod frames;
 mod orders;
+mod sealing;
 mod tokens;
