@@ -5,9 +5,11 @@
 //! ECDSA P-256 and stays the same when the certificate is renewed; it never leaves this file, so a fresh one would not
 //! be safer, and a crash between "issued" and "written" would lock the endpoint out.
 //!
-//! [`enrol`] gets the first certificate, [`tls`] makes connections from an identity.
+//! [`enrol`] gets the first certificate, [`tls`] makes connections from an identity, [`revocation`] ends one and brings it
+//! back.
 
 pub mod enrol;
+pub mod revocation;
 pub mod tls;
 
 use crate::files;
@@ -15,6 +17,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use protocol::message::{Credentials, Trust};
 use rcgen::{CertificateParams, DistinguishedName, DnType, KeyPair, PKCS_ECDSA_P256_SHA256};
+use revocation::Lifted;
 use rustls::pki_types::PrivatePkcs8KeyDer;
 use serde::{Deserialize, Serialize};
 use std::io;
@@ -102,6 +105,10 @@ struct Stored {
     #[serde(default)]
     revoked: bool,
     #[serde(default)]
+    revoked_issued: i64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    lifted: Option<Lifted>,
+    #[serde(default)]
     renew: bool,
 }
 
@@ -130,6 +137,10 @@ pub struct Identity {
     pub token_servers: Vec<String>,
     /// Set when the server revoked it.
     pub revoked: bool,
+    /// When the revocation was signed, by the server's clock.
+    revoked_issued: i64,
+    /// The last revocation that was lifted on this machine.
+    pub lifted: Option<Lifted>,
     /// A new certificate is due whatever the age of this one: the authorities changed.
     pub renew: bool,
 }
@@ -159,6 +170,8 @@ impl Identity {
             trust: Trust::default(),
             token_servers: Vec::new(),
             revoked: false,
+            revoked_issued: 0,
+            lifted: None,
             renew: false,
         })
     }
@@ -207,6 +220,8 @@ impl Identity {
             },
             token_servers: stored.token_servers,
             revoked: stored.revoked,
+            revoked_issued: stored.revoked_issued,
+            lifted: stored.lifted,
             renew: stored.renew,
             path: path.clone(),
         };
@@ -230,6 +245,8 @@ impl Identity {
             servers: self.trust.servers.clone(),
             token_servers: self.token_servers.clone(),
             revoked: self.revoked,
+            revoked_issued: self.revoked_issued,
+            lifted: self.lifted.clone(),
             renew: self.renew,
         };
         let written = serde_json::to_vec_pretty(&stored)

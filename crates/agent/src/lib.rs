@@ -42,6 +42,7 @@ use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 
 pub use identity::enrol::{EnrolError, EnrolOutcome, enrol};
+pub use identity::revocation::{LiftError, Lifted, lift};
 pub use link::LinkError;
 pub use lock::LockError;
 pub use protocol::token::EnrolmentToken;
@@ -72,9 +73,9 @@ pub enum AgentError {
     /// An administrator has to approve first.
     #[error("this machine waits for approval: run `cordon enrol` again when it was given")]
     NotApproved,
-    /// The server revoked the identity earlier.
+    /// The server revoked the identity earlier, signed by an order key.
     #[error(
-        "the server revoked this endpoint; enrol it again with a new token if that was a mistake"
+        "the server revoked this endpoint; if that was a mistake, enrol it again with a new token, or lift it here with `cordon agent lift-revocation`"
     )]
     Revoked,
     /// Another agent runs here.
@@ -133,6 +134,9 @@ pub async fn run_with(
     }
     if identity.named().is_none() {
         return Err(AgentError::NotApproved);
+    }
+    if let Some(lifted) = &identity.lifted {
+        tracing::warn!(by = %lifted.by, at = lifted.at, "an earlier revocation of this endpoint was lifted on this machine");
     }
     let status = status::Status::new(&identity, state_dir.clone());
     let facts = {

@@ -1,7 +1,7 @@
 //! The connection to the server: one at a time, held for as long as it lives, made again when it is lost.
 //!
 //! Servers are tried in order, then comes a wait ([`protocol::backoff`]), then the first again. [`session`] is the conversation on
-//! one connection. A server that says it revoked this identity ends the agent: it does not come back by itself.
+//! one connection. A revocation of this identity that an order key signed ends the agent: it does not come back by itself.
 
 pub mod session;
 
@@ -28,7 +28,9 @@ const HELD: Duration = Duration::from_secs(20);
 #[derive(Debug, thiserror::Error)]
 pub enum LinkError {
     /// The server revoked this endpoint.
-    #[error("the server revoked this endpoint: {0}; enrol it again if that was a mistake")]
+    #[error(
+        "the server revoked this endpoint: {0}; if that was a mistake, enrol it again, or lift it here with `cordon agent lift-revocation`"
+    )]
     Revoked(String),
     /// The identity cannot be used or written.
     #[error("the identity is not usable")]
@@ -78,10 +80,13 @@ pub async fn keep(
             status.disconnected();
             match ended {
                 Ok(SessionEnd::Shutdown) => return Ok(()),
-                Ok(SessionEnd::Revoked(reason)) => {
-                    identity.revoked = true;
-                    identity.save()?;
-                    return Err(LinkError::Revoked(reason));
+                Ok(SessionEnd::Revoked(revocation)) => {
+                    identity.revoke(&revocation);
+                    if let Err(error) = identity.save() {
+                        // It ends all the same, and is told again should it be started.
+                        tracing::error!(error = %crate::chain(&error), "the revocation could not be written down");
+                    }
+                    return Err(LinkError::Revoked(revocation.reason));
                 }
                 Ok(SessionEnd::Goodbye {
                     reason,

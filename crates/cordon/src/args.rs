@@ -140,7 +140,7 @@ pub struct ServerArgs {
     pub log_json: bool,
 }
 
-/// Actions on the agent of this machine.
+/// What to do with the agent of this machine, other than to run it.
 #[derive(Subcommand, Debug)]
 pub enum AgentAction {
     /// Ask the running agent how it stands
@@ -149,10 +149,17 @@ pub enum AgentAction {
         #[arg(long, short, value_enum, default_value = "table", value_name = "FORM")]
         output: Output,
     },
+    /// Take back a revocation on this machine: the agent may connect again
+    LiftRevocation {
+        /// Folder with the agent's identity and spool
+        #[arg(long, default_value_os_t = default_agent_dir(), env = "CORDON_AGENT_DIR", value_name = "DIR")]
+        data: PathBuf,
+    },
 }
 
 /// Arguments of `agent`.
 #[derive(Args, Debug)]
+#[command(args_conflicts_with_subcommands = true)]
 pub struct AgentArgs {
     /// What to do; none runs it
     #[command(subcommand)]

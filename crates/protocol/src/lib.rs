@@ -5,6 +5,7 @@
 //! - [`lane`]: which orders wait for each other.
 //! - [`order`]: orders, how they are signed, and the checks an endpoint makes before it obeys one.
 //! - [`backoff`]: how long an endpoint waits before it connects again.
+//! - [`revocation`]: how a server shuts an endpoint out so that the endpoint can check it.
 //! - [`sealing`]: secrets that only one endpoint opens.
 //! - [`bounds`]: how large an answer may be, as both sides reckon it.
 //! - [`token`]: enrolment tokens as text.
@@ -17,6 +18,7 @@ pub mod frame;
 pub mod lane;
 pub mod message;
 pub mod order;
+pub mod revocation;
 pub mod sealing;
 pub mod token;
 

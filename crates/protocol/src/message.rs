@@ -52,7 +52,7 @@ pub mod agent_says {
 #[derive(Clone, PartialEq, Message)]
 pub struct ToAgent {
     /// The message; `None` when this build does not know it.
-    #[prost(oneof = "server_says::Body", tags = "1, 2, 3, 4, 5, 6, 7, 8, 9")]
+    #[prost(oneof = "server_says::Body", tags = "1, 2, 3, 4, 5, 6, 7, 8, 9, 20")]
     pub body: Option<server_says::Body>,
 }
 
@@ -88,6 +88,9 @@ pub mod server_says {
         /// The server closes this connection; the text says why.
         #[prost(message, tag = "9")]
         Goodbye(super::Goodbye),
+        /// This endpoint is shut out for good; comes before the goodbye.
+        #[prost(message, tag = "20")]
+        Revoked(super::Revoked),
     }
 }
 
@@ -486,7 +489,47 @@ pub struct Goodbye {
     /// Come back no sooner than this; jitter is the agent's.
     #[prost(uint32, tag = "2")]
     pub retry_after_ms: u32,
-    /// True when the identity was revoked: do not come back.
+    /// True when the identity was revoked. Tells people only: an agent ends for good by a [`Revoked`] that it can check.
     #[prost(bool, tag = "3")]
     pub revoked: bool,
+}
+
+/// An endpoint is shut out for good. One statement for each order key of the server, because an agent that was away may
+/// hold any of them; one that it can check is enough.
+#[derive(Clone, PartialEq, Message)]
+pub struct Revoked {
+    /// The same statement, signed by one key each.
+    #[prost(message, repeated, tag = "1")]
+    pub statements: Vec<SignedRevocation>,
+}
+
+/// A [`Revocation`] signed by an order key.
+#[derive(Clone, PartialEq, Message)]
+pub struct SignedRevocation {
+    /// Encoded [`Revocation`].
+    #[prost(bytes = "vec", tag = "1")]
+    pub revocation: Vec<u8>,
+    /// Public key of the signer.
+    #[prost(bytes = "vec", tag = "2")]
+    pub key: Vec<u8>,
+    /// Ed25519 signature over the domain prefix and `revocation`.
+    #[prost(bytes = "vec", tag = "3")]
+    pub signature: Vec<u8>,
+}
+
+/// Which endpoint is shut out, since when, and why.
+#[derive(Clone, PartialEq, Eq, Message)]
+pub struct Revocation {
+    /// Endpoint id, 32 bytes.
+    #[prost(bytes = "vec", tag = "1")]
+    pub endpoint: Vec<u8>,
+    /// Ordinal of the endpoint.
+    #[prost(uint32, tag = "2")]
+    pub ordinal: u32,
+    /// Server clock when it was signed, seconds since 1970: one that was lifted on the machine does not count again.
+    #[prost(int64, tag = "3")]
+    pub issued: i64,
+    /// For people.
+    #[prost(string, tag = "4")]
+    pub reason: String,
 }

@@ -267,7 +267,7 @@ pub fn is_genuine(signed: &SignedOrder) -> bool {
     open(signed, std::slice::from_ref(&signed.key)).is_ok()
 }
 
-fn verify(
+pub(crate) fn verify(
     domain: &[u8],
     bytes: &[u8],
     key: &[u8],
@@ -284,6 +284,6 @@ fn verify(
         .map_err(|_| Refused::BadSignature)
 }
 
-fn prefixed(domain: &[u8], bytes: &[u8]) -> Vec<u8> {
+pub(crate) fn prefixed(domain: &[u8], bytes: &[u8]) -> Vec<u8> {
     [domain, bytes].concat()
 }

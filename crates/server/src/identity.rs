@@ -15,6 +15,7 @@ pub(crate) mod vault;
 
 pub use authority::{CertificateError, ENDPOINT_LIFE};
 pub use manage::ManageError;
+pub(crate) use manage::REVOKED;
 pub use rotate::RotateError;
 pub use tls::TlsError;
 pub use trust::TrustError;

@@ -1,6 +1,7 @@
 //! The life of one simulated endpoint: enrol once, then connect, obey, lose the connection, come back.
 
 use crate::connection::{Connection, Lost};
+use crate::done::Done;
 use crate::enrol::{self, Entry};
 use crate::identity::Identity;
 use crate::machine::{Machine, draw, happens};
@@ -8,9 +9,10 @@ use crate::orders::{Opened, Task, claimed_number};
 use crate::world::{Believed, World};
 use protocol::backoff::Backoff;
 use protocol::message::{
-    Accepted, Credentials, Hello, Refusal, SignedOrder, SignedTrust, agent_says, server_says,
+    Accepted, Credentials, Hello, Refusal, Revoked, SignedOrder, SignedTrust, agent_says,
+    server_says,
 };
-use protocol::order::{self, Refused, Seen};
+use protocol::order::{self, Refused};
 use rcgen::KeyPair;
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,8 +21,6 @@ use tokio_util::sync::CancellationToken;
 
 /// Answers in the making at once; beyond it nothing more is read.
 const MOST_OPEN: usize = 64;
-/// Orders done that are remembered before those that have expired are forgotten.
-const MOST_DONE: usize = 1024;
 
 struct Agent {
     machine: Machine,
@@ -41,33 +41,6 @@ struct Open {
     due: Instant,
     sent: bool,
     fails: bool,
-}
-
-/// Orders done: number and expiry, by number. A simulated endpoint remembers them while the process lives.
-#[derive(Default)]
-struct Done(Vec<(u64, i64)>);
-
-impl Done {
-    fn add(&mut self, number: u64, expires: i64, now: i64) {
-        if self.0.len() >= MOST_DONE {
-            // An expired order is refused for that.
-            self.0.retain(|(_, expires)| *expires > now);
-        }
-        if let Err(at) = self.0.binary_search_by_key(&number, |(n, _)| *n) {
-            self.0.insert(at, (number, expires));
-        }
-    }
-}
-
-impl Seen for Done {
-    fn completed(&self, number: u64) -> bool {
-        self.0.binary_search_by_key(&number, |(n, _)| *n).is_ok()
-    }
-
-    /// An order that was cancelled before it came counts as done.
-    fn cancelled(&self, _number: u64) -> bool {
-        false
-    }
 }
 
 /// Why a connection is over.
@@ -218,6 +191,11 @@ impl Agent {
         ended
     }
 
+    fn ends_by(&self, revoked: &Revoked) -> bool {
+        let order_keys = &self.believed.trust.order_keys;
+        self.identity.ends_by(revoked, order_keys)
+    }
+
     /// Connects and says hello.
     async fn greet(&mut self, server: &str) -> Result<(Connection, Duration), Ended> {
         let world = Arc::clone(&self.world);
@@ -278,7 +256,7 @@ impl Agent {
                     };
                     return Ok((connection, Duration::from_secs(seconds)));
                 }
-                Some(server_says::Body::Goodbye(goodbye)) if goodbye.revoked => {
+                Some(server_says::Body::Revoked(revoked)) if self.ends_by(&revoked) => {
                     return Err(Ended::Revoked);
                 }
                 Some(server_says::Body::Goodbye(goodbye)) => {
@@ -367,7 +345,7 @@ impl Agent {
             }
             server_says::Body::Renewed(credentials) => self.renewed(credentials),
             server_says::Body::Trust(signed) => self.trust(&signed, connection).await?,
-            server_says::Body::Goodbye(goodbye) if goodbye.revoked => {
+            server_says::Body::Revoked(revoked) if self.ends_by(&revoked) => {
                 return Ok(Some(Ended::Revoked));
             }
             server_says::Body::Goodbye(goodbye) => {
@@ -376,6 +354,7 @@ impl Agent {
             }
             server_says::Body::Welcome(_)
             | server_says::Body::Enrolled(_)
+            | server_says::Body::Revoked(_)
             | server_says::Body::Pong(_) => {}
         }
         Ok(None)
@@ -569,23 +548,5 @@ impl Agent {
         self.renew_at = identity.renew_at();
         self.identity = identity;
         self.renewal = None;
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn done_orders_stay_done_until_they_expire() {
-        let mut done = Done::default();
-        for number in (0..2000).rev() {
-            let expires = if number % 2 == 0 { 10 } else { 100 };
-            done.add(number, expires, 50);
-        }
-        assert!(done.completed(1999) && done.completed(1));
-        assert!(!done.completed(2000));
-        assert!(done.0.len() < 2000);
-        assert!(done.0.is_sorted());
     }
 }

@@ -6,7 +6,8 @@
 //! the files.
 
 use prost::Message;
-use protocol::message::Trust;
+use protocol::message::{Revoked, Trust};
+use protocol::revocation::{Subject, first_valid};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::collections::HashMap;
@@ -35,6 +36,24 @@ impl Identity {
             validity.not_after.timestamp(),
         );
         Some(from + (until - from) / 3 * 2)
+    }
+
+    /// Whether one of these keys shut this endpoint out.
+    pub(crate) fn ends_by(&self, revoked: &Revoked, order_keys: &[Vec<u8>]) -> bool {
+        let Ok((_, certificate)) = x509_parser::parse_x509_certificate(&self.certificate) else {
+            return false;
+        };
+        let name = certificate.subject().iter_common_name().next();
+        let endpoint = name
+            .and_then(|name| hex::decode(name.as_str().ok()?).ok())
+            .unwrap_or_default();
+        let subject = Subject {
+            order_keys,
+            endpoint: &endpoint,
+            ordinal: self.ordinal,
+            lifted: None,
+        };
+        first_valid(&revoked.statements, subject).is_ok()
     }
 }
 

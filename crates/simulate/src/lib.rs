@@ -12,6 +12,7 @@
 mod agent;
 mod connection;
 mod data;
+mod done;
 mod enrol;
 mod evaluate;
 mod identity;

@@ -11,9 +11,11 @@ use crate::status::Status;
 use crate::{platform, vitals};
 use protocol::frame::{self, FrameError};
 use protocol::message::{
-    Accepted, Hello, Refusal, SignedTrust, ToAgent, ToServer, Welcome, agent_says, server_says,
+    Accepted, Hello, Refusal, Revocation, SignedTrust, ToAgent, ToServer, Welcome, agent_says,
+    server_says,
 };
 use protocol::order::check_trust;
+use protocol::revocation::NotRevoked;
 use std::collections::{HashSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -49,8 +51,8 @@ pub enum SessionEnd {
         /// Come back no sooner.
         retry_after: Duration,
     },
-    /// The identity was revoked.
-    Revoked(String),
+    /// The identity was revoked, as an order key signed.
+    Revoked(Revocation),
 }
 
 /// How a session failed.
@@ -181,6 +183,10 @@ async fn greet<S: AsyncRead + AsyncWrite + Unpin>(
         match message.body {
             Some(server_says::Body::Welcome(welcome)) => return Ok(Ok(welcome)),
             Some(server_says::Body::Goodbye(bye)) => return Ok(Err(goodbye(bye))),
+            Some(server_says::Body::Revoked(revoked)) => match identity.check_revoked(&revoked) {
+                Ok(revocation) => return Ok(Err(SessionEnd::Revoked(revocation))),
+                Err(reason) => unbelieved(reason),
+            },
             None => {}
             Some(_) => return Err(SessionError::Unexpected),
         }
@@ -189,12 +195,17 @@ async fn greet<S: AsyncRead + AsyncWrite + Unpin>(
 
 fn goodbye(bye: protocol::message::Goodbye) -> SessionEnd {
     if bye.revoked {
-        return SessionEnd::Revoked(bye.reason);
+        // Only the words of whoever holds the server's TLS key: one that was really revoked was told so before, signed.
+        tracing::warn!(reason = %bye.reason, "the server says this endpoint was revoked, but no order key signed that; it stays");
     }
     SessionEnd::Goodbye {
         reason: bye.reason,
         retry_after: Duration::from_millis(u64::from(bye.retry_after_ms)),
     }
+}
+
+fn unbelieved(reason: NotRevoked) {
+    tracing::error!(%reason, "the server sent a revocation that does not count; this endpoint stays");
 }
 
 fn keep_alive(welcome: &Welcome) -> Duration {
@@ -283,6 +294,12 @@ impl Session<'_> {
                 }
             }
             server_says::Body::Goodbye(bye) => return Ok(Some(goodbye(bye))),
+            server_says::Body::Revoked(revoked) => {
+                match held(&self.identity).check_revoked(&revoked) {
+                    Ok(revocation) => return Ok(Some(SessionEnd::Revoked(revocation))),
+                    Err(reason) => unbelieved(reason),
+                }
+            }
             server_says::Body::Welcome(_) | server_says::Body::Enrolled(_) => {
                 tracing::debug!("a greeting in the middle of a conversation was skipped");
             }

@@ -3,9 +3,9 @@
 use crate::fake::Fake;
 use crate::server::{Authority, ORDINAL, Server, run};
 use agent::identity::Identity;
-use agent::{AgentError, EnrolError, EnrolOutcome, LinkError};
+use agent::{AgentError, EnrolError, EnrolOutcome, LiftError, LinkError};
 use ed25519_dalek::SigningKey;
-use protocol::message::{Enrolled, Goodbye, agent_says, server_says};
+use protocol::message::{Enrolled, Goodbye, Revoked, agent_says, server_says};
 use protocol::order::{sign, sign_trust};
 use sha2::{Digest, Sha256};
 use std::time::Duration;
@@ -169,11 +169,9 @@ async fn a_revoked_endpoint_does_not_come_back() {
     server.enrol(folder.path()).await;
     let running = run(folder.path(), &Fake::new(), &[]);
     let (mut peer, _) = server.greet().await;
-    peer.say(server_says::Body::Goodbye(Goodbye {
-        reason: "revoked by admin".into(),
-        retry_after_ms: 0,
-        revoked: true,
-    }))
+    peer.say(server_says::Body::Revoked(
+        server.revocation(&server.key, 1_000),
+    ))
     .await;
     let ended = running.ended().await;
     assert!(
@@ -200,6 +198,92 @@ async fn a_revoked_endpoint_does_not_come_back() {
         rcgen::PublicKeyData::subject_public_key_info(&request.public_key)
     };
     assert_ne!(key(before), key(after));
+}
+
+/// Whoever has only the server's TLS key says goodbye with "revoked", with and without a signature of its own: the
+/// endpoint comes back, obeys, and stands in its folder as before.
+#[tokio::test]
+async fn nobody_without_an_order_key_ends_an_endpoint() {
+    let server = Server::start().await;
+    let folder = tempfile::tempdir().unwrap();
+    server.enrol(folder.path()).await;
+    let running = run(folder.path(), &Fake::new(), &[]);
+    let bye = || {
+        server_says::Body::Goodbye(Goodbye {
+            reason: "revoked by admin".into(),
+            retry_after_ms: 0,
+            revoked: true,
+        })
+    };
+    let stranger = SigningKey::from_bytes(&[66; 32]);
+    let mut forged = server.revocation(&stranger, 1_000);
+    forged.statements[0].key = server.key.verifying_key().to_bytes().to_vec();
+    let claims = [
+        None,
+        Some(server.revocation(&stranger, 1_000)),
+        Some(forged),
+        Some(Revoked::default()),
+    ];
+    for claim in claims {
+        // In place of the greeting, and after it.
+        for greeted in [false, true] {
+            let mut peer = if greeted {
+                server.greet().await.0
+            } else {
+                let mut peer = server.accept().await;
+                peer.hear().await;
+                peer
+            };
+            if let Some(revoked) = claim.clone() {
+                peer.say(server_says::Body::Revoked(revoked)).await;
+            }
+            peer.say(bye()).await;
+            assert!(peer.closed().await);
+        }
+    }
+    let (mut peer, _) = server.greet().await;
+    let order = server.question(1, "Get Word from all machines");
+    peer.order(server.sign(order)).await;
+    peer.answer().await;
+    running.stop().await;
+    assert!(agent::is_enrolled(folder.path()));
+}
+
+#[tokio::test]
+async fn an_administrator_lifts_a_revocation_once() {
+    let server = Server::start().await;
+    let folder = tempfile::tempdir().unwrap();
+    server.enrol(folder.path()).await;
+    let nothing = agent::lift(folder.path(), "ada");
+    assert!(matches!(nothing, Err(LiftError::NotRevoked)), "{nothing:?}");
+
+    let running = run(folder.path(), &Fake::new(), &[]);
+    let (mut peer, _) = server.greet().await;
+    let busy = agent::lift(folder.path(), "ada");
+    assert!(matches!(busy, Err(LiftError::Lock(_))), "{busy:?}");
+    let revoked = server.revocation(&server.key, 1_000);
+    peer.say(server_says::Body::Revoked(revoked.clone())).await;
+    running.ended().await.unwrap_err();
+    let lifted = agent::lift(folder.path(), "ada").unwrap();
+    assert_eq!((lifted.issued, lifted.by.as_str()), (1_000, "ada"));
+    assert!(agent::is_enrolled(folder.path()));
+    let kept = Identity::load(folder.path()).unwrap().unwrap();
+    assert_eq!(kept.lifted, Some(lifted));
+
+    // A copy of what was lifted does not count again; a newer one does.
+    let running = run(folder.path(), &Fake::new(), &[]);
+    let (mut peer, _) = server.greet().await;
+    peer.say(server_says::Body::Revoked(revoked)).await;
+    peer.settle().await;
+    peer.say(server_says::Body::Revoked(
+        server.revocation(&server.key, 1_001),
+    ))
+    .await;
+    let ended = running.ended().await;
+    assert!(
+        matches!(ended, Err(AgentError::Link(LinkError::Revoked(_)))),
+        "{ended:?}"
+    );
 }
 
 #[tokio::test]

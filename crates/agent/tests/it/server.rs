@@ -7,7 +7,8 @@ use prost::Message as _;
 use protocol::frame;
 use protocol::message::{
     AnswerPart, AnswerStored, Credentials, Enrolled, Hello, Order, QuestionOrder, Refusal,
-    SignedOrder, ToAgent, ToServer, Trust, Welcome, agent_says, payload::Payload, server_says,
+    Revocation, Revoked, SignedOrder, ToAgent, ToServer, Trust, Welcome, agent_says,
+    payload::Payload, server_says,
 };
 use protocol::order;
 use rcgen::{
@@ -232,6 +233,19 @@ impl Server {
                 limits: None,
             })),
             ..Order::default()
+        }
+    }
+
+    /// A revocation of the endpoint that this server enrols, signed by this key.
+    pub fn revocation(&self, key: &SigningKey, issued: i64) -> Revoked {
+        let revocation = Revocation {
+            endpoint: vec![0xAB; 32],
+            ordinal: ORDINAL,
+            issued,
+            reason: "revoked by admin".into(),
+        };
+        Revoked {
+            statements: vec![protocol::revocation::sign(&revocation, key)],
         }
     }
 

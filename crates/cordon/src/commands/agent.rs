@@ -4,13 +4,21 @@ use super::ownership;
 use crate::args::{AgentAction, AgentArgs, EnrolArgs, Output};
 use crate::output::{self, Table};
 use anyhow::{Context, Result};
+use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-/// Runs the agent until it is told to end, or asks the one that runs.
+/// Runs the agent until it is told to end, asks the one that runs, or does something else with it.
 pub fn run(args: AgentArgs, filter: &str) -> Result<()> {
-    if let Some(AgentAction::Status { output }) = args.action {
-        return super::runtime()?.block_on(status(&args.data, output));
+    match &args.action {
+        Some(AgentAction::Status { output }) => {
+            return super::runtime()?.block_on(status(&args.data, *output));
+        }
+        Some(AgentAction::LiftRevocation { data }) => {
+            super::log_to_stderr(filter, false)?;
+            return lift_revocation(data);
+        }
+        None => {}
     }
     ownership::must_be_ours(&args.data)?;
     log_to(&args, filter)?;
@@ -32,11 +40,37 @@ pub fn run(args: AgentArgs, filter: &str) -> Result<()> {
     Ok(())
 }
 
-async fn status(data: &std::path::Path, form: Output) -> Result<()> {
+async fn status(data: &Path, form: Output) -> Result<()> {
     let facts = ::agent::inquiry::status(data).await?;
     let rows = facts.into_iter().map(|(name, value)| vec![name, value]);
     let table = Table::plain(&["Name", "Value"], rows);
     output::print(form, &[table], serde_json::Value::Null)
+}
+
+fn lift_revocation(data: &Path) -> Result<()> {
+    ::agent::lift(data, &who())?;
+    anstream::println!(
+        "The revocation is lifted; start the agent again. Should the server still mean it, it tells the agent anew."
+    );
+    Ok(())
+}
+
+/// Who types this: the account, and what that account says it was before it became this one.
+fn who() -> String {
+    let named = ["SUDO_USER", "USER", "USERNAME"]
+        .iter()
+        .find_map(|name| std::env::var(name).ok())
+        .unwrap_or_else(|| "somebody without a name".into());
+    // Only what shows plainly in a log.
+    let named: String = named
+        .chars()
+        .filter(char::is_ascii_graphic)
+        .take(64)
+        .collect();
+    #[cfg(unix)]
+    return format!("{named} (uid {})", rustix::process::getuid().as_raw());
+    #[cfg(not(unix))]
+    named
 }
 
 fn log_to(args: &AgentArgs, filter: &str) -> Result<()> {

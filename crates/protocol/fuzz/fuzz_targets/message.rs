@@ -3,8 +3,9 @@
 
 use libfuzzer_sys::fuzz_target;
 use prost::Message;
-use protocol::message::{Order, SignedOrder, SignedTrust, ToAgent, ToServer, Trust};
+use protocol::message::{Order, SignedOrder, SignedRevocation, SignedTrust, ToAgent, ToServer, Trust};
 use protocol::order::{self, Seen};
+use protocol::revocation::{self, Subject};
 use protocol::sealing::{Context, SealingKey, SealingPublic};
 
 struct Nothing;
@@ -28,6 +29,11 @@ fuzz_target!(|bytes: &[u8]| {
     }
     if let Ok(signed) = SignedTrust::decode(bytes) {
         drop(order::check_trust(&signed, &Trust { order_keys: vec![signed.key.clone()], ..Trust::default() }));
+    }
+    if let Ok(signed) = SignedRevocation::decode(bytes) {
+        let order_keys = &[signed.key.clone()];
+        let subject = Subject { order_keys, endpoint: &[1; 32], ordinal: 1, lifted: None };
+        drop(revocation::check(&signed, subject));
     }
     if let Ok(key) = SealingKey::from_secret(&[9; 32]) {
         let context = Context { endpoint: &[1; 32], purpose: "fuzz", about: &[] };

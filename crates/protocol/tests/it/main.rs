@@ -2,5 +2,6 @@
 
 mod frames;
 mod orders;
+mod revocations;
 mod sealing;
 mod tokens;

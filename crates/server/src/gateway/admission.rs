@@ -5,7 +5,8 @@
 
 use super::Gateway;
 use crate::fleet::{Joined, Link, Membership};
-use crate::model::endpoint::Standing;
+use crate::identity::REVOKED;
+use crate::model::endpoint::{Endpoint, Standing};
 use crate::model::ids::EndpointId;
 use protocol::frame::{self, FrameError};
 use protocol::message::{
@@ -42,6 +43,8 @@ enum Rejected {
     Unknown(EndpointId),
     #[error("endpoint {0} was revoked")]
     Revoked(EndpointId),
+    #[error("endpoint {0} waits for approval")]
+    Waiting(EndpointId),
     #[error("endpoint {0} is connected from another machine")]
     Doubled(EndpointId),
     #[error("the reply could not be sent")]
@@ -153,7 +156,7 @@ impl Gateway {
             return Err(Rejected::Unknown(id));
         };
         if endpoint.standing != Standing::Approved {
-            return Err(self.shut_out(&mut stream, id).await);
+            return Err(self.shut_out(&mut stream, &endpoint).await);
         }
         let first: ToServer = frame::read(&mut stream, frame::MAX_FIRST)
             .await
@@ -189,9 +192,10 @@ impl Gateway {
         address: SocketAddr,
     ) -> Result<(), Rejected> {
         // It may have been revoked between the first look and its joining the fleet.
-        let standing = self.identity.by_ordinal(link.ordinal).map(|e| e.standing);
-        if standing != Some(Standing::Approved) {
-            return Err(self.shut_out(stream, link.id).await);
+        match self.identity.by_ordinal(link.ordinal) {
+            Some(endpoint) if endpoint.standing == Standing::Approved => {}
+            Some(endpoint) => return Err(self.shut_out(stream, &endpoint).await),
+            None => return Err(Rejected::Unknown(link.id)),
         }
         if machine != &*link.machine {
             self.identity
@@ -213,10 +217,19 @@ impl Gateway {
         Ok(())
     }
 
-    async fn shut_out(&self, stream: &mut TlsStream<TcpStream>, id: EndpointId) -> Rejected {
-        let reason = "this endpoint was revoked by an administrator";
-        dismiss(stream, reason, 0, true).await;
-        Rejected::Revoked(id)
+    async fn shut_out(&self, stream: &mut TlsStream<TcpStream>, endpoint: &Endpoint) -> Rejected {
+        if endpoint.standing == Standing::Waiting {
+            let reason = "this endpoint waits for an administrator's approval";
+            dismiss(stream, reason, 60_000, false).await;
+            return Rejected::Waiting(endpoint.id);
+        }
+        // The signed word ends it for good; the goodbye tells why this connection is closed.
+        let frame = self.identity.revoked_frame(endpoint);
+        match frame::write_bytes(stream, &frame).await {
+            Ok(()) => dismiss(stream, REVOKED, 0, true).await,
+            Err(error) => tracing::debug!(%error, "a revoked endpoint did not hear that it is"),
+        }
+        Rejected::Revoked(endpoint.id)
     }
 }
 

@@ -2,16 +2,19 @@
 
 use super::Identity;
 use super::enrol::tame;
+use crate::fleet::Outgoing;
 use crate::model::actor::Actor;
 use crate::model::audit::Deed;
 use crate::model::endpoint::{Endpoint, Standing, TokenInfo, TokenRequest};
 use crate::model::ids::{EndpointId, TokenId};
 use crate::store::StoreError;
 use crate::store::endpoints::{NewToken, Sighting};
-use protocol::message::Hello;
+use protocol::message::{Hello, Revocation};
 use protocol::token::EnrolmentToken;
 use sha2::{Digest as _, Sha256};
 
+/// Why a revoked endpoint is sent away.
+pub(crate) const REVOKED: &str = "this endpoint was revoked by an administrator";
 /// Longest life of an enrolment token, in seconds.
 const LONGEST_TOKEN_LIFE: i64 = 366 * 86_400;
 
@@ -139,9 +142,20 @@ impl Identity {
             .stand(id, Standing::Revoked, "endpoint.revoke", by)
             .await?;
         if let Some(link) = self.fleet.link(endpoint.ordinal) {
-            link.close("this endpoint was revoked by an administrator", true);
+            link.send(Outgoing::Frame(self.revoked_frame(&endpoint).into()));
+            link.close(REVOKED, true);
         }
         Ok(endpoint)
+    }
+
+    /// Tells a revoked endpoint so, in a way that it can check.
+    pub(crate) fn revoked_frame(&self, endpoint: &Endpoint) -> Vec<u8> {
+        self.trust.load().revoked_frame(&Revocation {
+            endpoint: endpoint.id.0.to_vec(),
+            ordinal: endpoint.ordinal,
+            issued: Timestamp::now().as_second(),
+            reason: REVOKED.into(),
+        })
     }
 
     async fn stand(

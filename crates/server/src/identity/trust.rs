@@ -10,7 +10,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use ed25519_dalek::SigningKey;
 use prost::Message as _;
-use protocol::message::{SignedTrust, ToAgent, Trust, server_says};
+use protocol::message::{Revocation, Revoked, SignedTrust, ToAgent, Trust, server_says};
 use rustls::pki_types::CertificateDer;
 use std::sync::Arc;
 
@@ -129,6 +129,18 @@ impl TrustState {
     /// Whether any bundle ever named this order key.
     pub fn knew(&self, key: &[u8]) -> bool {
         self.known_keys.iter().any(|known| known == key)
+    }
+
+    /// What ends an endpoint for good, as a frame: signed by every key that an agent may hold.
+    pub fn revoked_frame(&self, revocation: &Revocation) -> Vec<u8> {
+        let statements = self
+            .order_keys
+            .iter()
+            .map(|key| protocol::revocation::sign(revocation, key))
+            .collect();
+        protocol::frame::encode(&ToAgent {
+            body: Some(server_says::Body::Revoked(Revoked { statements })),
+        })
     }
 
     /// Frames with the bundles newer than this version, in order.

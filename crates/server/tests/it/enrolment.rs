@@ -130,17 +130,18 @@ async fn revoking_closes_the_connection_and_ends_the_certificate() {
     let mut untouched = other.connect(&world).await;
     let id = world.endpoint(&agent).id;
     world.identity().revoke(id, &ada()).await.unwrap();
+    let told = channel.next().await;
+    assert!(agent.ends_by(told.as_ref(), id), "{told:?}");
+    assert!(!other.ends_by(told.as_ref(), world.endpoint(&other).id));
     assert!(channel.goodbye().await.revoked);
     channel.closed().await;
-    let (_, reply) = agent.greet(&world).await;
-    assert!(
-        matches!(reply, Some(server_says::Body::Goodbye(ref g)) if g.revoked),
-        "{reply:?}"
-    );
+    let (mut channel, told) = agent.greet(&world).await;
+    assert!(agent.ends_by(told.as_ref(), id), "{told:?}");
+    assert!(channel.goodbye().await.revoked);
     // Neither its old certificate nor a new enrolment with its key helps, and it stays so.
     let world = world.restart().await;
-    let (_, reply) = agent.greet(&world).await;
-    assert!(matches!(reply, Some(server_says::Body::Goodbye(g)) if g.revoked));
+    let (_, told) = agent.greet(&world).await;
+    assert!(agent.ends_by(told.as_ref(), id), "{told:?}");
     let secret = world.token(None, false).await;
     let mut agent = agent;
     let refused = agent.enrol(&world, &secret).await.refused;
@@ -148,6 +149,22 @@ async fn revoking_closes_the_connection_and_ends_the_certificate() {
     assert!(world.identity().approve(id, &ada()).await.is_err());
     // The other one only heard of the restart.
     assert!(!untouched.goodbye().await.revoked);
+}
+
+/// An agent that was away while the order key was replaced holds the old key only: it still has to believe its revocation.
+#[tokio::test]
+async fn a_revocation_is_signed_by_every_key_that_an_agent_may_hold() {
+    let world = World::new().await;
+    let agent = world.agent().await;
+    world
+        .identity()
+        .rotate(TrustPart::OrderKey, "ada")
+        .await
+        .unwrap();
+    let id = world.endpoint(&agent).id;
+    world.identity().revoke(id, "ada").await.unwrap();
+    let (_, told) = agent.greet(&world).await;
+    assert!(agent.ends_by(told.as_ref(), id), "{told:?}");
 }
 
 #[tokio::test]

@@ -8,13 +8,14 @@ use protocol::message::{
     WireRow, agent_says, server_says,
 };
 use protocol::order::Seen;
+use protocol::revocation::{Subject, first_valid};
 use question::catalogue::{Catalogue, Sensor, ValueType};
 use rcgen::{CertificateParams, KeyPair};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, pem::PemObject as _};
 use rustls::{ClientConfig, RootCertStore};
 use server::model::actor::Actor;
 use server::model::endpoint::{Endpoint, TokenRequest};
-use server::model::ids::QuestionId;
+use server::model::ids::{EndpointId, QuestionId};
 use server::model::ids::UserId;
 use server::questions::QuestionInfo;
 use server::{Config, Running, Timing};
@@ -295,6 +296,20 @@ impl Agent {
         };
         assert_eq!(welcome.ordinal, self.ordinal);
         channel
+    }
+
+    /// Whether this message ends the agent with this id for good.
+    pub fn ends_by(&self, told: Option<&server_says::Body>, id: EndpointId) -> bool {
+        let Some(server_says::Body::Revoked(revoked)) = told else {
+            return false;
+        };
+        let subject = Subject {
+            order_keys: &self.trust.order_keys,
+            endpoint: &id.0,
+            ordinal: self.ordinal,
+            lifted: None,
+        };
+        first_valid(&revoked.statements, subject).is_ok()
     }
 
     /// The checks of an honest agent.
