@@ -75,11 +75,16 @@ impl Desk {
         Ok(desk)
     }
 
-    /// Checks an order that arrived and begins to work on it.
+    /// Checks an order that arrived at `now` and begins to work on it.
     #[must_use]
-    pub fn offer(self: &Arc<Self>, signed: &SignedOrder, standing: Standing<'_>) -> Reply {
+    pub fn offer(
+        self: &Arc<Self>,
+        signed: &SignedOrder,
+        standing: Standing<'_>,
+        now: i64,
+    ) -> Reply {
         let mut work = self.lock();
-        match work.book.judge(signed, standing, now()) {
+        match work.book.judge(signed, standing, now) {
             Verdict::Refuse { number, refused } => {
                 tracing::warn!(order = number, code = refused.code(), %refused, "an order was refused");
                 return Reply::Refusal(Refusal {

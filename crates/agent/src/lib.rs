@@ -9,6 +9,7 @@
 //! - [`local`]: a question to this machine without any server.
 //! - [`local_socket`]: a conversation with processes of this machine whose account is known; [`inquiry`]: people who ask over
 //!   it how the agent stands.
+//! - [`outside`]: connections and the wall clock, which a test may replace.
 //! - [`vitals`] and [`status`]: what the agent says about itself; [`platform`]: what differs by system.
 //!
 //! One asynchronous thread serves the channel. Orders and sensors have threads of their own for as long as they run, so an
@@ -26,6 +27,7 @@ pub mod local;
 pub mod local_socket;
 mod lock;
 pub mod orders;
+pub mod outside;
 pub mod platform;
 pub mod spool;
 pub mod status;
@@ -36,6 +38,7 @@ use evaluate::Evaluator;
 use evaluate::source::{Native, Sensors};
 use identity::{Identity, IdentityError};
 use indexing::Indexer;
+use outside::Outside;
 use question::chain;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -121,6 +124,19 @@ pub async fn run_with(
     sensors: Arc<dyn Sensors>,
     shutdown: CancellationToken,
 ) -> Result<(), AgentError> {
+    run_in(config, sensors, Outside::default(), shutdown).await
+}
+
+/// Runs the agent with other sensors in another world.
+///
+/// # Errors
+/// As [`run`].
+pub async fn run_in(
+    config: Config,
+    sensors: Arc<dyn Sensors>,
+    outside: Outside,
+    shutdown: CancellationToken,
+) -> Result<(), AgentError> {
     let state_dir = config.state_dir;
     if !state_dir.is_dir() {
         return Err(AgentError::NotEnrolled { state_dir });
@@ -146,7 +162,7 @@ pub async fn run_with(
     let desk = Desk::open(&state_dir, Evaluator::new(sensors, facts))?;
     status.watch(&desk);
     let ended = tokio::select! {
-        ended = link::keep(identity, config.servers, Arc::clone(&desk), Arc::clone(&status), shutdown) => ended.map_err(AgentError::from),
+        ended = link::keep(identity, config.servers, Arc::clone(&desk), Arc::clone(&status), outside, shutdown) => ended.map_err(AgentError::from),
         () = desk.broken.cancelled() => Err(AgentError::SpoolLost),
         never = inquiry::answer(&state_dir, Arc::clone(&status)) => match never {},
         never = indexing::keep(config.indexer) => match never {},

@@ -1,28 +1,25 @@
 //! The connection to the server: one at a time, held for as long as it lives, made again when it is lost.
 //!
-//! Servers are tried in order, then comes a wait ([`protocol::backoff`]), then the first again. [`session`] is the conversation on
+//! Servers are tried in order, then comes a wait ([`protocol::backoff`]), then the first again. Only a server that greeted and went on
+//! talking for a while was a good one, after which the first has its turn again: one that takes connections and then says
+//! nothing must not keep the agent from the next. [`session`] is the conversation on
 //! one connection. A revocation of this identity that an order key signed ends the agent: it does not come back by itself.
 
 pub mod session;
 
 use crate::desk::Desk;
 use crate::identity::{Identity, IdentityError, tls};
+use crate::outside::{Outside, Stream};
 use crate::status::Status;
 use protocol::backoff::Backoff;
 use session::{SessionEnd, SessionError};
 use std::io;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
-use tokio::net::TcpStream;
-use tokio::time::timeout;
+use std::time::Duration;
+use tokio::time::{Instant, timeout};
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 use tokio_util::sync::CancellationToken;
-
-/// Longest wait for a TCP connection, and again for the TLS handshake.
-const STEP: Duration = Duration::from_secs(10);
-/// A connection that held for this long was a good one.
-const HELD: Duration = Duration::from_secs(20);
 
 /// Why the link ended for good.
 #[derive(Debug, thiserror::Error)]
@@ -43,8 +40,10 @@ pub enum LinkError {
 /// Why there is no connection to one server.
 #[derive(Debug, thiserror::Error)]
 enum ConnectError {
-    #[error("cannot connect within {} seconds", STEP.as_secs())]
-    Slow,
+    #[error("cannot connect within {} seconds", .0.as_secs())]
+    Slow(Duration),
+    #[error("the server made no TLS connection within {} seconds", .0.as_secs())]
+    SlowTls(Duration),
     #[error("cannot connect")]
     Tcp(#[source] io::Error),
     #[error("no TLS connection")]
@@ -64,6 +63,7 @@ pub async fn keep(
     configured: Vec<String>,
     desk: Arc<Desk>,
     status: Arc<Status>,
+    outside: Outside,
     shutdown: CancellationToken,
 ) -> Result<(), LinkError> {
     let instance = random().to_be_bytes().to_vec();
@@ -75,9 +75,18 @@ pub async fn keep(
         }
         let mut wish = Duration::ZERO;
         for server in servers {
-            let began = Instant::now();
-            let ended = visit(&server, &mut identity, &instance, &desk, &status, &shutdown).await;
+            let visit = Visit {
+                server: &server,
+                instance: &instance,
+                desk: &desk,
+                status: &status,
+                outside: &outside,
+                shutdown: &shutdown,
+            };
+            let mut greeted = None;
+            let ended = visit.pay(&mut identity, &mut greeted).await;
             status.disconnected();
+            let silent = matches!(&ended, Err(ConnectError::Session(error)) if error.is_silence());
             match ended {
                 Ok(SessionEnd::Shutdown) => return Ok(()),
                 Ok(SessionEnd::Revoked(revocation)) => {
@@ -102,10 +111,14 @@ pub async fn keep(
                     tracing::warn!(%server, error = %crate::chain(&error), "not connected");
                 }
             }
-            if began.elapsed() >= HELD {
-                // It was a working connection: begin with the first server again.
-                backoff.reset();
-                break;
+            let held = greeted.map(|at: Instant| at.elapsed());
+            match judge(held, silent, outside.patience.held) {
+                Turn::Next => {}
+                Turn::Rested => backoff.reset(),
+                Turn::First => {
+                    backoff.reset();
+                    break;
+                }
             }
         }
         let wait = backoff.next(wish, random());
@@ -115,39 +128,96 @@ pub async fn keep(
             () = tokio::time::sleep(wait) => {}
         }
         // While there is no connection there is no keep-alive that would do this.
-        let tidied = Arc::clone(&desk);
-        session::blocking(move || tidied.tidy(crate::desk::now())).await;
+        let (tidied, now) = (Arc::clone(&desk), outside.clock.now());
+        session::blocking(move || tidied.tidy(now)).await;
     }
 }
 
 /// One connection to one server, from the first packet to its end.
-async fn visit(
-    server: &str,
-    identity: &mut Identity,
-    instance: &[u8],
-    desk: &Arc<Desk>,
-    status: &Arc<Status>,
-    shutdown: &CancellationToken,
-) -> Result<SessionEnd, ConnectError> {
-    let stream = tokio::select! {
-        () = shutdown.cancelled() => return Ok(SessionEnd::Shutdown),
-        stream = connect(server, identity) => stream?,
-    };
-    Ok(session::run(stream, server, identity, instance, desk, status, shutdown).await?)
+struct Visit<'a> {
+    server: &'a str,
+    instance: &'a [u8],
+    desk: &'a Arc<Desk>,
+    status: &'a Arc<Status>,
+    outside: &'a Outside,
+    shutdown: &'a CancellationToken,
 }
 
-async fn connect(server: &str, identity: &Identity) -> Result<TlsStream<TcpStream>, ConnectError> {
-    let connector = TlsConnector::from(tls::for_channel(identity)?);
-    let tcp = timeout(STEP, TcpStream::connect(server))
-        .await
-        .map_err(|_| ConnectError::Slow)?
-        .map_err(ConnectError::Tcp)?;
-    // Frames are written whole; waiting to fill a packet would only delay an answer.
-    tcp.set_nodelay(true).map_err(ConnectError::Tcp)?;
-    timeout(STEP, connector.connect(tls::server_name()?, tcp))
-        .await
-        .map_err(|_| ConnectError::Slow)?
-        .map_err(ConnectError::Tls)
+impl Visit<'_> {
+    /// Sets `greeted` at the greeting.
+    async fn pay(
+        &self,
+        identity: &mut Identity,
+        greeted: &mut Option<Instant>,
+    ) -> Result<SessionEnd, ConnectError> {
+        let opening = async {
+            let mut stream = self.connect(identity).await?;
+            let greeting = session::greet(
+                &mut stream,
+                identity,
+                self.instance,
+                self.outside.patience.greeting,
+            )
+            .await?;
+            Ok::<_, ConnectError>((stream, greeting))
+        };
+        let (stream, greeting) = tokio::select! {
+            () = self.shutdown.cancelled() => return Ok(SessionEnd::Shutdown),
+            opened = opening => opened?,
+        };
+        let welcome = match greeting {
+            Ok(welcome) => welcome,
+            Err(end) => return Ok(end),
+        };
+        *greeted = Some(Instant::now());
+        let ended = session::run(
+            stream,
+            &welcome,
+            self.server,
+            identity,
+            self.desk,
+            self.status,
+            self.outside,
+            self.shutdown,
+        );
+        Ok(ended.await?)
+    }
+
+    async fn connect(
+        &self,
+        identity: &Identity,
+    ) -> Result<TlsStream<Box<dyn Stream>>, ConnectError> {
+        let connector = TlsConnector::from(tls::for_channel(identity)?);
+        let step = self.outside.patience.step;
+        let bytes = timeout(step, self.outside.dial.dial(self.server))
+            .await
+            .map_err(|_| ConnectError::Slow(step))?
+            .map_err(ConnectError::Tcp)?;
+        timeout(step, connector.connect(tls::server_name()?, bytes))
+            .await
+            .map_err(|_| ConnectError::SlowTls(step))?
+            .map_err(ConnectError::Tls)
+    }
+}
+
+/// Whose turn it is after a server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Turn {
+    /// The next one's.
+    Next,
+    /// The next one's, and the waits begin anew: it worked until it fell silent.
+    Rested,
+    /// The first one's: it was a working connection.
+    First,
+}
+
+/// `held` is for how long the connection went on after its greeting; without one it was none, however long it took.
+fn judge(held: Option<Duration>, silent: bool, enough: Duration) -> Turn {
+    match held {
+        Some(held) if held >= enough && silent => Turn::Rested,
+        Some(held) if held >= enough => Turn::First,
+        _ => Turn::Next,
+    }
 }
 
 /// Servers in the order to try them: the signed list first, then the configuration's, then the token's, each once.
@@ -172,4 +242,20 @@ fn random() -> u64 {
     getrandom::u64().unwrap_or_else(|_| {
         u64::try_from(jiff::Timestamp::now().as_nanosecond() & i128::from(i64::MAX)).unwrap_or(0)
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_greeting_makes_a_good_connection() {
+        let enough = Duration::from_secs(20);
+        let long = Duration::from_secs(3600);
+        assert_eq!(judge(None, false, Duration::ZERO), Turn::Next);
+        assert_eq!(judge(Some(Duration::ZERO), false, enough), Turn::Next);
+        assert_eq!(judge(Some(long), false, enough), Turn::First);
+        // A server that hangs would otherwise have its turn again and again.
+        assert_eq!(judge(Some(long), true, enough), Turn::Rested);
+    }
 }

@@ -4,9 +4,10 @@
 //! keeps an acknowledgement from being read. What comes is always read: the server sends only as much work as this endpoint gives it
 //! credit for, and what stops work is never behind work. Timers exist only for keep-alive; everything periodic happens when that fires.
 
-use crate::desk::{self, Desk, Reply};
+use crate::desk::{Desk, Reply};
 use crate::identity::{Identity, IdentityError};
 use crate::orders::{MAX_OPEN, Standing};
+use crate::outside::{Clock, Outside};
 use crate::status::Status;
 use crate::{platform, vitals};
 use protocol::frame::{self, FrameError};
@@ -24,8 +25,6 @@ use tokio::sync::{Notify, mpsc};
 use tokio::time::{Instant, sleep_until, timeout, timeout_at};
 use tokio_util::sync::CancellationToken;
 
-/// Longest wait for the server's greeting.
-const GREETING: Duration = Duration::from_secs(15);
 /// A server that takes no byte for this long is dead.
 const STALLED: Duration = Duration::from_secs(60);
 /// Connection without any frame for this long is dead.
@@ -62,8 +61,8 @@ pub enum SessionError {
     #[error(transparent)]
     Frame(#[from] FrameError),
     /// The server did not greet.
-    #[error("the server did not greet this endpoint within {} seconds", GREETING.as_secs())]
-    NoGreeting,
+    #[error("the server did not greet this endpoint within {} seconds", .0.as_secs())]
+    NoGreeting(Duration),
     /// The first message was another.
     #[error("the server began with something else than a greeting")]
     Unexpected,
@@ -78,12 +77,21 @@ pub enum SessionError {
     Identity(#[from] IdentityError),
 }
 
+impl SessionError {
+    /// Whether the server was there and fell silent, as one that hangs does.
+    #[must_use]
+    pub fn is_silence(&self) -> bool {
+        matches!(self, Self::Dead | Self::Stalled)
+    }
+}
+
 /// What both loops share. They run in one task, so that the locks are never contended.
 struct Session<'a> {
     server: &'a str,
     identity: Mutex<&'a mut Identity>,
     desk: &'a Arc<Desk>,
     keep_alive: Duration,
+    clock: &'a dyn Clock,
     /// Last frame in either direction.
     active: Mutex<Instant>,
     /// Asked for a certificate at this moment.
@@ -94,30 +102,39 @@ struct Session<'a> {
     arrived: Notify,
 }
 
+/// Says hello and waits for the greeting: it, or how the server ended it instead.
+///
+/// # Errors
+/// [`SessionError`]; the connection is of no more use then.
+pub async fn greet<S: AsyncRead + AsyncWrite + Unpin>(
+    stream: &mut S,
+    identity: &Identity,
+    instance: &[u8],
+    patience: Duration,
+) -> Result<Result<Welcome, SessionEnd>, SessionError> {
+    timeout(patience, say_hello(stream, identity, instance))
+        .await
+        .map_err(|_| SessionError::NoGreeting(patience))?
+}
+
 /// Talks until one side ends it.
 ///
 /// # Errors
 /// [`SessionError`]; the connection is of no more use then.
+#[expect(
+    clippy::too_many_arguments,
+    reason = "called in one place, with what a connection needs"
+)]
 pub async fn run<S: AsyncRead + AsyncWrite + Unpin>(
-    mut stream: S,
+    stream: S,
+    welcome: &Welcome,
     server: &str,
     identity: &mut Identity,
-    instance: &[u8],
     desk: &Arc<Desk>,
     status: &Arc<Status>,
+    outside: &Outside,
     shutdown: &CancellationToken,
 ) -> Result<SessionEnd, SessionError> {
-    let greeting = tokio::select! {
-        () = shutdown.cancelled() => return Ok(SessionEnd::Shutdown),
-        greeting = timeout(GREETING, greet(&mut stream, identity, instance)) => greeting,
-    };
-    let welcome = match greeting {
-        Err(_) => return Err(SessionError::NoGreeting),
-        Ok(greeted) => match greeted? {
-            Ok(welcome) => welcome,
-            Err(end) => return Ok(end),
-        },
-    };
     if welcome.ordinal != identity.ordinal {
         tracing::warn!(
             held = identity.ordinal,
@@ -125,7 +142,8 @@ pub async fn run<S: AsyncRead + AsyncWrite + Unpin>(
             "the server knows this endpoint by another number"
         );
     }
-    let skew = welcome.now.saturating_sub(desk::now());
+    // Said, never used: a server that lies about the time must not make old orders pass.
+    let skew = welcome.now.saturating_sub(outside.clock.now());
     if skew.abs() > protocol::order::CLOCK_SLACK_SECONDS {
         tracing::warn!(
             seconds = skew,
@@ -141,7 +159,8 @@ pub async fn run<S: AsyncRead + AsyncWrite + Unpin>(
         server,
         identity: Mutex::new(identity),
         desk,
-        keep_alive: keep_alive(&welcome),
+        keep_alive: keep_alive(welcome),
+        clock: &*outside.clock,
         active: Mutex::new(Instant::now()),
         renewing: Mutex::new(None),
         queue,
@@ -162,7 +181,7 @@ pub async fn run<S: AsyncRead + AsyncWrite + Unpin>(
     end
 }
 
-async fn greet<S: AsyncRead + AsyncWrite + Unpin>(
+async fn say_hello<S: AsyncRead + AsyncWrite + Unpin>(
     stream: &mut S,
     identity: &Identity,
     instance: &[u8],
@@ -251,12 +270,13 @@ impl Session<'_> {
                         identity.ordinal,
                     )
                 };
+                let now = self.clock.now();
                 let reply = blocking(move || {
                     let standing = Standing {
                         order_keys: &order_keys,
                         ordinal,
                     };
-                    desk.offer(&signed, standing)
+                    desk.offer(&signed, standing, now)
                 })
                 .await;
                 match reply {
@@ -347,7 +367,7 @@ impl Session<'_> {
     /// The request for a new certificate, when it is time to and no other is under way.
     fn renewal(&self) -> Option<agent_says::Body> {
         let under_way = held(&self.renewing).is_some_and(|asked| asked.elapsed() < RENEW_AGAIN);
-        if under_way || !held(&self.identity).renewal_due(desk::now()) {
+        if under_way || !held(&self.identity).renewal_due(self.clock.now()) {
             return None;
         }
         let request = held(&self.identity).signing_request();
@@ -412,8 +432,8 @@ impl Session<'_> {
                     if let Some(request) = self.renewal() {
                         self.put(writer, request).await?;
                     }
-                    let desk = Arc::clone(self.desk);
-                    blocking(move || desk.tidy(desk::now())).await;
+                    let (desk, now) = (Arc::clone(self.desk), self.clock.now());
+                    blocking(move || desk.tidy(now)).await;
                 }
             }
         }

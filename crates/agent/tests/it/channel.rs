@@ -1,8 +1,10 @@
 //! The connection: fail-over, coming back, and servers that misbehave.
 
 use crate::fake::Fake;
-use crate::server::{Server, run};
+use crate::server::{Server, run, run_in};
+use agent::outside::{Outside, Patience};
 use protocol::message::{Goodbye, server_says};
+use std::time::Duration;
 use tokio::net::TcpListener;
 
 const WORD: &str = "Get Word from all machines";
@@ -25,6 +27,47 @@ async fn tries_servers_in_order_until_one_answers() {
     peer.order(server.sign(server.question(1, WORD))).await;
     let parts = peer.answer().await;
     peer.stored(&parts).await;
+    running.stop().await;
+}
+
+/// However long a server takes to say nothing, it was no good connection: the next one has its turn. Here a connection
+/// counts as good from its first moment on, so that every wait is long enough to have been one.
+#[tokio::test]
+async fn a_server_that_accepts_and_says_nothing_does_not_keep_the_next_one_away() {
+    let server = Server::start().await;
+    let folder = tempfile::tempdir().unwrap();
+    server.enrol(folder.path()).await;
+    let (mute_at_tls, mute_after_tls) = (Server::start().await, Server::start().await);
+    // The second one has the right certificate: it hangs after the handshake.
+    let mute_after_tls = mute_after_tls.shown_as(&server);
+    let servers = [
+        mute_at_tls.address(),
+        mute_after_tls.address(),
+        server.address(),
+    ];
+    let outside = Outside {
+        patience: Patience {
+            step: Duration::from_millis(300),
+            greeting: Duration::from_millis(300),
+            held: Duration::ZERO,
+        },
+        ..Outside::default()
+    };
+    let fake = Fake::new();
+    let running = run_in(folder.path(), &fake, &servers, None, outside);
+    let hang = async {
+        let mut held = (Vec::new(), Vec::new());
+        loop {
+            tokio::select! {
+                tcp = mute_at_tls.accept_mute() => held.0.push(tcp),
+                peer = mute_after_tls.accept() => held.1.push(peer),
+            }
+        }
+    };
+    tokio::select! {
+        () = hang => {}
+        (mut peer, _) = server.greet() => peer.settle().await,
+    }
     running.stop().await;
 }
 

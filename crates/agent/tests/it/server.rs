@@ -1,6 +1,7 @@
 //! A small server: its own authority, TLS with client certificates, and a conversation that the test leads.
 
 use crate::fake::Fake;
+use agent::outside::Outside;
 use agent::{AgentError, Config, EnrolOutcome, EnrolmentToken};
 use ed25519_dalek::SigningKey;
 use prost::Message as _;
@@ -121,6 +122,14 @@ impl Server {
         }
     }
 
+    /// The same server with the certificate of another.
+    pub fn shown_as(self, other: &Self) -> Self {
+        Self {
+            acceptor: other.acceptor.clone(),
+            ..self
+        }
+    }
+
     pub fn address(&self) -> String {
         self.listener.local_addr().unwrap().to_string()
     }
@@ -152,6 +161,15 @@ impl Server {
                 return Peer { stream };
             }
         }
+    }
+
+    /// Takes a connection and no more.
+    pub async fn accept_mute(&self) -> TcpStream {
+        let (tcp, _) = timeout(PATIENCE, self.listener.accept())
+            .await
+            .expect("the agent connects")
+            .unwrap();
+        tcp
     }
 
     /// Waits for a TLS handshake that fails.
@@ -374,6 +392,16 @@ pub fn run_indexing(
     servers: &[String],
     indexer: Option<Arc<dyn agent::indexing::Indexer>>,
 ) -> Running {
+    run_in(folder, fake, servers, indexer, Outside::default())
+}
+
+pub fn run_in(
+    folder: &Path,
+    fake: &Arc<Fake>,
+    servers: &[String],
+    indexer: Option<Arc<dyn agent::indexing::Indexer>>,
+    outside: Outside,
+) -> Running {
     let shutdown = CancellationToken::new();
     let config = Config {
         state_dir: folder.into(),
@@ -381,7 +409,7 @@ pub fn run_indexing(
         indexer,
     };
     let sensors = Arc::clone(fake) as Arc<dyn agent::evaluate::source::Sensors>;
-    let task = tokio::spawn(agent::run_with(config, sensors, shutdown.clone()));
+    let task = tokio::spawn(agent::run_in(config, sensors, outside, shutdown.clone()));
     Running { shutdown, task }
 }
 
