@@ -23,15 +23,35 @@ pub fn write_private(path: &Path, content: &[u8]) -> io::Result<()> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => {}
         Err(error) => return Err(error),
     }
+    let written = fill(&beside, content).and_then(|()| std::fs::rename(&beside, path));
+    if let Err(error) = written {
+        // On a full disk half a file would take the room that the next try needs.
+        if let Err(left) = std::fs::remove_file(&beside)
+            && left.kind() != io::ErrorKind::NotFound
+        {
+            tracing::debug!(path = %beside.display(), error = %left, "a file that was not finished could not be removed");
+        }
+        return Err(error);
+    }
+    platform::sync_folder(folder)
+}
+
+fn fill(path: &Path, content: &[u8]) -> io::Result<()> {
     let mut file = platform::private_file()
         .write(true)
         .create_new(true)
-        .open(&beside)?;
+        .open(path)?;
     file.write_all(content)?;
-    file.sync_all()?;
-    drop(file);
-    std::fs::rename(&beside, path)?;
-    platform::sync_folder(folder)
+    file.sync_all()
+}
+
+/// Whether this error says that there is no room left.
+#[must_use]
+pub fn is_full(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded
+    )
 }
 
 /// Reads a small file; `None` when it does not exist.

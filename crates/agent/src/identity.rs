@@ -15,11 +15,12 @@ pub mod tls;
 use crate::files;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
-use protocol::message::{Credentials, Trust};
+use protocol::message::{Credentials, Holds, Trust};
 use rcgen::{CertificateParams, DistinguishedName, DnType, KeyPair, PKCS_ECDSA_P256_SHA256};
 use revocation::Lifted;
 use rustls::pki_types::PrivatePkcs8KeyDer;
 use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
 use std::io;
 use std::path::{Path, PathBuf};
 use x509_parser::certificate::X509Certificate;
@@ -43,6 +44,15 @@ pub enum IdentityError {
     /// Writing the file failed.
     #[error("cannot write the identity to {path}")]
     Write {
+        /// The file.
+        path: PathBuf,
+        /// System's error.
+        #[source]
+        source: io::Error,
+    },
+    /// There is no room for the file.
+    #[error("the disk with the identity {path} is full; free some space")]
+    Full {
         /// The file.
         path: PathBuf,
         /// System's error.
@@ -254,9 +264,19 @@ impl Identity {
             .map(Zeroizing::new)
             .and_then(|content| files::write_private(&self.path, &content));
         stored.key.zeroize();
-        written.map_err(|source| IdentityError::Write {
-            path: self.path.clone(),
-            source,
+        let path = || self.path.clone();
+        written.map_err(|source| {
+            if files::is_full(&source) {
+                IdentityError::Full {
+                    path: path(),
+                    source,
+                }
+            } else {
+                IdentityError::Write {
+                    path: path(),
+                    source,
+                }
+            }
         })
     }
 
@@ -270,6 +290,15 @@ impl Identity {
     #[must_use]
     pub fn certificate(&self) -> Option<&[u8]> {
         self.certificate.as_ref().map(|(der, _)| der.as_slice())
+    }
+
+    /// What the server may count on after a restart, when this is on disk.
+    #[must_use]
+    pub fn holds(&self) -> Holds {
+        Holds {
+            trust_version: self.trust.version,
+            certificate: Sha256::digest(self.certificate().unwrap_or_default()).to_vec(),
+        }
     }
 
     /// Whether it is time for a new certificate: two thirds of this one's life are over, or the authorities changed.

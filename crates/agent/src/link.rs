@@ -29,9 +29,6 @@ pub enum LinkError {
         "the server revoked this endpoint: {0}; if that was a mistake, enrol it again, or lift it here with `cordon agent lift-revocation`"
     )]
     Revoked(String),
-    /// The identity cannot be used or written.
-    #[error("the identity is not usable")]
-    Identity(#[from] IdentityError),
     /// There is no server to connect to.
     #[error("no server is known: neither the configuration nor the enrolment names one")]
     NoServer,
@@ -103,9 +100,6 @@ pub async fn keep(
                 }) => {
                     tracing::info!(%server, %reason, ?retry_after, "the server closed the connection");
                     wish = wish.max(retry_after);
-                }
-                Err(ConnectError::Session(SessionError::Identity(error))) => {
-                    return Err(error.into());
                 }
                 Err(error) => {
                     tracing::warn!(%server, error = %crate::chain(&error), "not connected");

@@ -1,5 +1,5 @@
 //! What the agent takes from the world around it and a test may put in its place: connections, the clock on the wall
-//! (which may be wrong and may jump, and the agent has to live with that), and how long it waits for a server.
+//! (which may be wrong and may jump, and the agent has to live with that), and how long it waits for what.
 
 use std::future::Future;
 use std::io;
@@ -29,7 +29,7 @@ pub trait Clock: Send + Sync {
     fn now(&self) -> i64;
 }
 
-/// How long the agent waits for one server before it goes on to the next.
+/// How long the agent waits for a server, and for a full disk.
 #[derive(Clone, Copy, Debug)]
 pub struct Patience {
     /// For a connection, and again for the TLS handshake.
@@ -38,6 +38,8 @@ pub struct Patience {
     pub greeting: Duration,
     /// A connection that held for this long after the greeting was a good one.
     pub held: Duration,
+    /// Between two looks at what could not be done yet: a change that the disk did not take.
+    pub again: Duration,
 }
 
 impl Default for Patience {
@@ -46,6 +48,7 @@ impl Default for Patience {
             step: Duration::from_secs(10),
             greeting: Duration::from_secs(15),
             held: Duration::from_secs(20),
+            again: Duration::from_secs(10),
         }
     }
 }

@@ -3,7 +3,11 @@
 //! returns, what it wrote is on disk ([SQLite's own account](https://www.sqlite.org/pragma.html#pragma_synchronous)).
 //!
 //! A damaged file is moved aside with an error in the log and a new one begun: an agent that cannot start helps nobody
-//! in an incident. What is lost then is said there. Whatever the disk, nothing here panics or retries by itself.
+//! in an incident. What is lost then is said there. A full disk stops nobody either: the spool opens, gives what it
+//! holds, refuses what it would have to write ([`SpoolError::Full`]), and writes as soon as there is room ([`room`]).
+//! Whatever the disk, nothing here panics or retries by itself.
+
+mod room;
 
 use crate::orders::{Kept, Pruned, Remembered};
 use prost::Message as _;
@@ -109,6 +113,16 @@ pub enum SpoolError {
 }
 
 impl SpoolError {
+    /// Whether there is no room on the disk.
+    #[must_use]
+    pub fn is_full(&self) -> bool {
+        match self {
+            Self::Full { .. } => true,
+            Self::Open { source, .. } | Self::Failed { source, .. } => room::is_full(source),
+            _ => false,
+        }
+    }
+
     /// Whether the file itself is damaged, so that only a new one helps.
     #[must_use]
     pub fn is_damage(&self) -> bool {
@@ -133,6 +147,8 @@ pub struct Spool {
     path: PathBuf,
     connection: Connection,
     bytes: u64,
+    /// There was no room to open the file for writing: `connection` only reads, or lies in memory.
+    waits: bool,
 }
 
 impl Spool {
@@ -142,7 +158,7 @@ impl Spool {
     /// When neither works.
     pub fn open(state_dir: &Path) -> Result<(Self, Remembered), SpoolError> {
         let path = state_dir.join(FILE);
-        match Self::open_at(&path) {
+        match Self::open_or_wait(&path) {
             Err(error) if error.is_damage() => {
                 tracing::error!(
                     path = %path.display(), error = %crate::chain(&error),
@@ -150,7 +166,7 @@ impl Spool {
                      done before could be carried out again until they expire"
                 );
                 move_aside(&path)?;
-                Self::open_at(&path)
+                Self::open_or_wait(&path)
             }
             other => other,
         }
@@ -169,8 +185,19 @@ impl Spool {
         let path = self.path.clone();
         drop(self);
         move_aside(&path)?;
-        let (mut anew, _) = Self::open_at(&path)?;
-        anew.transaction("beginning anew", |t| {
+        let (mut anew, _) = Self::open_or_wait(&path)?;
+        anew.remember(done, cancelled, pruned)?;
+        Ok(anew)
+    }
+
+    /// Writes down what is known of orders done, wherever this spool is at the moment.
+    fn remember(
+        &mut self,
+        done: &[(u64, i64)],
+        cancelled: &[(u64, i64)],
+        pruned: Pruned,
+    ) -> Result<(), SpoolError> {
+        let written = self.connection.transaction().and_then(|t| {
             for (number, expires) in done {
                 t.execute(
                     "INSERT OR REPLACE INTO done VALUES (?1, ?2)",
@@ -183,9 +210,10 @@ impl Spool {
                     params![signed(*number), until],
                 )?;
             }
-            write_pruned(t, pruned)
-        })?;
-        Ok(anew)
+            write_pruned(&t, pruned)?;
+            t.commit()
+        });
+        written.map_err(|source| self.failed("beginning anew", source))
     }
 
     fn open_at(path: &Path) -> Result<(Self, Remembered), SpoolError> {
@@ -202,8 +230,13 @@ impl Spool {
         {
             Ok(file) => drop(file),
             Err(error) => {
+                let code = if crate::files::is_full(&error) {
+                    rusqlite::ffi::SQLITE_FULL
+                } else {
+                    rusqlite::ffi::SQLITE_CANTOPEN
+                };
                 return Err(failed(rusqlite::Error::SqliteFailure(
-                    rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_CANTOPEN),
+                    rusqlite::ffi::Error::new(code),
                     Some(error.to_string()),
                 )));
             }
@@ -212,9 +245,10 @@ impl Spool {
         connection
             .busy_timeout(Duration::from_secs(5))
             .map_err(failed)?;
+        // Exclusive: nobody else has a use for this file, and the log's index then lies in memory and takes no room on disk.
         connection
             .execute_batch(
-                "PRAGMA auto_vacuum = INCREMENTAL; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA cache_size = -256;
+                "PRAGMA locking_mode = EXCLUSIVE; PRAGMA auto_vacuum = INCREMENTAL; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA cache_size = -256;
                  PRAGMA wal_autocheckpoint = 64; PRAGMA journal_size_limit = 1048576; PRAGMA temp_store = MEMORY;",
             )
             .map_err(failed)?;
@@ -240,6 +274,7 @@ impl Spool {
             path: path.into(),
             connection,
             bytes: 0,
+            waits: false,
         };
         if found < 1 {
             spool.transaction("making its tables", |t| t.execute_batch(SCHEMA))?;
@@ -278,9 +313,19 @@ impl Spool {
                 [],
                 |row| row.get(0),
             )?;
+            // A file of the first version that could not be brought up to date yet, for want of room, is read as it is.
+            let second = self
+                .connection
+                .query_row("PRAGMA user_version", [], |row| row.get::<_, i64>(0))?
+                >= 2;
+            let accepted = if second {
+                "SELECT number, expires, attempts FROM accepted"
+            } else {
+                "SELECT number, expires, 0 FROM accepted"
+            };
             let accepted = self
                 .connection
-                .prepare("SELECT number, expires, attempts FROM accepted")?
+                .prepare(accepted)?
                 .query_map([], |row| {
                     Ok(Kept {
                         number: unsigned(row.get(0)?),
@@ -293,7 +338,11 @@ impl Spool {
                 accepted,
                 answered: pairs("SELECT number, expires FROM answers")?,
                 done: pairs("SELECT number, expires FROM done")?,
-                cancelled: pairs("SELECT number, until FROM cancelled")?,
+                cancelled: if second {
+                    pairs("SELECT number, until FROM cancelled")?
+                } else {
+                    Vec::new()
+                },
                 pruned,
             };
             Ok((remembered, bytes.unsigned_abs()))
@@ -513,6 +562,7 @@ impl Spool {
         during: &'static str,
         work: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<T>,
     ) -> Result<T, SpoolError> {
+        self.settle()?;
         let done = self.connection.transaction().and_then(|t| {
             let done = work(&t)?;
             t.commit().map(|()| done)
@@ -522,7 +572,7 @@ impl Spool {
 
     fn failed(&self, during: &'static str, source: rusqlite::Error) -> SpoolError {
         let path = self.path.clone();
-        if source.sqlite_error_code() == Some(ErrorCode::DiskFull) {
+        if room::is_full(&source) {
             return SpoolError::Full { path, source };
         }
         SpoolError::Failed {

@@ -9,7 +9,7 @@ use prost::{Message, Oneof};
 #[derive(Clone, PartialEq, Message)]
 pub struct ToServer {
     /// The message; `None` when this build does not know it.
-    #[prost(oneof = "agent_says::Body", tags = "1, 2, 3, 4, 5, 6, 7, 8, 9")]
+    #[prost(oneof = "agent_says::Body", tags = "1, 2, 3, 4, 5, 6, 7, 8, 9, 20")]
     pub body: Option<agent_says::Body>,
 }
 
@@ -45,6 +45,9 @@ pub mod agent_says {
         /// An order is written down and will be worked on.
         #[prost(message, tag = "9")]
         Accepted(super::Accepted),
+        /// What the agent has on disk, after a change of it.
+        #[prost(message, tag = "20")]
+        Holds(super::Holds),
     }
 }
 
@@ -208,6 +211,17 @@ pub struct SignedTrust {
     /// Ed25519 signature over the domain prefix and `trust`.
     #[prost(bytes = "vec", tag = "3")]
     pub signature: Vec<u8>,
+}
+
+/// What an endpoint has written down of what it was sent: until then it may be lost, and the old must stay good.
+#[derive(Clone, PartialEq, Eq, Message)]
+pub struct Holds {
+    /// Version of its trust bundle.
+    #[prost(uint64, tag = "1")]
+    pub trust_version: u64,
+    /// SHA-256 of its certificate, DER.
+    #[prost(bytes = "vec", tag = "2")]
+    pub certificate: Vec<u8>,
 }
 
 /// The server accepts a connection.

@@ -2,22 +2,26 @@
 //!
 //! Reading and writing are two loops in one task, joined by a short queue, so that a slow reader on the other side never
 //! keeps an acknowledgement from being read. What comes is always read: the server sends only as much work as this endpoint gives it
-//! credit for, and what stops work is never behind work. Timers exist only for keep-alive; everything periodic happens when that fires.
+//! credit for, and what stops work is never behind work. Timers exist only for keep-alive, when everything periodic happens, and while
+//! there is something that could not be done or was not said yet.
+//!
+//! [`changes`]: new trust and new certificates, and what becomes of them while the disk is full.
+
+mod changes;
 
 use crate::desk::{Desk, Reply};
-use crate::identity::{Identity, IdentityError};
+use crate::identity::Identity;
 use crate::orders::{MAX_OPEN, Standing};
 use crate::outside::{Clock, Outside};
 use crate::status::Status;
 use crate::{platform, vitals};
 use protocol::frame::{self, FrameError};
 use protocol::message::{
-    Accepted, Hello, Refusal, Revocation, SignedTrust, ToAgent, ToServer, Welcome, agent_says,
-    server_says,
+    Accepted, Hello, Revocation, ToAgent, ToServer, Welcome, agent_says, server_says,
 };
-use protocol::order::check_trust;
 use protocol::revocation::NotRevoked;
 use std::collections::{HashSet, VecDeque};
+use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _};
@@ -72,9 +76,6 @@ pub enum SessionError {
     /// The server does not read.
     #[error("the server took nothing for {} seconds", STALLED.as_secs())]
     Stalled,
-    /// The identity could not be written.
-    #[error("the identity cannot be kept")]
-    Identity(#[from] IdentityError),
 }
 
 impl SessionError {
@@ -96,6 +97,9 @@ struct Session<'a> {
     active: Mutex<Instant>,
     /// Asked for a certificate at this moment.
     renewing: Mutex<Option<Instant>>,
+    /// What this endpoint is to become as soon as it can be written down.
+    unwritten: Mutex<Option<Identity>>,
+    again: Duration,
     queue: mpsc::Sender<agent_says::Body>,
     /// Orders whose arrival was not said yet, and when it is to be said.
     accepted: Mutex<VecDeque<(u64, Instant)>>,
@@ -163,6 +167,8 @@ pub async fn run<S: AsyncRead + AsyncWrite + Unpin>(
         clock: &*outside.clock,
         active: Mutex::new(Instant::now()),
         renewing: Mutex::new(None),
+        unwritten: Mutex::new(None),
+        again: outside.patience.again,
         queue,
         accepted: Mutex::default(),
         arrived: Notify::new(),
@@ -243,11 +249,22 @@ fn held<T>(lock: &Mutex<T>) -> MutexGuard<'_, T> {
 
 impl Session<'_> {
     async fn read<R: AsyncRead + Unpin>(&self, mut reader: R) -> Result<SessionEnd, SessionError> {
+        let mut look = Instant::now();
         loop {
             let dead = Instant::now() + DEAD;
-            let message: ToAgent = timeout_at(dead, frame::read(&mut reader, frame::MAX))
-                .await
-                .map_err(|_| SessionError::Dead)??;
+            let message: ToAgent = {
+                let mut reading = pin!(timeout_at(dead, frame::read(&mut reader, frame::MAX)));
+                loop {
+                    tokio::select! {
+                        biased;
+                        read = &mut reading => break read.map_err(|_| SessionError::Dead)??,
+                        () = sleep_until(look), if self.is_behind() => {
+                            self.catch_up().await;
+                            look = Instant::now() + self.again;
+                        }
+                    }
+                }
+            };
             *held(&self.active) = Instant::now();
             let Some(body) = message.body else {
                 tracing::debug!("a message that this agent does not know was skipped");
@@ -296,23 +313,8 @@ impl Session<'_> {
             }
             server_says::Body::Ping(value) => self.say(agent_says::Body::Pong(value)).await,
             server_says::Body::Pong(_) => {}
-            server_says::Body::Trust(signed) => self.take_trust(&signed).await?,
-            server_says::Body::Renewed(credentials) => {
-                *held(&self.renewing) = None;
-                let mut identity = held(&self.identity);
-                let mut renewed = identity.clone();
-                match renewed.adopt_renewed(credentials) {
-                    Ok(()) => {
-                        renewed.save()?;
-                        **identity = renewed;
-                        tracing::info!("the certificate was renewed");
-                    }
-                    Err(error) => {
-                        tracing::error!(error = %crate::chain(&error), "the renewed certificate is not usable; the old one stays");
-                        *held(&self.renewing) = Some(Instant::now());
-                    }
-                }
-            }
+            server_says::Body::Trust(signed) => self.take_trust(&signed).await,
+            server_says::Body::Renewed(credentials) => self.take_certificate(credentials).await,
             server_says::Body::Goodbye(bye) => return Ok(Some(goodbye(bye))),
             server_says::Body::Revoked(revoked) => {
                 match held(&self.identity).check_revoked(&revoked) {
@@ -325,62 +327,6 @@ impl Session<'_> {
             }
         }
         Ok(None)
-    }
-
-    async fn take_trust(&self, signed: &SignedTrust) -> Result<(), SessionError> {
-        let known = held(&self.identity).trust.clone();
-        let refused = match check_trust(signed, &known) {
-            Ok(trust) => {
-                let mut identity = held(&self.identity);
-                let mut changed = identity.clone();
-                match changed.adopt_trust(trust) {
-                    Ok(()) => {
-                        changed.save()?;
-                        tracing::info!(version = changed.trust.version, "trust was changed");
-                        **identity = changed;
-                        None
-                    }
-                    Err(error) => Some(("not-understood", crate::chain(&error))),
-                }
-            }
-            Err(refused) => Some((refused.code(), refused.to_string())),
-        };
-        match refused {
-            None => {
-                if let Some(request) = self.renewal() {
-                    self.say(request).await;
-                }
-            }
-            Some((code, detail)) => {
-                tracing::warn!(code, %detail, "a change of trust was refused");
-                self.say(agent_says::Body::Refusal(Refusal {
-                    order: 0,
-                    code: code.into(),
-                    detail: format!("change of trust: {detail}"),
-                }))
-                .await;
-            }
-        }
-        Ok(())
-    }
-
-    /// The request for a new certificate, when it is time to and no other is under way.
-    fn renewal(&self) -> Option<agent_says::Body> {
-        let under_way = held(&self.renewing).is_some_and(|asked| asked.elapsed() < RENEW_AGAIN);
-        if under_way || !held(&self.identity).renewal_due(self.clock.now()) {
-            return None;
-        }
-        let request = held(&self.identity).signing_request();
-        match request {
-            Ok(request) => {
-                *held(&self.renewing) = Some(Instant::now());
-                Some(agent_says::Body::Renew(request))
-            }
-            Err(error) => {
-                tracing::error!(error = %crate::chain(&error), "cannot ask for a new certificate");
-                None
-            }
-        }
     }
 
     /// Queues a message; waits while the queue is full. For the reading loop only: the writing loop, which empties the

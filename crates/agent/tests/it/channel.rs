@@ -50,6 +50,7 @@ async fn a_server_that_accepts_and_says_nothing_does_not_keep_the_next_one_away(
             step: Duration::from_millis(300),
             greeting: Duration::from_millis(300),
             held: Duration::ZERO,
+            ..Patience::default()
         },
         ..Outside::default()
     };

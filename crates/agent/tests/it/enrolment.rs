@@ -1,8 +1,9 @@
 //! Getting an identity, renewing it, losing it.
 
 use crate::fake::Fake;
-use crate::server::{Authority, ORDINAL, Server, run};
+use crate::server::{Authority, ORDINAL, Server, run, run_in};
 use agent::identity::Identity;
+use agent::outside::{Outside, Patience};
 use agent::{AgentError, EnrolError, EnrolOutcome, LiftError, LinkError};
 use ed25519_dalek::SigningKey;
 use protocol::message::{Enrolled, Goodbye, Revoked, agent_says, server_says};
@@ -107,9 +108,12 @@ async fn renews_after_two_thirds_of_its_life() {
     let agent_says::Body::Renew(csr) = peer.hear().await else {
         panic!("no renewal");
     };
-    peer.say(server_says::Body::Renewed(server.credentials(&csr, 0, 90)))
-        .await;
+    let credentials = server.credentials(&csr, 0, 90);
+    let digest = Sha256::digest(&credentials.certificate).to_vec();
+    peer.say(server_says::Body::Renewed(credentials)).await;
     peer.settle().await;
+    let holds = peer.holds.take().unwrap();
+    assert_eq!((holds.trust_version, holds.certificate), (1, digest));
     drop(peer);
     let (mut peer, _) = server.greet().await;
     assert_ne!(
@@ -150,6 +154,7 @@ async fn a_change_of_trust_is_checked_taken_and_followed_by_a_renewal() {
     let agent_says::Body::Renew(csr) = peer.hear().await else {
         panic!("new authorities make a new certificate due");
     };
+    assert_eq!(peer.holds.take().unwrap().trust_version, 2);
     peer.say(server_says::Body::Renewed(server.credentials(&csr, 0, 90)))
         .await;
     peer.order(sign(order, &new_key)).await;
@@ -207,7 +212,15 @@ async fn nobody_without_an_order_key_ends_an_endpoint() {
     let server = Server::start().await;
     let folder = tempfile::tempdir().unwrap();
     server.enrol(folder.path()).await;
-    let running = run(folder.path(), &Fake::new(), &[]);
+    // Every greeting makes a good connection, so that the waits between them stay short.
+    let outside = Outside {
+        patience: Patience {
+            held: Duration::ZERO,
+            ..Patience::default()
+        },
+        ..Outside::default()
+    };
+    let running = run_in(folder.path(), &Fake::new(), &[], None, outside);
     let bye = || {
         server_says::Body::Goodbye(Goodbye {
             reason: "revoked by admin".into(),

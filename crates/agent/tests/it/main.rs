@@ -5,6 +5,8 @@
 mod channel;
 mod enrolment;
 mod fake;
+#[cfg(target_os = "linux")]
+mod full_disk;
 mod indexing;
 #[cfg(unix)]
 mod local_socket;

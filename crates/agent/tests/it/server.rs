@@ -7,7 +7,7 @@ use ed25519_dalek::SigningKey;
 use prost::Message as _;
 use protocol::frame;
 use protocol::message::{
-    AnswerPart, AnswerStored, Credentials, Enrolled, Hello, Order, QuestionOrder, Refusal,
+    AnswerPart, AnswerStored, Credentials, Enrolled, Hello, Holds, Order, QuestionOrder, Refusal,
     Revocation, Revoked, SignedOrder, ToAgent, ToServer, Trust, Welcome, agent_says,
     payload::Payload, server_says,
 };
@@ -158,7 +158,10 @@ impl Server {
                 .expect("the agent connects")
                 .unwrap();
             if let Ok(stream) = timeout(PATIENCE, self.acceptor.accept(tcp)).await.unwrap() {
-                return Peer { stream };
+                return Peer {
+                    stream,
+                    holds: None,
+                };
             }
         }
     }
@@ -275,6 +278,8 @@ impl Server {
 /// The server's end of one connection.
 pub struct Peer {
     stream: TlsStream<TcpStream>,
+    /// What the agent last said it has on disk.
+    pub holds: Option<Holds>,
 }
 
 impl Peer {
@@ -292,7 +297,7 @@ impl Peer {
         frame::write_bytes(&mut self.stream, bytes).await.unwrap();
     }
 
-    /// The next message that is not about vitals.
+    /// The next message that is not about vitals, or about what the agent holds.
     pub async fn hear(&mut self) -> agent_says::Body {
         loop {
             let message: ToServer = timeout(PATIENCE, frame::read(&mut self.stream, frame::MAX))
@@ -301,6 +306,7 @@ impl Peer {
                 .unwrap();
             match message.body {
                 Some(agent_says::Body::Vitals(_)) => {}
+                Some(agent_says::Body::Holds(holds)) => self.holds = Some(holds),
                 Some(body) => return body,
                 None => panic!("the agent said something unknown"),
             }

@@ -189,7 +189,7 @@ impl Gateway {
                     Box::pin(self.renew(link, &request)).await;
                     COST_RENEW
                 }
-                Some(agent_says::Body::Pong(_)) => COST_SMALL,
+                Some(agent_says::Body::Pong(_) | agent_says::Body::Holds(_)) => COST_SMALL,
                 // What this build does not know is skipped, and so is what has no place here.
                 Some(agent_says::Body::Hello(_) | agent_says::Body::Enrol(_)) | None => {
                     COST_USELESS
