@@ -3,7 +3,8 @@
 //! All of it lies in one file, `identity.json`, that only the agent's account may read and that is replaced as a whole
 //! (module `files`): after a crash there is one consistent identity, never a certificate without its key. The key is
 //! ECDSA P-256 and stays the same when the certificate is renewed; it never leaves this file, so a fresh one would not
-//! be safer, and a crash between "issued" and "written" would lock the endpoint out.
+//! be safer, and a crash between "issued" and "written" would lock the endpoint out. Beside it lies the private half of
+//! the sealing key ([`protocol::sealing`]); the certificate names the public one.
 //!
 //! [`enrol`] gets the first certificate, [`tls`] makes connections from an identity, [`revocation`] ends one and brings it
 //! back.
@@ -16,7 +17,10 @@ use crate::files;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use protocol::message::{Credentials, Holds, Trust};
-use rcgen::{CertificateParams, DistinguishedName, DnType, KeyPair, PKCS_ECDSA_P256_SHA256};
+use protocol::sealing::{SealError, SealingKey, SealingPublic};
+use rcgen::{
+    CertificateParams, DistinguishedName, DnType, KeyPair, PKCS_ECDSA_P256_SHA256, SanType,
+};
 use revocation::Lifted;
 use rustls::pki_types::PrivatePkcs8KeyDer;
 use serde::{Deserialize, Serialize};
@@ -24,6 +28,7 @@ use sha2::{Digest as _, Sha256};
 use std::io;
 use std::path::{Path, PathBuf};
 use x509_parser::certificate::X509Certificate;
+use x509_parser::extensions::GeneralName;
 use x509_parser::prelude::FromDer as _;
 use zeroize::{Zeroize as _, Zeroizing};
 
@@ -83,12 +88,18 @@ pub enum IdentityError {
     /// The key pair could not be made or used.
     #[error("cannot make or use the key pair")]
     Key(#[source] rcgen::Error),
+    /// No sealing key could be made.
+    #[error("cannot make the sealing key")]
+    Sealing(#[source] SealError),
     /// The certificate cannot be read.
     #[error("the certificate is not readable")]
     Certificate,
     /// The server gave a certificate that does not belong to this endpoint.
     #[error("the server's reply is not usable: {0}")]
     Credentials(&'static str),
+    /// The certificate was issued by somebody else.
+    #[error("no authority that this endpoint trusts issued the certificate")]
+    Issuer(#[source] rustls::Error),
     /// A TLS configuration could not be made of it.
     #[error("cannot set up TLS from the identity")]
     Tls(#[source] rustls::Error),
@@ -98,6 +109,8 @@ pub enum IdentityError {
 #[derive(Serialize, Deserialize)]
 struct Stored {
     key: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    sealing_key: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     certificate: Option<String>,
     #[serde(default)]
@@ -131,6 +144,8 @@ pub struct Named {
     pub not_before: i64,
     /// End of its life.
     pub not_after: i64,
+    /// The sealing key it names.
+    pub sealing: Option<SealingPublic>,
 }
 
 /// An endpoint's identity, or the beginning of one: a key without a certificate waits for approval.
@@ -138,6 +153,9 @@ pub struct Named {
 pub struct Identity {
     path: PathBuf,
     key: Zeroizing<Vec<u8>>,
+    sealing: Option<SealingKey>,
+    /// A server that was asked gave a certificate without the sealing key: it knows nothing of them.
+    unsealed: bool,
     certificate: Option<(Vec<u8>, Named)>,
     /// Number of this endpoint on its server.
     pub ordinal: u32,
@@ -175,6 +193,8 @@ impl Identity {
         Ok(Self {
             path: state_dir.join(FILE),
             key: Zeroizing::new(pair.serialize_der()),
+            sealing: Some(SealingKey::generate().map_err(IdentityError::Sealing)?),
+            unsealed: false,
             certificate: None,
             ordinal: 0,
             trust: Trust::default(),
@@ -210,6 +230,14 @@ impl Identity {
         };
         let key = Zeroizing::new(BASE64.decode(&stored.key).map_err(|_| field("key")())?);
         stored.key.zeroize();
+        let sealing = match stored.sealing_key.take().map(Zeroizing::new) {
+            None => None,
+            Some(text) => {
+                let secret = BASE64.decode(&*text).map(Zeroizing::new);
+                let secret = secret.map_err(|_| field("sealing_key")())?;
+                Some(SealingKey::from_secret(&secret).map_err(|_| field("sealing_key")())?)
+            }
+        };
         let certificate = match &stored.certificate {
             None => None,
             Some(text) => {
@@ -220,6 +248,8 @@ impl Identity {
         };
         let identity = Self {
             key,
+            sealing,
+            unsealed: false,
             certificate,
             ordinal: stored.ordinal,
             trust: Trust {
@@ -247,6 +277,7 @@ impl Identity {
         let encode_all = |all: &[Vec<u8>]| all.iter().map(|b| BASE64.encode(b)).collect();
         let mut stored = Stored {
             key: BASE64.encode(&*self.key),
+            sealing_key: self.sealing.as_ref().map(|key| BASE64.encode(key.secret())),
             certificate: self.certificate.as_ref().map(|(der, _)| BASE64.encode(der)),
             ordinal: self.ordinal,
             trust_version: self.trust.version,
@@ -264,6 +295,7 @@ impl Identity {
             .map(Zeroizing::new)
             .and_then(|content| files::write_private(&self.path, &content));
         stored.key.zeroize();
+        stored.sealing_key.zeroize();
         let path = || self.path.clone();
         written.map_err(|source| {
             if files::is_full(&source) {
@@ -301,26 +333,55 @@ impl Identity {
         }
     }
 
-    /// Whether it is time for a new certificate: two thirds of this one's life are over, or the authorities changed.
+    /// The key that opens what was sealed to this endpoint; `None` in an identity of before there were any.
+    #[must_use]
+    pub fn sealing(&self) -> Option<&SealingKey> {
+        self.sealing.as_ref()
+    }
+
+    /// Gives an identity of before there were sealing keys one, on disk before anybody hears of it. True when it did.
+    ///
+    /// # Errors
+    /// When none can be made or written; the identity goes on without.
+    pub fn complete(&mut self) -> Result<bool, IdentityError> {
+        if self.sealing.is_some() {
+            return Ok(false);
+        }
+        let mut completed = self.clone();
+        completed.sealing = Some(SealingKey::generate().map_err(IdentityError::Sealing)?);
+        completed.save()?;
+        *self = completed;
+        Ok(true)
+    }
+
+    /// Whether it is time for a new certificate: two thirds of this one's life are over, the authorities changed, or it
+    /// does not name the sealing key.
     #[must_use]
     pub fn renewal_due(&self, now: i64) -> bool {
         self.named().is_some_and(|named| {
             let life = named.not_after.saturating_sub(named.not_before);
-            self.renew || now >= named.not_before.saturating_add(life / 3 * 2)
+            let unnamed = named.sealing.is_none() && self.sealing.is_some() && !self.unsealed;
+            self.renew || unnamed || now >= named.not_before.saturating_add(life / 3 * 2)
         })
     }
 
-    /// A certificate signing request (PKCS #10, DER) for this key.
+    /// A certificate signing request (PKCS #10, DER) for this key. It names the sealing key, so that the TLS key signs
+    /// for it.
     ///
     /// # Errors
     /// When the key cannot sign.
     pub fn signing_request(&self) -> Result<Vec<u8>, IdentityError> {
         let mut params = CertificateParams::default();
         params.distinguished_name = DistinguishedName::new();
-        // The server names the subject itself and only takes the key; a request without any subject is odd to tools.
+        // The server names the subject itself and only takes the keys; a request without any subject is odd to tools.
         params
             .distinguished_name
             .push(DnType::CommonName, "cordon-agent");
+        if let Some(sealing) = &self.sealing {
+            let uri = sealing.public().to_string();
+            let uri = uri.try_into().map_err(IdentityError::Key)?;
+            params.subject_alt_names.push(SanType::URI(uri));
+        }
         let request = params
             .serialize_request(&self.pair()?)
             .map_err(IdentityError::Key)?;
@@ -336,8 +397,8 @@ impl Identity {
         let trust = credentials
             .trust
             .ok_or(refuse("it names nobody to trust"))?;
-        let checked = self.check_certificate(&credentials.certificate)?;
         check_trust_content(&trust).map_err(refuse)?;
+        let checked = self.check_certificate(&credentials.certificate, &trust)?;
         self.certificate = Some((credentials.certificate, checked));
         self.ordinal = credentials.ordinal;
         self.trust = trust;
@@ -349,17 +410,21 @@ impl Identity {
     /// Takes a renewed certificate. Trust inside it is not taken: changes of trust come signed by an order key.
     ///
     /// # Errors
-    /// When it does not fit this key and this endpoint.
+    /// When it does not fit this key and this endpoint, or no trusted authority issued it: with such a one the endpoint
+    /// could not connect any more, and whoever holds only the server's TLS key could bring that about.
     pub fn adopt_renewed(&mut self, credentials: Credentials) -> Result<(), IdentityError> {
-        let checked = self.check_certificate(&credentials.certificate)?;
-        if self
-            .named()
-            .is_some_and(|n| n.endpoint_id != checked.endpoint_id)
-        {
-            return Err(IdentityError::Credentials(
-                "the renewed certificate is for another endpoint",
-            ));
+        let refuse = |reason| Err(IdentityError::Credentials(reason));
+        let checked = self.check_certificate(&credentials.certificate, &self.trust)?;
+        if let Some(held) = self.named() {
+            if held.endpoint_id != checked.endpoint_id {
+                return refuse("the renewed certificate is for another endpoint");
+            }
+            // A copy of an earlier one would shorten its life.
+            if checked.not_after < held.not_after && !self.renew {
+                return refuse("the renewed certificate ends before the one it should replace");
+            }
         }
+        self.unsealed = checked.sealing.is_none();
         self.certificate = Some((credentials.certificate, checked));
         self.renew = false;
         Ok(())
@@ -378,17 +443,22 @@ impl Identity {
         Ok(())
     }
 
-    fn check_certificate(&self, der: &[u8]) -> Result<Named, IdentityError> {
+    fn check_certificate(&self, der: &[u8], trust: &Trust) -> Result<Named, IdentityError> {
+        let refuse = |reason| Err(IdentityError::Credentials(reason));
         let (_, certificate) =
             X509Certificate::from_der(der).map_err(|_| IdentityError::Certificate)?;
         if certificate.public_key().subject_public_key.data.as_ref()
             != self.pair()?.public_key_raw()
         {
-            return Err(IdentityError::Credentials(
-                "the certificate is for another key",
-            ));
+            return refuse("the certificate is for another key");
         }
-        named(der)
+        let named = named(der)?;
+        let own = self.sealing.as_ref().map(SealingKey::public);
+        if named.sealing.is_some() && named.sealing != own {
+            return refuse("the certificate names another sealing key");
+        }
+        tls::check_issued(der, named.not_before, &trust.authorities)?;
+        Ok(named)
     }
 
     fn pair(&self) -> Result<KeyPair, IdentityError> {
@@ -421,7 +491,21 @@ fn named(der: &[u8]) -> Result<Named, IdentityError> {
         endpoint_id: name.to_owned(),
         not_before: certificate.validity().not_before.timestamp(),
         not_after: certificate.validity().not_after.timestamp(),
+        sealing: sealing_of(&certificate),
     })
+}
+
+/// The sealing key that a certificate names.
+fn sealing_of(certificate: &X509Certificate<'_>) -> Option<SealingPublic> {
+    let names = certificate.subject_alternative_name().ok()??;
+    names
+        .value
+        .general_names
+        .iter()
+        .find_map(|name| match name {
+            GeneralName::URI(uri) => uri.parse().ok(),
+            _ => None,
+        })
 }
 
 fn check_trust_content(trust: &Trust) -> Result<(), &'static str> {

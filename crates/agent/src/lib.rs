@@ -142,7 +142,7 @@ pub async fn run_in(
         return Err(AgentError::NotEnrolled { state_dir });
     }
     let _lock = lock::take_after(&state_dir).await?;
-    let Some(identity) = Identity::load(&state_dir)? else {
+    let Some(mut identity) = Identity::load(&state_dir)? else {
         return Err(AgentError::NotEnrolled { state_dir });
     };
     if identity.revoked {
@@ -150,6 +150,13 @@ pub async fn run_in(
     }
     if identity.named().is_none() {
         return Err(AgentError::NotApproved);
+    }
+    match identity.complete() {
+        Ok(true) => tracing::info!("this endpoint has a sealing key now"),
+        Ok(false) => {}
+        Err(error) => {
+            tracing::warn!(error = %chain(&error), "this endpoint has no sealing key yet");
+        }
     }
     if let Some(lifted) = &identity.lifted {
         tracing::warn!(by = %lifted.by, at = lifted.at, "an earlier revocation of this endpoint was lifted on this machine");

@@ -130,6 +130,7 @@ pub async fn enrol(token: &EnrolmentToken, state_dir: &Path) -> Result<EnrolOutc
         },
         None => Identity::generate(state_dir)?,
     };
+    identity.complete()?;
     identity.token_servers.clone_from(&token.servers);
     identity.save()?;
 

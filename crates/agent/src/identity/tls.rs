@@ -14,12 +14,13 @@ use rustls::client::{
 };
 use rustls::crypto::{CryptoProvider, WebPkiSupportedAlgorithms, verify_tls13_signature};
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
-use rustls::server::ParsedCertificate;
+use rustls::server::{ParsedCertificate, WebPkiClientVerifier};
 use rustls::{
     CertificateError, ClientConfig, DigitallySignedStruct, Error, RootCertStore, SignatureScheme,
 };
 use sha2::{Digest, Sha256};
 use std::sync::Arc;
+use std::time::Duration;
 
 fn provider() -> Arc<CryptoProvider> {
     Arc::new(rustls::crypto::aws_lc_rs::default_provider())
@@ -55,6 +56,35 @@ pub fn for_channel(identity: &Identity) -> Result<Arc<ClientConfig>, IdentityErr
         )
         .map_err(IdentityError::Tls)?;
     Ok(finish(config))
+}
+
+/// Checks that one of these authorities issued a client certificate, as of the moment when its life begins: this
+/// machine's clock may be wrong.
+///
+/// # Errors
+/// When none did.
+pub fn check_issued(
+    certificate: &[u8],
+    not_before: i64,
+    authorities: &[Vec<u8>],
+) -> Result<(), IdentityError> {
+    let mut roots = RootCertStore::empty();
+    for authority in authorities {
+        roots
+            .add(CertificateDer::from(authority.as_slice()).into_owned())
+            .map_err(IdentityError::Tls)?;
+    }
+    let begin = Duration::from_secs(u64::try_from(not_before).unwrap_or(0));
+    WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider())
+        .build()
+        .map_err(|error| IdentityError::Tls(Error::General(error.to_string())))?
+        .verify_client_cert(
+            &CertificateDer::from(certificate),
+            &[],
+            UnixTime::since_unix_epoch(begin),
+        )
+        .map(drop)
+        .map_err(IdentityError::Issuer)
 }
 
 /// For a machine that enrols and knows only the authority's fingerprint.

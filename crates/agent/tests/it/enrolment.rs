@@ -8,6 +8,7 @@ use agent::{AgentError, EnrolError, EnrolOutcome, LiftError, LinkError};
 use ed25519_dalek::SigningKey;
 use protocol::message::{Enrolled, Goodbye, Revoked, agent_says, server_says};
 use protocol::order::{sign, sign_trust};
+use protocol::sealing::Context;
 use sha2::{Digest, Sha256};
 use std::time::Duration;
 
@@ -123,6 +124,104 @@ async fn renews_after_two_thirds_of_its_life() {
     );
     peer.settle().await;
     running.stop().await;
+}
+
+/// A certificate that no trusted authority issued, one for somebody else, or an old one, would keep the endpoint away from
+/// every server for good. Whoever holds only a server's TLS key could send them.
+#[tokio::test]
+async fn a_certificate_that_would_lock_it_out_is_not_taken() {
+    let server = Server::start().await;
+    let stranger = Authority::new("test authority");
+    let folder = tempfile::tempdir().unwrap();
+    server.enrol_with_life(folder.path(), 61, 29).await;
+    let running = run(folder.path(), &Fake::new(), &[]);
+    let (mut peer, _) = server.greet().await;
+    let before = Identity::load(folder.path()).unwrap().unwrap();
+    let agent_says::Body::Renew(csr) = peer.hear().await else {
+        panic!("no renewal");
+    };
+    let endpoint = hex::encode([0xAB; 32]);
+    let good = server.credentials(&csr, 0, 90);
+    let certificates = [
+        stranger.certify(&csr, &endpoint, 0, 90),
+        server.authority.certify(&csr, &hex::encode([1; 32]), 0, 90),
+        server.authority.certify(&csr, &endpoint, 61, 1),
+        vec![1, 2, 3],
+    ];
+    for certificate in certificates {
+        let mut bad = good.clone();
+        bad.certificate = certificate;
+        peer.say(server_says::Body::Renewed(bad)).await;
+        peer.settle().await;
+        assert_eq!(peer.holds, None);
+    }
+    let after = Identity::load(folder.path()).unwrap().unwrap();
+    assert_eq!(after.certificate(), before.certificate());
+    peer.say(server_says::Body::Renewed(good.clone())).await;
+    peer.settle().await;
+    let after = Identity::load(folder.path()).unwrap().unwrap();
+    assert_eq!(after.certificate(), Some(&good.certificate[..]));
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn the_sealing_key_is_made_kept_and_named_by_the_certificate() {
+    let server = Server::start().await;
+    let folder = tempfile::tempdir().unwrap();
+    server.enrol(folder.path()).await;
+    let identity = Identity::load(folder.path()).unwrap().unwrap();
+    let own = identity.sealing().unwrap().public();
+    assert_eq!(identity.named().unwrap().sealing, Some(own));
+    let context = Context {
+        endpoint: &[0xAB; 32],
+        purpose: "a test",
+        about: b"",
+    };
+    let sealed = own.seal(context, b"for you only").unwrap();
+    let opened = identity.sealing().unwrap().open(context, &sealed).unwrap();
+    assert_eq!(&**opened, b"for you only");
+}
+
+/// An identity of before there were sealing keys: its folder, and its certificate.
+#[tokio::test]
+async fn an_old_identity_gains_a_sealing_key() {
+    let server = Server::start().await;
+    let folder = tempfile::tempdir().unwrap();
+    server.enrol_unsealed(folder.path()).await;
+    let running = run(folder.path(), &Fake::new(), &[]);
+    let (mut peer, _) = server.greet().await;
+    let agent_says::Body::Renew(csr) = peer.hear().await else {
+        panic!("no renewal");
+    };
+    // A server that knows nothing of sealing keys is asked once, not for ever.
+    let mut unsealed = server.credentials(&csr, 0, 90);
+    unsealed.certificate = server.authority.certify_unsealed(&csr, 0, 90);
+    peer.say(server_says::Body::Renewed(unsealed)).await;
+    peer.settle().await;
+    running.stop().await;
+    drop(peer);
+
+    let running = run(folder.path(), &Fake::new(), &[]);
+    let (mut peer, _) = server.greet().await;
+    let agent_says::Body::Renew(again) = peer.hear().await else {
+        panic!("no renewal after a new start");
+    };
+    let mut foreign = server.credentials(&again, 0, 90);
+    foreign.certificate = server.authority.certify_other_sealing(&again, 0, 90);
+    peer.say(server_says::Body::Renewed(foreign)).await;
+    peer.settle().await;
+    let kept = Identity::load(folder.path()).unwrap().unwrap();
+    assert_eq!(kept.named().unwrap().sealing, None, "not its own key");
+    peer.say(server_says::Body::Renewed(
+        server.credentials(&again, 0, 91),
+    ))
+    .await;
+    peer.settle().await;
+    running.stop().await;
+    let kept = Identity::load(folder.path()).unwrap().unwrap();
+    let own = kept.sealing().map(|key| key.public());
+    assert_eq!(kept.named().unwrap().sealing, own);
+    assert!(own.is_some());
 }
 
 #[tokio::test]

@@ -12,9 +12,10 @@ use protocol::message::{
     payload::Payload, server_says,
 };
 use protocol::order;
+use protocol::sealing::SealingKey;
 use rcgen::{
     BasicConstraints, CertificateParams, CertificateSigningRequestParams, DnType,
-    ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair, KeyUsagePurpose,
+    ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair, KeyUsagePurpose, SanType,
 };
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 use rustls::server::WebPkiClientVerifier;
@@ -60,8 +61,21 @@ impl Authority {
 
     /// Signs a request for this endpoint, with a life that began `age` and ends in `left` days.
     pub fn certify(&self, csr: &[u8], endpoint: &str, age: i64, left: i64) -> Vec<u8> {
+        self.issue(csr, endpoint, age, left, |asked| asked)
+    }
+
+    fn issue(
+        &self,
+        csr: &[u8],
+        endpoint: &str,
+        age: i64,
+        left: i64,
+        sealing: impl FnOnce(Vec<SanType>) -> Vec<SanType>,
+    ) -> Vec<u8> {
         let mut request = CertificateSigningRequestParams::from_der(&csr.to_vec().into()).unwrap();
+        let names = sealing(request.params.subject_alt_names);
         request.params = CertificateParams::default();
+        request.params.subject_alt_names = names;
         request
             .params
             .distinguished_name
@@ -75,6 +89,19 @@ impl Authority {
         request.params.not_before = at(-age);
         request.params.not_after = at(left);
         request.signed_by(&self.issuer).unwrap().der().to_vec()
+    }
+
+    /// As a server does that knows nothing of sealing keys.
+    pub fn certify_unsealed(&self, csr: &[u8], age: i64, left: i64) -> Vec<u8> {
+        self.issue(csr, &hex::encode([0xAB; 32]), age, left, |_| Vec::new())
+    }
+
+    /// With a sealing key that is not the endpoint's.
+    pub fn certify_other_sealing(&self, csr: &[u8], age: i64, left: i64) -> Vec<u8> {
+        let other = SealingKey::generate().unwrap().public().to_string();
+        self.issue(csr, &hex::encode([0xAB; 32]), age, left, |_| {
+            vec![SanType::URI(other.try_into().unwrap())]
+        })
     }
 
     fn acceptor(&self) -> TlsAcceptor {
@@ -216,12 +243,31 @@ impl Server {
         }
     }
 
+    /// Enrols an agent as it was before there were sealing keys.
+    pub async fn enrol_unsealed(&self, folder: &Path) {
+        self.enrol_with(folder, |csr| self.authority.certify_unsealed(csr, 1, 89))
+            .await;
+        let path = folder.join("identity.json");
+        let text = std::fs::read(&path).unwrap();
+        let mut stored: serde_json::Value = serde_json::from_slice(&text).unwrap();
+        stored.as_object_mut().unwrap().remove("sealing_key");
+        std::fs::write(&path, stored.to_string()).unwrap();
+    }
+
     /// Enrols an agent in this folder.
     pub async fn enrol(&self, folder: &Path) {
         self.enrol_with_life(folder, 1, 89).await;
     }
 
     pub async fn enrol_with_life(&self, folder: &Path, age: i64, left: i64) {
+        let endpoint = hex::encode([0xAB; 32]);
+        self.enrol_with(folder, |csr| {
+            self.authority.certify(csr, &endpoint, age, left)
+        })
+        .await;
+    }
+
+    async fn enrol_with(&self, folder: &Path, certify: impl FnOnce(&[u8]) -> Vec<u8>) {
         let token = self.token();
         let serve = async {
             let mut peer = self.accept().await;
@@ -229,8 +275,13 @@ impl Server {
                 panic!("no enrolment");
             };
             assert_eq!(enrol.secret, token.secret);
+            let credentials = Credentials {
+                certificate: certify(&enrol.csr),
+                ordinal: ORDINAL,
+                trust: Some(self.trust()),
+            };
             peer.say(server_says::Body::Enrolled(Enrolled {
-                credentials: Some(self.credentials(&enrol.csr, age, left)),
+                credentials: Some(credentials),
                 ..Enrolled::default()
             }))
             .await;
