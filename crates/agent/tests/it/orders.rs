@@ -1,7 +1,7 @@
 //! What the agent obeys, what it refuses, and that nothing it accepted is lost or done twice.
 
 use crate::fake::Fake;
-use crate::server::{Server, now, run};
+use crate::server::{ORDINAL, Server, now, run};
 use answer::State;
 use ed25519_dalek::SigningKey;
 use prost::Message as _;
@@ -219,7 +219,11 @@ async fn a_cancelled_question_is_dropped() {
     let (mut peer, _) = server.greet().await;
     let asked = server.sign(server.question(1, "Get Waits from all machines"));
     peer.order(asked.clone()).await;
+    let mut targets = Vec::new();
+    let only: roaring::RoaringBitmap = [ORDINAL].into_iter().collect();
+    only.serialize_into(&mut targets).unwrap();
     let cancel = Order {
+        targets,
         payload: Some(Payload::Cancel(CancelOrder { order: 1 })),
         ..server.question(2, WORD)
     };

@@ -153,6 +153,9 @@ async fn a_question_and_its_answer_survive_a_restart() {
 
     // The one that answered hears nothing of it, the second joins, a copy of a stored answer changes nothing.
     let mut second = agents[1].connect(&world).await;
+    // It was away when the other question was cancelled: it hears of that first.
+    let cancel = agents[1].check(&second.order().await).unwrap();
+    assert!(matches!(cancel.payload, Some(Payload::Cancel(c)) if c.order == closed.order));
     assert_eq!(number(&second.order().await), asked.order);
     second.answer(asked.order, &[&["sshd", "root"]]).await;
     second.stored().await;

@@ -171,7 +171,9 @@ impl Server {
 
     /// Takes the order `target` back.
     pub fn cancel(&self, number: u64, target: u64) {
+        let all: answer::EndpointSet = (0..self.next.load(Ordering::Relaxed)).collect();
         let order = Order {
+            targets: all.to_bytes(),
             payload: Some(Payload::Cancel(CancelOrder { order: target })),
             ..self.order(number, "")
         };
@@ -280,6 +282,8 @@ impl Server {
                 let body = server_says::Body::Pong(value);
                 replies.send(ToAgent { body: Some(body) }).ok();
             }
+            // Late ones say that the order arrived.
+            agent_says::Body::Accepted(_) => {}
             other => panic!("{other:?}"),
         }
     }
