@@ -62,6 +62,7 @@ impl Rejected {
             Self::Certificate => "strange certificate",
             Self::Unknown(_) => "unknown endpoint",
             Self::Revoked(_) => "revoked endpoint",
+            Self::Waiting(_) => "waiting endpoint",
             Self::Doubled(_) => "doubled endpoint",
             Self::Reply(_) => "did not take the reply",
         }

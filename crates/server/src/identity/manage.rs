@@ -153,7 +153,7 @@ impl Identity {
         self.trust.load().revoked_frame(&Revocation {
             endpoint: endpoint.id.0.to_vec(),
             ordinal: endpoint.ordinal,
-            issued: Timestamp::now().as_second(),
+            issued: self.clock.seconds(),
             reason: REVOKED.into(),
         })
     }

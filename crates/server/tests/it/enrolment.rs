@@ -158,11 +158,11 @@ async fn a_revocation_is_signed_by_every_key_that_an_agent_may_hold() {
     let agent = world.agent().await;
     world
         .identity()
-        .rotate(TrustPart::OrderKey, "ada")
+        .rotate(TrustPart::OrderKey, &ada())
         .await
         .unwrap();
     let id = world.endpoint(&agent).id;
-    world.identity().revoke(id, "ada").await.unwrap();
+    world.identity().revoke(id, &ada()).await.unwrap();
     let (_, told) = agent.greet(&world).await;
     assert!(agent.ends_by(told.as_ref(), id), "{told:?}");
 }

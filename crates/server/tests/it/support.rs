@@ -15,8 +15,8 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, pem::PemObjec
 use rustls::{ClientConfig, RootCertStore};
 use server::model::actor::Actor;
 use server::model::endpoint::{Endpoint, TokenRequest};
-use server::model::ids::{EndpointId, QuestionId};
 use server::model::ids::UserId;
+use server::model::ids::{EndpointId, QuestionId};
 use server::questions::QuestionInfo;
 use server::{Config, Running, Timing};
 use std::future::Future;
