@@ -31,7 +31,7 @@ pub enum LockError {
 
 /// Holds the folder until it is dropped; the system lets go of it too when the process dies.
 #[derive(Debug)]
-pub struct Lock(#[allow(dead_code, reason = "the open file is the lock")] File);
+pub struct Lock(#[expect(dead_code, reason = "the open file is the lock")] File);
 
 /// Takes the folder.
 ///

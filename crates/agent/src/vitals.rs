@@ -60,7 +60,7 @@ impl RunTimes {
         self.0
             .iter()
             .map(|(sensor, times)| {
-                #[allow(
+                #[expect(
                     clippy::cast_precision_loss,
                     reason = "no agent runs a sensor 2^52 times"
                 )]

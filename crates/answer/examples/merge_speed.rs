@@ -3,7 +3,7 @@
 use answer::{Answer, Budget, Contribution, State};
 use std::time::Instant;
 
-#[allow(clippy::print_stdout)]
+#[expect(clippy::print_stdout, reason = "printing is what it is for")]
 fn main() {
     let mut arguments = std::env::args().skip(1).filter_map(|a| a.parse().ok());
     let endpoints: u32 = arguments.next().unwrap_or(10_000);

@@ -1,5 +1,5 @@
 //! How fast the parts are by themselves, on data that stays in the processor's caches: `cargo run --release -p hashing --example kernels`.
-#![allow(clippy::print_stdout)]
+#![expect(clippy::print_stdout, reason = "printing is what it is for")]
 
 use hashing::parts::{LANES, Lanes, Level, SHA1_START, SHA256_START, Way, both};
 use std::hint::black_box;

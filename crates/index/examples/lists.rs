@@ -2,7 +2,7 @@
 //!
 //! Prints the time to build and to ask, and the most memory that the process had.
 
-#![allow(clippy::print_stdout, reason = "printing is what it is for")]
+#![expect(clippy::print_stdout, reason = "printing is what it is for")]
 
 use index::lists::{HashKind, HashList, build};
 use std::error::Error;

@@ -2,7 +2,7 @@
 //!
 //! Busy threads that pace themselves, one that never does and works now and then, as a database's writer would.
 
-#![allow(clippy::print_stdout, reason = "printing is what it is for")]
+#![expect(clippy::print_stdout, reason = "printing is what it is for")]
 
 use index::throttle::{Clock, SystemClock, Throttle};
 use std::error::Error;

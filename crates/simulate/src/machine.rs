@@ -17,8 +17,10 @@ pub(crate) fn draw(parts: &[u64]) -> u64 {
 
 /// Whether an event of this share happens, by a drawn number.
 pub(crate) fn happens(share: f64, drawn: u64) -> bool {
-    // The upper 53 bits are a fraction that a float holds exactly.
-    #[allow(clippy::cast_precision_loss)]
+    #[expect(
+        clippy::cast_precision_loss,
+        reason = "53 bits are a fraction that a float holds exactly"
+    )]
     let fraction = (drawn >> 11) as f64 / (1_u64 << 53) as f64;
     fraction < share
 }

@@ -1,6 +1,6 @@
 //! Lists what is on an image, for comparing by hand with another tool, and says how long that took:
 //! `cargo run --release -p volumes --example list -- [--hash|--count] IMAGE`.
-#![allow(clippy::print_stdout, reason = "a command line tool prints")]
+#![expect(clippy::print_stdout, reason = "a command line tool prints")]
 
 use sha2::{Digest, Sha256};
 use std::io::Read;

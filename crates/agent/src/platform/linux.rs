@@ -86,7 +86,7 @@ pub fn sync_folder(path: &Path) -> io::Result<()> {
 /// The C library keeps what was freed, for each thread's arena; an agent that answered one large question would look
 /// large for ever.
 #[cfg(target_env = "gnu")]
-#[allow(unsafe_code)]
+#[expect(unsafe_code, reason = "malloc_trim has no safe wrapper")]
 pub fn release_memory() {
     // SAFETY: malloc_trim takes no pointer, may be called from any thread at any time, and only returns unused pages.
     unsafe {

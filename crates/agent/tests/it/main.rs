@@ -1,6 +1,6 @@
 //! The agent against a server of this file's making, over real TLS on the loopback interface.
 
-#![allow(clippy::unwrap_used, reason = "helpers of tests may fail a test")]
+#![expect(clippy::unwrap_used, reason = "helpers of tests may fail a test")]
 
 mod channel;
 mod enrolment;

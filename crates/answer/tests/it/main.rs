@@ -1,6 +1,6 @@
 //! Tests of merging answers through the public interface.
 
-#![allow(
+#![expect(
     clippy::unwrap_used,
     reason = "helpers of tests fail by panicking, as tests do"
 )]

@@ -1,6 +1,6 @@
 //! The indexing process killed at any moment, while the tree it indexes changes all the time.
 
-#![allow(clippy::unwrap_used, reason = "what fails here fails the test")]
+#![expect(clippy::unwrap_used, reason = "what fails here fails the test")]
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

@@ -1,6 +1,9 @@
 //! What Linux says and is told about the page cache: [cachestat(2)](https://docs.kernel.org/admin-guide/mm/) since 6.5, mincore(2) before,
 //! posix_fadvise(2) to begin reading and to let go.
-#![allow(unsafe_code)]
+#![expect(
+    unsafe_code,
+    reason = "the calls that look into the page cache have no safe wrapper"
+)]
 
 use super::Probe;
 use std::ffi::c_long;

@@ -2,7 +2,10 @@
 //!
 //! Four rounds of SHA-1 (`sha1rnds4`) stand beside four of SHA-256 (two `sha256rnds2`); the processor's reordering does the rest. Instructions:
 //! Intel, "Intel SHA Extensions" (2013), and the Software Developer's Manual, volume 2.
-#![allow(unsafe_code)]
+#![expect(
+    unsafe_code,
+    reason = "the processor's instructions are called as such"
+)]
 
 use std::arch::x86_64::*;
 

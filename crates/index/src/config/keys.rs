@@ -51,7 +51,7 @@ pub enum Mark {
 
 /// Which value a key sets; the variants are in the order of [`KEYS`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[allow(missing_docs, reason = "each is described in its row of KEYS")]
+#[expect(missing_docs, reason = "each is described in its row of KEYS")]
 pub enum Setting {
     CpuUsageLimit,
     CpuViolationThreshold,

@@ -6,7 +6,10 @@
 
 // Neither the class of disk access nor the trimming of the heap has a call in the libraries used here; both take numbers
 // alone.
-#![allow(unsafe_code)]
+#![expect(
+    unsafe_code,
+    reason = "these calls have no safe wrapper; they take numbers alone"
+)]
 
 use std::io;
 

@@ -1,5 +1,5 @@
 //! Tests of the Index through its public modules.
-#![allow(
+#![expect(
     clippy::unwrap_used,
     reason = "a test that panics is a test that fails"
 )]

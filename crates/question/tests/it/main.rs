@@ -1,5 +1,5 @@
 //! Tests of the question language through its public interface.
-#![allow(clippy::unwrap_used, reason = "a test may panic")]
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 mod basics;
 mod catalogue;

@@ -1,5 +1,5 @@
 //! Sensors against the system's own tools on the machine that runs the tests.
-#![allow(
+#![expect(
     clippy::unwrap_used,
     reason = "a test that panics here is a test that fails"
 )]

@@ -1,5 +1,5 @@
 //! The server from outside: real TLS connections that speak the agent protocol, its API, and the life of questions across restarts.
-#![allow(
+#![expect(
     clippy::unwrap_used,
     reason = "helpers of tests end a test by panicking"
 )]

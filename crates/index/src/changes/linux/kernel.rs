@@ -1,6 +1,6 @@
 //! The calls that no safe crate offers: fanotify_init(2), fanotify_mark(2), name_to_handle_at(2), open_by_handle_at(2)
 //! and the number of a file system from statfs(2).
-#![allow(unsafe_code)]
+#![expect(unsafe_code, reason = "no safe crate offers these calls")]
 
 use crate::changes::event::{LONGEST_HANDLE, mask};
 use crate::changes::{Queue, WatchError};

@@ -197,7 +197,7 @@ fn paths_longer_than_the_system_takes() {
 }
 
 #[test]
-#[allow(unsafe_code)]
+#[expect(unsafe_code, reason = "a mapping is made and written by hand")]
 fn writing_through_a_mapping() {
     on_each(|ground| {
         let path = ground.path("mapped");

@@ -49,7 +49,10 @@ pub struct Fuse {
 impl Fuse {
     /// In a name space of this thread's and of those that it starts, so that nobody else on this machine comes across
     /// it. `None` where that is not to be had.
-    #[allow(unsafe_code)]
+    #[expect(
+        unsafe_code,
+        reason = "mounting in a name space of its own has no safe wrapper"
+    )]
     pub fn new() -> Option<Self> {
         if !rustix::process::geteuid().is_root() {
             eprintln!("left out: mounting needs root");
