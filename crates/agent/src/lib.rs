@@ -15,6 +15,8 @@
 //! One asynchronous thread serves the channel. Orders and sensors have threads of their own for as long as they run, so an
 //! idle agent is one sleeping thread with one timer.
 
+#![cfg_attr(not(test), deny(clippy::indexing_slicing, clippy::string_slice))]
+
 pub mod answers;
 pub mod desk;
 pub mod evaluate;

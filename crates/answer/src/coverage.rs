@@ -112,9 +112,11 @@ impl Coverage {
     fn iter(&self) -> impl DoubleEndedIterator<Item = (State, &RoaringBitmap)> {
         State::ALL.iter().copied().zip(&self.by_state)
     }
+    #[expect(clippy::indexing_slicing, reason = "there is a set for each code")]
     fn set(&self, state: State) -> &RoaringBitmap {
         &self.by_state[state.rank()]
     }
+    #[expect(clippy::indexing_slicing, reason = "there is a set for each code")]
     fn set_mut(&mut self, state: State) -> &mut RoaringBitmap {
         &mut self.by_state[state.rank()]
     }

@@ -9,6 +9,8 @@
 //! answer. It knows neither the wire nor the store; the server translates both ways. Sets are written in the portable Roaring
 //! format (<https://github.com/RoaringBitmap/RoaringFormatSpec>).
 
+#![cfg_attr(not(test), deny(clippy::indexing_slicing, clippy::string_slice))]
+
 mod answer;
 mod compare;
 mod coverage;

@@ -3,6 +3,8 @@
 //!
 //! Exit codes: 0 for success (`ask`: the answer has rows), 1 for an empty answer, 2 for an error.
 
+#![cfg_attr(not(test), deny(clippy::indexing_slicing, clippy::string_slice))]
+
 pub mod api;
 mod args;
 mod commands;

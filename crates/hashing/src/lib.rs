@@ -7,6 +7,8 @@
 //! The crate opens nothing: which files to read, with which flags, and in which order is its caller's business (`index`), and so is the share of the processor, through the
 //! `pace` function of [`many`].
 
+#![cfg_attr(not(test), deny(clippy::indexing_slicing, clippy::string_slice))]
+
 mod cache;
 mod content;
 mod many;

@@ -180,7 +180,9 @@ impl<'a, T> Run<'a, T> {
     /// Gives a lane blocks to work on, if any are to be had.
     fn serve(&mut self, lane: usize) {
         loop {
-            let slot = &mut self.lanes[lane];
+            let Some(slot) = self.lanes.get_mut(lane) else {
+                return;
+            };
             if slot.as_ref().is_some_and(|on| on.at < on.end) {
                 return;
             }
@@ -270,7 +272,9 @@ impl<'a, T> Run<'a, T> {
 
     /// Reads the next chunk of a file and takes it into everything but MD5.
     fn refill(&mut self, lane: usize, mut work: Work<T>) {
-        let buffer = &mut self.buffers[lane];
+        let Some(buffer) = self.buffers.get_mut(lane) else {
+            return;
+        };
         if buffer.is_empty() {
             buffer.resize(BUFFER, 0);
         }
@@ -283,12 +287,14 @@ impl<'a, T> Run<'a, T> {
                     work.found.release(&work.file, work.read, false);
                 }
                 let at = if self.options.kinds.md5 { 0 } else { blocks };
-                self.lanes[lane] = Some(Lane {
-                    work,
-                    at,
-                    end: blocks,
-                    last,
-                });
+                if let Some(slot) = self.lanes.get_mut(lane) {
+                    *slot = Some(Lane {
+                        work,
+                        at,
+                        end: blocks,
+                        last,
+                    });
+                }
             }
             Err(error) => self.close(work, Err(error)),
         }

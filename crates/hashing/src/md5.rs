@@ -135,11 +135,19 @@ impl Lanes {
         false
     }
 
+    #[expect(
+        clippy::indexing_slicing,
+        reason = "a lane is brought below the number of lanes, a word is one of four"
+    )]
     fn get(&self, lane: usize) -> [u32; 4] {
         let lane = lane % LANES;
         [0, 1, 2, 3].map(|word: usize| self.states[word][lane])
     }
 
+    #[expect(
+        clippy::indexing_slicing,
+        reason = "a lane is brought below the number of lanes"
+    )]
     fn set(&mut self, lane: usize, state: [u32; 4]) {
         for (words, word) in self.states.iter_mut().zip(state) {
             words[lane % LANES] = word;

@@ -348,10 +348,8 @@ fn filesystem_types(text: &str) -> Result<Vec<String>, String> {
 /// UTF-8 without its mark, or UTF-16 as some editors on Windows write it, told by its mark.
 fn decode(bytes: &[u8]) -> Cow<'_, [u8]> {
     let wide = |bytes: &[u8], unit: fn([u8; 2]) -> u16| {
-        let units: Vec<u16> = bytes
-            .chunks_exact(2)
-            .map(|pair| unit([pair[0], pair[1]]))
-            .collect();
+        let (pairs, _) = bytes.as_chunks::<2>();
+        let units: Vec<u16> = pairs.iter().map(|pair| unit(*pair)).collect();
         Cow::Owned(String::from_utf16_lossy(&units).into_bytes())
     };
     match bytes {
@@ -551,7 +549,10 @@ fn bare(value: &str) -> &str {
             .find_map(|((at, blank), mark)| {
                 (blank.is_whitespace() && matches!(mark, ';' | '#')).then_some(at)
             });
-    let value = comment.map_or(value, |at| &value[..at]).trim();
+    let value = comment
+        .and_then(|at| value.get(..at))
+        .unwrap_or(value)
+        .trim();
     value
         .strip_prefix('"')
         .and_then(|rest| rest.strip_suffix('"'))

@@ -16,6 +16,8 @@
 //! - [`query`] asks, with the patterns of [`glob`]; [`export`] gives everything to other tools; [`verify`] compares the database
 //!   with the disk; [`bench`] measures what all this takes on a machine.
 
+#![cfg_attr(not(test), deny(clippy::indexing_slicing, clippy::string_slice))]
+
 pub mod bench;
 pub mod changes;
 pub mod config;

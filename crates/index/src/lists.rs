@@ -64,11 +64,13 @@ impl HashKind {
         }
     }
 
-    const fn at(self) -> usize {
+    /// Of one thing for each kind, in the order of [`Self::ALL`], this kind's.
+    const fn of<T>(self, each: &[T; 3]) -> &T {
+        let [md5, sha1, sha256] = each;
         match self {
-            Self::Md5 => 0,
-            Self::Sha1 => 1,
-            Self::Sha256 => 2,
+            Self::Md5 => md5,
+            Self::Sha1 => sha1,
+            Self::Sha256 => sha256,
         }
     }
 }
@@ -141,7 +143,7 @@ impl HashList {
     /// When the file cannot be read.
     pub fn contains(&self, kind: HashKind, hash: &[u8]) -> Result<bool, ListError> {
         let size = kind.bytes();
-        let (starts, filter) = (&self.starts[kind.at()], &self.filters[kind.at()]);
+        let (starts, filter) = (kind.of(&self.starts), kind.of(&self.filters));
         if hash.len() != size || !filter.may_have(hash) {
             return Ok(false);
         }
@@ -222,7 +224,7 @@ impl HashList {
             .len(kind)
             .saturating_sub(first)
             .min(format::per_block(kind) as u64) as usize;
-        let into = &mut buffer[..records * size];
+        let into = buffer.get_mut(..records * size).unwrap_or_default();
         self.read(into, self.layout.records(kind) + first * size as u64)?;
         Ok(into)
     }
@@ -255,7 +257,8 @@ fn search(block: &[u8], size: usize, hash: &[u8]) -> bool {
     let (mut low, mut high) = (0, block.len() / size);
     while low < high {
         let middle = low.midpoint(high);
-        match block[middle * size..(middle + 1) * size].cmp(hash) {
+        let record = block.get(middle * size..(middle + 1) * size);
+        match record.unwrap_or_default().cmp(hash) {
             std::cmp::Ordering::Less => low = middle + 1,
             std::cmp::Ordering::Greater => high = middle,
             std::cmp::Ordering::Equal => return true,
@@ -275,7 +278,7 @@ impl Deref for Listed {
     type Target = [u8];
 
     fn deref(&self) -> &[u8] {
-        &self.bytes[..usize::from(self.size)]
+        self.bytes.get(..usize::from(self.size)).unwrap_or_default()
     }
 }
 
@@ -320,7 +323,10 @@ impl Iterator for Iter<'_> {
             bytes: [0; 32],
             size: size as u8,
         };
-        listed.bytes[..size].copy_from_slice(&self.buffer[self.at..self.at + size]);
+        let record = self.buffer.get(self.at..self.at + size);
+        for (to, from) in listed.bytes.iter_mut().zip(record.unwrap_or_default()) {
+            *to = *from;
+        }
         self.at += size;
         Some(Ok(listed))
     }

@@ -12,6 +12,8 @@
 //!
 //! The channel itself is TLS 1.3 with client certificates on port [`PORT`]; `docs/protocol.md` tells the whole story.
 
+#![cfg_attr(not(test), deny(clippy::indexing_slicing, clippy::string_slice))]
+
 pub mod backoff;
 pub mod bounds;
 pub mod frame;

@@ -8,6 +8,9 @@
 //! * [`complete`] and [`interpret`] help people to write questions; they only ever propose text that parses.
 //! * [`plan`] says which tables an answer has; [`eval`] filters and joins rows; [`value`] compares typed cells;
 //!   [`cell`] shows cells of any bytes without harm; [`chain`] puts an error and its causes on one line.
+
+#![cfg_attr(not(test), deny(clippy::indexing_slicing, clippy::string_slice))]
+
 pub mod ast;
 pub mod catalogue;
 mod causes;

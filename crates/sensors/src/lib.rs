@@ -4,6 +4,8 @@
 //! them all, [`catalogue`] gives the declarations to the language, [`run`] runs one. The crate works alone: `cordon ask
 //! --local` needs nothing else.
 
+#![cfg_attr(not(test), deny(clippy::indexing_slicing, clippy::string_slice))]
+
 pub mod agent_self;
 pub mod containers;
 pub mod digest;

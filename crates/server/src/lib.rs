@@ -11,6 +11,8 @@
 //! - [`orders`]: numbers, signing and delivery of whatever endpoints shall do; [`questions`]: the life of a question, from asking to its kept answer.
 //! - [`http`]: the HTTPS port with the API and the console page; [`metrics`]: counts for Prometheus.
 
+#![cfg_attr(not(test), deny(clippy::indexing_slicing, clippy::string_slice))]
+
 pub mod audit;
 pub mod auth;
 pub mod catalogue;

@@ -27,7 +27,9 @@ impl Recent {
         {
             let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
             if let Some(at) = held.iter().position(|(known, _)| *known == key) {
-                held[..=at].rotate_right(1);
+                if let Some(used_before) = held.get_mut(..=at) {
+                    used_before.rotate_right(1);
+                }
                 return held
                     .first()
                     .map(|(_, piece)| piece.clone())

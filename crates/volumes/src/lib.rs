@@ -11,6 +11,8 @@
 //! - [`ntfs`] and [`ext4`]: the file systems, both behind the [`FileSystem`] trait;
 //! - [`entry`]: what all of them tell of a file.
 
+#![cfg_attr(not(test), deny(clippy::indexing_slicing, clippy::string_slice))]
+
 mod bytes;
 mod cache;
 pub mod entry;

@@ -1,7 +1,11 @@
 //! The MD5 compression function over sixteen lanes with AVX-512, or over two times eight with AVX2.
 //!
 //! Both are one text, `rounds!`, over a handful of vector operations. The two halves of the AVX2 variant are woven together, because one alone would mostly wait for itself.
-#![allow(unsafe_code)]
+#![expect(
+    unsafe_code,
+    clippy::indexing_slicing,
+    reason = "the processor's instructions are called as such, over arrays of fixed sizes"
+)]
 
 use super::{LANES, States};
 use std::arch::x86_64::*;

@@ -10,6 +10,10 @@
 //! the one that was told, and that one may be gone when one looks.
 //!
 //! The memory has a limit. When it is reached, what waits is dropped and its file systems are remembered as lost.
+#![expect(
+    clippy::indexing_slicing,
+    reason = "all that is indexed has two sides, and a side is 0, 1 or a remainder of two"
+)]
 
 use super::event::{Event, Handle, Place, mask};
 use hashbrown::{DefaultHashBuilder, HashMap, HashTable};

@@ -206,13 +206,16 @@ pub(super) fn whole(text: &str, least: u64, most: u64) -> Result<u64, String> {
 
 /// Whole seconds, or a number followed by s, m, h or d.
 pub(super) fn duration(text: &str, most: Duration) -> Result<Duration, String> {
-    let (number, unit) = match text.char_indices().last() {
-        Some((at, 's' | 'S')) => (&text[..at], 1),
-        Some((at, 'm' | 'M')) => (&text[..at], 60),
-        Some((at, 'h' | 'H')) => (&text[..at], 3600),
-        Some((at, 'd' | 'D')) => (&text[..at], 86400),
-        _ => (text, 1),
-    };
+    const UNITS: [([char; 2], u64); 4] = [
+        (['s', 'S'], 1),
+        (['m', 'M'], 60),
+        (['h', 'H'], 3600),
+        (['d', 'D'], 86400),
+    ];
+    let (number, unit) = UNITS
+        .into_iter()
+        .find_map(|(letters, unit)| Some((text.strip_suffix(letters)?, unit)))
+        .unwrap_or((text, 1));
     let number = whole(number.trim_end(), 0, u64::MAX)
         .map_err(|_| "is not a number of seconds".to_owned())?;
     number

@@ -217,7 +217,7 @@ impl Out<'_> {
             self.put(record)
         })?;
         let fill = self.written.next_multiple_of(PAGE) - self.written;
-        self.put(&[0; PAGE as usize][..fill as usize])?;
+        self.put([0; PAGE as usize].get(..fill as usize).unwrap_or_default())?;
         Ok(count)
     }
 
@@ -236,8 +236,9 @@ impl Out<'_> {
         let mut buffer = vec![0; kind.bytes() * 4096];
         while left > 0 && !filter.as_words().is_empty() {
             let part = left.min(buffer.len() as u64) as usize;
-            format::read_exact_at(self.file.get_ref(), &mut buffer[..part], at).map_err(failed)?;
-            buffer[..part]
+            let hashes = buffer.get_mut(..part).unwrap_or_default();
+            format::read_exact_at(self.file.get_ref(), hashes, at).map_err(failed)?;
+            hashes
                 .chunks_exact(kind.bytes())
                 .for_each(|hash| filter.add(hash));
             at += part as u64;

@@ -51,7 +51,7 @@ impl Layout {
     }
 
     pub(super) fn count(&self, kind: HashKind) -> u64 {
-        self.counts[kind.at()]
+        *kind.of(&self.counts)
     }
 
     fn section(&self, kind: HashKind) -> u64 {
@@ -59,8 +59,9 @@ impl Layout {
     }
 
     pub(super) fn records(&self, kind: HashKind) -> u64 {
-        PAGE + HashKind::ALL[..kind.at()]
+        PAGE + HashKind::ALL
             .iter()
+            .take_while(|before| **before != kind)
             .map(|before| self.section(*before))
             .sum::<u64>()
     }
@@ -84,18 +85,18 @@ impl Layout {
 }
 
 /// The header of a finished file.
-pub(super) fn header(layout: &Layout, all: u32, tables: u32) -> [u8; HEADER] {
-    let mut out = [0; HEADER];
-    out[..8].copy_from_slice(&MAGIC);
-    out[8..12].copy_from_slice(&VERSION.to_le_bytes());
-    out[12..16].copy_from_slice(&(BLOCK as u32).to_le_bytes());
-    for (at, count) in layout.counts.iter().enumerate() {
-        out[16 + 8 * at..24 + 8 * at].copy_from_slice(&count.to_le_bytes());
+pub(super) fn header(layout: &Layout, all: u32, tables: u32) -> Vec<u8> {
+    let mut out = Vec::with_capacity(HEADER);
+    out.extend(MAGIC);
+    out.extend(VERSION.to_le_bytes());
+    out.extend((BLOCK as u32).to_le_bytes());
+    for count in layout.counts {
+        out.extend(count.to_le_bytes());
     }
-    out[40..44].copy_from_slice(&all.to_le_bytes());
-    out[44..48].copy_from_slice(&tables.to_le_bytes());
-    let own = crc(&out[..48]);
-    out[48..].copy_from_slice(&own.to_le_bytes());
+    out.extend(all.to_le_bytes());
+    out.extend(tables.to_le_bytes());
+    let own = crc(&out);
+    out.extend(own.to_le_bytes());
     out
 }
 
@@ -121,13 +122,13 @@ pub(super) fn open(path: &Path) -> Result<HashList, ListError> {
             .map_or(0, |b| u32::from_le_bytes(*b))
     };
     let long = |at: usize| u64::from(number(at)) | u64::from(number(at + 4)) << 32;
-    if head[..8] != MAGIC {
+    if !head.starts_with(&MAGIC) {
         return Err(damaged("is not a list of hashes"));
     }
     if (number(8), number(12)) != (VERSION, BLOCK as u32) {
         return Err(damaged("is of another version"));
     }
-    if number(48) != crc(&head[..48]) {
+    if number(48) != crc(head.get(..HEADER - 4).unwrap_or_default()) {
         return Err(damaged("has a damaged header"));
     }
     let layout = Layout::new([long(16), long(24), long(32)])
@@ -148,20 +149,19 @@ pub(super) fn open(path: &Path) -> Result<HashList, ListError> {
         checksum: number(40),
     };
     let (mut at, mut sum) = (layout.starts(), Crc::new());
-    for kind in HashKind::ALL {
-        list.starts[kind.at()] = numbers(
-            &list,
-            &mut at,
-            layout.blocks(kind),
-            &mut sum,
-            u32::from_le_bytes,
-        )?;
+    let mut starts = <[Vec<u32>; 3]>::default();
+    for (kind, starts) in HashKind::ALL.into_iter().zip(&mut starts) {
+        let count = layout.blocks(kind);
+        *starts = numbers(&list, &mut at, count, &mut sum, u32::from_le_bytes)?;
     }
-    for kind in HashKind::ALL {
+    list.starts = starts;
+    let mut filters = <[Filter; 3]>::default();
+    for (kind, filter) in HashKind::ALL.into_iter().zip(&mut filters) {
         let count = filter::words(layout.count(kind));
         let words = numbers(&list, &mut at, count, &mut sum, u64::from_le_bytes)?;
-        list.filters[kind.at()] = Filter::from_words(words);
+        *filter = Filter::from_words(words);
     }
+    list.filters = filters;
     if sum.sum() != number(44) || !list.starts.iter().all(|starts| starts.is_sorted()) {
         return Err(damaged("has damaged tables"));
     }
@@ -180,11 +180,12 @@ fn numbers<T, const N: usize>(
     let mut part = [[0; N]; 2048];
     while table.len() < count as usize {
         let some = part.len().min(count as usize - table.len());
-        let bytes = part[..some].as_flattened_mut();
+        let some = part.get_mut(..some).unwrap_or_default();
+        let bytes = some.as_flattened_mut();
         list.read(bytes, *at)?;
         *at += bytes.len() as u64;
         sum.update(bytes);
-        table.extend(part[..some].iter().map(|bytes| number(*bytes)));
+        table.extend(some.iter().map(|bytes| number(*bytes)));
     }
     Ok(table)
 }
@@ -194,8 +195,9 @@ pub(super) fn verify(list: &HashList) -> Result<(), ListError> {
     let (mut at, end, mut sum) = (PAGE, list.layout.end(), Crc::new());
     while at < end {
         let part = (end - at).min(buffer.len() as u64) as usize;
-        list.read(&mut buffer[..part], at)?;
-        sum.update(&buffer[..part]);
+        let bytes = buffer.get_mut(..part).unwrap_or_default();
+        list.read(bytes, at)?;
+        sum.update(bytes);
         at += part as u64;
     }
     match sum.sum() == list.checksum {
@@ -225,7 +227,9 @@ pub(super) fn read_exact_at(file: &File, mut into: &mut [u8], mut at: u64) -> io
             Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
             Ok(count) => {
                 at += count as u64;
-                into = &mut into[count..];
+                into = std::mem::take(&mut into)
+                    .get_mut(count..)
+                    .unwrap_or_default();
             }
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             Err(error) => return Err(error),

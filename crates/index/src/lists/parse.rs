@@ -241,10 +241,10 @@ fn unquoted(word: &[u8]) -> &[u8] {
 }
 
 fn hash(word: &[u8]) -> Result<Hash, String> {
-    let (named, digits) = match word.iter().position(|b| matches!(b, b':' | b'=')) {
-        Some(at) => (kind(&word[..at]), &word[at + 1..]),
-        None => (None, word),
-    };
+    let cut = word.iter().position(|b| matches!(b, b':' | b'='));
+    let (named, digits) = cut
+        .and_then(|at| Some((kind(word.get(..at)?), word.get(at + 1..)?)))
+        .unwrap_or((None, word));
     let read = match digits.len() {
         32 => decode(digits).map(Hash::Md5),
         40 => decode(digits).map(Hash::Sha1),
@@ -276,6 +276,10 @@ fn kind(name: &[u8]) -> Option<HashKind> {
 
 fn decode<const N: usize>(digits: &[u8]) -> Option<[u8; N]> {
     /// The value of each hexadecimal digit, 0xFF for other bytes.
+    #[expect(
+        clippy::indexing_slicing,
+        reason = "the compiler makes it, and would say so"
+    )]
     const DIGITS: [u8; 256] = {
         let mut table = [0xFF; 256];
         let mut value = 0;
@@ -287,10 +291,11 @@ fn decode<const N: usize>(digits: &[u8]) -> Option<[u8; N]> {
         table
     };
     let (pairs, _) = digits.as_chunks::<2>();
+    let value = |digit: u8| DIGITS.get(usize::from(digit)).copied().unwrap_or(0xFF);
     let mut out = [0; N];
     let mut bad = 0;
     for (byte, [high, low]) in out.iter_mut().zip(pairs) {
-        let (high, low) = (DIGITS[usize::from(*high)], DIGITS[usize::from(*low)]);
+        let (high, low) = (value(*high), value(*low));
         bad |= high | low;
         *byte = high << 4 | low & 0xF;
     }
@@ -319,6 +324,10 @@ fn shown(word: &[u8]) -> String {
     out
 }
 
+#[expect(
+    clippy::indexing_slicing,
+    reason = "the compiler makes these tables, and would say so"
+)]
 const fn ends(bytes: &[u8]) -> [bool; 256] {
     let mut table = [false; 256];
     let mut at = 0;
@@ -386,7 +395,7 @@ impl<R: Read> Pieces<R> {
         } else {
             Wide::HighFirst
         });
-        this.buffer[..narrowed.len()].copy_from_slice(&narrowed);
+        put(&mut this.buffer, &narrowed);
         this.filled = narrowed.len();
         Ok(this)
     }
@@ -416,7 +425,8 @@ impl<R: Read> Pieces<R> {
             }
             let mut read = 0;
             while read < room && !self.ended {
-                match self.reader.read(&mut self.buffer[from + read..from + room]) {
+                let into = self.buffer.get_mut(from + read..from + room);
+                match self.reader.read(into.unwrap_or_default()) {
                     Ok(0) => self.ended = true,
                     Ok(count) => read += count.min(room - read),
                     Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
@@ -426,8 +436,9 @@ impl<R: Read> Pieces<R> {
             self.filled += match self.wide {
                 None => read,
                 Some(wide) => {
-                    let narrowed = narrow(&self.buffer[from..from + read], wide);
-                    self.buffer[from..from + narrowed.len()].copy_from_slice(&narrowed);
+                    let new = self.buffer.get_mut(from..from + read).unwrap_or_default();
+                    let narrowed = narrow(new, wide);
+                    put(new, &narrowed);
                     narrowed.len()
                 }
             };
@@ -439,13 +450,11 @@ impl<R: Read> Pieces<R> {
         let mut overlong = false;
         let mut scanned = 0;
         loop {
-            let text = &self.buffer[self.start..self.filled];
-            if let Some(found) = text[scanned..]
-                .iter()
-                .position(|byte| ends[usize::from(*byte)])
-            {
-                let length = scanned + found;
-                let end = text[length];
+            let text = self.buffer.get(self.start..self.filled);
+            let text = text.unwrap_or_default();
+            let is_end = |byte: u8| ends.get(usize::from(byte)).is_some_and(|ends| *ends);
+            let mut bytes = text.iter().copied().enumerate().skip(scanned);
+            if let Some((length, end)) = bytes.find(|(_, byte)| is_end(*byte)) {
                 let from = self.start;
                 self.start += length + 1;
                 if std::mem::take(&mut self.after_cr) && length == 0 && end == b'\n' && !overlong {
@@ -458,7 +467,8 @@ impl<R: Read> Pieces<R> {
                     self.after_cr = end == b'\r';
                 }
                 overlong |= length > LONGEST;
-                let bytes = &self.buffer[from..from + length.min(LONGEST)];
+                let bytes = self.buffer.get(from..from + length.min(LONGEST));
+                let bytes = bytes.unwrap_or_default();
                 return Ok(Some(Piece {
                     bytes,
                     end,
@@ -474,7 +484,8 @@ impl<R: Read> Pieces<R> {
                 let from = self.start;
                 self.start = self.filled;
                 overlong |= scanned > LONGEST;
-                let bytes = &self.buffer[from..from + scanned.min(LONGEST)];
+                let bytes = self.buffer.get(from..from + scanned.min(LONGEST));
+                let bytes = bytes.unwrap_or_default();
                 return Ok((scanned > 0 || overlong).then_some(Piece {
                     bytes,
                     end: b'\n',
@@ -490,6 +501,13 @@ impl<R: Read> Pieces<R> {
             }
             self.fill().map_err(|source| ListError::Source { source })?;
         }
+    }
+}
+
+/// Writes over the beginning of a buffer.
+fn put(into: &mut [u8], bytes: &[u8]) {
+    for (to, from) in into.iter_mut().zip(bytes) {
+        *to = *from;
     }
 }
 

@@ -112,7 +112,8 @@ impl<const N: usize> Sorter<N> {
         while let Some(mut top) = heap.peek_mut() {
             let Reverse((record, number)) = *top;
             // Replacing the top costs one sifting, taking it and adding another would cost two.
-            match runs[number].next().map_err(|source| self.failed(source))? {
+            let following = runs.get_mut(number).map_or(Ok(None), Run::next);
+            match following.map_err(|source| self.failed(source))? {
                 Some(following) => top.0.0 = following,
                 None => drop(PeekMut::pop(top)),
             }
@@ -152,7 +153,8 @@ impl<const N: usize> Run<'_, N> {
             if self.filled == 0 {
                 return Ok(None);
             }
-            let into = self.buffer[..self.filled].as_flattened_mut();
+            let into = self.buffer.get_mut(..self.filled).unwrap_or_default();
+            let into = into.as_flattened_mut();
             read_exact_at(self.file, into, self.at)?;
             self.at += into.len() as u64;
         }

@@ -396,10 +396,10 @@ impl Session<'_> {
                     Ok(None) => {}
                     Err(error) => self.log.error("lists", error),
                 }
-                self.doing
-                    .lock()
-                    .unwrap_or_else(PoisonError::into_inner)
-                    .list_problems[which as usize] = put.err().map(|e| e.to_string());
+                let mut doing = self.doing.lock().unwrap_or_else(PoisonError::into_inner);
+                if let Some(problem) = doing.list_problems.get_mut(which as usize) {
+                    *problem = put.err().map(|e| e.to_string());
+                }
             }
             if !self.bell.sleep(LISTS) {
                 return;

@@ -40,7 +40,8 @@ pub fn password() -> Result<Zeroizing<String>, NoRandomness> {
             text.push('-');
         }
         // 32 letters: the low five bits choose one without bias.
-        text.push(char::from(LETTERS[usize::from(byte & 31)]));
+        let letter = LETTERS.get(usize::from(byte & 31));
+        text.extend(letter.copied().map(char::from));
     }
     Ok(text)
 }

@@ -90,8 +90,8 @@ pub(super) fn mpeg(bytes: &[u8]) -> Option<&'static str> {
             (header & 3) << 11 | u32::from(byte(bytes, 4)?) << 3 | u32::from(byte(bytes, 5)?) >> 5,
         )
         .ok()?;
-        let follows =
-            at(bytes, second, 2).is_none_or(|next| next[0] == 0xff && next[1] & 0xf6 == 0xf0);
+        let follows = at(bytes, second, 2)
+            .is_none_or(|next| matches!(next, [0xff, b, ..] if b & 0xf6 == 0xf0));
         return (rate < 13 && second > 7 && follows).then_some("audio/x-hx-aac-adts");
     }
     let second_version = header >> 19 & 1 == 0;
@@ -126,7 +126,8 @@ pub(super) fn mpeg(bytes: &[u8]) -> Option<&'static str> {
         };
     }
     let second = usize::try_from(samples * bits / hertz + (header >> 9 & 1)).ok()?;
-    let follows = at(bytes, second, 2).is_none_or(|next| next[0] == 0xff && next[1] & 0xe0 == 0xe0);
+    let follows =
+        at(bytes, second, 2).is_none_or(|next| matches!(next, [0xff, b, ..] if b & 0xe0 == 0xe0));
     follows.then_some("audio/mpeg")
 }
 
