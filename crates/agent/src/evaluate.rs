@@ -114,13 +114,15 @@ impl Evaluator {
                 continue;
             };
             let mut kept = eval::keep(select, &ran.rows, catalogue);
-            if let Some((state, message)) = &ran.problem {
+            for (state, message) in &ran.problems {
                 let known = problems
                     .iter()
                     .any(|p| p.sensor == select.call.sensor && &p.message == message);
                 if !known {
                     problems.push(answers::problem(&select.call.sensor, *state, message));
                 }
+            }
+            if !ran.problems.is_empty() {
                 // Without this, a one-row sensor that failed would take the rows of all others with it.
                 let sensor = catalogue.sensor(&select.call.sensor);
                 if ran.rows.is_empty()
@@ -214,7 +216,7 @@ impl View<'_> {
                 Some((prepared, ticket)) => self.wait(&prepared, ticket),
                 None => Ran {
                     rows: Arc::default(),
-                    problem: Some((State::Unsupported, "this agent has no such sensor".into())),
+                    problems: vec![(State::Unsupported, "this agent has no such sensor".into())],
                 },
             };
             self.ran.insert(call, ran);
@@ -230,7 +232,7 @@ impl View<'_> {
         let runner = &self.evaluator.runner;
         let shared = matches!(ticket, Ticket::Flight { own_limits, .. } if !own_limits);
         let mut ran = runner.wait(ticket, self.cancelled);
-        let stopped = ran.problem.as_ref().is_some_and(|(s, _)| s.is_limit());
+        let stopped = ran.problems.iter().any(|(s, _)| s.is_limit());
         if shared && stopped {
             let anew = Call {
                 max_age: Duration::ZERO,
@@ -296,7 +298,7 @@ fn cut(ran: &mut Ran, call: &Call) {
     if let Some((state, words)) = hit {
         let rows: Vec<Row> = ran.rows.iter().take(kept).cloned().collect();
         ran.rows = Arc::new(rows);
-        ran.problem.get_or_insert((state, words.into()));
+        ran.problems.push((state, words.into()));
     }
 }
 
@@ -306,14 +308,19 @@ impl SensorRows for View<'_> {
         let Some(ran) = self.ran.get(&run_of(call)) else {
             return Err(Unavailable("error".into()));
         };
-        match &ran.problem {
-            None => Ok(Arc::clone(&ran.rows)),
-            Some((state, message)) => {
-                self.missed
-                    .push(answers::problem(&call.sensor, *state, message));
-                Err(Unavailable(state.words().into()))
-            }
+        let Some(gravest) = ran.state() else {
+            return Ok(Arc::clone(&ran.rows));
+        };
+        for (state, message) in &ran.problems {
+            self.missed
+                .push(answers::problem(&call.sensor, *state, message));
         }
+        Err(Unavailable(gravest.words().into()))
+    }
+
+    fn found(&mut self, call: &SensorCall) -> Arc<Vec<Row>> {
+        let ran = self.ran.get(&run_of(call));
+        ran.map(|ran| Arc::clone(&ran.rows)).unwrap_or_default()
     }
 }
 

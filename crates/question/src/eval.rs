@@ -1,7 +1,8 @@
 //! What a question means on one endpoint: whether the endpoint is concerned, which rows stay, how they join.
 //!
 //! Filters are three-valued. A sensor that could not be had makes its comparison unknown, and unknown only decides
-//! where nothing else does: `A and B` is false as soon as either is false, whatever became of the other.
+//! where nothing else does: `A and B` is false as soon as either is false, whatever became of the other. Some rows of a
+//! sensor decide where the missing ones could not change it: one row that holds is enough for `any`.
 
 use crate::ast::{Filter, Row, Select, SensorCall};
 use crate::catalogue::Catalogue;
@@ -17,6 +18,11 @@ pub trait SensorRows {
     /// # Errors
     /// When they could not be had.
     fn rows(&mut self, call: &SensorCall) -> Result<Arc<Vec<Row>>, Unavailable>;
+
+    /// Rows that were found of a call whose rows could not all be had: asked after that was said.
+    fn found(&mut self, _call: &SensorCall) -> Arc<Vec<Row>> {
+        Arc::default()
+    }
 }
 
 /// Why a sensor's rows could not be had: the name of a state, with what there is to say.
@@ -76,7 +82,10 @@ impl Node {
             Self::And(parts) => first_that_decides(parts, false, source),
             Self::Or(parts) => first_that_decides(parts, true, source),
             Self::Not(inner) => inner.matches(source).map(|held| !held),
-            Self::Term(call, matcher) => source.rows(call).map(|rows| matcher.rows(&rows)),
+            Self::Term(call, matcher) => match source.rows(call) {
+                Ok(rows) => Ok(matcher.rows(&rows)),
+                Err(reason) => matcher.some_rows(&source.found(call)).ok_or(reason),
+            },
         }
     }
 

@@ -114,6 +114,14 @@ impl Matcher {
         }
     }
 
+    /// Whether some of the rows of an endpoint decide it, whatever the others are.
+    pub(crate) fn some_rows(&self, rows: &[Row]) -> Option<bool> {
+        match self.quantifier {
+            Quantifier::Any => rows.iter().any(|r| self.row(r)).then_some(true),
+            Quantifier::All => rows.iter().any(|r| !self.row(r)).then_some(false),
+        }
+    }
+
     /// Whether one row does.
     pub(crate) fn row(&self, row: &Row) -> bool {
         let text = match self.column {

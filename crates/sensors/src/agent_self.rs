@@ -85,7 +85,8 @@ fn custom_tags(request: &Request, sink: &mut Sink) -> Result<(), SensorError> {
     if folder.as_os_str().is_empty() {
         return Ok(());
     }
-    let bytes = disk::read_if_there(&folder.join("tags.txt"), TAGS_MAX)?.unwrap_or_default();
+    let tags = folder.join("tags.txt");
+    let bytes = disk::read_if_there(&tags, TAGS_MAX, &sink.notes()).unwrap_or_default();
     let bytes = bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(&bytes);
     for line in text::lines(bytes).map(<[u8]>::trim_ascii) {
         if !line.is_empty() && !line.starts_with(b"#") {

@@ -6,8 +6,9 @@ pub mod containerd;
 pub mod docker;
 pub mod storage;
 
-use crate::disk::{self, FirstProblem, system_root};
-use crate::framework::{Entry, SensorError, Sink};
+use crate::alive::Processes;
+use crate::disk::{self, system_root};
+use crate::framework::{Entry, Notes, SensorError, Sink};
 use crate::text;
 use question::catalogue::Sensor;
 use question::catalogue::ValueType::{Boolean, DateTime, Integer, Text};
@@ -74,7 +75,11 @@ pub struct Container {
 /// # Errors
 /// When a file cannot be read (the others still give their rows) or a limit is reached.
 pub fn rows(root: &Path, sink: &mut Sink) -> Result<(), SensorError> {
-    let mut problems = FirstProblem::default();
+    let seen = Seen {
+        root,
+        notes: &sink.notes(),
+        processes: &Processes::of(root),
+    };
     let mut push = |c: Container| {
         sink.push([
             c.runtime.as_bytes(),
@@ -92,10 +97,58 @@ pub fn rows(root: &Path, sink: &mut Sink) -> Result<(), SensorError> {
         ])?;
         Ok(())
     };
-    problems.note(docker::containers(root, &mut push))?;
-    problems.note(storage::containers(root, &mut push))?;
-    problems.note(containerd::containers(root, &mut push))?;
-    problems.outcome()
+    docker::containers(&seen, &mut push)?;
+    storage::containers(&seen, &mut push)?;
+    containerd::containers(&seen, &mut push)
+}
+
+/// Where the runtimes' files are looked for, and who is told what cannot be looked at.
+struct Seen<'a> {
+    root: &'a Path,
+    notes: &'a Notes,
+    processes: &'a Processes<'a>,
+}
+
+impl Seen<'_> {
+    fn at(&self, path: impl AsRef<Path>) -> PathBuf {
+        disk::below(self.root, path)
+    }
+
+    fn list(&self, folder: &Path) -> Vec<PathBuf> {
+        disk::list(folder, self.notes)
+    }
+
+    fn read(&self, path: &Path) -> Option<Vec<u8>> {
+        disk::read_if_there(path, disk::CONFIG_MAX, self.notes)
+    }
+
+    /// What a file of JSON says. One that cannot be read, or is something else, is noted.
+    fn json<T: serde::de::DeserializeOwned>(&self, path: &Path) -> Option<T> {
+        self.parsed(path, serde_json::from_slice(&self.read(path)?))
+    }
+
+    fn parsed<T>(&self, path: &Path, parsed: serde_json::Result<T>) -> Option<T> {
+        match parsed {
+            Ok(value) => Some(value),
+            Err(e) => {
+                self.notes.add(SensorError::Form {
+                    what: path.display().to_string(),
+                    problem: e.to_string(),
+                });
+                None
+            }
+        }
+    }
+
+    /// The number in a pid file.
+    fn pid(&self, path: &Path) -> Option<i64> {
+        let bytes = disk::start_of(path, 64, self.notes)?;
+        text::number(bytes.trim_ascii())
+    }
+
+    fn live(&self, pid: i64) -> Option<bool> {
+        self.processes.live(pid, self.notes)
+    }
 }
 
 /// Whole seconds in UTC; empty for text that is no moment and for the year one, which means never.

@@ -3,8 +3,11 @@
 //! Sensors read files in home folders and spool folders, where any user may put a FIFO, a link to a device or a file
 //! of many gigabytes. [`read`] opens without waiting, takes regular files only and stops at a bound. The functions
 //! take paths below a root that the caller chooses, so that tests can build a tree of their own.
+//!
+//! A file that need not be there and is not is nothing to tell. One that is there and cannot be read, or not to its end,
+//! is noted by these functions, so that no reader can forget it.
 
-use crate::framework::SensorError;
+use crate::framework::{Notes, SensorError};
 use std::fs::File;
 use std::io::{ErrorKind, Read};
 use std::path::{Path, PathBuf};
@@ -56,54 +59,132 @@ pub fn open_regular(path: &Path) -> std::io::Result<File> {
     }
 }
 
-/// The first `most` bytes of a regular file.
+/// A regular file that has to be there. What is beyond `most` bytes is noted as not read.
 ///
 /// # Errors
 /// [`SensorError::Denied`] when the system refuses, [`SensorError::Read`] otherwise.
-pub fn read(path: &Path, most: u64) -> Result<Vec<u8>, SensorError> {
-    let take = || {
-        let mut bytes = Vec::new();
-        open_regular(path)?.take(most).read_to_end(&mut bytes)?;
-        Ok(bytes)
-    };
-    take().map_err(|e| failed(path, e))
+pub fn read(path: &Path, most: u64, notes: &Notes) -> Result<Vec<u8>, SensorError> {
+    let mut bytes =
+        first_bytes(path, most.saturating_add(1)).map_err(|e| SensorError::reading(path, e))?;
+    let most_here = usize::try_from(most).unwrap_or(usize::MAX);
+    if bytes.len() > most_here {
+        bytes.truncate(most_here);
+        notes.add(SensorError::Form {
+            what: path.display().to_string(),
+            problem: format!("it is larger than {most} bytes, and only so many were read"),
+        });
+    }
+    Ok(bytes)
 }
 
-/// As [`read`]; `None` when there is nothing of that name, or something that is no regular file.
-///
-/// # Errors
-/// As [`read`].
-pub fn read_if_there(path: &Path, most: u64) -> Result<Option<Vec<u8>>, SensorError> {
-    match read(path, most) {
-        Ok(bytes) => Ok(Some(bytes)),
-        Err(e) if is_absent(&e) => Ok(None),
-        Err(e) => Err(e),
+/// A regular file that need not be there: `None` when there is nothing of that name, or something that is no regular
+/// file. One that is there and cannot be read is noted, and `None` too.
+#[must_use]
+pub fn read_if_there(path: &Path, most: u64, notes: &Notes) -> Option<Vec<u8>> {
+    match read(path, most, notes) {
+        Ok(bytes) => Some(bytes),
+        Err(e) => {
+            note(e, notes);
+            None
+        }
     }
 }
 
-/// Paths in a folder, sorted; none when there is no such folder.
+/// The beginning of a file that need not be there, where no more of it is wanted.
+#[must_use]
+pub fn start_of(path: &Path, most: u64, notes: &Notes) -> Option<Vec<u8>> {
+    match first_bytes(path, most) {
+        Ok(bytes) => Some(bytes),
+        Err(e) => {
+            note(SensorError::reading(path, e), notes);
+            None
+        }
+    }
+}
+
+fn first_bytes(path: &Path, most: u64) -> std::io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    open_regular(path)?.take(most).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+/// Paths in a folder, sorted; none when there is no such folder. One that is there and cannot be read to its end is
+/// noted.
+#[must_use]
+pub fn list(folder: &Path, notes: &Notes) -> Vec<PathBuf> {
+    list_needed(folder, notes).unwrap_or_else(|e| {
+        note(e, notes);
+        Vec::new()
+    })
+}
+
+/// As [`list`], for a folder that has to be there.
 ///
 /// # Errors
-/// [`SensorError::Denied`] or [`SensorError::Read`] when the folder is there and cannot be read.
-pub fn list(folder: &Path) -> Result<Vec<PathBuf>, SensorError> {
-    let entries = match std::fs::read_dir(folder) {
-        Ok(entries) => entries,
-        Err(e) => {
-            let e = failed(folder, e);
-            return if is_absent(&e) {
-                Ok(Vec::new())
-            } else {
-                Err(e)
-            };
+/// [`SensorError::Denied`] or [`SensorError::Read`] when it cannot be opened.
+pub fn list_needed(folder: &Path, notes: &Notes) -> Result<Vec<PathBuf>, SensorError> {
+    let mut entries = std::fs::read_dir(folder).map_err(|e| SensorError::reading(folder, e))?;
+    let mut paths = Vec::new();
+    for entry in entries.by_ref().take(NAMES_MAX) {
+        match entry {
+            Ok(entry) => paths.push(entry.path()),
+            Err(e) => {
+                notes.missed(folder, e);
+                break;
+            }
         }
-    };
-    let mut paths: Vec<PathBuf> = entries
-        .take(NAMES_MAX)
-        .filter_map(Result::ok)
-        .map(|e| e.path())
-        .collect();
+    }
+    if entries.next().is_some() {
+        notes.add(SensorError::Form {
+            what: folder.display().to_string(),
+            problem: format!(
+                "it holds more than {NAMES_MAX} names, and only so many were looked at"
+            ),
+        });
+    }
     paths.sort();
     Ok(paths)
+}
+
+/// Whether a path leads to a folder. That this cannot be told is noted.
+#[must_use]
+pub fn is_folder(path: &Path, notes: &Notes) -> bool {
+    look(std::fs::metadata(path), path, notes).is_some_and(|m| m.is_dir())
+}
+
+/// Whether a path leads to a regular file. That this cannot be told is noted.
+#[must_use]
+pub fn is_file(path: &Path, notes: &Notes) -> bool {
+    look(std::fs::metadata(path), path, notes).is_some_and(|m| m.is_file())
+}
+
+/// Whether a name is there, whatever it is. That this cannot be told is noted.
+#[must_use]
+pub fn exists(path: &Path, notes: &Notes) -> bool {
+    look(std::fs::symlink_metadata(path), path, notes).is_some()
+}
+
+/// The path with all links followed; `None` where it leads nowhere. That this cannot be told is noted.
+#[must_use]
+pub fn real(path: &Path, notes: &Notes) -> Option<PathBuf> {
+    look(path.canonicalize(), path, notes)
+}
+
+/// What the system says of a path that need not be there; a refusal is noted.
+pub fn look<T>(said: std::io::Result<T>, path: &Path, notes: &Notes) -> Option<T> {
+    match said {
+        Ok(value) => Some(value),
+        Err(e) => {
+            note(SensorError::reading(path, e), notes);
+            None
+        }
+    }
+}
+
+fn note(error: SensorError, notes: &Notes) {
+    if !is_absent(&error) {
+        notes.add(error);
+    }
 }
 
 /// The last part of a path as text for comparison; empty when it is not UTF-8.
@@ -116,45 +197,6 @@ pub fn name(path: &Path) -> &str {
 #[must_use]
 pub fn cell(path: &Path) -> Vec<u8> {
     path.as_os_str().as_encoded_bytes().to_vec()
-}
-
-/// Keeps the first problem of several places that are read one after the other: one that cannot be read does not
-/// hide the others, and is still told at the end.
-#[derive(Default)]
-pub struct FirstProblem(Option<SensorError>);
-
-impl FirstProblem {
-    /// Gives the value, or notes the problem. A limit is passed on at once.
-    ///
-    /// # Errors
-    /// [`SensorError::Limit`] only.
-    pub fn note<T>(&mut self, result: Result<T, SensorError>) -> Result<Option<T>, SensorError> {
-        match result {
-            Ok(value) => Ok(Some(value)),
-            Err(e @ SensorError::Limit(_)) => Err(e),
-            Err(e) => {
-                self.0.get_or_insert(e);
-                Ok(None)
-            }
-        }
-    }
-
-    /// The outcome of the whole run.
-    ///
-    /// # Errors
-    /// The first problem noted.
-    pub fn outcome(self) -> Result<(), SensorError> {
-        self.0.map_or(Ok(()), Err)
-    }
-}
-
-fn failed(path: &Path, source: std::io::Error) -> SensorError {
-    let what = path.display().to_string();
-    if source.kind() == ErrorKind::PermissionDenied {
-        SensorError::Denied { what }
-    } else {
-        SensorError::Read { what, source }
-    }
 }
 
 fn is_absent(error: &SensorError) -> bool {

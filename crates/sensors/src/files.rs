@@ -183,8 +183,8 @@ fn file_contents_search() -> Sensor {
     Sensor::new(
         "File Contents Search",
         CATEGORY,
-        "Places where a pattern occurs in the files of one folder, without the folders below it and without following \
-         links. At most 100 places are told for each file.",
+        "Places where a pattern occurs in one file, or in the files of one folder, without the folders below it and without \
+         following the links in it. At most 100 places are told for each file.",
     )
     .column("Path", Text, "Full path of the file.")
     .column(
@@ -193,7 +193,13 @@ fn file_contents_search() -> Sensor {
         "Place of the first byte of the match, in bytes from 0.",
     )
     .column("Match", Text, "The bytes that match, at most 256 of them.")
-    .parameter(FOLDER, Text, None, &[], A_PATH)
+    .parameter(
+        FOLDER,
+        Text,
+        None,
+        &[],
+        "Absolute path of a folder or of a file; `~/` at its start means the home folder of every local account.",
+    )
     .parameter(
         "pattern",
         Text,
@@ -221,7 +227,7 @@ fn file_contents_search() -> Sensor {
         DataSize,
         Some("33554432"),
         &[],
-        "Larger files are left out; at most 64 MiB.",
+        "Larger files of a folder are left out; at most 64 MiB.",
     )
     .limits(reading())
     .example(r#"Get File Contents Search["/var/www/html","eval\(base64_decode",Regex,"*.php"] from all machines"#)

@@ -2,10 +2,17 @@
 //!
 //! A family module (`processes`, `network`, …) exports `pub const SENSORS: &[Entry]`. Rows go through [`Sink`], which
 //! counts rows, bytes and time and stops a sensor at its limit with what it found until then. Limits are cooperative:
-//! a sensor that loops without pushing calls [`Sink::check`] now and then.
+//! a sensor that loops without pushing calls [`Sink::check`] now and then. What a sensor could not look at goes into
+//! [`Notes`]: rows with a problem beside them are a partial answer, and say so.
+
+pub mod notes;
+
+pub use notes::Notes;
 
 use question::ast::Row;
 use question::catalogue::{Limits, Sensor};
+use std::io::ErrorKind;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
@@ -99,9 +106,64 @@ pub enum SensorError {
         #[source]
         source: Option<Box<dyn std::error::Error + Send + Sync>>,
     },
+    /// Several things could not be looked at.
+    #[error("{words}")]
+    Several {
+        /// Whether the system refused access to them.
+        denied: bool,
+        /// How many, the first of them, and why.
+        words: String,
+    },
     /// A limit was reached; rows until then are in the sink.
     #[error(transparent)]
     Limit(#[from] LimitHit),
+}
+
+impl SensorError {
+    /// The error for what the system says of a path.
+    #[must_use]
+    pub fn reading(what: impl AsRef<Path>, source: std::io::Error) -> Self {
+        let what = what.as_ref().display().to_string();
+        match source.kind() {
+            ErrorKind::PermissionDenied => Self::Denied { what },
+            ErrorKind::OutOfMemory => Self::Limit(LimitHit::Memory),
+            _ => Self::Read { what, source },
+        }
+    }
+
+    /// Whether rights were missing.
+    #[must_use]
+    pub fn is_denied(&self) -> bool {
+        match self {
+            Self::Denied { .. } => true,
+            Self::Several { denied, .. } => *denied,
+            Self::Read { source, .. } => source.kind() == ErrorKind::PermissionDenied,
+            _ => false,
+        }
+    }
+}
+
+/// What came of a run.
+#[derive(Debug)]
+pub struct Run {
+    /// Rows found.
+    pub rows: Vec<Row>,
+    /// What could not be looked at: these are then not all rows, or not whole ones.
+    pub problems: Vec<SensorError>,
+    /// What ended the run before its time, if anything did.
+    pub outcome: Result<(), SensorError>,
+}
+
+impl Run {
+    /// The rows, and an error when these are not all: what ended the run, or else the first problem.
+    #[must_use]
+    pub fn whole(self) -> (Vec<Row>, Result<(), SensorError>) {
+        let first = self.problems.into_iter().next();
+        (
+            self.rows,
+            self.outcome.and_then(|()| first.map_or(Ok(()), Err)),
+        )
+    }
 }
 
 /// The limit that stopped a run.
@@ -137,6 +199,7 @@ pub struct Sink {
     rows: Vec<Row>,
     bytes: u64,
     watch: Watch,
+    notes: Notes,
 }
 
 /// What can be asked at any moment whether a run must stop, also by code that knows no sink.
@@ -178,6 +241,7 @@ impl Sink {
                 started: Instant::now(),
                 cancelled,
             },
+            notes: Notes::default(),
         }
     }
 
@@ -223,16 +287,26 @@ impl Sink {
         self.watch.clone()
     }
 
+    /// Takes what could not be looked at.
+    #[must_use]
+    pub fn notes(&self) -> Notes {
+        self.notes.clone()
+    }
+
     /// The limits of this run.
     #[must_use]
     pub fn limits(&self) -> &Limits {
         &self.watch.limits
     }
 
-    /// The rows gathered so far.
+    /// The run, which ended so.
     #[must_use]
-    pub fn into_rows(self) -> Vec<Row> {
-        self.rows
+    pub fn finish(self, outcome: Result<(), SensorError>) -> Run {
+        Run {
+            rows: self.rows,
+            problems: self.notes.problems(),
+            outcome,
+        }
     }
 }
 

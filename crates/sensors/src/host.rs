@@ -45,11 +45,17 @@ pub const SENSORS: &[Entry] = &[
     },
     Entry {
         declare: computer_id,
-        collect: |request, sink| one(sink, system::id(request)),
+        collect: |request, sink| {
+            let id = system::id(request, &sink.notes());
+            one(sink, id)
+        },
     },
     Entry {
         declare: operating_system,
-        collect: |_, sink| one(sink, system::operating_system()),
+        collect: |_, sink| {
+            let system = system::operating_system(&sink.notes());
+            one(sink, system)
+        },
     },
     Entry {
         declare: os_version,

@@ -7,12 +7,15 @@
 #![cfg_attr(not(test), deny(clippy::indexing_slicing, clippy::string_slice))]
 
 pub mod agent_self;
+mod alive;
 pub mod containers;
 pub mod digest;
 pub mod disk;
 pub mod docs;
 pub mod files;
 pub mod framework;
+#[cfg(unix)]
+pub mod group;
 #[cfg(target_os = "linux")]
 mod handle;
 pub mod host;
@@ -29,8 +32,7 @@ pub mod software;
 pub mod text;
 pub mod users;
 
-use framework::{Entry, Request, SensorError, Sink};
-use question::ast::Row;
+use framework::{Entry, Request, Run, SensorError, Sink};
 use question::catalogue::{Catalogue, Limits};
 use std::collections::HashMap;
 use std::sync::atomic::AtomicBool;
@@ -69,18 +71,13 @@ pub fn catalogue() -> Catalogue {
 
 /// Runs a sensor on the calling thread (give it one of its own: processor time is measured by thread).
 ///
-/// Returns the rows found, and the error that stopped it early, if one did.
-pub fn run(
-    sensor: &str,
-    request: &Request,
-    limits: Limits,
-    cancelled: Arc<AtomicBool>,
-) -> (Vec<Row>, Result<(), SensorError>) {
+/// Returns the rows found, what could not be looked at, and the error that stopped it early, if one did.
+pub fn run(sensor: &str, request: &Request, limits: Limits, cancelled: Arc<AtomicBool>) -> Run {
     let mut sink = Sink::new(limits, cancelled);
     let outcome = BY_NAME
         .get(sensor)
         .map_or(Err(SensorError::Unsupported), |e| {
             (e.collect)(request, &mut sink)
         });
-    (sink.into_rows(), outcome)
+    sink.finish(outcome)
 }

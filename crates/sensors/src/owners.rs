@@ -1,6 +1,7 @@
 //! Names for user and group ids, from the local account files. An id without a name stays a number.
 
 use crate::disk;
+use crate::framework::Notes;
 use crate::users::accounts::{accounts, groups};
 use std::collections::HashMap;
 use std::path::Path;
@@ -12,10 +13,12 @@ pub struct Owners {
 }
 
 impl Owners {
-    /// Reads the account files. One that cannot be read gives no names.
+    /// Reads the account files. One that cannot be read gives no names, and is noted.
     #[must_use]
-    pub fn read() -> Self {
-        let file = |path: &str| disk::read(Path::new(path), disk::CONFIG_MAX).unwrap_or_default();
+    pub fn read(notes: &Notes) -> Self {
+        let file = |path: &str| {
+            disk::read_if_there(Path::new(path), disk::CONFIG_MAX, notes).unwrap_or_default()
+        };
         let mut users = HashMap::new();
         for account in accounts(&file("/etc/passwd")) {
             // The first name of an id counts, as for the C library.

@@ -3,8 +3,8 @@
 pub mod at;
 pub mod cron;
 
-use crate::disk::{self, FirstProblem, system_root};
-use crate::framework::{Entry, SensorError, Sink};
+use crate::disk::{self, system_root};
+use crate::framework::{Entry, Notes, SensorError, Sink};
 use crate::services::systemd::{Units, expand};
 use crate::text;
 use crate::users::accounts::Account;
@@ -37,27 +37,24 @@ pub const SENSORS: &[Entry] = &[Entry {
 /// # Errors
 /// When a file cannot be read (the others still give their rows) or a limit is reached.
 pub fn scheduled_tasks(root: &Path, sink: &mut Sink) -> Result<(), SensorError> {
-    let mut problems = FirstProblem::default();
+    let notes = sink.notes();
     let mut push = |kind: &str, owner: &[u8], schedule: &[u8], command: &[u8], path: &Path| {
         let path = disk::cell(path);
         sink.push([kind.as_bytes(), owner, schedule, command, b"yes", &path])
             .map_err(SensorError::from)
     };
-    problems.note(tables(root, &mut push))?;
-    problems.note(folders(root, &mut push))?;
-    let accounts = problems.note(accounts_of(root))?.unwrap_or_default();
-    problems.note(at_jobs(root, &accounts, &mut push))?;
-    problems.note(timers(root, sink))?;
-    problems.outcome()
+    tables(root, &notes, &mut push)?;
+    folders(root, &notes, &mut push)?;
+    let accounts = notes.note(accounts_of(root, &notes))?.unwrap_or_default();
+    at_jobs(root, &accounts, &notes, &mut push)?;
+    timers(root, &notes, sink)
 }
 
 type Push<'a> = dyn FnMut(&str, &[u8], &[u8], &[u8], &Path) -> Result<(), SensorError> + 'a;
 
-fn tables(root: &Path, push: &mut Push) -> Result<(), SensorError> {
-    let mut problems = FirstProblem::default();
+fn tables(root: &Path, notes: &Notes, push: &mut Push) -> Result<(), SensorError> {
     let mut system = vec![PathBuf::from("/etc/crontab")];
-    let listed = disk::list(&disk::below(root, "/etc/cron.d"));
-    for path in problems.note(listed)?.unwrap_or_default() {
+    for path in disk::list(&disk::below(root, "/etc/cron.d"), notes) {
         let name = disk::name(&path);
         // Hidden files are place-holders of packages; backups of editors and packagers have these ends.
         let backup = [
@@ -74,8 +71,8 @@ fn tables(root: &Path, push: &mut Push) -> Result<(), SensorError> {
         }
     }
     for path in system {
-        let read = disk::read_if_there(&disk::below(root, &path), disk::CONFIG_MAX);
-        let Some(Some(bytes)) = problems.note(read)? else {
+        let full = disk::below(root, &path);
+        let Some(bytes) = disk::read_if_there(&full, disk::CONFIG_MAX, notes) else {
             continue;
         };
         for entry in cron::parse(&bytes, true) {
@@ -90,12 +87,10 @@ fn tables(root: &Path, push: &mut Push) -> Result<(), SensorError> {
         "/var/spool/cron/tabs",
         "/etc/crontabs",
     ] {
-        let listed = disk::list(&disk::below(root, folder));
-        for path in problems.note(listed)?.unwrap_or_default() {
+        for path in disk::list(&disk::below(root, folder), notes) {
             let name = disk::name(&path).to_owned();
             // Alpine links one of the folders to the other; the real place is enough.
-            let Some(Some(bytes)) = problems.note(disk::read_if_there(&path, disk::CONFIG_MAX))?
-            else {
+            let Some(bytes) = disk::read_if_there(&path, disk::CONFIG_MAX, notes) else {
                 continue;
             };
             let shown = Path::new(folder).join(&name);
@@ -111,24 +106,23 @@ fn tables(root: &Path, push: &mut Push) -> Result<(), SensorError> {
         }
     }
     let path = Path::new("/etc/anacrontab");
-    let read = disk::read_if_there(&disk::below(root, path), disk::CONFIG_MAX);
-    let bytes = problems.note(read)?.flatten().unwrap_or_default();
-    for entry in cron::parse_anacron(&bytes) {
+    let bytes = disk::read_if_there(&disk::below(root, path), disk::CONFIG_MAX, notes);
+    for entry in cron::parse_anacron(&bytes.unwrap_or_default()) {
         push("anacron", b"root", &entry.schedule, &entry.command, path)?;
     }
-    problems.outcome()
+    Ok(())
 }
 
-fn folders(root: &Path, push: &mut Push) -> Result<(), SensorError> {
+fn folders(root: &Path, notes: &Notes, push: &mut Push) -> Result<(), SensorError> {
     for period in ["hourly", "daily", "weekly", "monthly", "yearly"] {
         let folders = [
             format!("/etc/cron.{period}"),
             format!("/etc/periodic/{period}"),
         ];
         for folder in folders {
-            for path in disk::list(&disk::below(root, &folder))? {
+            for path in disk::list(&disk::below(root, &folder), notes) {
                 let name = disk::name(&path);
-                if name.starts_with('.') || !path.is_file() {
+                if name.starts_with('.') || !disk::is_file(&path, notes) {
                     continue;
                 }
                 let shown = Path::new(&folder).join(name);
@@ -140,18 +134,20 @@ fn folders(root: &Path, push: &mut Push) -> Result<(), SensorError> {
     Ok(())
 }
 
-fn at_jobs(root: &Path, accounts: &[Account], push: &mut Push) -> Result<(), SensorError> {
-    let mut problems = FirstProblem::default();
+fn at_jobs(
+    root: &Path,
+    accounts: &[Account],
+    notes: &Notes,
+    push: &mut Push,
+) -> Result<(), SensorError> {
     for folder in [
         "/var/spool/cron/atjobs",
         "/var/spool/at",
         "/var/spool/atjobs",
     ] {
-        let listed = disk::list(&disk::below(root, folder));
-        for path in problems.note(listed)?.unwrap_or_default() {
+        for path in disk::list(&disk::below(root, folder), notes) {
             let name = disk::name(&path);
-            let Some(Some(bytes)) = problems.note(disk::read_if_there(&path, disk::CONFIG_MAX))?
-            else {
+            let Some(bytes) = disk::read_if_there(&path, disk::CONFIG_MAX, notes) else {
                 continue;
             };
             let Some(job) = at::parse(name, &bytes) else {
@@ -171,15 +167,15 @@ fn at_jobs(root: &Path, accounts: &[Account], push: &mut Push) -> Result<(), Sen
             )?;
         }
     }
-    problems.outcome()
+    Ok(())
 }
 
-fn timers(root: &Path, sink: &mut Sink) -> Result<(), SensorError> {
-    let mut problems = FirstProblem::default();
-    let timers = Units::list(root, ".timer")?;
-    let services = Units::list(root, ".service")?;
+fn timers(root: &Path, notes: &Notes, sink: &mut Sink) -> Result<(), SensorError> {
+    let timers = Units::list(root, ".timer", notes);
+    // What there cannot be looked at was just noted.
+    let services = Units::list(root, ".service", &Notes::default());
     for name in timers.names() {
-        let Some(Some(timer)) = problems.note(timers.read(&name))? else {
+        let Some(timer) = timers.read(&name, notes) else {
             continue;
         };
         if timer.state == "alias" {
@@ -205,7 +201,7 @@ fn timers(root: &Path, sink: &mut Sink) -> Result<(), SensorError> {
         } else {
             String::from_utf8_lossy(&expand(started, &name)).into_owned()
         };
-        let service = problems.note(services.read(&service))?.flatten();
+        let service = services.read(&service, notes);
         let (command, user) = service.map_or_else(Default::default, |s| {
             let commands = s.unit.all("Service", "ExecStart").iter();
             let commands = commands.map(|c| expand(c, &s.name));
@@ -222,5 +218,5 @@ fn timers(root: &Path, sink: &mut Sink) -> Result<(), SensorError> {
             &disk::cell(&timer.path),
         ])?;
     }
-    problems.outcome()
+    Ok(())
 }

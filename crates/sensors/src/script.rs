@@ -4,6 +4,9 @@
 //! variables (`CORDON_PARAM_<KEY>`), never as part of a command line, so no value can become code. The script runs in
 //! a process group of its own under limits of processor time and memory; at the wall time or when its output
 //! is too much the whole group is killed. [`rows`] makes rows of what it printed.
+//!
+//! What a script could not look at it says on standard error, a line each: `missed denied PATH` where rights were missing,
+//! `missed failed PATH: REASON` for anything else. All other text there is shown only when the script fails.
 
 pub mod rows;
 pub mod shipped;
@@ -24,9 +27,9 @@ use serde::{Deserialize, Serialize};
 
 /// Longest script in bytes: the system bounds a single argument at 128 KiB.
 pub const SCRIPT_MAX: usize = 100 << 10;
-/// Bytes of standard error that are kept for the message when a script fails.
+/// Begins a line of standard error that tells what a script could not look at.
 #[cfg(unix)]
-const STDERR_MAX: usize = 4 << 10;
+const MISSED: &str = "missed ";
 
 /// What runs the script.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -131,6 +134,28 @@ impl ScriptSensor {
         }
         let mut reader = rows::Reader::new(&self.sensor.columns, &self.output, &self.sensor.name);
         engine::run(self, &environment, &mut reader, sink)
+    }
+}
+
+/// Notes what a script says that it could not look at.
+#[cfg(unix)]
+fn missed(errors: &[u8], notes: &crate::framework::Notes) {
+    let text = String::from_utf8_lossy(errors);
+    for line in text.lines().filter_map(|line| line.strip_prefix(MISSED)) {
+        match line.split_once(' ') {
+            Some(("denied", path)) => notes.add(SensorError::Denied { what: path.into() }),
+            Some(("failed", what)) => notes.add(SensorError::Several {
+                denied: false,
+                words: format!("cannot read {what}"),
+            }),
+            _ => {}
+        }
+    }
+    if errors.len() >= crate::group::STDERR_MAX && text.contains(MISSED) {
+        notes.add(SensorError::Several {
+            denied: false,
+            words: "the script says more on standard error than is read".into(),
+        });
     }
 }
 

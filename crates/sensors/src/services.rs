@@ -8,7 +8,8 @@ pub mod systemd;
 pub mod sysv;
 pub mod unit;
 
-use crate::disk::{self, FirstProblem, system_root};
+use crate::alive::Processes;
+use crate::disk::{self, system_root};
 use crate::framework::{Entry, SensorError, Sink};
 use crate::text;
 use question::catalogue::Sensor;
@@ -26,7 +27,7 @@ pub const SENSORS: &[Entry] = &[Entry {
         .column("Service Name", Text, "Name; units without their suffix.")
         .column("Service Display Name", Text, "Description.")
         .column("Service Status", Text, "Running, active (without processes), stopped, or unknown for a script without pid file.")
-        .column("Service Startup Mode", Text, "State of a unit in the words of systemd (enabled, disabled, static, masked, alias …); enabled or disabled for scripts.")
+        .column("Service Startup Mode", Text, "State of a unit in the words of systemd (enabled, disabled, static, masked, alias …), or unreadable; enabled or disabled for scripts.")
         .column("Command", Text, "What is started: the ExecStart lines of a unit, the path of a script.")
         .column("User", Text, "User that a unit states; empty means the superuser or one made for it.")
         .column("Kind", Text, "Systemd or sysv.")
@@ -41,12 +42,12 @@ pub const SENSORS: &[Entry] = &[Entry {
 /// # Errors
 /// When a file cannot be read or a limit is reached.
 pub fn service_details(root: &Path, sink: &mut Sink) -> Result<(), SensorError> {
-    let mut problems = FirstProblem::default();
-    let running = running::Running::look(root);
-    let units = systemd::Units::list(root, ".service")?;
+    let notes = sink.notes();
+    let running = running::Running::look(root, &notes);
+    let units = systemd::Units::list(root, ".service", &notes);
     let names = units.names();
     for name in &names {
-        let Some(Some(file)) = problems.note(units.read(name))? else {
+        let Some(file) = units.read(name, &notes) else {
             continue;
         };
         let commands = file
@@ -65,13 +66,15 @@ pub fn service_details(root: &Path, sink: &mut Sink) -> Result<(), SensorError> 
             &disk::cell(&file.path),
         ])?;
     }
-    for script in problems.note(sysv::scripts(root))?.unwrap_or_default() {
+    let processes = Processes::of(root);
+    for script in sysv::scripts(root, &notes) {
         if names.contains(&format!("{}.service", script.name)) {
             continue;
         }
-        let state = match script.pid {
-            Some(pid) if disk::below(root, format!("/proc/{pid}")).exists() => "running",
-            Some(_) => "stopped",
+        let live = script.pid.and_then(|pid| processes.live(pid, &notes));
+        let state = match live {
+            Some(true) => "running",
+            Some(false) => "stopped",
             None => "unknown",
         };
         let mode = if script.levels.chars().any(|c| matches!(c, '2'..='5' | 'S')) {
@@ -91,5 +94,5 @@ pub fn service_details(root: &Path, sink: &mut Sink) -> Result<(), SensorError> 
             &path,
         ])?;
     }
-    problems.outcome()
+    Ok(())
 }

@@ -8,8 +8,8 @@ pub mod flatpak;
 pub mod rpm;
 pub mod snap;
 
-use crate::disk::{FirstProblem, system_root};
-use crate::framework::{Entry, SensorError, Sink};
+use crate::disk::system_root;
+use crate::framework::{Entry, Notes, SensorError, Sink};
 use question::catalogue::Sensor;
 use question::catalogue::ValueType::{Text, Version};
 use std::path::Path;
@@ -47,9 +47,12 @@ pub struct Package {
 /// # Errors
 /// When a database cannot be read (the others still give their rows) or a limit is reached.
 pub fn installed_applications(root: &Path, sink: &mut Sink) -> Result<(), SensorError> {
-    let mut problems = FirstProblem::default();
-    type Source =
-        fn(&Path, &mut dyn FnMut(Package) -> Result<(), SensorError>) -> Result<(), SensorError>;
+    let notes = sink.notes();
+    type Source = fn(
+        &Path,
+        &Notes,
+        &mut dyn FnMut(Package) -> Result<(), SensorError>,
+    ) -> Result<(), SensorError>;
     let sources: [(&str, Source); 5] = [
         ("dpkg", dpkg::packages),
         ("rpm", rpm::packages),
@@ -62,8 +65,8 @@ pub fn installed_applications(root: &Path, sink: &mut Sink) -> Result<(), Sensor
             sink.push([&p.name[..], &p.version, &p.architecture, name.as_bytes()])?;
             Ok(())
         };
-        let outcome = packages(root, &mut push);
-        problems.note(outcome)?;
+        let outcome = packages(root, &notes, &mut push);
+        notes.note(outcome)?;
     }
-    problems.outcome()
+    Ok(())
 }

@@ -28,21 +28,27 @@ const STACK: usize = 2 << 20;
 /// Gives the facts that sensors cannot find by themselves, as they are now.
 pub type Facts = Arc<dyn Fn() -> HostFacts + Send + Sync>;
 
-/// Rows of a run, and what stopped it early.
+/// Rows of a run, and why they are not all.
 #[derive(Clone, Debug)]
 pub struct Ran {
     /// Rows found.
     pub rows: Arc<Vec<Row>>,
-    /// State and words, when these are not all rows.
-    pub problem: Option<(State, String)>,
+    /// States and words, when these are not all rows or not whole ones.
+    pub problems: Vec<(State, String)>,
 }
 
 impl Ran {
     fn failed(state: State, message: impl Into<String>) -> Self {
         Self {
             rows: Arc::default(),
-            problem: Some((state, message.into())),
+            problems: vec![(state, message.into())],
         }
+    }
+
+    /// The gravest of its problems.
+    #[must_use]
+    pub fn state(&self) -> Option<State> {
+        self.problems.iter().map(|(state, _)| *state).min()
     }
 }
 
@@ -140,7 +146,7 @@ impl Runner {
             if let Some(rows) = shared.cache.get(&call.key, call.max_age, now) {
                 return Ticket::Ready(Ran {
                     rows,
-                    problem: None,
+                    problems: Vec::new(),
                 });
             }
             if !call.max_age.is_zero()
@@ -203,9 +209,9 @@ impl Runner {
                         .run(&call.key.0, &request, call.limits, cancelled)
                 };
                 let ran = match catch_unwind(AssertUnwindSafe(run)) {
-                    Ok((rows, ended)) => Ran {
-                        rows: Arc::new(rows),
-                        problem: ended.err().map(|error| state::of(&error)),
+                    Ok(gathered) => Ran {
+                        rows: Arc::new(gathered.rows),
+                        problems: gathered.problems,
                     },
                     Err(_) => Ran::failed(
                         State::Error,
@@ -246,9 +252,9 @@ impl Runner {
     fn landed(&self, id: u64, call: &Call, started: Instant, ran: Ran) {
         let took = started.elapsed();
         let mut shared = self.lock();
-        let outcome = ran.problem.as_ref().map_or("answered", |(s, _)| s.words());
+        let outcome = ran.state().map_or("answered", State::words);
         shared.run_times.record(&call.key.0, took, outcome);
-        if ran.problem.is_none() {
+        if ran.problems.is_empty() {
             shared.cache.put(
                 call.key.clone(),
                 Arc::clone(&ran.rows),

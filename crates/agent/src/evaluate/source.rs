@@ -1,25 +1,46 @@
 //! Where sensors come from: those of this build, or others in their place (a test's, one day a content pack's).
 
+use super::state;
+use answer::State;
 use question::catalogue::Limits;
 use question::{Catalogue, Row};
-use sensors::framework::{Request, SensorError};
+use sensors::framework::{Request, Run};
 use std::sync::Arc;
 use std::sync::LazyLock;
 use std::sync::atomic::AtomicBool;
+
+/// What came of a run of a sensor.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Gathered {
+    /// Rows found.
+    pub rows: Vec<Row>,
+    /// Why these are not all, or not whole: what ended the run early, then what could not be looked at.
+    pub problems: Vec<(State, String)>,
+}
+
+impl From<Run> for Gathered {
+    fn from(run: Run) -> Self {
+        let ended = run.outcome.err();
+        Self {
+            rows: run.rows,
+            problems: ended.iter().chain(&run.problems).map(state::of).collect(),
+        }
+    }
+}
 
 /// A set of sensors: their declarations and a way to run one.
 pub trait Sensors: Send + Sync + 'static {
     /// All declarations.
     fn catalogue(&self) -> &Catalogue;
 
-    /// Runs a sensor on the calling thread, which is its own; gives the rows found and what stopped it early.
+    /// Runs a sensor on the calling thread, which is its own.
     fn run(
         &self,
         sensor: &str,
         request: &Request,
         limits: Limits,
         cancelled: Arc<AtomicBool>,
-    ) -> (Vec<Row>, Result<(), SensorError>);
+    ) -> Gathered;
 }
 
 /// The sensors of this build.
@@ -39,7 +60,7 @@ impl Sensors for Native {
         request: &Request,
         limits: Limits,
         cancelled: Arc<AtomicBool>,
-    ) -> (Vec<Row>, Result<(), SensorError>) {
-        sensors::run(sensor, request, limits, cancelled)
+    ) -> Gathered {
+        sensors::run(sensor, request, limits, cancelled).into()
     }
 }

@@ -4,7 +4,6 @@ use answer::State;
 use protocol::message::OrderLimits;
 use question::catalogue::Limits;
 use sensors::framework::{LimitHit, SensorError};
-use std::io::ErrorKind;
 use std::time::Duration;
 
 /// The state and the words for an error of a sensor.
@@ -12,10 +11,7 @@ use std::time::Duration;
 pub fn of(error: &SensorError) -> (State, String) {
     let state = match error {
         SensorError::Unsupported => State::Unsupported,
-        SensorError::Denied { .. } => State::Denied,
-        SensorError::Read { source, .. } if source.kind() == ErrorKind::PermissionDenied => {
-            State::Denied
-        }
+        error if error.is_denied() => State::Denied,
         SensorError::Limit(hit) => match hit {
             LimitHit::Wall => State::TimedOut,
             LimitHit::Cpu => State::CpuLimit,
@@ -90,7 +86,7 @@ mod tests {
     fn a_refused_read_is_denied() {
         let error = SensorError::Read {
             what: "/etc/shadow".into(),
-            source: ErrorKind::PermissionDenied.into(),
+            source: std::io::ErrorKind::PermissionDenied.into(),
         };
         assert_eq!(of(&error).0, State::Denied);
         assert!(of(&error).1.contains("/etc/shadow"));

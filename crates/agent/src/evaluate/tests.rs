@@ -1,3 +1,4 @@
+use super::source::Gathered;
 use super::*;
 use question::catalogue::{Limits, Platforms};
 use question::{Catalogue, Sensor, ValueType};
@@ -52,6 +53,7 @@ impl Fake {
                 sensor("Slow").limits(short),
                 sensor("Denied").one_row(),
                 sensor("Fresh").max_age(0),
+                sensor("Partial"),
                 sensor("Echo")
                     .parameter("first", ValueType::Text, Some("one"), &[], "A word.")
                     .parameter("second", ValueType::Text, Some("two"), &[], "A word."),
@@ -73,7 +75,7 @@ impl Sensors for Fake {
         request: &Request,
         limits: Limits,
         cancelled: Arc<AtomicBool>,
-    ) -> (Vec<Row>, Result<(), SensorError>) {
+    ) -> Gathered {
         self.runs.fetch_add(1, Ordering::SeqCst);
         let mut sink = Sink::new(limits, cancelled);
         let mut collect = || -> Result<(), SensorError> {
@@ -84,6 +86,15 @@ impl Sensors for Fake {
                     for word in ["one", "two", "three", "two"] {
                         sink.push([word])?;
                     }
+                }
+                "Partial" => {
+                    for word in ["one", "two"] {
+                        sink.push([word])?;
+                    }
+                    let refused = std::io::ErrorKind::PermissionDenied;
+                    sink.notes().missed("/closed", refused.into());
+                    sink.notes()
+                        .missed("/broken", std::io::Error::from_raw_os_error(5));
                 }
                 "Hangs" | "Waits" => {
                     self.gate.pass();
@@ -107,7 +118,7 @@ impl Sensors for Fake {
             Ok(())
         };
         let ended = collect();
-        (sink.into_rows(), ended)
+        sink.finish(ended).into()
     }
 }
 
@@ -209,6 +220,56 @@ fn a_failed_sensor_leaves_the_others_rows() {
     assert_eq!(words(&outcome, 0), ["|one", "|two", "|three"]);
     let outcome = ask(&evaluator(&Fake::new()), "Get Panics from all machines");
     assert_eq!(outcome.state, State::Error);
+}
+
+/// "Answered, no problems" was said of whatever could be read.
+#[test]
+fn what_was_not_seen_is_a_problem_beside_the_rows() {
+    let fake = Fake::new();
+    let evaluator = evaluator(&fake);
+    for runs in 1..=2 {
+        let outcome = ask(&evaluator, "Get Partial and Name from all machines");
+        assert_eq!(outcome.state, State::Denied);
+        assert_eq!(words(&outcome, 0), ["one|host", "two|host"]);
+        let told: Vec<_> = outcome
+            .problems
+            .iter()
+            .map(|p| (p.sensor.as_str(), p.state(), p.message.as_str()))
+            .collect();
+        let broken = "cannot read /broken: Input/output error (os error 5)";
+        assert_eq!(
+            told,
+            [
+                ("Partial", State::Denied, "access to /closed was denied"),
+                ("Partial", State::Error, broken),
+            ]
+        );
+        // What was not seen may be seen the next time: nothing of it is kept.
+        assert_eq!(fake.runs.load(Ordering::SeqCst), runs + 1);
+    }
+}
+
+#[test]
+fn some_rows_decide_a_filter_where_the_others_cannot() {
+    for (filter, state) in [
+        ("Partial = one", State::Answered),
+        ("Partial = nine", State::Denied),
+        ("not Partial = one", State::NotConcerned),
+        ("not Partial = nine", State::Denied),
+        ("all Partial = one", State::NotConcerned),
+        ("all Partial contains o", State::Denied),
+        ("Partial = nine or Name = host", State::Answered),
+    ] {
+        let text = format!("Get Words from all machines with {filter}");
+        let outcome = ask(&evaluator(&Fake::new()), &text);
+        assert_eq!(outcome.state, state, "{filter}");
+        let unknown = state == State::Denied;
+        assert_eq!(
+            outcome.problems.len(),
+            if unknown { 2 } else { 0 },
+            "{filter}"
+        );
+    }
 }
 
 #[test]

@@ -1,8 +1,8 @@
 //! Sensors whose behaviour a test decides.
 
-use agent::evaluate::source::Sensors;
+use agent::evaluate::source::{Gathered, Sensors};
 use question::catalogue::{Limits, Platforms};
-use question::{Catalogue, Row, Sensor, ValueType};
+use question::{Catalogue, Sensor, ValueType};
 use sensors::framework::{Request, SensorError, Sink};
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
@@ -68,7 +68,7 @@ impl Sensors for Fake {
         _request: &Request,
         limits: Limits,
         cancelled: Arc<AtomicBool>,
-    ) -> (Vec<Row>, Result<(), SensorError>) {
+    ) -> Gathered {
         self.runs.fetch_add(1, Ordering::SeqCst);
         let mut sink = Sink::new(limits, cancelled);
         let mut collect = || -> Result<(), SensorError> {
@@ -88,6 +88,6 @@ impl Sensors for Fake {
             Ok(())
         };
         let ended = collect();
-        (sink.into_rows(), ended)
+        sink.finish(ended).into()
     }
 }

@@ -6,8 +6,9 @@ use agent::identity::Identity;
 use agent::orders::Pruned;
 use agent::outside::{Outside, Patience};
 use agent::spool::{Spool, SpoolError};
+use answer::State;
 use ed25519_dalek::SigningKey;
-use protocol::message::{AnswerPart, EndpointState, SignedOrder, server_says};
+use protocol::message::{AnswerPart, SignedOrder, server_says};
 use protocol::order::sign_trust;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -126,7 +127,7 @@ fn a_change_of_trust_waits_for_room() {
             peer.order(server.sign(server.question(1, "Get Word from all machines")))
                 .await;
             let parts = peer.answer().await;
-            assert_eq!(parts[0].state(), EndpointState::Error);
+            assert_eq!(parts[0].state(), Some(State::Error));
             let words = &parts[0].problems[0].message;
             assert!(words.contains("is full"), "{words}");
 

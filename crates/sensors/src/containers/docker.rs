@@ -1,7 +1,7 @@
 //! Docker: `containers/ID/config.v2.json` below its data folder, `hostconfig.json` beside it.
 
-use super::Container;
-use crate::disk::{self, FirstProblem};
+use super::{Container, Seen};
+use crate::disk;
 use crate::framework::SensorError;
 use serde::Deserialize;
 use std::path::Path;
@@ -47,10 +47,10 @@ struct HostConfig {
 /// A container from its configuration and, where there is one, its host configuration.
 ///
 /// # Errors
-/// When the configuration is not the JSON it should be.
+/// When one of them is not the JSON it should be.
 pub fn parse(config: &[u8], host: Option<&[u8]>) -> Result<Container, serde_json::Error> {
     let config: Config = serde_json::from_slice(config)?;
-    let host = host.and_then(|h| serde_json::from_slice::<HostConfig>(h).ok());
+    let host: Option<HostConfig> = host.map(serde_json::from_slice).transpose()?;
     let s = &config.state;
     let state = match () {
         () if s.paused => "paused",
@@ -87,35 +87,24 @@ fn never(moment: &str) -> bool {
     moment.is_empty() || moment.starts_with("0001-")
 }
 
-/// Containers below a root.
-///
-/// # Errors
-/// When a folder or file cannot be read, or the first error of `each`.
-pub fn containers(
-    root: &Path,
+/// Containers of a root.
+pub(super) fn containers(
+    seen: &Seen<'_>,
     each: &mut dyn FnMut(Container) -> Result<(), SensorError>,
 ) -> Result<(), SensorError> {
-    let mut problems = FirstProblem::default();
     let mut places = vec![
         "/var/lib/docker".to_owned(),
         "/var/snap/docker/common/var-lib-docker".to_owned(),
     ];
     // The administrator may have moved the folder.
-    let daemon = disk::read_if_there(
-        &disk::below(root, "/etc/docker/daemon.json"),
-        disk::CONFIG_MAX,
-    );
-    if let Some(Some(bytes)) = problems.note(daemon)?
-        && let Ok(json) = serde_json::from_slice::<serde_json::Value>(&bytes)
-    {
+    let daemon: Option<serde_json::Value> = seen.json(&seen.at("/etc/docker/daemon.json"));
+    if let Some(json) = daemon {
         for key in ["data-root", "graph"] {
             places.extend(json.get(key).and_then(|v| v.as_str()).map(String::from));
         }
     }
     // Docker without root keeps its folder in the home of its user.
-    let homes = problems
-        .note(disk::list(&disk::below(root, "/home")))?
-        .unwrap_or_default();
+    let homes = seen.list(&seen.at("/home"));
     places.extend(
         homes
             .iter()
@@ -123,24 +112,29 @@ pub fn containers(
     );
     for place in places {
         let folder = Path::new(&place).join("containers");
-        let listed = disk::list(&disk::below(root, &folder));
-        for found in problems.note(listed)?.unwrap_or_default() {
+        for found in seen.list(&seen.at(&folder)) {
             let path = found.join("config.v2.json");
-            let Some(Some(bytes)) = problems.note(disk::read_if_there(&path, disk::CONFIG_MAX))?
-            else {
+            let Some(bytes) = seen.read(&path) else {
                 continue;
             };
-            let host = disk::read_if_there(&found.join("hostconfig.json"), disk::CONFIG_MAX);
-            let host = problems.note(host)?.flatten();
-            let parsed = parse(&bytes, host.as_deref()).map_err(|e| SensorError::Form {
-                what: path.display().to_string(),
-                problem: e.to_string(),
-            });
-            if let Some(mut container) = problems.note(parsed)? {
+            let beside = found.join("hostconfig.json");
+            let host = seen.read(&beside);
+            let parsed = match parse(&bytes, host.as_deref()) {
+                // Without the other one it may still be read.
+                Err(error) if host.is_some() => match parse(&bytes, None) {
+                    Ok(container) => {
+                        seen.parsed::<()>(&beside, Err(error));
+                        Ok(container)
+                    }
+                    Err(error) => Err(error),
+                },
+                other => other,
+            };
+            if let Some(mut container) = seen.parsed(&path, parsed) {
                 container.path = folder.join(disk::name(&found)).join("config.v2.json");
                 each(container)?;
             }
         }
     }
-    problems.outcome()
+    Ok(())
 }

@@ -4,10 +4,10 @@
 //! Podman's index says nothing of the state. Its database (SQLite since version 4.8, `db.sql`) does; where only the
 //! older BoltDB form is there, the process file under `/run` tells whether the container runs.
 
-use super::Container;
-use crate::disk::{self, FirstProblem};
+use super::{Container, Seen};
+use crate::disk;
 use crate::framework::SensorError;
-use crate::software::rpm::open;
+use crate::software::rpm::{damaged, open};
 use serde::Deserialize;
 use std::collections::HashMap;
 use std::path::Path;
@@ -70,44 +70,33 @@ pub fn parse(index: &[u8]) -> Result<Vec<Container>, serde_json::Error> {
         .collect())
 }
 
-/// Containers below a root, of the system and of each home.
-///
-/// # Errors
-/// When a folder or file cannot be read, or the first error of `each`.
-pub fn containers(
-    root: &Path,
+/// Containers of a root, of the system and of each home.
+pub(super) fn containers(
+    seen: &Seen<'_>,
     each: &mut dyn FnMut(Container) -> Result<(), SensorError>,
 ) -> Result<(), SensorError> {
-    let mut problems = FirstProblem::default();
     let mut places = vec!["/var/lib/containers/storage".to_owned()];
-    let homes = problems
-        .note(disk::list(&disk::below(root, "/home")))?
-        .unwrap_or_default();
+    let homes = seen.list(&seen.at("/home"));
     places.extend(
         homes
             .iter()
             .map(|h| format!("/home/{}/.local/share/containers/storage", disk::name(h))),
     );
     for place in places {
-        let storage = disk::below(root, &place);
-        let states = podman_states(&storage.join("db.sql"));
+        let storage = seen.at(&place);
+        let mut states = None;
         for driver in ["overlay-containers", "vfs-containers", "btrfs-containers"] {
             let path = Path::new(&place).join(driver).join("containers.json");
-            let full = disk::below(root, &path);
-            let Some(Some(bytes)) = problems.note(disk::read_if_there(&full, 64 << 20))? else {
+            let full = seen.at(&path);
+            let Some(bytes) = disk::read_if_there(&full, 64 << 20, seen.notes) else {
                 continue;
             };
-            let parsed = parse(&bytes).map_err(|e| form(&path, &e.to_string()));
+            let states = states.get_or_insert_with(|| podman_states(seen, &storage.join("db.sql")));
             let userdata = storage.join(driver);
-            for mut container in problems.note(parsed)?.unwrap_or_default() {
+            for mut container in seen.parsed(&full, parse(&bytes)).unwrap_or_default() {
                 let folder = userdata.join(&container.id).join("userdata");
-                from_userdata(root, &folder, &mut container);
-                let known = problems.note(
-                    states
-                        .as_ref()
-                        .map_err(|e| form(&storage.join("db.sql"), e)),
-                )?;
-                if let Some(state) = known.and_then(|s| s.get(&container.id)) {
+                from_userdata(seen, &folder, &mut container);
+                if let Some(state) = states.get(&container.id) {
                     container.state.clone_from(state);
                 }
                 container.path.clone_from(&path);
@@ -115,22 +104,12 @@ pub fn containers(
             }
         }
     }
-    problems.outcome()
-}
-
-fn form(path: &Path, problem: &str) -> SensorError {
-    SensorError::Form {
-        what: path.display().to_string(),
-        problem: problem.into(),
-    }
+    Ok(())
 }
 
 /// What the runtime's own configuration and state beside the container say.
-fn from_userdata(root: &Path, folder: &Path, container: &mut Container) {
-    let json = |name: &str| -> Option<serde_json::Value> {
-        let bytes = disk::read_if_there(&folder.join(name), disk::CONFIG_MAX).ok()??;
-        serde_json::from_slice(&bytes).ok()
-    };
+fn from_userdata(seen: &Seen<'_>, folder: &Path, container: &mut Container) {
+    let json = |name: &str| -> Option<serde_json::Value> { seen.json(&folder.join(name)) };
     if let Some(config) = json("config.json") {
         super::from_oci(&config, container);
     }
@@ -148,19 +127,16 @@ fn from_userdata(root: &Path, folder: &Path, container: &mut Container) {
         return;
     }
     // The system's own place, and one for each user who runs containers without root.
-    let mut places = vec![disk::below(root, "/run/containers/storage")];
-    let users = disk::list(&disk::below(root, "/run/user")).unwrap_or_default();
+    let mut places = vec![seen.at("/run/containers/storage")];
+    let users = seen.list(&seen.at("/run/user"));
     places.extend(users.iter().map(|u| u.join("containers")));
     for place in places {
         let pidfile = place
             .join("overlay-containers")
             .join(&container.id)
             .join("userdata/pidfile");
-        let pid = disk::read_if_there(&pidfile, 64)
-            .ok()
-            .flatten()
-            .and_then(|b| crate::text::number::<i64>(b.trim_ascii()));
-        if let Some(pid) = pid.filter(|p| disk::below(root, format!("/proc/{p}")).exists()) {
+        let pid = seen.pid(&pidfile);
+        if let Some(pid) = pid.filter(|pid| seen.live(*pid) == Some(true)) {
             container.pid = Some(pid);
             container.state = "running".into();
             return;
@@ -169,13 +145,12 @@ fn from_userdata(root: &Path, folder: &Path, container: &mut Container) {
     container.state = "unknown".into();
 }
 
-/// States by container id from Podman's database; none when there is no such file.
-fn podman_states(path: &Path) -> Result<HashMap<String, String>, String> {
-    if !path.is_file() {
-        return Ok(HashMap::new());
+/// States by container id from Podman's database; none when there is no such file. One that cannot be read is noted.
+fn podman_states(seen: &Seen<'_>, path: &Path) -> HashMap<String, String> {
+    if !disk::is_file(path, seen.notes) {
+        return HashMap::new();
     }
-    let read = || -> rusqlite::Result<HashMap<String, String>> {
-        let connection = open(path)?;
+    let read = |connection: rusqlite::Connection| -> rusqlite::Result<HashMap<String, String>> {
         let mut statement = connection.prepare("SELECT ID, State FROM ContainerState")?;
         let rows = statement.query_map([], |row| {
             let state: i64 = row.get(1)?;
@@ -183,7 +158,11 @@ fn podman_states(path: &Path) -> Result<HashMap<String, String>, String> {
         })?;
         rows.collect()
     };
-    read().map_err(|e| e.to_string())
+    let states = open(path).and_then(|connection| read(connection).map_err(|e| damaged(path, &e)));
+    states.unwrap_or_else(|error| {
+        seen.notes.add(error);
+        HashMap::new()
+    })
 }
 
 fn state_name(state: i64) -> &'static str {

@@ -2,7 +2,8 @@
 
 use super::Kind;
 use crate::disk;
-use crate::framework::{Request, SensorError, Sink};
+use crate::framework::{Notes, Request, SensorError, Sink};
+use crate::processes::walk::failed as broken;
 use crate::text::{boolean, moment};
 use procfs::{Current, CurrentSI};
 use std::collections::BTreeSet;
@@ -10,7 +11,14 @@ use std::collections::HashMap;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
-const NO_DATA: [&str; 3] = ["tmpfs", "devtmpfs", "ramfs"];
+/// The last two show files of others to one user alone; not even the superuser may look at them.
+const NO_DATA: [&str; 5] = [
+    "tmpfs",
+    "devtmpfs",
+    "ramfs",
+    "fuse.portal",
+    "fuse.gvfsd-fuse",
+];
 const REMOTE: [&str; 9] = [
     "nfs",
     "nfs4",
@@ -28,30 +36,34 @@ pub fn name() -> Vec<u8> {
 }
 
 /// The endpoint's identifier; without a server, machine-id(5).
-pub fn id(request: &Request) -> Vec<u8> {
+pub fn id(request: &Request, notes: &Notes) -> Vec<u8> {
     if !request.host.endpoint_id.is_empty() {
         return request.host.endpoint_id.clone().into_bytes();
     }
-    disk::read(Path::new("/etc/machine-id"), 1 << 10)
+    disk::read_if_there(Path::new("/etc/machine-id"), 1 << 10, notes)
         .map(|id| id.trim_ascii().to_vec())
         .unwrap_or_default()
 }
 
-pub fn operating_system() -> Vec<u8> {
-    let release = release();
+pub fn operating_system(notes: &Notes) -> Vec<u8> {
+    let release = release(notes);
     let name = release.get("PRETTY_NAME").or_else(|| release.get("NAME"));
     name.cloned().unwrap_or_else(|| "Linux".into()).into_bytes()
 }
 
 pub fn collect(kind: Kind, sink: &mut Sink) -> Result<(), SensorError> {
+    let notes = sink.notes();
     match kind {
         Kind::Version => {
-            let version = release().get("VERSION_ID").cloned().unwrap_or_default();
+            let version = release(&notes)
+                .get("VERSION_ID")
+                .cloned()
+                .unwrap_or_default();
             let kernel = rustix::system::uname().release().to_bytes().to_vec();
             sink.push([version.into_bytes(), kernel])?;
         }
         Kind::Virtual => {
-            let platform = virtual_platform();
+            let platform = virtual_platform(&notes);
             sink.push([
                 boolean(platform.is_some()),
                 platform.as_deref().unwrap_or_default(),
@@ -59,31 +71,33 @@ pub fn collect(kind: Kind, sink: &mut Sink) -> Result<(), SensorError> {
         }
         Kind::Uptime => {
             let up = procfs::Uptime::current()
-                .map_err(|e| broken("/proc/uptime", &e))?
+                .map_err(|e| broken("/proc/uptime", e))?
                 .uptime_duration();
             sink.push([format!("{}s", up.as_secs())])?;
         }
         Kind::LastReboot => {
             let boot = procfs::KernelStats::current()
-                .map_err(|e| broken("/proc/stat", &e))?
+                .map_err(|e| broken("/proc/stat", e))?
                 .btime;
             sink.push([moment(i64::try_from(boot).unwrap_or(0), 0)])?;
         }
         Kind::Cpu => {
-            let info = procfs::CpuInfo::current().map_err(|e| broken("/proc/cpuinfo", &e))?;
-            let load = procfs::LoadAverage::current().map_err(|e| broken("/proc/loadavg", &e))?;
-            let model = info
-                .model_name(0)
-                .or_else(|| info.fields.get("Model").map(String::as_str))
-                .unwrap_or_default();
+            let info = procfs::CpuInfo::current().map_err(|e| broken("/proc/cpuinfo", e));
+            let load = procfs::LoadAverage::current().map_err(|e| broken("/proc/loadavg", e));
+            let (info, load) = (notes.note(info)?, notes.note(load)?);
+            let model = info.as_ref().and_then(|info| {
+                let named = info.model_name(0);
+                named.or_else(|| info.fields.get("Model").map(String::as_str))
+            });
+            let cores = info.as_ref().map(|info| info.num_cores().to_string());
             sink.push([
-                model.to_owned(),
-                info.num_cores().to_string(),
-                load.one.to_string(),
+                model.unwrap_or_default(),
+                &cores.unwrap_or_default(),
+                &load.map(|l| l.one.to_string()).unwrap_or_default(),
             ])?;
         }
         Kind::Ram => {
-            let memory = procfs::Meminfo::current().map_err(|e| broken("/proc/meminfo", &e))?;
+            let memory = procfs::Meminfo::current().map_err(|e| broken("/proc/meminfo", e))?;
             let available = memory.mem_available.unwrap_or(memory.mem_free);
             sink.push(
                 [
@@ -122,13 +136,6 @@ pub fn collect(kind: Kind, sink: &mut Sink) -> Result<(), SensorError> {
     Ok(())
 }
 
-fn broken(what: &str, error: &procfs::ProcError) -> SensorError {
-    SensorError::Form {
-        what: what.into(),
-        problem: error.to_string(),
-    }
-}
-
 /// The mounts as the machine's first process has them: a service's own are others where its unit makes the system read-only to it.
 fn mounts() -> Result<Vec<procfs::process::MountInfo>, SensorError> {
     let first = procfs::process::Process::new(1).and_then(|p| p.mountinfo());
@@ -136,11 +143,12 @@ fn mounts() -> Result<Vec<procfs::process::MountInfo>, SensorError> {
         return Ok(mounts.0);
     }
     let own = procfs::process::Process::myself().and_then(|p| p.mountinfo());
-    Ok(own.map_err(|e| broken("/proc/self/mountinfo", &e))?.0)
+    Ok(own.map_err(|e| broken("/proc/self/mountinfo", e))?.0)
 }
 
 /// Each device once, at its first mount. Network file systems are left out: one that hangs would hang the sensor.
 fn disk_free(sink: &mut Sink) -> Result<(), SensorError> {
+    let notes = sink.notes();
     let mut seen = BTreeSet::new();
     for mount in mounts()? {
         let kind = mount.fs_type.as_str();
@@ -149,7 +157,8 @@ fn disk_free(sink: &mut Sink) -> Result<(), SensorError> {
         }
         sink.check()?;
         // A file system may go away between the list and the look.
-        let Ok(space) = rustix::fs::statvfs(&mount.mount_point) else {
+        let said = rustix::fs::statvfs(&mount.mount_point).map_err(std::io::Error::from);
+        let Some(space) = disk::look(said, &mount.mount_point, &notes) else {
             continue;
         };
         if space.f_blocks == 0 {
@@ -172,8 +181,8 @@ fn disk_free(sink: &mut Sink) -> Result<(), SensorError> {
 }
 
 /// Assignments of os-release(5).
-fn release() -> HashMap<String, String> {
-    let read = |path: &str| disk::read(Path::new(path), 64 << 10).ok();
+fn release(notes: &Notes) -> HashMap<String, String> {
+    let read = |path: &str| disk::read_if_there(Path::new(path), 64 << 10, notes);
     let bytes = read("/etc/os-release")
         .or_else(|| read("/usr/lib/os-release"))
         .unwrap_or_default();
@@ -206,7 +215,7 @@ fn assignments(text: &str) -> HashMap<String, String> {
 }
 
 /// What makes this machine a virtual one: a hypervisor that names itself, firmware known from hypervisors, or the processor's flag.
-fn virtual_platform() -> Option<String> {
+fn virtual_platform(notes: &Notes) -> Option<String> {
     const KNOWN: [&str; 12] = [
         "kvm",
         "qemu",
@@ -222,8 +231,7 @@ fn virtual_platform() -> Option<String> {
         "amazon ec2",
     ];
     let read = |path: &str| {
-        disk::read(Path::new(path), 4 << 10)
-            .ok()
+        disk::start_of(Path::new(path), 4 << 10, notes)
             .map(|b| String::from_utf8_lossy(b.trim_ascii()).into_owned())
     };
     if let Some(hypervisor) = read("/sys/hypervisor/type").filter(|t| !t.is_empty()) {
@@ -238,7 +246,13 @@ fn virtual_platform() -> Option<String> {
             return Some(text);
         }
     }
-    let info = procfs::CpuInfo::current().ok()?;
+    let info = match procfs::CpuInfo::current() {
+        Ok(info) => info,
+        Err(e) => {
+            notes.add(broken("/proc/cpuinfo", e));
+            return None;
+        }
+    };
     info.flags(0)?
         .contains(&"hypervisor")
         .then(|| "hypervisor".into())

@@ -1,17 +1,17 @@
 //! The machine itself, on macOS: what the standard library can tell.
 
 use super::Kind;
-use crate::framework::{Request, SensorError, Sink};
+use crate::framework::{Notes, Request, SensorError, Sink};
 
 pub fn name() -> Vec<u8> {
     rustix::system::uname().nodename().to_bytes().to_vec()
 }
 
-pub fn id(request: &Request) -> Vec<u8> {
+pub fn id(request: &Request, _: &Notes) -> Vec<u8> {
     request.host.endpoint_id.clone().into_bytes()
 }
 
-pub fn operating_system() -> Vec<u8> {
+pub fn operating_system(_: &Notes) -> Vec<u8> {
     b"macOS".to_vec()
 }
 

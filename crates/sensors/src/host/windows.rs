@@ -1,7 +1,7 @@
 //! The machine itself, on Windows: what the standard library can tell.
 
 use super::Kind;
-use crate::framework::{Request, SensorError, Sink};
+use crate::framework::{Notes, Request, SensorError, Sink};
 
 pub fn name() -> Vec<u8> {
     std::env::var("COMPUTERNAME")
@@ -9,11 +9,11 @@ pub fn name() -> Vec<u8> {
         .into_bytes()
 }
 
-pub fn id(request: &Request) -> Vec<u8> {
+pub fn id(request: &Request, _: &Notes) -> Vec<u8> {
     request.host.endpoint_id.clone().into_bytes()
 }
 
-pub fn operating_system() -> Vec<u8> {
+pub fn operating_system(_: &Notes) -> Vec<u8> {
     std::env::var("OS")
         .unwrap_or_else(|_| "Windows".into())
         .into_bytes()

@@ -10,7 +10,9 @@ use ::index::query::{self, Filter, Record};
 use ::index::status::State;
 use ::index::store::{self, StoreError};
 use rusqlite::Connection;
+use std::io::ErrorKind;
 use std::ops::ControlFlow;
+use std::path::Path;
 
 /// Steps of the database's machine between two looks at the limits: about a millisecond.
 const STEPS: i32 = 100_000;
@@ -84,10 +86,16 @@ fn interrupted(error: &StoreError) -> bool {
         if source.sqlite_error_code() == Some(rusqlite::ErrorCode::OperationInterrupted))
 }
 
+fn out_of_memory(error: &StoreError) -> bool {
+    matches!(error, StoreError::Statement { source, .. }
+        if source.sqlite_error_code() == Some(rusqlite::ErrorCode::OutOfMemory))
+}
+
 impl Opened {
     /// Opens the database when it can answer.
     pub fn of(request: &Request, sink: &Sink) -> Result<Self, SensorError> {
         let home = state::home(request);
+        state::entered(&home)?;
         let database = home.database();
         if !database.is_file() {
             return Err(not_inventoried(&home));
@@ -128,6 +136,9 @@ impl Opened {
     pub fn error(&self, error: StoreError) -> SensorError {
         if interrupted(&error) {
             return SensorError::Limit(self.watch.check().err().unwrap_or(LimitHit::Wall));
+        }
+        if out_of_memory(&error) {
+            return LimitHit::Memory.into();
         }
         failed(error)
     }

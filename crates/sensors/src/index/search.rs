@@ -4,7 +4,7 @@ use super::keys::{DIRECTORY, HOURS, LIMIT, MAGIC, MAX_ROWS, MD5, SHA1, SHA256, S
 use super::open::Opened;
 use super::pattern::{NamePattern, digits, fits};
 use super::rows::{self, Cells, hash, hashes, magic, number, seconds, time};
-use crate::framework::{Request, SensorError, Sink};
+use crate::framework::{Notes, Request, SensorError, Sink};
 use crate::text::boolean;
 use ::index::entry::flag;
 use ::index::lists::{HashKind, Which};
@@ -270,12 +270,12 @@ const USER: i64 = 0;
 const GROUP: i64 = 1;
 
 impl<'o> Names<'o> {
-    fn new(opened: &'o Opened) -> Self {
+    fn new(opened: &'o Opened, notes: &Notes) -> Self {
         Self {
             opened,
             known: HashMap::new(),
             #[cfg(target_os = "linux")]
-            system: crate::owners::Owners::read(),
+            system: crate::owners::Owners::read(notes),
         }
     }
 
@@ -309,7 +309,7 @@ pub(super) fn permissions(request: &Request, sink: &mut Sink) -> Result<(), Sens
     let search = Search::limited(request)?;
     let opened = Opened::of(request, sink)?;
     opened.needs_permissions()?;
-    let mut names = Names::new(&opened);
+    let mut names = Names::new(&opened, &sink.notes());
     search.rows(&opened, sink, &mut |record| {
         let a = &record.attributes;
         let flag = |bit: u32| boolean(a.flags & bit > 0).into();

@@ -3,6 +3,8 @@
 use crate::framework::{Request, SensorError};
 use ::index::home::Home;
 use ::index::status::{self, State, Status};
+use std::io::ErrorKind;
+use std::path::Path;
 
 /// The folder of the Index that this request is about.
 pub(super) fn home(request: &Request) -> Home {
@@ -21,4 +23,17 @@ pub(super) fn current(home: &Home) -> Result<Status, SensorError> {
         State::NotInstalled => Status::of(State::MissingConfigFile, "nothing is set up yet"),
         _ => status,
     })
+}
+
+/// Fails where the files of the Index are there and cannot be read: what follows would take them for absent.
+pub(super) fn entered(home: &Home) -> Result<(), SensorError> {
+    let refused = |path: &Path, said: std::io::Result<()>| match said {
+        Err(e) if e.kind() != ErrorKind::NotFound => Err(SensorError::reading(path, e)),
+        _ => Ok(()),
+    };
+    refused(home.folder(), std::fs::metadata(home.folder()).map(drop))?;
+    for path in [home.status(), home.database()] {
+        refused(&path, std::fs::File::open(&path).map(drop))?;
+    }
+    Ok(())
 }

@@ -7,12 +7,16 @@ use ::index::status::{State, Status};
 use ::index::{store, text};
 
 pub(super) fn status(request: &Request, sink: &mut Sink) -> Result<(), SensorError> {
-    sink.push([state::current(&state::home(request))?.state.name()])?;
+    let home = state::home(request);
+    state::entered(&home)?;
+    sink.push([state::current(&home)?.state.name()])?;
     Ok(())
 }
 
 pub(super) fn details(request: &Request, sink: &mut Sink) -> Result<(), SensorError> {
-    let status = state::current(&state::home(request))?;
+    let home = state::home(request);
+    state::entered(&home)?;
+    let status = state::current(&home)?;
     let installed = status.state != State::MissingConfigFile;
     let only = |there: bool, cell: Vec<u8>| if there { cell } else { Vec::new() };
     sink.push([
@@ -48,6 +52,7 @@ pub(super) fn latest_tools(request: &Request, sink: &mut Sink) -> Result<(), Sen
         version => version,
     };
     let home = state::home(request);
+    state::entered(&home)?;
     // What a process said of itself last; else what wrote the database; else, where nothing ran yet, the agent's own
     // program, for that is what would run.
     let said = std::fs::read(home.status())

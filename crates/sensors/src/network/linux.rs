@@ -4,20 +4,19 @@ use super::Kind;
 use super::interfaces::addresses;
 use super::sockets::{Holder, holders, sockets};
 use crate::disk;
-use crate::framework::{SensorError, Sink};
+use crate::framework::{Notes, SensorError, Sink};
 use crate::owners::Owners;
+use crate::processes::walk::failed;
 use crate::text::lines;
 use std::collections::BTreeSet;
 use std::net::Ipv6Addr;
 use std::path::{Path, PathBuf};
 
 pub fn collect(kind: Kind, sink: &mut Sink) -> Result<(), SensorError> {
+    let notes = sink.notes();
     match kind {
         Kind::Addresses => {
-            let all = addresses().map_err(|source| SensorError::Read {
-                what: "interface addresses".into(),
-                source,
-            })?;
+            let all = addresses().map_err(|e| SensorError::reading("interface addresses", e))?;
             let own: BTreeSet<_> = all
                 .into_iter()
                 .map(|(_, address)| address)
@@ -28,9 +27,9 @@ pub fn collect(kind: Kind, sink: &mut Sink) -> Result<(), SensorError> {
             }
         }
         Kind::HardwareAddresses => {
-            let own: BTreeSet<_> = adapters()?
+            let own: BTreeSet<_> = adapters(&notes)?
                 .iter()
-                .map(|a| fact(a, "address"))
+                .map(|a| fact(a, "address", &notes))
                 .filter(|a| is_hardware(a))
                 .collect();
             for address in own {
@@ -38,8 +37,9 @@ pub fn collect(kind: Kind, sink: &mut Sink) -> Result<(), SensorError> {
             }
         }
         Kind::Adapters => {
-            for adapter in adapters()? {
-                let hardware = fact(&adapter, "address");
+            for adapter in adapters(&notes)? {
+                let fact = |name: &str| fact(&adapter, name, &notes);
+                let hardware = fact("address");
                 let hardware = if is_hardware(&hardware) {
                     hardware
                 } else {
@@ -47,30 +47,27 @@ pub fn collect(kind: Kind, sink: &mut Sink) -> Result<(), SensorError> {
                 };
                 sink.push([
                     disk::cell(Path::new(adapter.file_name().unwrap_or_default())),
-                    fact(&adapter, "operstate"),
+                    fact("operstate"),
                     hardware,
-                    fact(&adapter, "mtu"),
-                    fact(&adapter, "statistics/rx_bytes"),
-                    fact(&adapter, "statistics/tx_bytes"),
+                    fact("mtu"),
+                    fact("statistics/rx_bytes"),
+                    fact("statistics/tx_bytes"),
                 ])?;
             }
         }
         Kind::Routes => routes(sink)?,
         Kind::DnsServers => {
-            for server in name_servers(&configuration("/etc/resolv.conf")?) {
+            for server in name_servers(&configuration("/etc/resolv.conf", &notes)) {
                 sink.push([server])?;
             }
         }
         Kind::Hosts => {
-            for (name, address) in host_entries(&configuration("/etc/hosts")?) {
+            for (name, address) in host_entries(&configuration("/etc/hosts", &notes)) {
                 sink.push([name, address])?;
             }
         }
         Kind::Neighbours => {
-            let entries = procfs::net::arp().map_err(|e| SensorError::Form {
-                what: "/proc/net/arp".into(),
-                problem: e.to_string(),
-            })?;
+            let entries = procfs::net::arp().map_err(|e| failed("/proc/net/arp", e))?;
             for entry in entries {
                 let hardware = entry
                     .hw_address
@@ -84,20 +81,25 @@ pub fn collect(kind: Kind, sink: &mut Sink) -> Result<(), SensorError> {
     Ok(())
 }
 
-fn configuration(path: &str) -> Result<Vec<u8>, SensorError> {
-    Ok(disk::read_if_there(Path::new(path), disk::CONFIG_MAX)?.unwrap_or_default())
+fn configuration(path: &str, notes: &Notes) -> Vec<u8> {
+    disk::read_if_there(Path::new(path), disk::CONFIG_MAX, notes).unwrap_or_default()
 }
 
-fn adapters() -> Result<Vec<PathBuf>, SensorError> {
-    let all = disk::list(Path::new("/sys/class/net"))?;
-    Ok(all.into_iter().filter(|p| p.is_dir()).collect())
+fn adapters(notes: &Notes) -> Result<Vec<PathBuf>, SensorError> {
+    let all = disk::list_needed(Path::new("/sys/class/net"), notes)?;
+    Ok(all
+        .into_iter()
+        .filter(|p| disk::is_folder(p, notes))
+        .collect())
 }
 
 /// One fact of an adapter; empty when it is gone or has none.
-fn fact(adapter: &Path, name: &str) -> Vec<u8> {
-    std::fs::read(adapter.join(name))
-        .map(|b| b.trim_ascii().to_vec())
-        .unwrap_or_default()
+fn fact(adapter: &Path, name: &str, notes: &Notes) -> Vec<u8> {
+    let path = adapter.join(name);
+    match disk::start_of(&path, 4096, notes) {
+        Some(bytes) => bytes.trim_ascii().to_vec(),
+        None => Vec::new(),
+    }
 }
 
 fn is_hardware(address: &[u8]) -> bool {
@@ -105,11 +107,15 @@ fn is_hardware(address: &[u8]) -> bool {
 }
 
 fn connections(kind: Kind, sink: &mut Sink) -> Result<(), SensorError> {
-    let holders = holders(sink)?;
-    let owners = Owners::read();
+    let notes = sink.notes();
+    // What could not be looked at only matters when a socket is left without its process.
+    let unseen = Notes::default();
+    let holders = holders(sink, &unseen)?;
+    let owners = Owners::read(&notes);
     let nobody = Holder::default();
     let mut seen = BTreeSet::new();
-    for socket in sockets()? {
+    let mut without = 0_u64;
+    for socket in sockets(&notes)? {
         let holder = holders.get(&socket.inode).unwrap_or(&nobody);
         let wanted = match kind {
             Kind::Established => socket.protocol == "tcp" && socket.state == "ESTABLISHED",
@@ -121,6 +127,9 @@ fn connections(kind: Kind, sink: &mut Sink) -> Result<(), SensorError> {
         if !wanted {
             continue;
         }
+        // Sockets that no process has open any more have no inode.
+        let whole = !holder.name.is_empty() && !holder.path.is_empty();
+        without += u64::from(socket.inode != 0 && !whole);
         let text = |address: std::net::IpAddr| address.to_string().into_bytes();
         let port = |port: u16| port.to_string().into_bytes();
         let row = match kind {
@@ -154,17 +163,36 @@ fn connections(kind: Kind, sink: &mut Sink) -> Result<(), SensorError> {
         };
         // Two connections to the same other end are one fact for the fleet, but two for one machine.
         if kind == Kind::Connections || seen.insert(row.clone()) {
-            sink.push(row)?;
+            let pushed = sink.push(row);
+            if let Err(hit) = pushed {
+                note_unseen(&notes, &unseen, without);
+                return Err(hit.into());
+            }
         }
     }
+    note_unseen(&notes, &unseen, without);
     Ok(())
 }
 
+/// Tells what kept sockets without their process.
+fn note_unseen(notes: &Notes, unseen: &Notes, without: u64) {
+    let problems = unseen.problems();
+    if without == 0 || problems.is_empty() {
+        return;
+    }
+    let denied = problems.iter().any(SensorError::is_denied);
+    notes.add(SensorError::Several {
+        denied,
+        words: format!("{without} sockets are shown without their process or its executable"),
+    });
+    for problem in problems {
+        notes.add(problem);
+    }
+}
+
 fn routes(sink: &mut Sink) -> Result<(), SensorError> {
-    let table = procfs::net::route().map_err(|e| SensorError::Form {
-        what: "/proc/net/route".into(),
-        problem: e.to_string(),
-    })?;
+    let notes = sink.notes();
+    let table = procfs::net::route().map_err(|e| failed("/proc/net/route", e))?;
     for route in table {
         let gateway = if route.gateway.is_unspecified() {
             String::new()
@@ -180,8 +208,8 @@ fn routes(sink: &mut Sink) -> Result<(), SensorError> {
             route.iface,
         ])?;
     }
-    let Some(bytes) = disk::read_if_there(Path::new("/proc/net/ipv6_route"), disk::CONFIG_MAX)?
-    else {
+    let path = Path::new("/proc/net/ipv6_route");
+    let Some(bytes) = disk::read_if_there(path, disk::CONFIG_MAX, &notes) else {
         return Ok(());
     };
     for row in lines(&bytes).filter_map(route_v6) {

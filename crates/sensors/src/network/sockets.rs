@@ -1,11 +1,11 @@
 //! Sockets and the processes that hold them. The kernel's tables give each socket's inode; `/proc/PID/fd` says who holds it.
 
-use crate::framework::{SensorError, Sink};
-use procfs::ProcResult;
-use procfs::process::{FDTarget, all_processes};
+use crate::framework::{Notes, SensorError, Sink};
+use crate::processes::executable::Executable;
+use crate::processes::{descriptors, walk};
+use procfs::{ProcError, ProcResult};
 use std::collections::HashMap;
 use std::net::SocketAddr;
-use std::os::unix::ffi::OsStrExt;
 
 /// A TCP or UDP socket.
 pub struct Socket {
@@ -25,12 +25,18 @@ pub struct Holder {
     pub path: Vec<u8>,
 }
 
-/// All sockets of both protocols and both families. A family that the kernel does not have is left out.
-pub fn sockets() -> Result<Vec<Socket>, SensorError> {
+/// All sockets of both protocols and both families. A family that the kernel does not have is left out; a table that
+/// cannot be read is noted.
+pub fn sockets(notes: &Notes) -> Result<Vec<Socket>, SensorError> {
     let mut all = Vec::new();
-    let tcp = table("/proc/net/tcp", procfs::net::tcp())?
-        .into_iter()
-        .chain(table("/proc/net/tcp6", procfs::net::tcp6())?);
+    let mut there = 0;
+    let mut tcp = Vec::new();
+    for (path, read) in [
+        ("/proc/net/tcp", procfs::net::tcp()),
+        ("/proc/net/tcp6", procfs::net::tcp6()),
+    ] {
+        tcp.extend(table(path, read, &mut there, notes));
+    }
     for entry in tcp {
         let state = match entry.state {
             procfs::net::TcpState::Established => "ESTABLISHED".to_owned(),
@@ -52,9 +58,13 @@ pub fn sockets() -> Result<Vec<Socket>, SensorError> {
             inode: entry.inode,
         });
     }
-    let udp = table("/proc/net/udp", procfs::net::udp())?
-        .into_iter()
-        .chain(table("/proc/net/udp6", procfs::net::udp6())?);
+    let mut udp = Vec::new();
+    for (path, read) in [
+        ("/proc/net/udp", procfs::net::udp()),
+        ("/proc/net/udp6", procfs::net::udp6()),
+    ] {
+        udp.extend(table(path, read, &mut there, notes));
+    }
     for entry in udp {
         let state = format!("{:?}", entry.state).to_uppercase();
         all.push(Socket {
@@ -66,6 +76,9 @@ pub fn sockets() -> Result<Vec<Socket>, SensorError> {
             inode: entry.inode,
         });
     }
+    if there == 0 {
+        return Err(walk::failed("/proc/net", ProcError::NotFound(None)));
+    }
     Ok(all)
 }
 
@@ -74,47 +87,67 @@ fn plain(address: SocketAddr) -> SocketAddr {
     SocketAddr::new(address.ip().to_canonical(), address.port())
 }
 
-fn table<T>(what: &str, read: ProcResult<Vec<T>>) -> Result<Vec<T>, SensorError> {
+/// Entries of a table; `there` counts those that exist.
+fn table<T>(path: &str, read: ProcResult<Vec<T>>, there: &mut u32, notes: &Notes) -> Vec<T> {
     match read {
-        Ok(entries) => Ok(entries),
-        Err(procfs::ProcError::NotFound(_)) => Ok(Vec::new()),
-        Err(error) => Err(SensorError::Form {
-            what: what.into(),
-            problem: error.to_string(),
-        }),
+        Ok(entries) => {
+            *there += 1;
+            entries
+        }
+        Err(ProcError::NotFound(_)) => Vec::new(),
+        Err(error) => {
+            *there += 1;
+            notes.add(walk::failed(path, error));
+            Vec::new()
+        }
     }
 }
 
-/// Who holds which socket. Processes that end meanwhile or may not be looked into hold none.
-pub fn holders(sink: &Sink) -> Result<HashMap<u64, Holder>, SensorError> {
+/// Who holds which socket. Processes that end meanwhile hold none; those that do not let us look are noted.
+pub fn holders(sink: &Sink, notes: &Notes) -> Result<HashMap<u64, Holder>, SensorError> {
     let mut holders = HashMap::new();
-    let processes = all_processes().map_err(|e| SensorError::Form {
-        what: "/proc".into(),
-        problem: e.to_string(),
-    })?;
-    for process in processes.flatten() {
+    for process in walk::handles(notes)? {
         sink.check()?;
-        let Ok(descriptors) = process.fd() else {
-            continue;
-        };
         let mut holder: Option<Holder> = None;
-        for descriptor in descriptors.flatten() {
-            let FDTarget::Socket(inode) = descriptor.target else {
-                continue;
+        descriptors::each(&process, notes, |_, _, link| {
+            let Some(inode) = inode(&link) else {
+                return Ok(());
             };
-            let holder = holder.get_or_insert_with(|| Holder {
-                pid: process.pid.to_string(),
-                name: process
-                    .stat()
-                    .map(|s| s.comm.into_bytes())
-                    .unwrap_or_default(),
-                path: process
-                    .exe()
-                    .map(|p| p.as_os_str().as_bytes().to_vec())
-                    .unwrap_or_default(),
+            let holder = holder.get_or_insert_with(|| {
+                let name = walk::part(notes, &process, "stat", process.stat());
+                let executable = walk::part(notes, &process, "exe", Executable::of(&process));
+                Holder {
+                    pid: process.pid().to_string(),
+                    name: name.map(|s| s.comm.into_bytes()).unwrap_or_default(),
+                    path: executable.flatten().map(|e| e.path).unwrap_or_default(),
+                }
             });
             holders.entry(inode).or_insert_with(|| holder.clone());
-        }
+            Ok(())
+        })?;
     }
     Ok(holders)
+}
+
+/// The inode in `socket:[12345]`.
+fn inode(link: &[u8]) -> Option<u64> {
+    crate::text::number(link.strip_prefix(b"socket:[")?.strip_suffix(b"]")?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn links_of_sockets() {
+        assert_eq!(inode(b"socket:[12345]"), Some(12_345));
+        for other in [
+            b"socket:12345".as_slice(),
+            b"pipe:[1]",
+            b"/socket:[1]",
+            b"socket:[x]",
+        ] {
+            assert_eq!(inode(other), None);
+        }
+    }
 }

@@ -4,15 +4,16 @@
 //! process that had it before) and reads the numbers. It makes text of what it reads, and text loses bytes: names,
 //! command lines, environments and the paths of mappings are therefore taken as the bytes they are.
 
+pub mod descriptors;
 mod details;
 mod environment;
-mod executable;
+pub mod executable;
 mod family;
 mod hash;
 mod modules;
 mod names;
 mod open_files;
-mod walk;
+pub mod walk;
 
 pub use walk::{Running, running};
 

@@ -5,7 +5,7 @@
 
 use super::unit::Unit;
 use crate::disk;
-use crate::framework::SensorError;
+use crate::framework::Notes;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
@@ -56,11 +56,9 @@ pub struct Units {
 }
 
 impl Units {
-    /// Lists units of one suffix (`.service`) below a root.
-    ///
-    /// # Errors
-    /// When a folder is there and cannot be read.
-    pub fn list(root: &Path, suffix: &str) -> Result<Self, SensorError> {
+    /// Lists units of one suffix (`.service`) below a root. Folders that cannot be read are noted.
+    #[must_use]
+    pub fn list(root: &Path, suffix: &str, notes: &Notes) -> Self {
         let mut units = Self {
             files: BTreeMap::new(),
             drop_ins: BTreeMap::new(),
@@ -70,30 +68,30 @@ impl Units {
         };
         let mut seen = BTreeSet::new();
         for folder in FOLDERS {
-            let Ok(real) = disk::below(root, folder).canonicalize() else {
+            let Some(real) = disk::real(&disk::below(root, folder), notes) else {
                 continue;
             };
             // With a merged /usr two of the folders are one.
             if !seen.insert(real) {
                 continue;
             }
-            units.folder(folder, suffix)?;
+            units.folder(folder, suffix, notes);
         }
-        Ok(units)
+        units
     }
 
-    fn folder(&mut self, folder: &str, suffix: &str) -> Result<(), SensorError> {
+    fn folder(&mut self, folder: &str, suffix: &str, notes: &Notes) {
         let permanent = LINK_FOLDERS
             .iter()
             .find(|(f, _)| *f == folder)
             .map(|(_, p)| *p);
-        for path in disk::list(&disk::below(&self.root, folder))? {
+        for path in disk::list(&disk::below(&self.root, folder), notes) {
             let name = disk::name(&path).to_owned();
             if name.ends_with(suffix) {
                 self.unit_file(folder, &name, &path, permanent);
             } else if name.ends_with(".d") {
                 let group = self.drop_ins.entry(name.clone()).or_default();
-                for drop_in in disk::list(&path)? {
+                for drop_in in disk::list(&path, notes) {
                     let file = disk::name(&drop_in);
                     if file.ends_with(".conf") {
                         // Same name: the folder that came first wins.
@@ -107,7 +105,7 @@ impl Units {
                 .any(|e| name.ends_with(e))
                 && let Some(permanent) = permanent
             {
-                for link in disk::list(&path)? {
+                for link in disk::list(&path, notes) {
                     let name = disk::name(&link);
                     if name.ends_with(suffix) {
                         *self.wanted.entry(name.to_owned()).or_insert(false) |= permanent;
@@ -115,7 +113,6 @@ impl Units {
                 }
             }
         }
-        Ok(())
     }
 
     fn unit_file(&mut self, folder: &str, name: &str, path: &Path, permanent: Option<bool>) {
@@ -143,38 +140,41 @@ impl Units {
         self.files.keys().chain(instances).cloned().collect()
     }
 
-    /// Reads one unit with its drop-ins and says whether it is enabled.
-    ///
-    /// # Errors
-    /// When its file is there and cannot be read.
-    pub fn read(&self, name: &str) -> Result<Option<UnitFile>, SensorError> {
+    /// Reads one unit with its drop-ins and says whether it is enabled. Files that cannot be read are noted; a unit whose
+    /// own file is such a one is told by name, in the state `unreadable`.
+    #[must_use]
+    pub fn read(&self, name: &str, notes: &Notes) -> Option<UnitFile> {
         let path = self
             .files
             .get(name)
             .or_else(|| self.files.get(&template(name)?));
-        let Some(path) = path.cloned() else {
-            return Ok(None);
-        };
+        let path = path.cloned()?;
         let full = disk::below(&self.root, &path);
         let link = std::fs::read_link(&full).ok();
         let mut unit = Unit::default();
         if link.as_deref() == Some(Path::new("/dev/null")) {
-            return Ok(Some(self.made(name, path, "masked".into(), unit)));
+            return Some(self.made(name, path, "masked".into(), unit));
         }
         let real = link
             .as_deref()
             .map_or(full.clone(), |l| self.follow(&full, l));
-        let bytes = disk::read_if_there(&real, disk::CONFIG_MAX)?;
+        let own = Notes::default();
+        let bytes = disk::read_if_there(&real, disk::CONFIG_MAX, &own);
+        let problems = own.problems();
         let there = bytes.is_some();
+        let closed = !there && !problems.is_empty();
+        problems.into_iter().for_each(|problem| notes.add(problem));
+        if closed {
+            return Some(self.made(name, path, "unreadable".into(), unit));
+        }
         let bytes = bytes.unwrap_or_default();
         if there && bytes.is_empty() {
-            return Ok(Some(self.made(name, path, "masked".into(), unit)));
+            return Some(self.made(name, path, "masked".into(), unit));
         }
         unit.add(&bytes);
         for file in self.drop_in_files(name) {
-            if let Some(bytes) =
-                disk::read_if_there(&disk::below(&self.root, file), disk::CONFIG_MAX)?
-            {
+            let full = disk::below(&self.root, file);
+            if let Some(bytes) = disk::read_if_there(&full, disk::CONFIG_MAX, notes) {
                 unit.add(&bytes);
             }
         }
@@ -183,7 +183,7 @@ impl Units {
         } else {
             "bad".into()
         };
-        Ok(Some(self.made(name, path, state, unit)))
+        Some(self.made(name, path, state, unit))
     }
 
     fn made(&self, name: &str, path: PathBuf, state: String, unit: Unit) -> UnitFile {

@@ -1,7 +1,7 @@
 //! Start scripts of System V: `/etc/init.d` with the header of the Linux Standard Base, and links by runlevel.
 
 use crate::disk;
-use crate::framework::SensorError;
+use crate::framework::Notes;
 use crate::text;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -45,16 +45,14 @@ pub fn header(bytes: &[u8]) -> BTreeMap<Vec<u8>, Vec<u8>> {
     fields
 }
 
-/// Scripts below a root.
-///
-/// # Errors
-/// When a folder or file is there and cannot be read.
-pub fn scripts(root: &Path) -> Result<Vec<Script>, SensorError> {
+/// Scripts below a root. Folders and files that cannot be read are noted.
+#[must_use]
+pub fn scripts(root: &Path, notes: &Notes) -> Vec<Script> {
     let mut levels: BTreeMap<String, String> = BTreeMap::new();
     for level in ["0", "1", "2", "3", "4", "5", "6", "S"] {
         // Where both exist the second is usually a link to the first, or the other way round.
         for place in ["/etc", "/etc/rc.d"] {
-            for link in disk::list(&disk::below(root, format!("{place}/rc{level}.d")))? {
+            for link in disk::list(&disk::below(root, format!("{place}/rc{level}.d")), notes) {
                 let name = disk::name(&link);
                 // `S20name` starts; `K20name` stops.
                 let started = name.strip_prefix('S').and_then(|n| {
@@ -73,59 +71,59 @@ pub fn scripts(root: &Path) -> Result<Vec<Script>, SensorError> {
     let mut scripts = Vec::new();
     let mut seen = Vec::new();
     for folder in ["/etc/init.d", "/etc/rc.d/init.d"] {
-        let Ok(real) = disk::below(root, folder).canonicalize() else {
+        let Some(real) = disk::real(&disk::below(root, folder), notes) else {
             continue;
         };
         if seen.contains(&real) {
             continue;
         }
         seen.push(real);
-        for path in disk::list(&disk::below(root, folder))? {
+        for path in disk::list(&disk::below(root, folder), notes) {
             let name = disk::name(&path).to_owned();
             if matches!(
                 name.as_str(),
                 "" | "README" | "functions" | "skeleton" | "rc" | "rcS"
             ) || name.contains('.')
-                || !is_executable(&path)
+                || !is_executable(&path, notes)
             {
                 continue;
             }
-            let Some(bytes) = disk::read_if_there(&path, disk::CONFIG_MAX)? else {
-                continue;
-            };
-            let description = header(&bytes).remove(&b"short-description"[..]);
+            // One that cannot be read is a script nevertheless.
+            let bytes = disk::read_if_there(&path, disk::CONFIG_MAX, notes);
+            let description = header(&bytes.unwrap_or_default()).remove(&b"short-description"[..]);
             scripts.push(Script {
                 description: description.unwrap_or_default(),
                 levels: levels.get(&name).cloned().unwrap_or_default(),
                 path: Path::new(folder).join(&name),
-                pid: pid(root, &name),
+                pid: pid(root, &name, notes),
                 name,
             });
         }
     }
-    Ok(scripts)
+    scripts
 }
 
-fn pid(root: &Path, name: &str) -> Option<u32> {
+fn pid(root: &Path, name: &str, notes: &Notes) -> Option<u32> {
     [
         format!("/run/{name}.pid"),
         format!("/run/{name}/{name}.pid"),
     ]
     .iter()
     .find_map(|path| {
-        let bytes = disk::read_if_there(&disk::below(root, path), 64).ok()??;
+        let bytes = disk::start_of(&disk::below(root, path), 64, notes)?;
         text::number(bytes.trim_ascii())
     })
 }
 
-fn is_executable(path: &Path) -> bool {
+fn is_executable(path: &Path, notes: &Notes) -> bool {
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt;
-        std::fs::metadata(path).is_ok_and(|m| m.is_file() && m.permissions().mode() & 0o111 != 0)
+        disk::look(std::fs::metadata(path), path, notes)
+            .is_some_and(|m| m.is_file() && m.permissions().mode() & 0o111 != 0)
     }
     #[cfg(not(unix))]
     {
-        path.is_file()
+        disk::is_file(path, notes)
     }
 }

@@ -2,7 +2,7 @@
 
 use super::Package;
 use crate::disk;
-use crate::framework::SensorError;
+use crate::framework::{Notes, SensorError};
 use crate::text;
 use std::path::Path;
 
@@ -30,14 +30,15 @@ pub fn parse(bytes: &[u8]) -> impl Iterator<Item = Package> {
 /// Packages below a root.
 ///
 /// # Errors
-/// When a file cannot be read, or the first error of `each`.
+/// The first error of `each`.
 pub fn packages(
     root: &Path,
+    notes: &Notes,
     each: &mut dyn FnMut(Package) -> Result<(), SensorError>,
 ) -> Result<(), SensorError> {
     // The second place is that of systems with a merged /usr; where one leads to the other, one is enough.
     for path in ["/lib/apk/db/installed", "/usr/lib/apk/db/installed"] {
-        if let Some(bytes) = disk::read_if_there(&disk::below(root, path), 128 << 20)? {
+        if let Some(bytes) = disk::read_if_there(&disk::below(root, path), 128 << 20, notes) {
             for package in parse(&bytes) {
                 each(package)?;
             }

@@ -2,7 +2,7 @@
 
 use super::Package;
 use crate::disk;
-use crate::framework::SensorError;
+use crate::framework::{Notes, SensorError};
 use crate::text;
 use std::path::Path;
 
@@ -58,22 +58,23 @@ pub fn parse(bytes: &[u8]) -> impl Iterator<Item = Package> {
 /// Packages below a root, also those of images that keep one file for each package.
 ///
 /// # Errors
-/// When a file cannot be read, or the first error of `each`.
+/// The first error of `each`.
 pub fn packages(
     root: &Path,
+    notes: &Notes,
     each: &mut dyn FnMut(Package) -> Result<(), SensorError>,
 ) -> Result<(), SensorError> {
     let status = disk::below(root, "/var/lib/dpkg/status");
-    let bytes = disk::read_if_there(&status, STATUS_MAX)?.unwrap_or_default();
+    let bytes = disk::read_if_there(&status, STATUS_MAX, notes).unwrap_or_default();
     for package in parse(&bytes) {
         each(package)?;
     }
     // Images without dpkg itself keep a paragraph for each package here, without a Status field.
-    for path in disk::list(&disk::below(root, "/var/lib/dpkg/status.d"))? {
+    for path in disk::list(&disk::below(root, "/var/lib/dpkg/status.d"), notes) {
         if disk::name(&path).ends_with(".md5sums") {
             continue;
         }
-        let bytes = disk::read_if_there(&path, disk::CONFIG_MAX)?.unwrap_or_default();
+        let bytes = disk::read_if_there(&path, disk::CONFIG_MAX, notes).unwrap_or_default();
         let with_status = [b"Status: install ok installed\n", &bytes[..]].concat();
         for package in parse(&with_status) {
             each(package)?;

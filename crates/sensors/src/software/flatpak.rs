@@ -3,7 +3,7 @@
 
 use super::Package;
 use crate::disk;
-use crate::framework::SensorError;
+use crate::framework::{Notes, SensorError};
 use std::path::{Path, PathBuf};
 
 /// Version of the newest release in AppStream metadata: the first `<release version="…">`.
@@ -26,22 +26,27 @@ fn find(haystack: &[u8], needle: &[u8]) -> Option<usize> {
 /// Flatpaks below a root.
 ///
 /// # Errors
-/// When a folder cannot be read, or the first error of `each`.
+/// The first error of `each`.
 pub fn packages(
     root: &Path,
+    notes: &Notes,
     each: &mut dyn FnMut(Package) -> Result<(), SensorError>,
 ) -> Result<(), SensorError> {
     let mut places = vec![disk::below(root, "/var/lib/flatpak")];
-    let mut homes: Vec<PathBuf> = disk::list(&disk::below(root, "/home"))?;
+    let mut homes: Vec<PathBuf> = disk::list(&disk::below(root, "/home"), notes);
     homes.push(disk::below(root, "/root"));
     places.extend(homes.iter().map(|h| h.join(".local/share/flatpak")));
     for place in places {
         for kind in ["app", "runtime"] {
-            for id in disk::list(&place.join(kind))? {
-                for architecture in disk::list(&id)?.into_iter().filter(|a| is_folder(a)) {
-                    for branch in disk::list(&architecture)? {
-                        if is_folder(&branch) && branch.join("active").exists() {
-                            each(package(&id, &architecture, &branch))?;
+            for id in disk::list(&place.join(kind), notes) {
+                for architecture in disk::list(&id, notes) {
+                    if !is_folder(&architecture, notes) {
+                        continue;
+                    }
+                    for branch in disk::list(&architecture, notes) {
+                        if is_folder(&branch, notes) && disk::exists(&branch.join("active"), notes)
+                        {
+                            each(package(&id, &architecture, &branch, notes))?;
                         }
                     }
                 }
@@ -52,16 +57,17 @@ pub fn packages(
 }
 
 /// `current` beside the architectures is a link to one of them.
-fn is_folder(path: &Path) -> bool {
-    std::fs::symlink_metadata(path).is_ok_and(|m| m.is_dir())
+fn is_folder(path: &Path, notes: &Notes) -> bool {
+    let said = std::fs::symlink_metadata(path);
+    disk::look(said, path, notes).is_some_and(|m| m.is_dir())
 }
 
-fn package(id: &Path, architecture: &Path, branch: &Path) -> Package {
+fn package(id: &Path, architecture: &Path, branch: &Path, notes: &Notes) -> Package {
     let name = disk::name(id);
     let stated = ["metainfo", "appdata"].iter().find_map(|folder| {
         ["metainfo.xml", "appdata.xml"].iter().find_map(|end| {
             let path = branch.join(format!("active/files/share/{folder}/{name}.{end}"));
-            let bytes = disk::read_if_there(&path, disk::CONFIG_MAX).ok()??;
+            let bytes = disk::read_if_there(&path, disk::CONFIG_MAX, notes)?;
             release_version(&bytes)
         })
     });

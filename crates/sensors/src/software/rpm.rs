@@ -6,7 +6,7 @@
 
 use super::Package;
 use crate::disk;
-use crate::framework::SensorError;
+use crate::framework::{LimitHit, Notes, SensorError};
 use rusqlite::{Connection, OpenFlags};
 use std::path::{Path, PathBuf};
 
@@ -71,22 +71,23 @@ fn word(bytes: &[u8], at: usize) -> Option<u32> {
 /// When a database is in a form that is not read here or cannot be read, or the first error of `each`.
 pub fn packages(
     root: &Path,
+    notes: &Notes,
     each: &mut dyn FnMut(Package) -> Result<(), SensorError>,
 ) -> Result<(), SensorError> {
     let mut seen: Vec<PathBuf> = Vec::new();
     for folder in FOLDERS {
-        let Ok(folder) = disk::below(root, folder).canonicalize() else {
+        let Some(folder) = disk::real(&disk::below(root, folder), notes) else {
             continue;
         };
         if seen.contains(&folder) {
             continue;
         }
         let sqlite = folder.join("rpmdb.sqlite");
-        if sqlite.is_file() {
-            from_sqlite(&sqlite, each)?;
-        } else if folder.join("Packages.db").is_file() {
+        if disk::is_file(&sqlite, notes) {
+            from_sqlite(&sqlite, notes, each)?;
+        } else if disk::is_file(&folder.join("Packages.db"), notes) {
             return Err(other_form(&folder.join("Packages.db"), "ndb"));
-        } else if folder.join("Packages").is_file() {
+        } else if disk::is_file(&folder.join("Packages"), notes) {
             return Err(other_form(&folder.join("Packages"), "Berkeley DB"));
         }
         seen.push(folder);
@@ -105,30 +106,53 @@ fn other_form(path: &Path, form: &str) -> SensorError {
 
 fn from_sqlite(
     path: &Path,
+    notes: &Notes,
     each: &mut dyn FnMut(Package) -> Result<(), SensorError>,
 ) -> Result<(), SensorError> {
-    let damaged = |e: rusqlite::Error| SensorError::Form {
-        what: path.display().to_string(),
-        problem: e.to_string(),
-    };
-    let connection = open(path).map_err(damaged)?;
+    let damaged = |e: rusqlite::Error| damaged(path, &e);
+    let connection = open(path)?;
     let mut statement = connection
         .prepare("SELECT blob FROM Packages ORDER BY hnum")
         .map_err(damaged)?;
     let mut rows = statement.query([]).map_err(damaged)?;
+    let mut strange = 0_u64;
     while let Some(row) = rows.next().map_err(damaged)? {
         let blob = row.get_ref(0).map_err(damaged)?;
-        let package = blob.as_blob().ok().and_then(header);
-        if let Some(package) = package.filter(|p| p.name != b"gpg-pubkey") {
-            each(package)?;
+        match blob.as_blob().ok().and_then(header) {
+            Some(package) if package.name != b"gpg-pubkey" => each(package)?,
+            Some(_) => {}
+            None => strange += 1,
         }
+    }
+    if strange > 0 {
+        notes.add(SensorError::Form {
+            what: path.display().to_string(),
+            problem: format!("{strange} packages in it have no header that can be read"),
+        });
     }
     Ok(())
 }
 
+/// The error for what the database says.
+pub(crate) fn damaged(path: &Path, error: &rusqlite::Error) -> SensorError {
+    if error.sqlite_error_code() == Some(rusqlite::ErrorCode::OutOfMemory) {
+        return LimitHit::Memory.into();
+    }
+    SensorError::Form {
+        what: path.display().to_string(),
+        problem: error.to_string(),
+    }
+}
+
 /// Opens for reading. Without a write-ahead log that holds something, the file is opened as one that cannot change:
 /// otherwise SQLite would make files beside it.
-pub(crate) fn open(path: &Path) -> rusqlite::Result<Connection> {
+pub(crate) fn open(path: &Path) -> Result<Connection, SensorError> {
+    // The database's own words do not tell a refusal from a damage.
+    disk::open_regular(path).map_err(|e| SensorError::reading(path, e))?;
+    opened(path).map_err(|e| damaged(path, &e))
+}
+
+fn opened(path: &Path) -> rusqlite::Result<Connection> {
     let mut log = path.as_os_str().to_owned();
     log.push("-wal");
     let logged = std::fs::metadata(&log).is_ok_and(|m| m.len() > 0);

@@ -2,7 +2,7 @@
 
 use super::Package;
 use crate::disk;
-use crate::framework::SensorError;
+use crate::framework::{Notes, SensorError};
 use crate::text;
 use std::path::Path;
 
@@ -56,20 +56,21 @@ fn scalar(text: &[u8]) -> Vec<u8> {
 /// Snaps below a root.
 ///
 /// # Errors
-/// When a folder cannot be read, or the first error of `each`.
+/// The first error of `each`.
 pub fn packages(
     root: &Path,
+    notes: &Notes,
     each: &mut dyn FnMut(Package) -> Result<(), SensorError>,
 ) -> Result<(), SensorError> {
     for place in ["/snap", "/var/lib/snapd/snap"] {
         let folder = disk::below(root, place);
-        let is_link = std::fs::symlink_metadata(&folder).is_ok_and(|m| m.is_symlink());
-        if is_link {
+        let said = std::fs::symlink_metadata(&folder);
+        if disk::look(said, &folder, notes).is_some_and(|m| m.is_symlink()) {
             continue;
         }
-        for snap in disk::list(&folder)? {
+        for snap in disk::list(&folder, notes) {
             let yaml = snap.join("current/meta/snap.yaml");
-            let Some(bytes) = disk::read_if_there(&yaml, disk::CONFIG_MAX)? else {
+            let Some(bytes) = disk::read_if_there(&yaml, disk::CONFIG_MAX, notes) else {
                 continue;
             };
             let mut package = parse(&bytes);

@@ -3,8 +3,9 @@
 use super::accounts::{self, Account, Group, Password};
 use super::sudoers::{Kind, Reader, Statement};
 use super::{ssh_keys, utmp};
-use crate::disk::{self, FirstProblem};
-use crate::framework::{SensorError, Sink};
+use crate::alive::Processes;
+use crate::disk;
+use crate::framework::{Notes, SensorError, Sink};
 use crate::text;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -15,9 +16,9 @@ const RECORDS_MAX: u64 = 192 << 20;
 /// Groups whose members administer the machine by common settings.
 const ADMIN_GROUPS: [&[u8]; 3] = [b"sudo", b"wheel", b"admin"];
 
-fn records(root: &Path, path: &str) -> Result<Vec<utmp::Record>, SensorError> {
-    let bytes = disk::read_if_there(&disk::below(root, path), RECORDS_MAX)?.unwrap_or_default();
-    Ok(utmp::records(&bytes, utmp::Layout::of_this_machine()).collect())
+fn records(root: &Path, path: &str, notes: &Notes) -> Vec<utmp::Record> {
+    let bytes = disk::read_if_there(&disk::below(root, path), RECORDS_MAX, notes);
+    utmp::records(&bytes.unwrap_or_default(), utmp::Layout::of_this_machine()).collect()
 }
 
 /// Rows of Logged In Users.
@@ -25,17 +26,15 @@ fn records(root: &Path, path: &str) -> Result<Vec<utmp::Record>, SensorError> {
 /// # Errors
 /// When a file cannot be read or a limit is reached.
 pub fn logged_in_users(root: &Path, sink: &mut Sink) -> Result<(), SensorError> {
-    let mut problems = FirstProblem::default();
+    let notes = sink.notes();
     let mut seen = BTreeSet::new();
-    // A record outlives its session when that was killed: only those whose process is there count. Without a process
-    // file system (another root in tests) there is nothing to compare with.
-    let processes = disk::below(root, "/proc/self").exists();
+    // A record outlives its session when that was killed: one whose process is known not to be there does not count.
+    let processes = Processes::of(root);
     for path in ["/run/utmp", "/var/run/utmp"] {
-        for record in problems.note(records(root, path))?.unwrap_or_default() {
-            let alive = !processes || disk::below(root, format!("/proc/{}", record.pid)).exists();
+        for record in records(root, path, &notes) {
             if record.kind == utmp::USER
                 && !record.user.is_empty()
-                && alive
+                && processes.live(record.pid, &notes) != Some(false)
                 && seen.insert((record.user.clone(), record.line.clone()))
             {
                 sink.push([
@@ -49,9 +48,8 @@ pub fn logged_in_users(root: &Path, sink: &mut Sink) -> Result<(), SensorError> 
         }
     }
     // Systems without utmp keep sessions with the login manager alone.
-    let listed = disk::list(&disk::below(root, "/run/systemd/sessions"));
-    for path in problems.note(listed)?.unwrap_or_default() {
-        let Some(Some(bytes)) = problems.note(disk::read_if_there(&path, 64 << 10))? else {
+    for path in disk::list(&disk::below(root, "/run/systemd/sessions"), &notes) {
+        let Some(bytes) = disk::read_if_there(&path, 64 << 10, &notes) else {
             continue;
         };
         let fields: BTreeMap<&[u8], &[u8]> = text::lines(&bytes)
@@ -75,7 +73,7 @@ pub fn logged_in_users(root: &Path, sink: &mut Sink) -> Result<(), SensorError> 
             ])?;
         }
     }
-    problems.outcome()
+    Ok(())
 }
 
 /// Rows of Last Logins.
@@ -83,8 +81,9 @@ pub fn logged_in_users(root: &Path, sink: &mut Sink) -> Result<(), SensorError> 
 /// # Errors
 /// When a file cannot be read or a limit is reached.
 pub fn last_logins(root: &Path, sink: &mut Sink) -> Result<(), SensorError> {
-    let mut all = records(root, "/var/log/wtmp.1")?;
-    all.extend(records(root, "/var/log/wtmp")?);
+    let notes = sink.notes();
+    let mut all = records(root, "/var/log/wtmp.1", &notes);
+    all.extend(records(root, "/var/log/wtmp", &notes));
     for login in utmp::logins(&all) {
         let end = match login.end {
             utmp::End::Open => "open",
@@ -113,8 +112,9 @@ pub fn last_logins(root: &Path, sink: &mut Sink) -> Result<(), SensorError> {
 /// # Errors
 /// When a file cannot be read or a limit is reached.
 pub fn failed_logins(root: &Path, sink: &mut Sink) -> Result<(), SensorError> {
+    let notes = sink.notes();
     for path in ["/var/log/btmp", "/var/log/btmp.1"] {
-        for record in records(root, path)?.iter().rev() {
+        for record in records(root, path, &notes).iter().rev() {
             if record.user.is_empty() && record.line.is_empty() {
                 continue;
             }
@@ -138,14 +138,14 @@ fn address(record: &utmp::Record) -> String {
 ///
 /// # Errors
 /// When `passwd` cannot be read.
-pub fn accounts_of(root: &Path) -> Result<Vec<Account>, SensorError> {
-    let bytes = disk::read(&disk::below(root, "/etc/passwd"), disk::CONFIG_MAX)?;
+pub fn accounts_of(root: &Path, notes: &Notes) -> Result<Vec<Account>, SensorError> {
+    let bytes = disk::read(&disk::below(root, "/etc/passwd"), disk::CONFIG_MAX, notes)?;
     Ok(accounts::accounts(&bytes).collect())
 }
 
-fn groups_of(root: &Path) -> Result<Vec<Group>, SensorError> {
-    let bytes = disk::read_if_there(&disk::below(root, "/etc/group"), disk::CONFIG_MAX)?;
-    Ok(accounts::groups(&bytes.unwrap_or_default()).collect())
+fn groups_of(root: &Path, notes: &Notes) -> Vec<Group> {
+    let bytes = disk::read_if_there(&disk::below(root, "/etc/group"), disk::CONFIG_MAX, notes);
+    accounts::groups(&bytes.unwrap_or_default()).collect()
 }
 
 /// Rows of Local Users.
@@ -153,14 +153,14 @@ fn groups_of(root: &Path) -> Result<Vec<Group>, SensorError> {
 /// # Errors
 /// When a file cannot be read or a limit is reached.
 pub fn local_users(root: &Path, sink: &mut Sink) -> Result<(), SensorError> {
-    let mut problems = FirstProblem::default();
-    let groups = problems.note(groups_of(root))?.unwrap_or_default();
-    let shadow = disk::read_if_there(&disk::below(root, "/etc/shadow"), disk::CONFIG_MAX);
-    let shadow = problems.note(shadow)?.flatten().unwrap_or_default();
+    let notes = sink.notes();
+    let groups = groups_of(root, &notes);
+    let shadow = disk::below(root, "/etc/shadow");
+    let shadow = disk::read_if_there(&shadow, disk::CONFIG_MAX, &notes).unwrap_or_default();
     let passwords: BTreeMap<&[u8], (Password, Option<i64>)> = accounts::shadow(&shadow)
         .map(|(name, password, changed)| (name, (password, changed)))
         .collect();
-    for account in accounts_of(root)? {
+    for account in accounts_of(root, &notes)? {
         let (mut password, changed) = passwords
             .get(account.name.as_slice())
             .copied()
@@ -187,7 +187,7 @@ pub fn local_users(root: &Path, sink: &mut Sink) -> Result<(), SensorError> {
                 .as_bytes(),
         ])?;
     }
-    problems.outcome()
+    Ok(())
 }
 
 /// Rows of Local Administrators.
@@ -195,9 +195,9 @@ pub fn local_users(root: &Path, sink: &mut Sink) -> Result<(), SensorError> {
 /// # Errors
 /// When a file cannot be read or a limit is reached.
 pub fn local_administrators(root: &Path, sink: &mut Sink) -> Result<(), SensorError> {
-    let mut problems = FirstProblem::default();
-    let accounts = accounts_of(root)?;
-    let groups = problems.note(groups_of(root))?.unwrap_or_default();
+    let notes = sink.notes();
+    let accounts = accounts_of(root, &notes)?;
+    let groups = groups_of(root, &notes);
     for account in accounts.iter().filter(|a| a.uid == 0) {
         sink.push([&account.name[..], b"user ID 0", b"/etc/passwd"])?;
     }
@@ -210,8 +210,7 @@ pub fn local_administrators(root: &Path, sink: &mut Sink) -> Result<(), SensorEr
             sink.push([&member[..], &reason, b"/etc/group"])?;
         }
     }
-    let (statements, outcome) = policy(root)?;
-    problems.note(outcome)?;
+    let statements = policy(root, &notes)?;
     let mut rows = BTreeSet::new();
     for rule in statements.iter().filter(|s| grants_all(s, &statements)) {
         let source = [
@@ -246,7 +245,7 @@ pub fn local_administrators(root: &Path, sink: &mut Sink) -> Result<(), SensorEr
     for (source, who, reason) in rows {
         sink.push([who, reason, source])?;
     }
-    problems.outcome()
+    Ok(())
 }
 
 /// Members by name and by primary group.
@@ -320,16 +319,15 @@ fn elements(list: &[u8]) -> Vec<Vec<u8>> {
         .collect()
 }
 
-fn policy(root: &Path) -> Result<(Vec<Statement>, Result<(), SensorError>), SensorError> {
-    let host = disk::read_if_there(&disk::below(root, "/proc/sys/kernel/hostname"), 4096)
-        .ok()
-        .flatten()
-        .unwrap_or_default();
+fn policy(root: &Path, notes: &Notes) -> Result<Vec<Statement>, SensorError> {
+    let host = disk::below(root, "/proc/sys/kernel/hostname");
+    let host = disk::read_if_there(&host, 4096, notes).unwrap_or_default();
     let host = String::from_utf8_lossy(host.trim_ascii()).into_owned();
-    let mut reader = Reader::new(root, host.split('.').next().unwrap_or_default());
+    let host = host.split('.').next().unwrap_or_default();
+    let mut reader = Reader::new(root, host, notes);
     let outcome = reader.read(Path::new("/etc/sudoers"));
-    reader.problem.note(outcome)?;
-    Ok((reader.statements, reader.problem.outcome()))
+    notes.note(outcome)?;
+    Ok(reader.statements)
 }
 
 /// Rows of Sudoers.
@@ -337,8 +335,8 @@ fn policy(root: &Path) -> Result<(Vec<Statement>, Result<(), SensorError>), Sens
 /// # Errors
 /// When a file cannot be read or a limit is reached.
 pub fn sudoers(root: &Path, sink: &mut Sink) -> Result<(), SensorError> {
-    let (statements, outcome) = policy(root)?;
-    for s in statements {
+    let notes = sink.notes();
+    for s in policy(root, &notes)? {
         sink.push([
             s.kind.as_str().as_bytes(),
             &s.who,
@@ -350,7 +348,7 @@ pub fn sudoers(root: &Path, sink: &mut Sink) -> Result<(), SensorError> {
             s.line.to_string().as_bytes(),
         ])?;
     }
-    outcome
+    Ok(())
 }
 
 /// Rows of SSH Authorized Keys.
@@ -358,22 +356,20 @@ pub fn sudoers(root: &Path, sink: &mut Sink) -> Result<(), SensorError> {
 /// # Errors
 /// When a file cannot be read or a limit is reached.
 pub fn ssh_authorized_keys(root: &Path, sink: &mut Sink) -> Result<(), SensorError> {
-    let mut problems = FirstProblem::default();
-    let patterns = key_patterns(root, &mut problems)?;
-    let mut owners: Vec<(String, u32, String)> = problems
-        .note(accounts_of(root))?
+    let notes = sink.notes();
+    let patterns = key_patterns(root, &notes);
+    let mut owners: Vec<(String, u32, String)> = notes
+        .note(accounts_of(root, &notes))?
         .unwrap_or_default()
         .iter()
         .map(|a| (lossy(&a.name), a.uid, lossy(&a.home)))
         .collect();
     // Homes without a local account: users from a directory service, or accounts removed since.
-    for home in problems
-        .note(disk::list(&disk::below(root, "/home")))?
-        .unwrap_or_default()
-    {
+    for home in disk::list(&disk::below(root, "/home"), &notes) {
         let name = disk::name(&home).to_owned();
         let path = format!("/home/{name}");
-        if !name.is_empty() && home.is_dir() && !owners.iter().any(|(_, _, h)| *h == path) {
+        let known = owners.iter().any(|(_, _, h)| *h == path);
+        if !name.is_empty() && !known && disk::is_folder(&home, &notes) {
             owners.push((name, u32::MAX, path));
         }
     }
@@ -385,8 +381,8 @@ pub fn ssh_authorized_keys(root: &Path, sink: &mut Sink) -> Result<(), SensorErr
             if !seen.insert((user.clone(), path.clone())) {
                 continue;
             }
-            let read = disk::read_if_there(&disk::below(root, &path), disk::CONFIG_MAX);
-            let Some(Some(bytes)) = problems.note(read)? else {
+            let full = disk::below(root, &path);
+            let Some(bytes) = disk::read_if_there(&full, disk::CONFIG_MAX, &notes) else {
                 continue;
             };
             for key in ssh_keys::keys(&bytes) {
@@ -402,11 +398,11 @@ pub fn ssh_authorized_keys(root: &Path, sink: &mut Sink) -> Result<(), SensorErr
             }
         }
     }
-    problems.outcome()
+    Ok(())
 }
 
 /// Where keys may lie: the server's default places and what its configuration adds.
-fn key_patterns(root: &Path, problems: &mut FirstProblem) -> Result<BTreeSet<String>, SensorError> {
+fn key_patterns(root: &Path, notes: &Notes) -> BTreeSet<String> {
     let mut patterns: BTreeSet<String> = [".ssh/authorized_keys", ".ssh/authorized_keys2"]
         .map(String::from)
         .into();
@@ -416,8 +412,8 @@ fn key_patterns(root: &Path, problems: &mut FirstProblem) -> Result<BTreeSet<Str
         if seen.len() >= 1_000 || !seen.insert(path.clone()) {
             continue;
         }
-        let read = disk::read_if_there(&disk::below(root, &path), disk::CONFIG_MAX);
-        let Some(Some(bytes)) = problems.note(read)? else {
+        let full = disk::below(root, &path);
+        let Some(bytes) = disk::read_if_there(&full, disk::CONFIG_MAX, notes) else {
             continue;
         };
         patterns.extend(ssh_keys::key_file_settings(&bytes).filter(|p| p != "none"));
@@ -430,8 +426,7 @@ fn key_patterns(root: &Path, problems: &mut FirstProblem) -> Result<BTreeSet<Str
             // Patterns in practice are `*.conf` or a plain name; the part around one star is compared.
             let (start, end) = wanted.split_once('*').unwrap_or((wanted, ""));
             let star = wanted.contains('*');
-            let listed = disk::list(&disk::below(root, folder));
-            for found in problems.note(listed)?.unwrap_or_default() {
+            for found in disk::list(&disk::below(root, folder), notes) {
                 let name = disk::name(&found);
                 let fits = if star {
                     name.starts_with(start) && name.ends_with(end)
@@ -444,7 +439,7 @@ fn key_patterns(root: &Path, problems: &mut FirstProblem) -> Result<BTreeSet<Str
             }
         }
     }
-    Ok(patterns)
+    patterns
 }
 
 fn lossy(bytes: &[u8]) -> String {

@@ -5,7 +5,7 @@
 //! bound on their depth and number, so files that include each other end.
 
 use crate::disk;
-use crate::framework::SensorError;
+use crate::framework::{Notes, SensorError};
 use crate::text;
 use std::path::{Path, PathBuf};
 
@@ -345,20 +345,19 @@ pub struct Reader<'a> {
     files: usize,
     /// Every statement, in the order of reading.
     pub statements: Vec<Statement>,
-    /// Problems with single files.
-    pub problem: disk::FirstProblem,
+    notes: &'a Notes,
 }
 
 impl<'a> Reader<'a> {
-    /// A reader below this root; `host` stands for `%h` in the names of included files.
+    /// A reader below this root; `host` stands for `%h` in the names of included files. Those that cannot be read are noted.
     #[must_use]
-    pub fn new(root: &'a Path, host: &str) -> Self {
+    pub fn new(root: &'a Path, host: &str, notes: &'a Notes) -> Self {
         Self {
             root,
             host: host.into(),
             files: 0,
             statements: Vec::new(),
-            problem: disk::FirstProblem::default(),
+            notes,
         }
     }
 
@@ -381,8 +380,7 @@ impl<'a> Reader<'a> {
             });
         }
         let full = disk::below(self.root, path);
-        let read = disk::read_if_there(&full, disk::CONFIG_MAX);
-        let Some(Some(bytes)) = self.problem.note(read)? else {
+        let Some(bytes) = disk::read_if_there(&full, disk::CONFIG_MAX, self.notes) else {
             return Ok(());
         };
         for statement in parse(&bytes, path) {
@@ -394,8 +392,7 @@ impl<'a> Reader<'a> {
             self.statements.push(statement);
             match target {
                 Some((folder, true)) => {
-                    let listed = disk::list(&disk::below(self.root, &folder));
-                    for found in self.problem.note(listed)?.unwrap_or_default() {
+                    for found in disk::list(&disk::below(self.root, &folder), self.notes) {
                         let name = disk::name(&found);
                         // Names that packagers and editors leave behind are not read, as in sudo.
                         if !name.is_empty() && !name.contains('.') && !name.ends_with('~') {

@@ -18,6 +18,7 @@ fn run(sensor: &str, host: HostFacts) -> (Vec<Row>, Result<(), SensorError>) {
         Limits::default(),
         Arc::new(AtomicBool::new(false)),
     )
+    .whole()
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use question::ast::Row;
 use question::catalogue::Limits;
-use sensors::framework::{Request, SensorError};
+use sensors::framework::{Request, Run, SensorError};
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -16,13 +16,23 @@ pub fn run(sensor: &str, parameters: &[&str]) -> (Vec<Row>, Result<(), SensorErr
     run_with(sensor, parameters, declared.limits, Arc::default())
 }
 
-/// Runs a sensor; parameters that are not given have their declared defaults.
+/// Runs a sensor; the outcome is an error where the rows are not all.
 pub fn run_with(
     sensor: &str,
     parameters: &[&str],
     limits: Limits,
     cancelled: Arc<AtomicBool>,
 ) -> (Vec<Row>, Result<(), SensorError>) {
+    run_all(sensor, parameters, limits, cancelled).whole()
+}
+
+/// Runs a sensor; parameters that are not given have their declared defaults.
+pub fn run_all(
+    sensor: &str,
+    parameters: &[&str],
+    limits: Limits,
+    cancelled: Arc<AtomicBool>,
+) -> Run {
     let catalogue = sensors::catalogue();
     let declared = catalogue
         .sensor(sensor)
@@ -39,8 +49,8 @@ pub fn run_with(
             .collect(),
         ..Request::default()
     };
-    let (rows, outcome) = sensors::run(&declared.name, &request, limits, cancelled);
-    for row in &rows {
+    let run = sensors::run(&declared.name, &request, limits, cancelled);
+    for row in &run.rows {
         assert_eq!(row.len(), declared.columns.len(), "cells of {sensor}");
         for (cell, column) in row.iter().zip(&declared.columns) {
             let text = question::cell::text(cell);
@@ -50,14 +60,17 @@ pub fn run_with(
             }
         }
     }
-    (rows, outcome)
+    run
 }
 
-/// All rows of a run that went well, as text.
+/// All rows of a run that came to its end, as text. A machine may have processes that not even the superuser may look
+/// into: what those tell is for the tests of [`crate::sight`].
 pub fn rows(sensor: &str, parameters: &[&str]) -> Vec<Vec<String>> {
-    let (rows, outcome) = run(sensor, parameters);
-    outcome.unwrap_or_else(|e| panic!("{sensor}: {e}"));
-    text(&rows)
+    let catalogue = sensors::catalogue();
+    let limits = catalogue.sensor(sensor).expect("it is declared").limits;
+    let run = run_all(sensor, parameters, limits, Arc::default());
+    run.outcome.unwrap_or_else(|e| panic!("{sensor}: {e}"));
+    text(&run.rows)
 }
 
 /// Rows as text.

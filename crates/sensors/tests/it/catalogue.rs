@@ -133,11 +133,12 @@ fn every_sensor_runs_on_this_machine() {
         let thread = std::thread::spawn(move || {
             sensors::run(&name, &request, limits, Arc::new(AtomicBool::new(false)))
         });
-        let (rows, outcome) = thread
+        let run = thread
             .join()
             .unwrap_or_else(|_| panic!("{} panicked", s.name));
         let took = began.elapsed();
-        outcome.unwrap_or_else(|e| panic!("{}: {e}", s.name));
+        run.outcome.unwrap_or_else(|e| panic!("{}: {e}", s.name));
+        let rows = run.rows;
         assert!(
             took < s.limits.wall + Duration::from_secs(2),
             "{} took {took:?}",

@@ -400,6 +400,54 @@ fn a_search_passes_what_could_hold_it() {
 }
 
 #[test]
+fn the_content_of_one_file_is_searched() {
+    let (folder, _socket) = one_of_each();
+    let at = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let search = |path: &str, more: &[&str]| {
+        let parameters = [&[path, "needle"], more].concat();
+        let (found, outcome) = run("File Contents Search", &parameters);
+        let places: Vec<(String, String)> = text(&found)
+            .into_iter()
+            .map(|row| (row[0].clone(), row[1].clone()))
+            .collect();
+        (places, outcome)
+    };
+    let (found, outcome) = search(&at("file"), &[]);
+    outcome.unwrap();
+    let offsets = ["0", "11"].map(|offset| (at("file"), offset.to_owned()));
+    assert_eq!(found, offsets);
+    // A link that is named is followed, as for File Hash; a name that fits no pattern for names is left out.
+    assert_eq!(search(&at("link"), &[]).0.len(), 2);
+    assert_eq!(search(&at("file"), &["Text", "f*"]).0.len(), 2);
+    let (found, outcome) = search(&at("file"), &["Text", "*.log"]);
+    outcome.unwrap();
+    assert!(found.is_empty());
+    // What is named and not searched is said.
+    let (found, outcome) = search(&at("file"), &["Text", "*", "10 B"]);
+    assert!(found.is_empty());
+    let said = outcome.unwrap_err().to_string();
+    assert!(
+        said.contains(&at("file")) && said.contains("MaxFileSize"),
+        "{said}"
+    );
+    for odd in ["fifo", "socket", "endless"] {
+        let (found, outcome) = search(&at(odd), &[]);
+        assert!(found.is_empty());
+        assert!(
+            matches!(outcome, Err(SensorError::Form { .. })),
+            "{odd}: {outcome:?}"
+        );
+    }
+    for absent in ["nothing", "file/below"] {
+        let (found, outcome) = search(&at(absent), &[]);
+        outcome.unwrap();
+        assert!(found.is_empty());
+    }
+    let tool = of_tool("grep", &["-obUa", "needle", &at("file")]);
+    assert_eq!(tool, "0:needle\n11:needle");
+}
+
+#[test]
 fn a_huge_sparse_file_ends_at_a_limit() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("sparse");

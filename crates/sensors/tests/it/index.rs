@@ -120,7 +120,8 @@ impl Machine {
             &request,
             limits.unwrap_or(declared.limits),
             stop,
-        );
+        )
+        .whole();
         for row in &rows {
             assert_eq!(row.len(), declared.columns.len(), "{question}");
             for (cell, column) in row.iter().zip(&declared.columns) {

@@ -19,6 +19,7 @@ mod samples;
 mod schedule;
 mod script;
 mod services;
+mod sight;
 mod software;
 mod support;
 mod users;

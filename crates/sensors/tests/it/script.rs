@@ -32,7 +32,8 @@ fn run_with(
         ..Request::default()
     };
     let outcome = script.collect(&request, &mut sink);
-    (text(sink.into_rows()), outcome)
+    let (rows, outcome) = sink.finish(outcome).whole();
+    (text(rows), outcome)
 }
 
 fn run(script: &ScriptSensor) -> (Vec<Vec<String>>, Result<(), SensorError>) {

@@ -13,13 +13,14 @@ pub fn sink() -> Sink {
     Sink::new(Limits::default(), Arc::new(AtomicBool::new(false)))
 }
 
-/// Runs a function that collects, and gives its rows as text, and its outcome.
+/// Runs a function that collects, and gives its rows as text, and its outcome: an error where these are not all rows.
 pub fn collect(
     f: impl FnOnce(&mut Sink) -> Result<(), SensorError>,
 ) -> (Vec<Vec<String>>, Result<(), SensorError>) {
     let mut sink = sink();
     let outcome = f(&mut sink);
-    (text(sink.into_rows()), outcome)
+    let (rows, outcome) = sink.finish(outcome).whole();
+    (text(rows), outcome)
 }
 
 /// As [`collect`], for what must succeed.
@@ -32,9 +33,9 @@ pub fn rows(f: impl FnOnce(&mut Sink) -> Result<(), SensorError>) -> Vec<Vec<Str
 /// Runs a sensor on this machine.
 pub fn live(sensor: &str) -> Vec<Vec<String>> {
     let stop = Arc::new(AtomicBool::new(false));
-    let (rows, outcome) = sensors::run(sensor, &Request::default(), Limits::default(), stop);
-    outcome.unwrap_or_else(|e| panic!("{sensor}: {e}"));
-    text(rows)
+    let run = sensors::run(sensor, &Request::default(), Limits::default(), stop);
+    run.outcome.unwrap_or_else(|e| panic!("{sensor}: {e}"));
+    text(run.rows)
 }
 
 pub fn text(rows: Vec<Row>) -> Vec<Vec<String>> {

@@ -1,7 +1,7 @@
 //! `File Hash` and `File Contents Search`.
 
 use super::folder::each_name;
-use super::paths::{self, Trouble, shown};
+use super::paths::{self, Trouble, is_absent, shown};
 use crate::digest::{Algorithm, DigestError, Hasher, PARAMETER};
 use crate::files::{FILE, FOLDER, pattern};
 use crate::framework::{Request, SensorError, Sink};
@@ -60,20 +60,19 @@ pub fn file_contents_search(request: &Request, sink: &mut Sink) -> Result<(), Se
     };
     let mut buffer = Vec::new();
     paths::each(FOLDER, request.parameter(0), sink, |path, sink| {
-        each_name(path, sink, |folder, name, kind, sink| {
-            if kind != FileType::RegularFile || !search.names.is_match(name) {
-                return Ok(());
-            }
-            // One file that cannot be read does not hide the others.
-            let Ok(Some(file)) = open(folder, name) else {
-                return Ok(());
-            };
-            if search.read(&file, &mut buffer, sink)? {
-                let slash: &[u8] = if path.ends_with(b"/") { b"" } else { b"/" };
-                search.tell(&[path, slash, name].concat(), &buffer, sink)?;
-            }
-            Ok(())
-        })
+        let found = handle::at(path, true)?;
+        let kind = FileType::from_raw_mode(fstat(&found)?.st_mode);
+        match kind {
+            FileType::Directory => search.folder(path, &mut buffer, sink),
+            FileType::RegularFile => search.file(path, &found, &mut buffer, sink),
+            other => Err(Trouble::Run(SensorError::Form {
+                what: shown(path),
+                problem: format!(
+                    "it is a {}, and only a folder or a regular file can be searched",
+                    handle::kind_name(other)
+                ),
+            })),
+        }
     })
 }
 
@@ -83,22 +82,82 @@ struct Search {
     size_max: String,
 }
 
+/// What became of reading a file.
+enum Content {
+    Whole,
+    TooLarge,
+}
+
 impl Search {
-    /// Reads a file; false when it is too large or cannot be read.
-    fn read(&self, file: &File, buffer: &mut Vec<u8>, sink: &Sink) -> Result<bool, Trouble> {
+    /// Searches the files of a folder. Larger files are left out, as the question says; one that cannot be read is noted.
+    fn folder(&self, path: &[u8], buffer: &mut Vec<u8>, sink: &mut Sink) -> Result<(), Trouble> {
+        let notes = sink.notes();
+        let slash: &[u8] = if path.ends_with(b"/") { b"" } else { b"/" };
+        each_name(path, sink, |folder, name, kind, sink| {
+            if kind != FileType::RegularFile || !self.names.is_match(name) {
+                return Ok(());
+            }
+            let full = [path, slash, name].concat();
+            let read = match open(folder, name) {
+                Ok(Some(file)) => self.read(&file, buffer, sink),
+                Ok(None) => return Ok(()),
+                Err(e) => Err(e.into()),
+            };
+            match read {
+                Ok(Content::Whole) => self.tell(&full, buffer, sink)?,
+                Ok(Content::TooLarge) => {}
+                Err(Trouble::Access(e)) if is_absent(&e) => {}
+                Err(Trouble::Access(e)) => notes.missed(shown(&full), e),
+                Err(run) => return Err(run),
+            }
+            Ok(())
+        })
+    }
+
+    /// Searches the one file that the question names. Where that was not done, it has to be said.
+    fn file(
+        &self,
+        path: &[u8],
+        found: &OwnedFd,
+        buffer: &mut Vec<u8>,
+        sink: &mut Sink,
+    ) -> Result<(), Trouble> {
+        let name = path.rsplit(|b| *b == b'/').next().unwrap_or_default();
+        if !self.names.is_match(name) {
+            return Ok(());
+        }
+        let Some(file) = handle::read(found)? else {
+            return Ok(());
+        };
+        match self.read(&file, buffer, sink)? {
+            Content::Whole => self.tell(path, buffer, sink),
+            Content::TooLarge => Err(Trouble::Run(SensorError::Form {
+                what: shown(path),
+                problem: format!(
+                    "it is larger than MaxFileSize ({}) and was not searched",
+                    self.size_max
+                ),
+            })),
+        }
+    }
+
+    /// Reads a file as a whole.
+    fn read(&self, file: &File, buffer: &mut Vec<u8>, sink: &Sink) -> Result<Content, Trouble> {
         buffer.clear();
         if larger(file.metadata()?.len(), &self.size_max) {
-            return Ok(false);
+            return Ok(Content::TooLarge);
         }
         loop {
             sink.check()?;
             match file.take(CHUNK).read_to_end(buffer) {
-                Ok(0) => return Ok(true),
+                Ok(0) => return Ok(Content::Whole),
                 // Its size may be told wrong, or grow.
-                Ok(_) if larger(buffer.len() as u64, &self.size_max) => return Ok(false),
+                Ok(_) if larger(buffer.len() as u64, &self.size_max) => {
+                    return Ok(Content::TooLarge);
+                }
                 Ok(_) => {}
                 Err(e) if e.kind() == ErrorKind::Interrupted => {}
-                Err(_) => return Ok(false),
+                Err(e) => return Err(e.into()),
             }
         }
     }

@@ -16,7 +16,7 @@ pub fn file_exists(request: &Request, sink: &mut Sink) -> Result<(), SensorError
 }
 
 pub fn file_details(request: &Request, sink: &mut Sink) -> Result<(), SensorError> {
-    let owners = Owners::read();
+    let owners = Owners::read(&sink.notes());
     paths::each(FILE, request.parameter(0), sink, |path, sink| {
         let s = look(path)?;
         let kind = FileType::from_raw_mode(s.stx_mode.into());

@@ -1,6 +1,7 @@
 //! `Folder Contents`.
 
-use super::paths::{self, Trouble};
+use super::paths::{self, Trouble, native};
+use crate::disk;
 use crate::files::FOLDER;
 use crate::framework::{Request, SensorError, Sink};
 use crate::handle;
@@ -35,8 +36,13 @@ pub fn each_name(
         if kind == FileType::Unknown {
             // Not every file system tells kinds with the names.
             let flags = AtFlags::SYMLINK_NOFOLLOW | AtFlags::NO_AUTOMOUNT;
-            if let Ok(stat) = statat(&folder, name, flags) {
-                kind = FileType::from_raw_mode(stat.st_mode);
+            match statat(&folder, name, flags) {
+                Ok(stat) => kind = FileType::from_raw_mode(stat.st_mode),
+                Err(e) => {
+                    let full = [path, b"/", name.to_bytes()].concat();
+                    let said = Err::<(), _>(e.into());
+                    disk::look(said, native(&full), &sink.notes());
+                }
             }
         }
         f(&folder, name.to_bytes(), kind, sink)?;

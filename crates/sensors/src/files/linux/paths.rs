@@ -1,23 +1,23 @@
 //! From the path in a question to paths on this machine, and what it means when one cannot be reached.
 
 use crate::disk;
-use crate::framework::{SensorError, Sink};
+use crate::framework::{Notes, SensorError, Sink};
 use crate::users::accounts::accounts;
 use std::collections::BTreeSet;
 use std::io::{Error, ErrorKind};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
-/// Calls `f` for each path that a parameter means. A path where `f` finds nothing is no error; when all that is there
-/// is closed to us, the whole sensor is denied.
+/// Calls `f` for each path that a parameter means. A path where `f` finds nothing is no problem; one that is there and
+/// cannot be looked at is noted, and hides no other.
 pub fn each(
     key: &str,
     text: &str,
     sink: &mut Sink,
     mut f: impl FnMut(&[u8], &mut Sink) -> Result<(), Trouble>,
 ) -> Result<(), SensorError> {
-    let (mut reached, mut refused) = (false, None);
-    for path in meant(key, text)? {
+    let notes = sink.notes();
+    for path in meant(key, text, &notes)? {
         sink.check()?;
         let outcome = match f(&path, sink) {
             // An answer shows a byte that is no UTF-8 as \xHH; a question may give it back that way.
@@ -27,24 +27,15 @@ pub fn each(
             other => other,
         };
         match outcome {
-            Ok(()) => reached = true,
+            Ok(()) => {}
             Err(Trouble::Access(e)) if is_absent(&e) => {}
-            Err(Trouble::Access(e)) if e.kind() == ErrorKind::PermissionDenied => {
-                refused.get_or_insert(path);
+            Err(Trouble::Access(e)) => notes.missed(shown(&path), e),
+            Err(Trouble::Run(e)) => {
+                notes.note(Err::<(), _>(e))?;
             }
-            Err(Trouble::Access(source)) => {
-                return Err(SensorError::Read {
-                    what: shown(&path),
-                    source,
-                });
-            }
-            Err(Trouble::Run(e)) => return Err(e),
         }
     }
-    match refused {
-        Some(path) if !reached => Err(SensorError::Denied { what: shown(&path) }),
-        _ => Ok(()),
-    }
+    Ok(())
 }
 
 /// Why one path gave nothing.
@@ -52,7 +43,7 @@ pub fn each(
 pub enum Trouble {
     /// The system's answer for the path itself.
     Access(Error),
-    /// The run ends.
+    /// What is there is of no use for this sensor, or the run ends: a limit.
     Run(SensorError),
 }
 
@@ -90,7 +81,7 @@ pub fn native(path: &[u8]) -> &Path {
     Path::new(std::ffi::OsStr::from_bytes(path))
 }
 
-fn is_absent(error: &Error) -> bool {
+pub fn is_absent(error: &Error) -> bool {
     matches!(
         error.kind(),
         ErrorKind::NotFound | ErrorKind::NotADirectory | ErrorKind::InvalidFilename
@@ -98,7 +89,7 @@ fn is_absent(error: &Error) -> bool {
 }
 
 /// The paths that a parameter means, each once.
-fn meant(key: &str, text: &str) -> Result<Vec<Vec<u8>>, SensorError> {
+fn meant(key: &str, text: &str, notes: &Notes) -> Result<Vec<Vec<u8>>, SensorError> {
     let wrong = |problem: &str| SensorError::Parameter {
         key: key.into(),
         problem: format!("{text:?} {problem}"),
@@ -118,17 +109,18 @@ fn meant(key: &str, text: &str) -> Result<Vec<Vec<u8>>, SensorError> {
             ));
         }
     };
-    Ok(homes()
+    Ok(homes(notes)
         .into_iter()
         .map(|home| [home.as_slice(), below.as_bytes()].concat())
         .collect())
 }
 
 /// Home folders of the local accounts, and those under `/home` that belong to accounts from elsewhere.
-fn homes() -> BTreeSet<Vec<u8>> {
-    let passwd = disk::read(Path::new("/etc/passwd"), disk::CONFIG_MAX).unwrap_or_default();
+fn homes(notes: &Notes) -> BTreeSet<Vec<u8>> {
+    let passwd = Path::new("/etc/passwd");
+    let passwd = disk::read_if_there(passwd, disk::CONFIG_MAX, notes).unwrap_or_default();
     let mut homes: BTreeSet<Vec<u8>> = accounts(&passwd).map(|a| a.home).collect();
-    for folder in disk::list(Path::new("/home")).unwrap_or_default() {
+    for folder in disk::list(Path::new("/home"), notes) {
         homes.insert(disk::cell(&folder));
     }
     homes
@@ -140,7 +132,7 @@ fn homes() -> BTreeSet<Vec<u8>> {
             home
         })
         // An account without a home has `/` or nothing there.
-        .filter(|home| home.first() == Some(&b'/') && native(home).is_dir())
+        .filter(|home| home.first() == Some(&b'/') && disk::is_folder(native(home), notes))
         .collect()
 }
 
@@ -183,7 +175,8 @@ mod tests {
 
     fn outcome(error: fn() -> Trouble) -> Result<(), SensorError> {
         let mut sink = Sink::new(Limits::default(), Arc::default());
-        each("file", "/somewhere", &mut sink, |_, _| Err(error()))
+        let outcome = each("file", "/somewhere", &mut sink, |_, _| Err(error()));
+        sink.finish(outcome).whole().1
     }
 
     #[test]
@@ -218,12 +211,15 @@ mod tests {
     fn only_absolute_paths_and_homes() {
         for bad in ["", "etc/passwd", "~root/x", "/a\0b"] {
             assert!(
-                matches!(meant("file", bad), Err(SensorError::Parameter { .. })),
+                matches!(
+                    meant("file", bad, &Notes::default()),
+                    Err(SensorError::Parameter { .. })
+                ),
                 "{bad:?}"
             );
         }
         assert!(
-            meant("file", "~/x")
+            meant("file", "~/x", &Notes::default())
                 .unwrap()
                 .iter()
                 .all(|p| p.ends_with(b"/x"))

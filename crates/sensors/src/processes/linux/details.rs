@@ -2,8 +2,8 @@
 
 use super::executable::Executable;
 use super::hash::{digest, hasher};
-use super::walk::{self, failed};
-use crate::framework::{Request, SensorError, Sink};
+use super::walk::{self, failed, part};
+use crate::framework::{Notes, Request, SensorError, Sink};
 use crate::owners::Owners;
 use crate::text;
 use procfs::FromBufRead;
@@ -11,13 +11,20 @@ use procfs::process::{Process, Status};
 
 pub fn process_details(request: &Request, sink: &mut Sink) -> Result<(), SensorError> {
     let mut hasher = hasher(request.parameter(0))?;
-    let owners = Owners::read();
+    let notes = sink.notes();
+    let owners = Owners::read(&notes);
     let boot = procfs::boot_time_secs().map_err(|e| failed("/proc/stat", e))?;
     let ticks = procfs::ticks_per_second().max(1);
-    for (seen, process) in walk::processes()? {
+    for (seen, process) in walk::processes(&notes)? {
         sink.check()?;
-        // Without the right to look at the executable, all the rest is still worth a row.
-        let executable = Executable::of(&process).ok().flatten();
+        // Read one right after the other, before the digest, which takes longer and needs the process no more. Without
+        // one of them, all the rest is still worth a row.
+        let user = user(&process, &owners, &notes);
+        let line = walk::command_line(&process, &notes);
+        let executable = part(&notes, &process, "exe", Executable::of(&process)).flatten();
+        if !seen.kernel && (user.is_none() || line.is_none() || executable.is_none()) {
+            walk::note_if_gone(&notes, &process);
+        }
         let (path, deleted, digest) = match &executable {
             Some(e) => (
                 e.path.as_slice(),
@@ -31,9 +38,9 @@ pub fn process_details(request: &Request, sink: &mut Sink) -> Result<(), SensorE
             seen.pid.to_string().as_bytes(),
             seen.parent.to_string().as_bytes(),
             &seen.name,
-            &user(&process, &owners),
+            &user.unwrap_or_default(),
             text::moment(i64::try_from(started).unwrap_or(0), 0).as_bytes(),
-            &walk::command_line(&process),
+            &line.unwrap_or_default(),
             path,
             deleted.as_bytes(),
             digest.as_bytes(),
@@ -42,12 +49,10 @@ pub fn process_details(request: &Request, sink: &mut Sink) -> Result<(), SensorE
     Ok(())
 }
 
-/// Name of the effective user; empty when the process ended.
-pub fn user(process: &Process, owners: &Owners) -> Vec<u8> {
+/// Name of the effective user; `None` when the process ended or does not let us look.
+pub fn user(process: &Process, owners: &Owners, notes: &Notes) -> Option<Vec<u8>> {
     // The name in this file may be any bytes, which the crate would refuse; only numbers are wanted here.
-    walk::bytes(process, "status")
-        .ok()
-        .and_then(|b| Status::from_buf_read(String::from_utf8_lossy(&b).as_bytes()).ok())
-        .map(|s| owners.user(s.euid))
-        .unwrap_or_default()
+    let status = walk::bytes(process, "status")
+        .and_then(|b| Status::from_buf_read(String::from_utf8_lossy(&b).as_bytes()));
+    part(notes, process, "status", status).map(|s| owners.user(s.euid))
 }

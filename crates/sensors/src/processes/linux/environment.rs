@@ -1,6 +1,6 @@
 //! `Process Environment`.
 
-use super::walk::{self, Access};
+use super::walk::{self, part};
 use crate::framework::{Request, SensorError, Sink};
 use crate::text;
 
@@ -13,13 +13,14 @@ pub fn process_environment(request: &Request, sink: &mut Sink) -> Result<(), Sen
         });
     }
     let id: Option<i32> = wanted.parse().ok();
-    let mut access = Access::default();
-    for (seen, process) in walk::processes()? {
+    let notes = sink.notes();
+    for (seen, process) in walk::processes(&notes)? {
         sink.check()?;
         if Some(seen.pid) != id && !seen.is_called(wanted) {
             continue;
         }
-        let Some(environment) = access.note(walk::bytes(&process, "environ")) else {
+        let environment = walk::bytes(&process, "environ");
+        let Some(environment) = part(&notes, &process, "environ", environment) else {
             continue;
         };
         let pid = seen.pid.to_string();
@@ -29,5 +30,5 @@ pub fn process_environment(request: &Request, sink: &mut Sink) -> Result<(), Sen
             sink.push([pid.as_bytes(), &seen.name, variable, value])?;
         }
     }
-    access.outcome("/proc/*/environ")
+    Ok(())
 }

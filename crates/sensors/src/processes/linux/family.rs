@@ -2,8 +2,8 @@
 
 use super::details::user;
 use super::executable::Executable;
-use super::walk::{self, Running};
-use crate::framework::{Request, SensorError, Sink};
+use super::walk::{self, Running, part};
+use crate::framework::{Notes, Request, SensorError, Sink};
 use crate::owners::Owners;
 use std::collections::{HashMap, HashSet};
 
@@ -55,20 +55,27 @@ pub fn child_processes(request: &Request, sink: &mut Sink) -> Result<(), SensorE
     if parents.is_empty() {
         return Ok(());
     }
-    let owners = Owners::read();
+    let notes = sink.notes();
+    let owners = Owners::read(&notes);
     let mut told = HashSet::new();
-    for (seen, process) in walk::processes()? {
+    // Which of them cannot be looked at was noted by the first walk.
+    for (seen, process) in walk::processes(&Notes::default())? {
         sink.check()?;
         let Some(parent) = parents.get(&seen.parent) else {
             continue;
         };
-        let path = Executable::of(&process).ok().flatten();
+        let path = part(&notes, &process, "exe", Executable::of(&process)).flatten();
+        let line = walk::command_line(&process, &notes);
+        let user = user(&process, &owners, &notes);
+        if !seen.kernel && (user.is_none() || line.is_none() || path.is_none()) {
+            walk::note_if_gone(&notes, &process);
+        }
         let row = [
             parent.common_name(),
             seen.common_name(),
             path.map_or_else(Vec::new, |e| e.path),
-            walk::command_line(&process),
-            user(&process, &owners),
+            line.unwrap_or_default(),
+            user.unwrap_or_default(),
         ];
         if !told.contains(&row) {
             sink.push(&row)?;

@@ -1,18 +1,22 @@
 //! `Running Processes with Hash`.
 
 use super::executable::Executable;
-use super::walk::{self, Access};
+use super::walk::{self, part};
 use crate::digest::{Algorithm, DigestError, Hasher};
 use crate::framework::{Request, SensorError, Sink};
 use std::collections::HashSet;
+use std::ffi::OsStr;
+use std::fs::File;
+use std::os::unix::ffi::OsStrExt;
 
 pub fn running_with_hash(request: &Request, sink: &mut Sink) -> Result<(), SensorError> {
     let mut hasher = hasher(request.parameter(0))?;
-    let mut access = Access::default();
+    let notes = sink.notes();
     let mut told = HashSet::new();
-    for (_, process) in walk::processes()? {
+    for process in walk::handles(&notes)? {
         sink.check()?;
-        let Some(Some(executable)) = access.note(Executable::of(&process)) else {
+        let executable = part(&notes, &process, "exe", Executable::of(&process));
+        let Some(Some(executable)) = executable else {
             continue;
         };
         let digest = digest(&executable, hasher.as_mut(), sink)?;
@@ -22,7 +26,7 @@ pub fn running_with_hash(request: &Request, sink: &mut Sink) -> Result<(), Senso
             told.insert(row);
         }
     }
-    access.outcome("/proc/*/exe")
+    Ok(())
 }
 
 /// The hasher that a parameter asks for.
@@ -30,7 +34,7 @@ pub fn hasher(parameter: &str) -> Result<Option<Hasher>, SensorError> {
     Ok(Algorithm::of_parameter(parameter)?.map(Hasher::new))
 }
 
-/// Digest of an executable; empty when none is asked for or the file cannot be read.
+/// Digest of an executable; empty when none is asked for, or when the file cannot be read, which is noted.
 pub fn digest(
     executable: &Executable,
     hasher: Option<&mut Hasher>,
@@ -39,17 +43,28 @@ pub fn digest(
     let Some(hasher) = hasher else {
         return Ok(String::new());
     };
-    match executable.open() {
-        Ok(Some(mut file)) => of_open(hasher.file(&mut file, sink)),
-        _ => Ok(String::new()),
-    }
+    of_open(executable.open(), &executable.path, hasher, sink)
 }
 
-/// A digest that could not be had is an empty cell; a limit ends the run.
-pub fn of_open(result: Result<String, DigestError>) -> Result<String, SensorError> {
-    match result {
+/// Digest of what was opened, which has this path. One that could not be had is an empty cell and noted; a limit ends
+/// the run.
+pub fn of_open(
+    opened: std::io::Result<Option<File>>,
+    path: &[u8],
+    hasher: &mut Hasher,
+    sink: &Sink,
+) -> Result<String, SensorError> {
+    let digest = match opened {
+        Ok(Some(mut file)) => hasher.file(&mut file, sink),
+        Ok(None) => return Ok(String::new()),
+        Err(e) => Err(DigestError::Read(e)),
+    };
+    match digest {
         Ok(digest) => Ok(digest),
         Err(DigestError::Limit(hit)) => Err(hit.into()),
-        Err(DigestError::Read(_)) => Ok(String::new()),
+        Err(DigestError::Read(e)) => {
+            sink.notes().missed(OsStr::from_bytes(path), e);
+            Ok(String::new())
+        }
     }
 }

@@ -2,25 +2,27 @@
 
 use super::executable::without_mark;
 use super::hash::{hasher, of_open};
-use super::walk::{self, Access};
+use super::walk::{self, part};
 use crate::framework::{Request, SensorError, Sink};
 use crate::{handle, text};
 use procfs::process::Process;
 use rustix::fs::{OFlags, fstat};
 use std::collections::HashSet;
 use std::fs::File;
+use std::io::{Error, ErrorKind};
 
 pub fn loaded_modules(request: &Request, sink: &mut Sink) -> Result<(), SensorError> {
     let mut hasher = hasher(request.parameter(0))?;
     let wanted = request.parameter(1).trim();
-    let mut access = Access::default();
+    let notes = sink.notes();
     let mut told = HashSet::new();
-    for (seen, process) in walk::processes()? {
+    for (seen, process) in walk::processes(&notes)? {
         sink.check()?;
         if seen.kernel || !(wanted.is_empty() || seen.is_called(wanted)) {
             continue;
         }
-        let Some(maps) = access.note(walk::bytes(&process, "maps")) else {
+        let maps = walk::bytes(&process, "maps");
+        let Some(maps) = part(&notes, &process, "maps", maps) else {
             continue;
         };
         // A library has one mapping with code, or a few; looking at each file once is enough.
@@ -32,10 +34,15 @@ pub fn loaded_modules(request: &Request, sink: &mut Sink) -> Result<(), SensorEr
             sink.check()?;
             let (path, deleted) = without_mark(seen.pid, mapping.path.clone(), mapping.inode);
             let digest = match &mut hasher {
-                Some(hasher) => match open(&process, &mapping, &path) {
-                    Some(mut file) => of_open(hasher.file(&mut file, sink))?,
-                    None => String::new(),
-                },
+                Some(hasher) => {
+                    let opened = open(&process, &mapping, &path);
+                    // The process may be gone, or the file with its last mapping.
+                    let opened = match opened {
+                        Err(e) if e.kind() == ErrorKind::NotFound => Ok(None),
+                        other => other,
+                    };
+                    of_open(opened, &path, hasher, sink)?
+                }
                 None => String::new(),
             };
             let row = (seen.name.clone(), path, deleted, digest);
@@ -50,7 +57,7 @@ pub fn loaded_modules(request: &Request, sink: &mut Sink) -> Result<(), SensorEr
             }
         }
     }
-    access.outcome("/proc/*/maps")
+    Ok(())
 }
 
 /// A mapping with code from a file.
@@ -112,18 +119,18 @@ fn unescaped(path: &[u8]) -> Vec<u8> {
 
 /// Opens the mapped file: through the mapping itself, which works for deleted files; where the kernel does not allow
 /// that, through the path, if the same file is still there.
-fn open(process: &Process, mapping: &Mapping, path: &[u8]) -> Option<File> {
+fn open(process: &Process, mapping: &Mapping, path: &[u8]) -> std::io::Result<Option<File>> {
     let link = format!("map_files/{}", mapping.range);
     let through_mapping = process.open_relative_flags(link, OFlags::PATH | OFlags::CLOEXEC);
     if let Ok(found) = through_mapping {
-        return handle::read(&found).ok().flatten();
+        return handle::read(&found);
     }
     let full = [format!("/proc/{}/root", process.pid()).as_bytes(), path].concat();
-    let found = handle::at(&full, true).ok()?;
-    if fstat(&found).ok()?.st_ino != mapping.inode {
-        return None;
+    let found = handle::at(&full, true)?;
+    if fstat(&found)?.st_ino != mapping.inode {
+        return Err(Error::other("another file has this path now"));
     }
-    handle::read(&found).ok().flatten()
+    handle::read(&found)
 }
 
 #[cfg(test)]

@@ -6,7 +6,8 @@ use std::collections::HashSet;
 
 pub fn running_processes(sink: &mut Sink) -> Result<(), SensorError> {
     let mut told = HashSet::new();
-    for (seen, _) in walk::processes()? {
+    for (seen, _) in walk::processes(&sink.notes())? {
+        sink.check()?;
         let name = seen.common_name();
         if !told.contains(&name) {
             sink.push([&name])?;

@@ -1,10 +1,14 @@
-//! Going through all processes, each by a handle on its folder.
+//! Going through all processes, each by a handle on its folder, and telling those that cannot be looked at.
 
-use crate::framework::{SensorError, Sink};
+use crate::alive;
+use crate::framework::{Notes, SensorError, Sink};
 use procfs::process::{Process, StatFlags};
 use procfs::{ProcError, ProcResult};
-use std::io::{ErrorKind, Read};
+use std::io::{self, ErrorKind, Read};
+use std::path::Path;
 
+/// What notes call them.
+pub const PROCESSES: &str = "processes";
 /// Longest command line or environment taken. The kernel allows about 6 MB for both together.
 const TEXT_MAX: u64 = 8 << 20;
 /// The kernel keeps this many bytes of a name.
@@ -54,7 +58,7 @@ impl Running {
 /// [`SensorError::Denied`] or [`SensorError::Read`] when `/proc` cannot be listed, [`SensorError::Limit`].
 pub fn running(sink: &Sink) -> Result<Vec<Running>, SensorError> {
     let mut all = Vec::new();
-    for (seen, _) in processes()? {
+    for (seen, _) in processes(&sink.notes())? {
         sink.check()?;
         all.push(seen);
     }
@@ -62,16 +66,44 @@ pub fn running(sink: &Sink) -> Result<Vec<Running>, SensorError> {
     Ok(all)
 }
 
-/// Every process with a handle on its folder. One that ends meanwhile is left out.
-pub fn processes() -> Result<impl Iterator<Item = (Running, Process)>, SensorError> {
-    let all = procfs::process::all_processes().map_err(|e| failed("/proc", e))?;
-    Ok(all.filter_map(|process| {
-        let process = process.ok()?;
-        Some((seen(&process).ok()?, process))
+/// Every process with a handle on its folder. One that ends meanwhile is left out; one that cannot be looked at is left
+/// out and noted.
+pub fn processes(
+    notes: &Notes,
+) -> Result<impl Iterator<Item = (Running, Process)> + use<>, SensorError> {
+    let notes = notes.clone();
+    Ok(handles(&notes)?.filter_map(move |process| {
+        let seen = part(&notes, &process, "stat", seen(&process, &notes))?;
+        Some((seen, process))
     }))
 }
 
-fn seen(process: &Process) -> ProcResult<Running> {
+/// A handle on the folder of every process.
+pub fn handles(notes: &Notes) -> Result<impl Iterator<Item = Process> + use<>, SensorError> {
+    let notes = notes.clone();
+    let all = procfs::process::all_processes().map_err(|e| failed("/proc", e))?;
+    // At least we run. Without us it is another folder that happens to be there.
+    std::fs::symlink_metadata("/proc/self").map_err(|e| SensorError::reading("/proc/self", e))?;
+    if alive::hidden(Path::new("/")) {
+        alive::note_hidden(&notes);
+    }
+    Ok(all.filter_map(move |process| match process {
+        Ok(process) => {
+            notes.met(PROCESSES);
+            Some(process)
+        }
+        Err(error) if is_gone(&error) => None,
+        Err(error) => {
+            notes.met(PROCESSES);
+            let (path, error) = told(error);
+            let pid = path.as_deref().and_then(Path::file_name);
+            notes.one_of(PROCESSES, "", pid.unwrap_or_default().display(), &error);
+            None
+        }
+    }))
+}
+
+fn seen(process: &Process, notes: &Notes) -> ProcResult<Running> {
     let stat = process.stat()?;
     let kernel = StatFlags::from_bits_retain(stat.flags).contains(StatFlags::PF_KTHREAD);
     let mut comm = bytes(process, "comm")?;
@@ -81,7 +113,7 @@ fn seen(process: &Process) -> ProcResult<Running> {
     let name = if kernel {
         [b"[", comm.as_slice(), b"]"].concat()
     } else {
-        whole_name(process, comm)
+        whole_name(process, comm, notes)
     };
     Ok(Running {
         pid: stat.pid,
@@ -93,22 +125,35 @@ fn seen(process: &Process) -> ProcResult<Running> {
 }
 
 /// The kernel cuts names; where the file or an argument begins with the cut name, its name is the whole one.
-fn whole_name(process: &Process, comm: Vec<u8>) -> Vec<u8> {
+fn whole_name(process: &Process, comm: Vec<u8>, notes: &Notes) -> Vec<u8> {
     if comm.len() < COMM_MAX {
         return comm;
     }
+    let line = bytes(process, "cmdline");
     let exe = process
         .exe()
-        .map(|p| p.into_os_string().into_encoded_bytes())
-        .unwrap_or_default();
-    let exe = exe.strip_suffix(super::executable::DELETED).unwrap_or(&exe);
-    let line = bytes(process, "cmdline").unwrap_or_default();
+        .map(|p| p.into_os_string().into_encoded_bytes());
+    let path = exe.as_deref().unwrap_or_default();
+    let path = path
+        .strip_suffix(super::executable::DELETED)
+        .unwrap_or(path);
     // A script is the second argument, after its interpreter.
-    std::iter::once(exe)
-        .chain(line.split(|b| *b == 0).take(2))
+    let whole = std::iter::once(path)
+        .chain(
+            line.as_deref()
+                .unwrap_or_default()
+                .split(|b| *b == 0)
+                .take(2),
+        )
         .filter_map(|path| path.rsplit(|b| *b == b'/').next())
         .find(|name| name.starts_with(&comm))
-        .map_or_else(|| comm.clone(), <[u8]>::to_vec)
+        .map(<[u8]>::to_vec);
+    if whole.is_none() {
+        // What could not be read might have had the whole name.
+        part(notes, process, "exe", exe);
+        part(notes, process, "cmdline", line);
+    }
+    whole.unwrap_or(comm)
 }
 
 /// A file in the folder of a process, as its bytes.
@@ -123,8 +168,8 @@ pub fn bytes(process: &Process, name: &str) -> ProcResult<Vec<u8>> {
 }
 
 /// The arguments of a process as one line: the zeros between them become spaces, those at the end go.
-pub fn command_line(process: &Process) -> Vec<u8> {
-    let mut line = bytes(process, "cmdline").unwrap_or_default();
+pub fn command_line(process: &Process, notes: &Notes) -> Option<Vec<u8>> {
+    let mut line = part(notes, process, "cmdline", bytes(process, "cmdline"))?;
     while line.last() == Some(&0) {
         line.pop();
     }
@@ -133,64 +178,57 @@ pub fn command_line(process: &Process) -> Vec<u8> {
             *byte = b' ';
         }
     }
-    line
+    Some(line)
 }
 
-/// Counts who let us look, so that "nobody" is told as a refusal and not as an empty table.
-#[derive(Default)]
-pub struct Access {
-    read: u64,
-    denied: u64,
-}
-
-impl Access {
-    /// Passes on what was read; `None` when the process is gone or closed to us.
-    pub fn note<T>(&mut self, result: ProcResult<T>) -> Option<T> {
-        match result {
-            Ok(value) => {
-                self.read += 1;
-                Some(value)
+/// Passes on what was read of a process. `None` when the process is gone, or does not let us look, which is noted.
+pub fn part<T>(
+    notes: &Notes,
+    process: &Process,
+    part: &'static str,
+    read: ProcResult<T>,
+) -> Option<T> {
+    match read {
+        Ok(value) => Some(value),
+        Err(error) => {
+            if !is_gone(&error) {
+                notes.one_of(PROCESSES, part, process.pid(), &told(error).1);
             }
-            Err(e) => {
-                if is_denied(&e) {
-                    self.denied += 1;
-                }
-                None
-            }
+            None
         }
     }
+}
 
-    /// The outcome of the run.
-    pub fn outcome(&self, what: &str) -> Result<(), SensorError> {
-        if self.read == 0 && self.denied > 0 {
-            return Err(SensorError::Denied { what: what.into() });
-        }
-        Ok(())
+/// Notes when a process ended before all of its row could be read.
+pub fn note_if_gone(notes: &Notes, process: &Process) {
+    if process.stat().is_err_and(|e| is_gone(&e)) {
+        notes.gone(PROCESSES);
     }
 }
 
-fn is_denied(error: &ProcError) -> bool {
+fn is_gone(error: &ProcError) -> bool {
     match error {
-        ProcError::PermissionDenied(_) => true,
-        ProcError::Io(e, _) => e.kind() == ErrorKind::PermissionDenied,
+        ProcError::NotFound(_) => true,
+        ProcError::Io(e, _) => {
+            e.kind() == ErrorKind::NotFound || e.raw_os_error() == Some(libc::ESRCH)
+        }
         _ => false,
+    }
+}
+
+/// The path and the system's error in what `procfs` says.
+fn told(error: ProcError) -> (Option<std::path::PathBuf>, io::Error) {
+    match error {
+        ProcError::PermissionDenied(path) => (path, ErrorKind::PermissionDenied.into()),
+        ProcError::NotFound(path) => (path, ErrorKind::NotFound.into()),
+        ProcError::Io(error, path) => (path, error),
+        other => (None, io::Error::other(other.to_string())),
     }
 }
 
 /// The sensor's error for what `procfs` says.
 pub fn failed(what: &str, error: ProcError) -> SensorError {
-    if is_denied(&error) {
-        return SensorError::Denied { what: what.into() };
-    }
-    let source = match error {
-        ProcError::Io(e, _) => e,
-        ProcError::NotFound(_) => ErrorKind::NotFound.into(),
-        other => std::io::Error::other(other.to_string()),
-    };
-    SensorError::Read {
-        what: what.into(),
-        source,
-    }
+    SensorError::reading(what, told(error).1)
 }
 
 #[cfg(test)]
@@ -198,21 +236,24 @@ mod tests {
     use super::*;
 
     #[test]
-    fn denied_only_when_nobody_lets_us_look() {
-        let mut access = Access::default();
-        assert!(access.outcome("it").is_ok());
-        assert_eq!(access.note::<()>(Err(ProcError::NotFound(None))), None);
-        assert!(access.outcome("it").is_ok());
+    fn gone_is_no_problem_and_closed_is_one() {
+        let notes = Notes::default();
+        let me = Process::myself().unwrap();
+        assert_eq!(part(&notes, &me, "exe", Ok(7)), Some(7));
+        let ended = io::Error::from_raw_os_error(libc::ESRCH);
+        assert_eq!(part::<()>(&notes, &me, "exe", Err(ended.into())), None);
         assert_eq!(
-            access.note::<()>(Err(ProcError::PermissionDenied(None))),
+            part::<()>(&notes, &me, "exe", Err(ProcError::NotFound(None))),
             None
         );
-        assert!(matches!(
-            access.outcome("it"),
-            Err(SensorError::Denied { .. })
-        ));
-        assert_eq!(access.note(Ok(7)), Some(7));
-        assert!(access.outcome("it").is_ok());
+        assert!(notes.problems().is_empty());
+        let closed = ProcError::PermissionDenied(None);
+        assert_eq!(part::<()>(&notes, &me, "exe", Err(closed)), None);
+        let full = io::Error::from_raw_os_error(libc::EMFILE);
+        assert_eq!(part::<()>(&notes, &me, "exe", Err(full.into())), None);
+        let told = notes.problems();
+        let denied: Vec<bool> = told.iter().map(SensorError::is_denied).collect();
+        assert_eq!(denied, [true, false], "{told:?}");
     }
 
     #[test]
