@@ -7,7 +7,6 @@
 
 use super::cache::{BUDGET, Cache, Key};
 use super::source::Sensors;
-use super::state;
 use crate::vitals::RunTimes;
 use answer::State;
 use question::Row;

@@ -240,8 +240,8 @@ fn what_was_not_seen_is_a_problem_beside_the_rows() {
         assert_eq!(
             told,
             [
-                ("Partial", State::Denied, "access to /closed was denied"),
-                ("Partial", State::Error, broken),
+                ("Partial", Some(State::Denied), "access to /closed was denied"),
+                ("Partial", Some(State::Error), broken),
             ]
         );
         // What was not seen may be seen the next time: nothing of it is kept.

@@ -10,9 +10,7 @@ use ::index::query::{self, Filter, Record};
 use ::index::status::State;
 use ::index::store::{self, StoreError};
 use rusqlite::Connection;
-use std::io::ErrorKind;
 use std::ops::ControlFlow;
-use std::path::Path;
 
 /// Steps of the database's machine between two looks at the limits: about a millisecond.
 const STEPS: i32 = 100_000;
