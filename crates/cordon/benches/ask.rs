@@ -138,7 +138,8 @@ fn start_server(data: &Path, http: &str, agents: &str) -> Result<Server> {
     // The password line follows on a first start only; what a second start says more is no concern here.
     if !data.join("started").exists() {
         let line = lines.next().context("the server ended early")??;
-        password = line.rsplit(": ").next().map(str::to_owned);
+        let file = line.rsplit(": ").next().context("no password file")?;
+        password = Some(std::fs::read_to_string(file)?.trim_end().to_owned());
         std::fs::write(data.join("started"), "")?;
     }
     std::thread::spawn(move || lines.for_each(drop));
@@ -180,12 +181,12 @@ async fn sign_in(server: &Server, data: &Path) -> Result<Client> {
     let authority = std::fs::read_to_string(data.join("authority.pem"))
         .context("the server's authority certificate")?;
     let mut client = Client::new(&server.http, &authority)?;
-    client
-        .sign_in(
-            "admin",
-            server.password.as_deref().context("no first password")?,
-        )
-        .await?;
+    let password = server.password.as_deref().context("no first password")?;
+    if client.sign_in("admin", password).await? {
+        client
+            .change_password(password, "a password of my own")
+            .await?;
+    }
     Ok(client)
 }
 

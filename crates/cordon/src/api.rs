@@ -202,8 +202,9 @@ impl Client {
         Self::of(&Profile::load(connection.profile.as_deref())?)
     }
 
-    /// Signs in by name and password; the session lasts as long as this client.
-    pub async fn sign_in(&mut self, name: &str, password: &str) -> Result<()> {
+    /// Signs in by name and password; the session lasts as long as this client. Tells whether the password is a one-time one:
+    /// nothing but [`Self::change_password`] works then.
+    pub async fn sign_in(&mut self, name: &str, password: &str) -> Result<bool> {
         let reply: Value = self
             .send(
                 Method::POST,
@@ -212,6 +213,14 @@ impl Client {
             )
             .await?;
         self.csrf = reply.get("csrf").and_then(Value::as_str).map(str::to_owned);
+        Ok(reply.get("one_time_password").and_then(Value::as_bool) == Some(true))
+    }
+
+    /// Changes the password of whoever signed in.
+    pub async fn change_password(&self, current: &str, new: &str) -> Result<()> {
+        let change = serde_json::json!({"current": current, "new": new});
+        self.response(Method::POST, "/me/password", Some(change))
+            .await?;
         Ok(())
     }
 

@@ -39,7 +39,7 @@ pub struct Cli {
 pub enum Command {
     /// Run a server and an agent on this machine, and print a first answer
     Up(UpArgs),
-    /// Run a server
+    /// Run a server, or look after a stopped one
     Server(ServerArgs),
     /// Run the agent in the foreground, or ask the one that runs how it stands
     Agent(AgentArgs),
@@ -100,9 +100,13 @@ pub struct UpArgs {
 /// Arguments of `server`.
 #[derive(Args, Debug)]
 pub struct ServerArgs {
+    /// What to do on the machine of a stopped server; none runs it
+    #[command(subcommand)]
+    pub action: Option<ServerAction>,
     /// Folder for everything that is kept
     #[arg(
         long,
+        global = true,
         default_value = "/var/lib/cordon/server",
         env = "CORDON_DATA",
         value_name = "DIR"
@@ -154,6 +158,17 @@ pub enum AgentAction {
         /// Folder with the agent's identity and spool
         #[arg(long, default_value_os_t = default_agent_dir(), env = "CORDON_AGENT_DIR", value_name = "DIR")]
         data: PathBuf,
+    },
+}
+
+/// What is done on a server's machine while it is stopped.
+#[derive(Subcommand, Debug)]
+pub enum ServerAction {
+    /// Give an administrator a one-time password; their sessions and API tokens end
+    ResetAdmin {
+        /// User name; added if there is none
+        #[arg(long, default_value = ::server::auth::FIRST_ADMINISTRATOR, value_name = "NAME")]
+        user: String,
     },
 }
 

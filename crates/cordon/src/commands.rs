@@ -29,11 +29,17 @@ pub fn run(cli: Cli) -> Result<ExitCode> {
             log_to_stderr(&quiet(&cli.log), false)?;
             runtime()?.block_on(up::run(args))?;
         }
-        Command::Server(args) => {
-            log_to_stderr(&cli.log, args.log_json)?;
-            keep_memory_private()?;
-            runtime()?.block_on(server::run(args))?;
-        }
+        Command::Server(mut args) => match args.action.take() {
+            Some(action) => {
+                log_to_stderr(&quiet(&cli.log), args.log_json)?;
+                runtime()?.block_on(server::act(action, &args.data))?;
+            }
+            None => {
+                log_to_stderr(&cli.log, args.log_json)?;
+                keep_memory_private()?;
+                runtime()?.block_on(server::run(args))?;
+            }
+        },
         Command::Agent(args) => agent::run(args, &cli.log)?,
         Command::Enrol(args) => runtime()?.block_on(agent::enrol(args))?,
         Command::Ask(args) => return ask::run(args),

@@ -269,8 +269,9 @@ on("login", "submit", async (form) => {
   const given = { name: form.elements.name.value, password: form.elements.password.value };
   csrf = (await api("POST", "/login", given)).csrf;
   form.reset();
-  show(await api("GET", "/me"));
-  await reopen();
+  const me = await api("GET", "/me");
+  show(me);
+  if (!me.one_time_password) await reopen();
 });
 
 on("logout", "click", async () => {
@@ -283,6 +284,7 @@ on("password", "submit", async (form) => {
   await api("POST", "/me/password", { current: form.elements.current.value, new: form.elements.new.value });
   form.reset();
   show(await api("GET", "/me"));
+  await reopen();
 });
 
 on("ask", "submit", async () => {
@@ -343,5 +345,5 @@ $("text").addEventListener("input", async () => {
 
 api("GET", "/me").then((me) => {
   show(me);
-  return reopen();
+  return me.one_time_password ? null : reopen();
 }).catch((error) => (error.status === 401 ? show(null) : say(error)));

@@ -3,29 +3,32 @@
 //! A person signs in with a name and a password and gets a session in a cookie; a program shows an API token. Both
 //! become a [`Caller`], which every operation of the API checks against the [`Permission`] it declares.
 //! What happens here is audited in the same transaction that stores it.
+//!
+//! - [`first`]: the first administrator; [`sign_in`]: sessions; [`people`]: users and API tokens.
+//! - [`password`], [`secret`]: what is kept of what they show; [`limit`]: how often they may try.
 
+pub mod first;
 pub mod limit;
 pub mod password;
+mod people;
 pub mod secret;
+mod sign_in;
+
+pub use first::{FIRST_ADMINISTRATOR, FirstPassword};
 
 use crate::model::account::{Digest, SessionLimits, User};
 use crate::model::actor::Actor;
-use crate::model::audit::Deed;
 use crate::model::clock::Clock;
-use crate::model::ids::{ApiTokenId, UserId};
-use crate::model::role::{Permission, Role, Scopes};
-use crate::store::accounts::{NewApiToken, NewUser};
+use crate::model::ids::ApiTokenId;
+use crate::model::role::{Permission, Scopes};
 use crate::store::{Store, StoreError};
 use limit::LoginLimit;
 use password::{PasswordError, Passwords};
-use serde_json::json;
-use std::net::IpAddr;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 use zeroize::Zeroizing;
 
-/// Name of the administrator that the first start makes.
-pub const FIRST_ADMINISTRATOR: &str = "admin";
 /// Longest life of an API token.
 pub const LONGEST_TOKEN_LIFE: Duration = Duration::from_secs(366 * 24 * 3600);
 /// A session or token notes its use at most this often, in seconds.
@@ -50,6 +53,11 @@ pub enum AuthError {
     /// The operation is for people who signed in, not for tokens.
     #[error("an API token cannot do this; sign in with a password")]
     SessionOnly,
+    /// Somebody else set the caller's password: they have to change it before anything else.
+    #[error(
+        "this is a one-time password: change it first (POST /me/password, or sign in to the console); until then nothing else works"
+    )]
+    OneTimePassword,
     /// The request does not show the session's token against cross-site requests.
     #[error("the header x-csrf-token is missing or wrong")]
     Csrf,
@@ -62,6 +70,15 @@ pub enum AuthError {
     /// A password could not be worked with.
     #[error("the password could not be checked")]
     Password(#[from] PasswordError),
+    /// The file with the one-time password.
+    #[error("cannot write the one-time password to {}", .path.display())]
+    PasswordFile {
+        /// Where.
+        path: PathBuf,
+        /// System's error.
+        #[source]
+        source: std::io::Error,
+    },
     /// No secret could be made.
     #[error("no secret could be made")]
     Secret(#[from] secret::NoRandomness),
@@ -89,9 +106,12 @@ enum Via {
 }
 
 impl Caller {
-    /// Whether the caller may do this.
+    /// Whether the caller may do this. With a one-time password they may do nothing but change it.
     #[must_use]
     pub fn may(&self, permission: Permission) -> bool {
+        if self.user.one_time {
+            return false;
+        }
         let scoped = match &self.via {
             Via::Session { .. } => true,
             Via::Token { scopes, .. } => scopes.has(permission),
@@ -166,6 +186,7 @@ pub struct MadeToken {
 /// Decides who is let in.
 pub struct Auth {
     store: Arc<dyn Store>,
+    folder: PathBuf,
     passwords: Passwords,
     limit: LoginLimit,
     sessions: SessionLimits,
@@ -173,23 +194,25 @@ pub struct Auth {
 }
 
 impl Auth {
-    /// Works on this store: sessions end after 2 hours without use and after 12 in all.
-    pub fn new(store: Arc<dyn Store>, clock: Clock) -> Result<Self, AuthError> {
+    /// Works on this store in this data folder: sessions end after 2 hours without use and after 12 in all.
+    pub fn new(store: Arc<dyn Store>, folder: &Path, clock: Clock) -> Result<Self, AuthError> {
         let sessions = SessionLimits {
             idle: 2 * 3600,
             total: 12 * 3600,
         };
-        Self::with_sessions(store, sessions, clock)
+        Self::with_sessions(store, folder, sessions, clock)
     }
 
     /// The same with other limits.
     pub fn with_sessions(
         store: Arc<dyn Store>,
+        folder: &Path,
         sessions: SessionLimits,
         clock: Clock,
     ) -> Result<Self, AuthError> {
         Ok(Self {
             store,
+            folder: folder.to_owned(),
             passwords: Passwords::new()?,
             limit: LoginLimit::default(),
             sessions,
@@ -205,99 +228,6 @@ impl Auth {
 
     fn now(&self) -> i64 {
         self.clock.seconds()
-    }
-
-    /// On a store without users, makes the first administrator and gives the password to print once.
-    pub async fn first_start(&self) -> Result<Option<Zeroizing<String>>, AuthError> {
-        if !self.store.users().await?.is_empty() {
-            return Ok(None);
-        }
-        let password = secret::password()?;
-        let user = NewUser {
-            name: FIRST_ADMINISTRATOR.into(),
-            role: Role::Administrator,
-            password: self.passwords.hash(password.clone()).await?,
-            one_time: true,
-            created_at: self.now(),
-        };
-        let deed = Deed::new(Actor::Server, "user.create", FIRST_ADMINISTRATOR)
-            .with(json!({"role": Role::Administrator}));
-        let made = self.store.create_first_user(user, deed).await?;
-        Ok(made.then_some(password))
-    }
-
-    /// Signs somebody in.
-    pub async fn sign_in(
-        &self,
-        name: &str,
-        password: Zeroizing<String>,
-        address: IpAddr,
-    ) -> Result<SignedIn, AuthError> {
-        let user = self.prove(name, password, address, "login.failed").await?;
-        let session = secret::random()?;
-        let who = Actor::User {
-            user: user.id,
-            name: user.name.clone(),
-        };
-        let deed = Deed::new(who, "login", &user.name).with(json!({"address": address}));
-        self.store
-            .begin_session(
-                secret::digest(&session),
-                user.id,
-                self.now(),
-                self.sessions,
-                deed,
-            )
-            .await?;
-        Ok(SignedIn {
-            csrf: secret::csrf(&session),
-            session,
-            user,
-        })
-    }
-
-    /// Checks a name and a password under the rate limit; a failure is audited.
-    async fn prove(
-        &self,
-        name: &str,
-        password: Zeroizing<String>,
-        address: IpAddr,
-        failure: &'static str,
-    ) -> Result<User, AuthError> {
-        let tried = self
-            .limit
-            .take(name, address, self.clock.moment())
-            .map_err(AuthError::TooMany)?;
-        let known = if password.len() > password::LONGEST || name.len() > LONGEST_NAME {
-            None
-        } else {
-            self.store.user_with_password(name.to_owned()).await?
-        };
-        let (user, stored) = known.map_or((None, None), |(u, s)| (Some(u), Some(s)));
-        let right = self.passwords.verify(password, stored).await?;
-        match user {
-            Some(user) if right => {
-                self.limit.give_back(&tried);
-                Ok(user)
-            }
-            _ => {
-                let shown: String = name.chars().take(LONGEST_NAME).collect();
-                let deed =
-                    Deed::new(Actor::Unknown, failure, shown).with(json!({"address": address}));
-                self.store.note(deed).await?;
-                Err(AuthError::WrongPassword)
-            }
-        }
-    }
-
-    /// Ends the caller's session.
-    pub async fn sign_out(&self, caller: &Caller) -> Result<(), AuthError> {
-        let Via::Session { digest, .. } = &caller.via else {
-            return Err(AuthError::SessionOnly);
-        };
-        let deed = Deed::new(caller.actor(), "logout", &caller.user.name);
-        self.store.end_session(*digest, deed).await?;
-        Ok(())
     }
 
     /// Who this is.
@@ -359,152 +289,6 @@ impl Auth {
             }
         });
     }
-
-    /// Changes the caller's own password; all their other sessions end.
-    pub async fn change_password(
-        &self,
-        caller: &Caller,
-        current: Zeroizing<String>,
-        new: Zeroizing<String>,
-        address: IpAddr,
-    ) -> Result<(), AuthError> {
-        let Via::Session { digest, .. } = &caller.via else {
-            return Err(AuthError::SessionOnly);
-        };
-        check_password(&new)?;
-        let user = self
-            .prove(&caller.user.name, current, address, "password.failed")
-            .await?;
-        let hash = self.passwords.hash(new).await?;
-        let deed = Deed::new(caller.actor(), "password.change", &user.name);
-        self.store
-            .set_password(user.id, hash, Some(*digest), deed)
-            .await?;
-        Ok(())
-    }
-
-    /// Adds a user. Without a password, makes one to be told to them and gives it.
-    pub async fn create_user(
-        &self,
-        caller: &Caller,
-        name: String,
-        role: Role,
-        password: Option<Zeroizing<String>>,
-    ) -> Result<(UserId, Option<Zeroizing<String>>), AuthError> {
-        check_name(&name)?;
-        let (password, told) = match password {
-            Some(password) => {
-                check_password(&password)?;
-                (password, None)
-            }
-            None => {
-                let made = secret::password()?;
-                (made.clone(), Some(made))
-            }
-        };
-        let user = NewUser {
-            password: self.passwords.hash(password).await?,
-            one_time: true,
-            created_at: self.now(),
-            name: name.clone(),
-            role,
-        };
-        let deed = Deed::new(caller.actor(), "user.create", name).with(json!({"role": role}));
-        Ok((self.store.create_user(user, deed).await?, told))
-    }
-
-    /// Removes a user.
-    pub async fn delete_user(&self, caller: &Caller, name: String) -> Result<(), AuthError> {
-        let deed = Deed::new(caller.actor(), "user.delete", &name);
-        Ok(self.store.delete_user(name, deed).await?)
-    }
-
-    /// Makes an API token that acts for the caller. It cannot do more, nor live longer, than what made it: scopes the
-    /// caller does not have are left out.
-    pub async fn create_token(
-        &self,
-        caller: &Caller,
-        name: String,
-        scopes: Scopes,
-        life: Duration,
-    ) -> Result<MadeToken, AuthError> {
-        // Tokens get names like "command line"; nothing refers to them by name.
-        check_name(&name.replace(' ', "-"))?;
-        let first = scopes
-            .iter()
-            .next()
-            .ok_or_else(|| AuthError::Invalid("a token needs at least one scope".into()))?;
-        let scopes: Scopes = scopes.iter().filter(|p| caller.may(*p)).collect();
-        if scopes.is_empty() {
-            return Err(AuthError::Forbidden(first));
-        }
-        if life.is_zero() || life > LONGEST_TOKEN_LIFE {
-            return Err(AuthError::Invalid(format!(
-                "a token lives from 1 second to {} days",
-                LONGEST_TOKEN_LIFE.as_secs() / 86_400
-            )));
-        }
-        let now = self.now();
-        let mut expires_at = now.saturating_add(i64::try_from(life.as_secs()).unwrap_or(i64::MAX));
-        if let Via::Token {
-            expires_at: own, ..
-        } = &caller.via
-        {
-            expires_at = expires_at.min(*own);
-        }
-        let text = secret::token()?;
-        let deed = Deed::new(caller.actor(), "api-token.create", &name).with(json!({
-            "scopes": scopes.to_string(),
-            "expires": jiff::Timestamp::from_second(expires_at).ok(),
-        }));
-        let token = NewApiToken {
-            digest: secret::digest(&text),
-            name,
-            user: caller.user.id,
-            scopes,
-            created_at: now,
-            expires_at,
-        };
-        let id = self.store.create_api_token(token, deed).await?;
-        Ok(MadeToken {
-            id,
-            text,
-            scopes,
-            expires_at,
-        })
-    }
-
-    /// Removes a token: one's own, or for an administrator anybody's.
-    pub async fn delete_token(&self, caller: &Caller, id: ApiTokenId) -> Result<(), AuthError> {
-        let of = (!caller.may(Permission::Admin)).then_some(caller.user.id);
-        let deed = Deed::new(caller.actor(), "api-token.delete", id.to_string());
-        Ok(self.store.delete_api_token(id, of, deed).await?)
-    }
-}
-
-fn check_name(name: &str) -> Result<(), AuthError> {
-    let fits = !name.is_empty()
-        && name.len() <= LONGEST_NAME
-        && name
-            .chars()
-            .all(|c| c.is_ascii_alphanumeric() || "._-@".contains(c));
-    if fits {
-        return Ok(());
-    }
-    Err(AuthError::Invalid(format!(
-        "a name has 1 to {LONGEST_NAME} letters, digits or any of . _ - @"
-    )))
-}
-
-fn check_password(password: &str) -> Result<(), AuthError> {
-    if password.chars().count() < password::SHORTEST || password.len() > password::LONGEST {
-        return Err(AuthError::Invalid(format!(
-            "a password has at least {} characters and at most {} bytes",
-            password::SHORTEST,
-            password::LONGEST
-        )));
-    }
-    Ok(())
 }
 
 #[cfg(test)]

@@ -50,7 +50,7 @@ const LONGEST_BODY: usize = 256 << 10;
 /// What handlers work with.
 pub struct Api {
     /// Who is let in.
-    pub auth: Auth,
+    pub auth: Arc<Auth>,
     /// What is kept.
     pub store: Arc<dyn Store>,
     /// What can be asked.

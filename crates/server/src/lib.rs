@@ -16,6 +16,7 @@
 pub mod audit;
 pub mod auth;
 pub mod catalogue;
+mod files;
 pub mod fleet;
 pub mod gateway;
 pub mod http;

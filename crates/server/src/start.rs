@@ -1,9 +1,9 @@
 //! Putting the server together, and taking it apart in order.
 //!
-//! Start: store, identity, questions that are still open, agent channel, HTTPS port. Drain: no new connections, agents are told when
+//! Start: both ports bound, store, identity, questions that are still open, first administrator, then both ports served. Drain: no new connections, agents are told when
 //! to come back, what was taken is kept, then the store closes. Nothing here decides anything.
 
-use crate::auth::{Auth, AuthError};
+use crate::auth::{Auth, AuthError, FirstPassword};
 use crate::catalogue::SharedCatalogue;
 use crate::fleet::Fleet;
 use crate::gateway::{self, Gateway, Limits, Timing};
@@ -119,12 +119,13 @@ pub struct Running {
     pub http: SocketAddr,
     /// Address for agents.
     pub agents: SocketAddr,
-    /// Password of the first administrator, at the very first start only.
-    pub first_password: Option<String>,
+    /// An administrator's one-time password, as long as nobody changed it.
+    pub first_password: Option<FirstPassword>,
     /// Certificates of the server's authorities, PEM.
     pub authority_pem: String,
     /// The parts.
     pub services: Services,
+    auth: Arc<Auth>,
     gateway: Arc<Gateway>,
     serving: tokio::task::JoinHandle<()>,
 }
@@ -136,6 +137,9 @@ pub struct Running {
 pub async fn start(config: Config) -> Result<Running, StartError> {
     #[cfg(unix)]
     allow_connections();
+    // Both ports before anything is stored: a server that cannot listen on one leaves nothing behind.
+    let (agent_listener, agents) = listen("agents", config.agents)?;
+    let (http_listener, http) = listen("the API", config.http)?;
     let store: Arc<dyn Store> = Arc::new(
         SqliteStore::open(&config.data_dir, config.clock.clone()).map_err(StartError::Store)?,
     );
@@ -181,17 +185,23 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
         stop: CancellationToken::new(),
     };
 
-    let auth =
-        Auth::new(Arc::clone(&services.store), config.clock.clone()).map_err(StartError::Auth)?;
+    let auth = Arc::new(
+        Auth::new(
+            Arc::clone(&services.store),
+            &config.data_dir,
+            config.clock.clone(),
+        )
+        .map_err(StartError::Auth)?,
+    );
     let first_password = auth.first_start().await.map_err(StartError::Auth)?;
-    // Both ports before anything is served: a server that cannot listen on one does not half start.
-    let (agent_listener, agents) = listen("agents", config.agents)?;
-    let (http_listener, http) = listen("the API", config.http)?;
+    if let Some(first) = &first_password {
+        tracing::warn!(name = first.name, file = %first.file.display(), "this administrator's one-time password lies in this file and was not changed yet");
+    }
     services
         .identity
         .set_servers(reachable(&config.names, agents));
     let router = http::router(Arc::new(Api {
-        auth,
+        auth: Arc::clone(&auth),
         store: Arc::clone(&services.store),
         catalogue: services.catalogue.clone(),
         questions: Arc::clone(&services.questions),
@@ -222,9 +232,10 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
     Ok(Running {
         http,
         agents,
-        first_password: first_password.map(|p| p.to_string()),
+        first_password,
         authority_pem: services.identity.authority_pem(),
         services,
+        auth,
         gateway,
         serving,
     })
@@ -282,6 +293,17 @@ impl Running {
     /// The store's, or no random bytes.
     pub async fn local_token(&self) -> Result<EnrolmentToken, ManageError> {
         self.services.identity.local_token().await
+    }
+
+    /// An API token for a program on this very machine.
+    ///
+    /// # Errors
+    /// The store's, or no random bytes.
+    pub async fn local_api_token(
+        &self,
+        life: std::time::Duration,
+    ) -> Result<zeroize::Zeroizing<String>, AuthError> {
+        self.auth.local_token(life).await
     }
 
     /// Ends when the server is asked to stop from inside.

@@ -1,8 +1,8 @@
-//! `cordon login`: password in, API token kept.
+//! `cordon login`: password in, API token kept. A one-time password is changed on the way.
 
 use crate::api::{Client, Profile, user_profile};
 use crate::args::LoginArgs;
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use serde_json::{Value, json};
 use std::io::{IsTerminal, Write};
 
@@ -14,8 +14,18 @@ pub async fn run(args: LoginArgs) -> Result<()> {
             args.authority.display()
         )
     })?;
-    let password = read_password(&args.user)?;
-    let profile = sign_in(&args.url, authority, &args.user, &password, args.days).await?;
+    let password = read_password(&format!("Password of {}", args.user))?;
+    let mut client = Client::new(&args.url, &authority)?;
+    if client.sign_in(&args.user, &password).await? {
+        let new = choose_password()?;
+        client.change_password(&password, &new).await?;
+    }
+    let token = make_token(&client, args.days).await?;
+    let profile = Profile {
+        url: args.url.clone(),
+        authority,
+        token,
+    };
     let path = args
         .profile
         .or_else(user_profile)
@@ -31,31 +41,33 @@ pub async fn run(args: LoginArgs) -> Result<()> {
     Ok(())
 }
 
-/// Signs in and makes an API token for the command line.
-pub async fn sign_in(
-    url: &str,
-    authority: String,
-    user: &str,
-    password: &str,
-    days: u32,
-) -> Result<Profile> {
-    let mut client = Client::new(url, &authority)?;
-    client.sign_in(user, password).await?;
+/// Makes an API token for the command line.
+async fn make_token(client: &Client, days: u32) -> Result<String> {
     let request = json!({"name": "command line", "scopes": ["read", "ask", "admin"], "expires_seconds": u64::from(days) * 86_400});
     let made: Value = client.post("/api-tokens", request).await?;
     let token = made
         .get("token")
         .and_then(Value::as_str)
         .context("the server made no token")?;
-    Ok(Profile {
-        url: url.to_owned(),
-        authority,
-        token: token.to_owned(),
-    })
+    Ok(token.to_owned())
+}
+
+/// Asks for a password in place of a one-time one: twice at a terminal, else the next line of standard input.
+fn choose_password() -> Result<String> {
+    let new = read_password("This is a one-time password. A password of your own")?;
+    if new.is_empty() {
+        bail!(
+            "this is a one-time password, which has to be changed: give one of your own as a second line of standard input, or sign in to the console"
+        );
+    }
+    if std::io::stdin().is_terminal() && read_password("Once more")? != new {
+        bail!("these are two different passwords; nothing was changed");
+    }
+    Ok(new)
 }
 
 /// Reads a password without showing it; from standard input where that is no terminal.
-fn read_password(user: &str) -> Result<String> {
+fn read_password(prompt: &str) -> Result<String> {
     let mut line = String::new();
     if !std::io::stdin().is_terminal() {
         std::io::stdin()
@@ -63,7 +75,7 @@ fn read_password(user: &str) -> Result<String> {
             .context("cannot read the password from standard input")?;
         return Ok(line.trim_end_matches(['\n', '\r']).to_owned());
     }
-    anstream::eprint!("Password of {user}: ");
+    anstream::eprint!("{prompt}: ");
     std::io::stderr().flush()?;
     let hidden = Echo::off();
     let read = std::io::stdin().read_line(&mut line);

@@ -1,7 +1,21 @@
-//! `cordon server`.
+//! `cordon server`: running one, and what is done on its machine while it is stopped.
 
-use crate::args::ServerArgs;
+use crate::args::{ServerAction, ServerArgs};
 use anyhow::{Context, Result};
+use server::auth::FirstPassword;
+use std::io::IsTerminal as _;
+
+/// Runs an action on the data folder of a stopped server.
+pub async fn act(action: ServerAction, data: &std::path::Path) -> Result<()> {
+    match action {
+        ServerAction::ResetAdmin { user } => {
+            let clock = ::server::model::clock::Clock::system();
+            let first = ::server::auth::first::reset_administrator(data, &user, clock).await?;
+            anstream::println!("{}", told(&first));
+            Ok(())
+        }
+    }
+}
 
 /// Runs a server until it is told to end, then drains it.
 pub async fn run(args: ServerArgs) -> Result<()> {
@@ -28,11 +42,29 @@ pub async fn run(args: ServerArgs) -> Result<()> {
     Ok(())
 }
 
-/// Says where the server listens, and the first password, once, to the person who started it.
+/// Says where the server listens, and how the first administrator gets in.
 pub fn announce(running: &::server::Running) {
     anstream::println!("Console and API: https://{}", running.http);
     anstream::println!("Agents connect to: {}", running.agents);
-    if let Some(password) = &running.first_password {
-        anstream::println!("First administrator: admin, one-time password: {password}");
+    if let Some(first) = &running.first_password {
+        anstream::println!("{}", told(first));
+    }
+}
+
+/// A one-time password for the person at the terminal. Where nobody sits there, output commonly ends in a journal: it gets the name of
+/// the file only.
+fn told(first: &FirstPassword) -> String {
+    let FirstPassword {
+        name,
+        password,
+        file,
+    } = first;
+    if std::io::stdout().is_terminal() {
+        format!("Administrator {name}, one-time password: {}", **password)
+    } else {
+        format!(
+            "Administrator {name}, one-time password in: {}",
+            file.display()
+        )
     }
 }

@@ -1,12 +1,12 @@
 //! `cordon up`: everything on one machine with one command. A server with its embedded store, a local agent that enrols by itself, and a first
 //! real answer over the public API.
 
-use super::{follow, login, server};
+use super::{follow, server};
 use crate::api::{ApiQuestion, Client, Profile};
 use crate::args::UpArgs;
 use crate::output::aligned;
 use anyhow::{Context, Result, bail};
-use serde_json::json;
+use serde_json::{Value, json};
 use std::path::Path;
 use std::time::Duration;
 
@@ -15,6 +15,9 @@ const FIRST_QUESTION: &str =
     "Get Running Processes with Hash from all machines with Is Linux = True";
 /// Rows of the first answer that are shown.
 const SHOWN: usize = 12;
+
+/// Life of the API token in the profile.
+const PROFILE_LIFE: Duration = Duration::from_secs(30 * 86_400);
 
 /// Runs the command.
 pub async fn run(args: UpArgs) -> Result<()> {
@@ -114,20 +117,31 @@ async fn stop(local: &mut tokio::process::Child) {
     }
 }
 
-/// Signs in with the first password where there is one, waits for the local agent, asks, and prints.
-async fn first_answer(running: &::server::Running, profile_path: &Path) -> Result<()> {
-    if let Some(password) = &running.first_password {
-        let profile = login::sign_in(
-            &format!("https://{}", running.http),
-            running.authority_pem.clone(),
-            "admin",
-            password,
-            30,
-        )
-        .await?;
-        profile.save(profile_path)?;
+/// The profile of this folder, or a new one when it is missing or its token has ended. Its token belongs to the server's own account for
+/// this machine, so that commands here work before and after the first administrator chooses a password.
+async fn profile(running: &::server::Running, path: &Path) -> Result<Client> {
+    if let Ok(held) = Profile::load(Some(path)) {
+        let client = Client::of(&held)?;
+        if client.get::<Value>("/me").await.is_ok() {
+            return Ok(client);
+        }
     }
-    let client = Client::of(&Profile::load(Some(profile_path))?)?;
+    let token = running
+        .local_api_token(PROFILE_LIFE)
+        .await
+        .context("cannot make an API token for this machine")?;
+    let made = Profile {
+        url: format!("https://{}", running.http),
+        authority: running.authority_pem.clone(),
+        token: token.to_string(),
+    };
+    made.save(path)?;
+    Client::of(&made)
+}
+
+/// Makes sure of a profile, waits for the local agent, asks, and prints.
+async fn first_answer(running: &::server::Running, profile_path: &Path) -> Result<()> {
+    let client = profile(running, profile_path).await?;
     let deadline = tokio::time::Instant::now() + Duration::from_secs(60);
     // The agent joins an open question as soon as it is connected, so asking at once is right; it only has to be known.
     let question: ApiQuestion = client

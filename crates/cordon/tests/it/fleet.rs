@@ -117,7 +117,7 @@ fn up_shows_a_first_answer_with_nothing_done_before() {
     let first = up(&folder.path().join("all"));
     assert!(
         first.contains("Console and API: https://")
-            && first.contains("one-time password: ")
+            && first.contains("one-time password in: ")
             && first.contains("1 answered"),
         "{first}"
     );

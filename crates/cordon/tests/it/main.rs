@@ -2,6 +2,7 @@
 
 mod command_line;
 mod crash_walk;
+mod first_start;
 mod fleet;
 #[cfg(target_os = "linux")]
 mod index_bench;

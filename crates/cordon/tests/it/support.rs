@@ -11,6 +11,9 @@ use std::time::Duration;
 /// An upper bound for anything that should happen soon. Never a measure.
 pub const SOON: Duration = Duration::from_secs(120);
 
+/// What the first administrator changes the one-time password to.
+pub const OWN_PASSWORD: &str = "a password of my own";
+
 /// The binary.
 pub fn cordon() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_cordon"));
@@ -111,7 +114,11 @@ impl Server {
         };
         let http = next("Console and API: ");
         let agents = next("Agents connect to: ");
-        let password = first.then(|| next("First administrator: admin, one-time password: "));
+        let password = first.then(|| {
+            let file = next("Administrator admin, one-time password in: ");
+            let text = std::fs::read_to_string(&file).expect("the password's file");
+            text.trim_end().to_owned()
+        });
         std::thread::spawn(move || lines.for_each(drop));
         Self {
             process,
@@ -135,7 +142,11 @@ impl Server {
             .spawn()
             .expect("login starts");
         let password = self.password.as_deref().expect("a first start");
-        writeln!(login.stdin.take().expect("piped"), "{password}").expect("written");
+        writeln!(
+            login.stdin.take().expect("piped"),
+            "{password}\n{OWN_PASSWORD}"
+        )
+        .expect("written");
         let output = login.wait_with_output().expect("login ends");
         assert!(output.status.success(), "{output:?}");
         path

@@ -1,9 +1,12 @@
 //! Sign-in, expiry, tokens and their limits, on a real store with a clock that the test sets.
 
 use super::*;
+use crate::model::role::Role;
 use crate::store::sqlite::SqliteStore;
 use jiff::Timestamp;
+use std::net::IpAddr;
 
+const HOUR: Duration = Duration::from_secs(3600);
 const HOME: IpAddr = IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
 
 struct World {
@@ -11,7 +14,7 @@ struct World {
     store: Arc<dyn Store>,
     clock: Clock,
     password: Zeroizing<String>,
-    _folder: tempfile::TempDir,
+    folder: tempfile::TempDir,
 }
 
 async fn world() -> World {
@@ -23,18 +26,20 @@ async fn world() -> World {
         idle: 100,
         total: 1000,
     };
-    let auth = Auth::with_sessions(Arc::clone(&store), limits, clock.clone()).expect("auth starts");
+    let auth = Auth::with_sessions(Arc::clone(&store), folder.path(), limits, clock.clone())
+        .expect("auth starts");
     let password = auth
         .first_start()
         .await
         .expect("the first start works")
-        .expect("there was no user");
+        .expect("there was no user")
+        .password;
     World {
         auth,
         store,
         clock,
         password,
-        _folder: folder,
+        folder,
     }
 }
 
@@ -43,7 +48,14 @@ fn text(s: &str) -> Zeroizing<String> {
 }
 
 impl World {
+    /// With the one-time mark lifted: what these tests are about comes after that.
     async fn admin(&self) -> (Caller, Credential) {
+        let (mut caller, credential) = self.newcomer().await;
+        caller.user.one_time = false;
+        (caller, credential)
+    }
+
+    async fn newcomer(&self) -> (Caller, Credential) {
         let signed = self
             .auth
             .sign_in("Admin", self.password.clone(), HOME)
@@ -56,18 +68,166 @@ impl World {
     }
 }
 
+impl World {
+    /// The same folder as a new start finds it.
+    fn again(&self) -> Auth {
+        let limits = SessionLimits {
+            idle: 100,
+            total: 1000,
+        };
+        Auth::with_sessions(
+            Arc::clone(&self.store),
+            self.folder.path(),
+            limits,
+            self.clock.clone(),
+        )
+        .expect("auth starts")
+    }
+}
+
 #[tokio::test]
-async fn the_first_start_makes_one_administrator_once() {
+async fn the_first_start_makes_one_administrator_who_may_only_change_the_password() {
     let world = world().await;
-    assert!(world.auth.first_start().await.expect("works").is_none());
-    let (caller, _) = world.admin().await;
+    let (caller, _) = world.newcomer().await;
     assert!(caller.user.one_time);
     assert_eq!(caller.user.role, Role::Administrator);
+    assert_eq!(caller.permissions(), []);
     let error = world.auth.delete_user(&caller, "admin".into()).await;
     assert!(matches!(
         error,
         Err(AuthError::Store(StoreError::Conflict(_)))
     ));
+}
+
+#[tokio::test]
+async fn the_one_time_password_is_given_again_until_it_is_changed() {
+    let world = world().await;
+    let file = world.folder.path().join(first::PASSWORD_FILE);
+    let given = async |auth: &Auth| auth.first_start().await.expect("works").expect("unclaimed");
+    // As it is in the file.
+    assert_eq!(given(&world.again()).await.password, world.password);
+    assert_eq!(
+        std::fs::read_to_string(&file).expect("readable"),
+        format!("{}\n", *world.password)
+    );
+    // Another, when the file is gone, or holds what is not the password: a crash came between file and store.
+    let mut last = world.password.clone();
+    for lost in [None, Some("half of a passw"), Some("")] {
+        match lost {
+            None => std::fs::remove_file(&file).expect("removed"),
+            Some(text) => std::fs::write(&file, text).expect("written"),
+        }
+        let auth = world.again();
+        let next = given(&auth).await.password;
+        assert_ne!(next, last);
+        let old = auth.sign_in("admin", last, HOME).await;
+        assert!(matches!(old, Err(AuthError::WrongPassword)));
+        auth.sign_in("admin", next.clone(), HOME)
+            .await
+            .expect("the new one opens");
+        last = next;
+    }
+    let auth = world.again();
+    let signed = auth.sign_in("admin", last.clone(), HOME).await.expect("in");
+    let caller = auth
+        .check(&Credential::Session(signed.session))
+        .await
+        .expect("a session");
+    auth.change_password(&caller, last, text("a password of my own"), vec![], HOME)
+        .await
+        .expect("changed");
+    assert!(!file.exists());
+    // A leftover of a crash goes at the next start.
+    std::fs::write(&file, "x").expect("written");
+    assert!(world.again().first_start().await.expect("works").is_none());
+    assert!(!file.exists());
+}
+
+#[tokio::test]
+async fn an_administrator_is_reset_on_the_machine_while_the_server_is_stopped() {
+    let world = world().await;
+    let (admin, session) = world.admin().await;
+    let token = world
+        .auth
+        .create_token(&admin, "t".into(), "read".parse().expect("scopes"), HOUR)
+        .await
+        .expect("made");
+    let mine = text("a password of my own");
+    let changed = world.auth.change_password(
+        &admin,
+        world.password.clone(),
+        mine.clone(),
+        vec![token.id],
+        HOME,
+    );
+    changed.await.expect("changed");
+    let World {
+        auth,
+        store,
+        clock,
+        folder,
+        ..
+    } = world;
+    let reset =
+        async |name: &str| first::reset_administrator(folder.path(), name, clock.clone()).await;
+    assert!(matches!(
+        reset("admin").await,
+        Err(AuthError::Store(StoreError::InUse(_)))
+    ));
+    drop((auth, store));
+    assert!(matches!(reset("server").await, Err(AuthError::Invalid(_))));
+    let other = reset("ada").await.expect("added");
+    let again = reset("admin").await.expect("reset");
+    assert_ne!(other.password, again.password);
+
+    let store: Arc<dyn Store> =
+        Arc::new(SqliteStore::open(folder.path(), clock.clone()).expect("opens"));
+    let auth = Auth::new(Arc::clone(&store), folder.path(), clock).expect("auth starts");
+    for old in [session, Credential::Token(token.text)] {
+        assert!(auth.check(&old).await.is_err(), "ended");
+    }
+    assert!(auth.sign_in("admin", mine, HOME).await.is_err());
+    auth.sign_in("admin", again.password, HOME)
+        .await
+        .expect("the new one opens");
+    let entries = store
+        .audit_entries(crate::store::audit::AuditQuery {
+            action: Some("password.reset".into()),
+            limit: 10,
+            ..Default::default()
+        })
+        .await
+        .expect("readable");
+    assert_eq!(
+        entries
+            .iter()
+            .map(|e| e.object.as_str())
+            .collect::<Vec<_>>(),
+        ["admin", "ada"]
+    );
+    assert!(!entries.iter().any(|e| e.detail.contains(&*other.password)));
+}
+
+#[tokio::test]
+async fn programs_on_the_machine_get_a_token_of_an_account_that_nobody_can_sign_in_to() {
+    let world = world().await;
+    let token = world.auth.local_token(HOUR).await.expect("made");
+    let next = world.auth.local_token(HOUR).await.expect("made");
+    let check = async |text| world.auth.check(&Credential::Token(text)).await;
+    assert!(check(token).await.is_err(), "the new one takes its place");
+    let caller = check(next).await.expect("valid");
+    assert!(caller.user.service && caller.may(Permission::Admin));
+    let guess = world.auth.sign_in("local", text("guess"), HOME).await;
+    assert!(matches!(guess, Err(AuthError::WrongPassword)));
+    // It is no person: the first administrator is still the last one.
+    let (admin, _) = world.admin().await;
+    assert!(
+        world
+            .auth
+            .delete_user(&admin, "admin".into())
+            .await
+            .is_err()
+    );
 }
 
 #[tokio::test]
@@ -141,7 +301,7 @@ async fn a_new_password_ends_other_sessions_and_the_one_time_mark() {
     let change = |new: &'static str| {
         world
             .auth
-            .change_password(&caller, world.password.clone(), text(new), HOME)
+            .change_password(&caller, world.password.clone(), text(new), vec![], HOME)
     };
     assert!(matches!(change("short").await, Err(AuthError::Invalid(_))));
     change("a longer password").await.expect("changed");
@@ -164,14 +324,16 @@ async fn tokens_are_narrowed_by_scope_role_and_time_and_cannot_widen_themselves(
         .await
         .expect("made");
     let told = told.expect("a password to tell");
-    let rita = world.auth.sign_in("rita", told, HOME).await.expect("in");
-    let rita = world
-        .auth
-        .check(&Credential::Session(rita.session))
-        .await
-        .expect("in");
+    let rita = world.auth.sign_in("rita", told.clone(), HOME).await;
+    let session = Credential::Session(rita.expect("in").session);
+    let rita = world.auth.check(&session).await.expect("in");
+    assert_eq!(rita.permissions(), [], "before she changes the password");
+    let own = text("rita's own password");
+    let changed = world.auth.change_password(&rita, told, own, vec![], HOME);
+    changed.await.expect("changed");
+    let rita = world.auth.check(&session).await.expect("still in");
     let scopes = |s: &str| s.parse::<Scopes>().expect("scopes");
-    let hour = Duration::from_secs(3600);
+    let hour = HOUR;
     let error = world
         .auth
         .create_token(&rita, "t".into(), scopes("admin"), hour)
@@ -207,7 +369,7 @@ async fn tokens_are_narrowed_by_scope_role_and_time_and_cannot_widen_themselves(
     assert_eq!(made.expires_at, world.clock.seconds() + 3600);
     let changed = world
         .auth
-        .change_password(&token, text("x"), text("a longer password"), HOME)
+        .change_password(&token, text("x"), text("a longer password"), vec![], HOME)
         .await;
     assert!(matches!(changed, Err(AuthError::SessionOnly)));
 

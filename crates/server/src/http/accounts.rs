@@ -2,7 +2,7 @@
 
 use super::Api;
 use super::error::{ApiError, ErrorBody};
-use super::extract::{Administers, COOKIE, Json, Path, Peer, SignedIn};
+use super::extract::{Administers, Arrived, COOKIE, Json, Path, Peer, SignedIn};
 use crate::model::account::User;
 use crate::model::ids::{ApiTokenId, UserId};
 use crate::model::role::{Permission, Role, Scopes};
@@ -64,7 +64,7 @@ pub(super) struct LoggedIn {
     name: String,
     /// Role.
     role: Role,
-    /// Whether somebody else set the password, so that it should be changed.
+    /// Whether somebody else set the password: nothing but changing it works until that is done.
     one_time_password: bool,
 }
 
@@ -102,7 +102,7 @@ async fn login(
     (status = NO_CONTENT, description = "Signed out"),
 ))]
 async fn logout(
-    SignedIn(caller): SignedIn,
+    Arrived(caller): Arrived,
     State(api): State<Arc<Api>>,
 ) -> Result<Response, ApiError> {
     api.auth.sign_out(&caller).await?;
@@ -127,7 +127,7 @@ pub(super) struct Me {
     role: Role,
     /// What this session or token may do.
     permissions: Vec<Permission>,
-    /// Whether somebody else set the password, so that it should be changed.
+    /// Whether somebody else set the password: nothing but changing it works until that is done.
     one_time_password: bool,
     /// The session's token for `x-csrf-token`; absent for API tokens, which need none.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -138,7 +138,7 @@ pub(super) struct Me {
 #[utoipa::path(get, path = "/me", tag = "session", security(("session" = []), ("token" = [])), responses(
     (status = OK, body = Me),
 ))]
-async fn me(SignedIn(caller): SignedIn) -> axum::Json<Me> {
+async fn me(Arrived(caller): Arrived) -> axum::Json<Me> {
     axum::Json(Me {
         permissions: caller.permissions(),
         csrf: caller.csrf().map(str::to_owned),
@@ -159,21 +159,30 @@ pub(super) struct PasswordChange {
     #[serde(deserialize_with = "secret")]
     #[schema(value_type = String, format = Password)]
     new: Zeroizing<String>,
+    /// Numbers of API tokens that go on; all others of the caller end.
+    #[serde(default)]
+    keep_tokens: Vec<ApiTokenId>,
 }
 
-/// Changes the caller's own password and ends their other sessions.
+/// Changes the caller's own password. Their other sessions end, and their API tokens but for those named.
 #[utoipa::path(post, path = "/me/password", tag = "session", security(("session" = [])), request_body = PasswordChange, responses(
     (status = NO_CONTENT, description = "Changed"),
-    (status = UNPROCESSABLE_ENTITY, description = "The new password is too short", body = ErrorBody),
+    (status = UNPROCESSABLE_ENTITY, description = "The new password is too short or the old one", body = ErrorBody),
 ))]
 async fn change_password(
-    SignedIn(caller): SignedIn,
+    Arrived(caller): Arrived,
     State(api): State<Arc<Api>>,
     Peer(peer): Peer,
     Json(change): Json<PasswordChange>,
 ) -> Result<StatusCode, ApiError> {
     api.auth
-        .change_password(&caller, change.current, change.new, peer.ip())
+        .change_password(
+            &caller,
+            change.current,
+            change.new,
+            change.keep_tokens,
+            peer.ip(),
+        )
         .await?;
     Ok(StatusCode::NO_CONTENT)
 }
@@ -187,8 +196,10 @@ pub(super) struct UserInfo {
     name: String,
     /// Role.
     role: Role,
-    /// Whether somebody else set the password.
+    /// Whether somebody else set the password and it was not changed yet.
     one_time_password: bool,
+    /// Whether this is no person but the server's own account for programs on its machine.
+    service: bool,
     /// When they were added.
     #[schema(format = DateTime)]
     created_at: String,
@@ -201,6 +212,7 @@ impl From<User> for UserInfo {
             name: user.name,
             role: user.role,
             one_time_password: user.one_time,
+            service: user.service,
             created_at: time(user.created_at),
         }
     }

@@ -34,8 +34,8 @@ pub struct ErrorBody {
 /// What went wrong.
 #[derive(Serialize, utoipa::ToSchema)]
 pub struct ErrorContent {
-    /// For programs: `unauthenticated`, `forbidden`, `csrf`, `not_found`, `conflict`, `invalid`, `parse`, `too_many`,
-    /// `too_large`, `unavailable`, `internal`.
+    /// For programs: `unauthenticated`, `forbidden`, `password_change_required`, `csrf`, `not_found`, `conflict`, `invalid`, `parse`,
+    /// `too_many`, `too_large`, `unavailable`, `internal`.
     pub code: &'static str,
     /// For people.
     pub message: String,
@@ -155,12 +155,16 @@ impl From<AuthError> for ApiError {
                 ..Self::new(StatusCode::TOO_MANY_REQUESTS, "too_many", message)
             },
             AuthError::Forbidden(_) | AuthError::SessionOnly => Self::forbidden(message),
+            AuthError::OneTimePassword => {
+                Self::new(StatusCode::FORBIDDEN, "password_change_required", message)
+            }
             AuthError::Csrf => Self::new(StatusCode::FORBIDDEN, "csrf", message),
             AuthError::Invalid(_) => Self::invalid(message),
             AuthError::Store(error) => error.into(),
             AuthError::Password(error @ PasswordError::Busy) => Self::unavailable(&error),
             AuthError::Password(error) => Self::internal(&error),
             AuthError::Secret(error) => Self::internal(&error),
+            error @ AuthError::PasswordFile { .. } => Self::internal(&error),
         }
     }
 }

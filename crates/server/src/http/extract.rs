@@ -1,7 +1,7 @@
 //! What handlers take from a request: the caller with the permission they need, and bodies, queries and paths whose
 //! failures are told like every other error.
 //!
-//! A handler's first argument is [`SignedIn`], [`Reads`], [`Asks`] or [`Administers`]; so a request is judged before anything else
+//! A handler's first argument is [`Arrived`], [`SignedIn`], [`Reads`], [`Asks`] or [`Administers`]; so a request is judged before anything else
 //! of it is looked at. Requests of a session that may change something must also show the session's token in
 //! `x-csrf-token`: a foreign page can send the cookie, but can neither read that token nor set that header.
 
@@ -64,8 +64,33 @@ async fn caller(parts: &Parts, api: &Api) -> Result<Caller, ApiError> {
     Ok(caller)
 }
 
+/// What an operation asks of its caller.
+enum Needs {
+    /// A right credential, be it of a one-time password.
+    Credential,
+    /// A password of the caller's own choice.
+    OwnPassword,
+    /// And this permission.
+    Permission(Permission),
+}
+
+impl Needs {
+    fn judge(&self, caller: &Caller) -> Result<(), AuthError> {
+        if matches!(self, Self::Credential) {
+            return Ok(());
+        }
+        if caller.user.one_time {
+            return Err(AuthError::OneTimePassword);
+        }
+        match self {
+            Self::Permission(needed) if !caller.may(*needed) => Err(AuthError::Forbidden(*needed)),
+            _ => Ok(()),
+        }
+    }
+}
+
 macro_rules! guard {
-    ($(#[$doc:meta])* $name:ident, $permission:expr) => {
+    ($(#[$doc:meta])* $name:ident, $needs:expr) => {
         $(#[$doc])*
         pub struct $name(pub Caller);
 
@@ -73,35 +98,37 @@ macro_rules! guard {
             type Rejection = ApiError;
             async fn from_request_parts(parts: &mut Parts, api: &Arc<Api>) -> Result<Self, ApiError> {
                 let caller = caller(parts, api).await?;
-                let needed: Option<Permission> = $permission;
-                match needed.filter(|p| !caller.may(*p)) {
-                    Some(missing) => Err(AuthError::Forbidden(missing).into()),
-                    None => Ok(Self(caller)),
-                }
+                $needs.judge(&caller)?;
+                Ok(Self(caller))
             }
         }
     };
 }
 
 guard!(
+    /// Anybody who was let in, even with a password that has to be changed: for signing out and for changing it.
+    Arrived,
+    Needs::Credential
+);
+guard!(
     /// Anybody who was let in.
     SignedIn,
-    None
+    Needs::OwnPassword
 );
 guard!(
     /// A caller who may read.
     Reads,
-    Some(Permission::Read)
+    Needs::Permission(Permission::Read)
 );
 guard!(
     /// A caller who may ask.
     Asks,
-    Some(Permission::Ask)
+    Needs::Permission(Permission::Ask)
 );
 guard!(
     /// A caller who may administer.
     Administers,
-    Some(Permission::Admin)
+    Needs::Permission(Permission::Admin)
 );
 
 impl FromRequestParts<Arc<Api>> for Peer {

@@ -3,10 +3,11 @@
 //! Everything secret stands in a single JSON file, `identity/keys.json`, so that a change of keys is one rename: after a crash the
 //! old set is there or the new one, never half of each. Only the owner may read it (mode 0600 from the moment it is created).
 
+use crate::files::write_private;
 use serde::{Deserialize, Serialize};
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, Read as _, Write as _};
-use std::path::{Path, PathBuf};
+use std::fs::{self, File};
+use std::io::{self, Read as _};
+use std::path::PathBuf;
 use zeroize::{Zeroize as _, Zeroizing};
 
 /// Name of the file inside the identity folder.
@@ -209,56 +210,9 @@ impl Vault {
     }
 }
 
-/// Writes a file that only its owner reads: a new file beside it, flushed to the disk, renamed over it, the folder flushed.
-///
-/// # Errors
-/// The system's error; the old file then still stands as it was.
-pub(crate) fn write_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let folder = path.parent().unwrap_or_else(|| Path::new("."));
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
-    let beside = folder.join(format!(".{name}.new"));
-    match fs::remove_file(&beside) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-        _ => {}
-    }
-    let mut options = OpenOptions::new();
-    options.write(true).create_new(true);
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::OpenOptionsExt as _;
-        options.mode(0o600);
-    }
-    let mut file = options.open(&beside)?;
-    file.write_all(bytes)?;
-    file.sync_all()?;
-    drop(file);
-    fs::rename(&beside, path)?;
-    #[cfg(unix)]
-    File::open(folder)?.sync_all()?;
-    Ok(())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    #[cfg(unix)]
-    fn a_written_file_is_private_and_replaces_the_old_one() {
-        use std::os::unix::fs::PermissionsExt as _;
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("keys.json");
-        write_private(&path, b"one").unwrap();
-        // What a crash between creation and rename leaves behind must not stop the next write.
-        fs::write(folder.path().join(".keys.json.new"), b"half").unwrap();
-        write_private(&path, b"two").unwrap();
-        assert_eq!(fs::read(&path).unwrap(), b"two");
-        assert_eq!(
-            fs::metadata(&path).unwrap().permissions().mode() & 0o777,
-            0o600
-        );
-        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
-    }
 
     #[test]
     #[cfg(unix)]

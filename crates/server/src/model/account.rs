@@ -18,8 +18,10 @@ pub struct User {
     pub name: String,
     /// What they may do.
     pub role: Role,
-    /// Whether somebody else set the password, so that they should change it.
+    /// Whether somebody else set the password: until they change it, they may do nothing else.
     pub one_time: bool,
+    /// Whether this is no person but the server's own account for programs on its machine.
+    pub service: bool,
     /// When they were added.
     pub created_at: i64,
 }

@@ -20,8 +20,34 @@ pub struct NewUser {
     pub password: String,
     /// See [`User::one_time`].
     pub one_time: bool,
+    /// See [`User::service`].
+    pub service: bool,
+    /// Whether the one-time password is the server's own, which may make another while it is unused.
+    pub by_server: bool,
     /// When.
     pub created_at: i64,
+}
+
+/// A new password, and what ends with the old one.
+#[derive(Clone)]
+pub struct NewPassword {
+    /// For whom.
+    pub user: UserId,
+    /// PHC string.
+    pub password: String,
+    /// The session that goes on; all others end.
+    pub keep_session: Option<Digest>,
+    /// API tokens that go on; all others end.
+    pub keep_tokens: Vec<ApiTokenId>,
+}
+
+/// What ended with an old password.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Ended {
+    /// Sessions.
+    pub sessions: u64,
+    /// API tokens.
+    pub tokens: u64,
 }
 
 /// A token about to be added.
@@ -49,18 +75,20 @@ pub trait Accounts {
     fn user_with_password(&self, name: String) -> Reply<'_, Option<(User, String)>>;
     /// Adds a user; a taken name is a conflict.
     fn create_user(&self, user: NewUser, deed: Deed) -> Reply<'_, UserId>;
-    /// Adds a user if there is none at all; says whether it did.
+    /// Adds a user if there is no person at all; says whether it did.
     fn create_first_user(&self, user: NewUser, deed: Deed) -> Reply<'_, bool>;
+    /// Administrators who never changed the one-time password that the server made for them, with their PHC strings.
+    fn unclaimed(&self) -> Reply<'_, Vec<(User, String)>>;
+    /// Gives the person of this name a one-time password and the role, adding them if need be. Their sessions, API tokens and known
+    /// devices end.
+    fn reset_user(&self, user: NewUser, deed: Deed) -> Reply<'_, UserId>;
+    /// Makes sure of the server's own account and replaces its API tokens of this name by this one.
+    fn service_token(&self, user: NewUser, token: NewApiToken, deed: Deed) -> Reply<'_, ()>;
     /// Removes a user with their sessions and tokens; the last administrator stays.
     fn delete_user(&self, name: String, deed: Deed) -> Reply<'_, ()>;
-    /// Sets a password of the user's own choice and ends their sessions, but for the one given.
-    fn set_password(
-        &self,
-        user: UserId,
-        password: String,
-        keep: Option<Digest>,
-        deed: Deed,
-    ) -> Reply<'_, ()>;
+    /// Sets a password of the user's own choice. Their sessions and API tokens end, but for those named; their devices are known no
+    /// more.
+    fn set_password(&self, new: NewPassword, deed: Deed) -> Reply<'_, Ended>;
 
     /// Begins a session; those that are over by the two limits are cleared away.
     fn begin_session(

@@ -11,6 +11,9 @@ use reqwest::{Method, Response, StatusCode};
 use serde_json::{Value, json};
 use std::sync::Arc;
 
+/// What everybody in these tests changes their one-time password to.
+pub const OWN_PASSWORD: &str = "a password of my own";
+
 /// Somebody who uses the API.
 #[derive(Clone)]
 pub struct Web {
@@ -42,12 +45,18 @@ impl Web {
         }
     }
 
-    /// The first administrator, signed in.
+    /// The first administrator, signed in, with a password of their own.
     pub async fn admin(world: &World) -> Self {
         let mut web = Self::new(world);
-        let password = world.running.first_password.clone().expect("a first start");
-        web.sign_in("admin", &password).await;
+        web.arrive("admin", &world.one_time_password()).await;
         web
+    }
+
+    /// Signs in with a one-time password and changes it to [`OWN_PASSWORD`].
+    pub async fn arrive(&mut self, name: &str, one_time: &str) {
+        self.sign_in(name, one_time).await;
+        let change = json!({"current": one_time, "new": OWN_PASSWORD});
+        self.ok(Method::POST, "/me/password", Some(change)).await;
     }
 
     pub async fn sign_in(&mut self, name: &str, password: &str) {

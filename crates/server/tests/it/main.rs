@@ -9,4 +9,5 @@ mod enrolment;
 mod hostile;
 mod orders;
 mod questions;
+mod start;
 mod support;

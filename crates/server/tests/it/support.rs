@@ -98,6 +98,12 @@ impl World {
         Self::start(folder, config).await
     }
 
+    /// The first administrator's, as long as it is unchanged.
+    pub fn one_time_password(&self) -> String {
+        let first = self.running.first_password.as_ref().unwrap();
+        first.password.to_string()
+    }
+
     pub fn identity(&self) -> &server::identity::Identity {
         &self.running.services.identity
     }

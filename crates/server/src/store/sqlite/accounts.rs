@@ -1,6 +1,6 @@
 //! Users, sessions and API tokens in SQLite.
 
-use super::super::accounts::{Accounts, NewApiToken, NewUser};
+use super::super::accounts::{Accounts, Ended, NewApiToken, NewPassword, NewUser};
 use super::super::{Reply, Result, StoreError};
 use super::{SqliteStore, audit};
 use crate::model::account::{ApiToken, Digest, Session, SessionLimits, User};
@@ -10,7 +10,9 @@ use crate::model::role::{Role, Scopes};
 use rusqlite::types::Type;
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 
-const USER: &str = "u.id, u.name, u.role, u.one_time, u.created_at";
+const USER: &str = "u.id, u.name, u.role, u.one_time, u.created_at, u.service";
+/// How many columns [`USER`] has.
+const USER_COLUMNS: usize = 6;
 const TOKEN: &str = "t.id, t.name, t.scopes, t.created_at, t.expires_at, t.used_at";
 
 impl Accounts for SqliteStore {
@@ -29,7 +31,7 @@ impl Accounts for SqliteStore {
                 .prepare_cached(&format!(
                     "SELECT {USER}, u.password FROM users u WHERE u.name = ?1"
                 ))?
-                .query_row([name], |row| Ok((user(row, 0)?, row.get(5)?)))
+                .query_row([name], |row| Ok((user(row, 0)?, row.get(USER_COLUMNS)?)))
                 .optional()?;
             Ok(found)
         })
@@ -45,9 +47,8 @@ impl Accounts for SqliteStore {
 
     fn create_first_user(&self, user: NewUser, deed: Deed) -> Reply<'_, bool> {
         self.write(move |tx| {
-            let some: bool =
-                tx.query_row("SELECT EXISTS (SELECT 1 FROM users)", [], |row| row.get(0))?;
-            if some {
+            let some = "SELECT EXISTS (SELECT 1 FROM users WHERE service = 0)";
+            if tx.query_row(some, [], |row| row.get(0))? {
                 return Ok(false);
             }
             insert_user(tx, &user)?;
@@ -58,18 +59,21 @@ impl Accounts for SqliteStore {
 
     fn delete_user(&self, name: String, deed: Deed) -> Reply<'_, ()> {
         self.write(move |tx| {
-            let role: Option<String> = tx
-                .query_row("SELECT role FROM users WHERE name = ?1", [&name], |row| {
-                    row.get(0)
-                })
+            let known: Option<(String, bool)> = tx
+                .query_row(
+                    "SELECT role, service FROM users WHERE name = ?1",
+                    [&name],
+                    |row| Ok((row.get(0)?, row.get(1)?)),
+                )
                 .optional()?;
-            let role = role.ok_or_else(|| StoreError::Missing(format!("the user `{name}`")))?;
+            let (role, service) =
+                known.ok_or_else(|| StoreError::Missing(format!("the user `{name}`")))?;
             let administrators: i64 = tx.query_row(
-                "SELECT count(*) FROM users WHERE role = 'administrator'",
+                "SELECT count(*) FROM users WHERE role = 'administrator' AND service = 0",
                 [],
                 |row| row.get(0),
             )?;
-            if role == Role::Administrator.as_str() && administrators == 1 {
+            if role == Role::Administrator.as_str() && !service && administrators == 1 {
                 return Err(StoreError::Conflict(format!(
                     "`{name}` is the last administrator; add another one first"
                 )));
@@ -80,27 +84,100 @@ impl Accounts for SqliteStore {
         })
     }
 
-    fn set_password(
-        &self,
-        user: UserId,
-        password: String,
-        keep: Option<Digest>,
-        deed: Deed,
-    ) -> Reply<'_, ()> {
+    fn unclaimed(&self) -> Reply<'_, Vec<(User, String)>> {
+        self.read(|db| {
+            let mut statement = db.prepare_cached(&format!(
+                "SELECT {USER}, u.password FROM users u
+                 WHERE u.role = 'administrator' AND u.one_time = 1 AND u.by_server = 1 ORDER BY u.id"
+            ))?;
+            let found =
+                statement.query_map([], |row| Ok((user(row, 0)?, row.get(USER_COLUMNS)?)))?;
+            Ok(found.collect::<rusqlite::Result<_>>()?)
+        })
+    }
+
+    fn reset_user(&self, user: NewUser, deed: Deed) -> Reply<'_, UserId> {
         self.write(move |tx| {
-            let changed = tx.execute(
-                "UPDATE users SET password = ?2, one_time = 0 WHERE id = ?1",
-                params![user, password],
-            )?;
-            if changed == 0 {
-                return Err(StoreError::Missing(format!("user {user}")));
-            }
+            let known: Option<(UserId, bool)> = tx
+                .query_row(
+                    "SELECT id, service FROM users WHERE name = ?1",
+                    [&user.name],
+                    |row| Ok((row.get(0)?, row.get(1)?)),
+                )
+                .optional()?;
+            let id = match known {
+                None => insert_user(tx, &user)?,
+                Some((_, true)) => {
+                    return Err(StoreError::Conflict(format!(
+                        "`{}` is the server's own account and has no password",
+                        user.name
+                    )));
+                }
+                Some((id, false)) => {
+                    tx.execute(
+                        "UPDATE users SET password = ?2, role = ?3, one_time = ?4, by_server = ?5
+                         WHERE id = ?1",
+                        params![
+                            id,
+                            user.password,
+                            user.role.as_str(),
+                            user.one_time,
+                            user.by_server
+                        ],
+                    )?;
+                    id
+                }
+            };
+            end_all(tx, id, None, &[])?;
+            audit::append(tx, &deed)?;
+            Ok(id)
+        })
+    }
+
+    fn service_token(&self, user: NewUser, token: NewApiToken, deed: Deed) -> Reply<'_, ()> {
+        self.write(move |tx| {
+            let known: Option<(UserId, bool)> = tx
+                .query_row(
+                    "SELECT id, service FROM users WHERE name = ?1",
+                    [&user.name],
+                    |row| Ok((row.get(0)?, row.get(1)?)),
+                )
+                .optional()?;
+            let id = match known {
+                Some((id, true)) => id,
+                Some((_, false)) => {
+                    return Err(StoreError::Conflict(format!(
+                        "a person has the name `{}`",
+                        user.name
+                    )));
+                }
+                None => insert_user(tx, &user)?,
+            };
             tx.execute(
-                "DELETE FROM sessions WHERE user_id = ?1 AND digest IS NOT ?2",
-                params![user, keep],
+                "DELETE FROM api_tokens WHERE user_id = ?1 AND name = ?2",
+                params![id, token.name],
             )?;
+            insert_token(tx, &NewApiToken { user: id, ..token })?;
             audit::append(tx, &deed)?;
             Ok(())
+        })
+    }
+
+    fn set_password(&self, new: NewPassword, mut deed: Deed) -> Reply<'_, Ended> {
+        self.write(move |tx| {
+            let changed = tx.execute(
+                "UPDATE users SET password = ?2, one_time = 0, by_server = 0 WHERE id = ?1",
+                params![new.user, new.password],
+            )?;
+            if changed == 0 {
+                return Err(StoreError::Missing(format!("user {}", new.user)));
+            }
+            let ended = end_all(tx, new.user, new.keep_session, &new.keep_tokens)?;
+            deed.detail = serde_json::json!({
+                "sessions_ended": ended.sessions, "tokens_ended": ended.tokens,
+            });
+            audit::append(tx, &deed)?;
+            Ok(ended)
         })
     }
 
@@ -137,8 +214,8 @@ impl Accounts for SqliteStore {
                 .query_row([digest], |row| {
                     Ok(Session {
                         user: user(row, 0)?,
-                        created_at: row.get(5)?,
-                        seen_at: row.get(6)?,
+                        created_at: row.get(USER_COLUMNS)?,
+                        seen_at: row.get(USER_COLUMNS + 1)?,
                     })
                 })
                 .optional()?;
@@ -189,19 +266,7 @@ impl Accounts for SqliteStore {
 
     fn create_api_token(&self, token: NewApiToken, deed: Deed) -> Reply<'_, ApiTokenId> {
         self.write(move |tx| {
-            let id = tx.query_row(
-                "INSERT INTO api_tokens (digest, name, user_id, scopes, created_at, expires_at)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6) RETURNING id",
-                params![
-                    token.digest,
-                    token.name,
-                    token.user,
-                    token.scopes.to_string(),
-                    token.created_at,
-                    token.expires_at
-                ],
-                |row| row.get(0),
-            )?;
+            let id = insert_token(tx, &token)?;
             audit::append(tx, &deed)?;
             Ok(id)
         })
@@ -230,17 +295,63 @@ impl Accounts for SqliteStore {
     }
 }
 
+/// Ends a user's sessions and API tokens but for those named, and forgets their devices.
+fn end_all(
+    tx: &Connection,
+    user: UserId,
+    keep_session: Option<Digest>,
+    keep_tokens: &[ApiTokenId],
+) -> Result<Ended> {
+    let sessions = tx.execute(
+        "DELETE FROM sessions WHERE user_id = ?1 AND digest IS NOT ?2",
+        params![user, keep_session],
+    )?;
+    let ids: Vec<ApiTokenId> = tx
+        .prepare_cached("SELECT id FROM api_tokens WHERE user_id = ?1")?
+        .query_map([user], |row| row.get(0))?
+        .collect::<rusqlite::Result<_>>()?;
+    let mut tokens = 0;
+    for id in ids.into_iter().filter(|id| !keep_tokens.contains(id)) {
+        tokens += tx
+            .prepare_cached("DELETE FROM api_tokens WHERE id = ?1")?
+            .execute([id])? as u64;
+    }
+    tx.execute("DELETE FROM devices WHERE user_id = ?1", [user])?;
+    Ok(Ended {
+        sessions: sessions as u64,
+        tokens,
+    })
+}
+
+fn insert_token(tx: &Connection, token: &NewApiToken) -> Result<ApiTokenId> {
+    Ok(tx.query_row(
+        "INSERT INTO api_tokens (digest, name, user_id, scopes, created_at, expires_at)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6) RETURNING id",
+        params![
+            token.digest,
+            token.name,
+            token.user,
+            token.scopes.to_string(),
+            token.created_at,
+            token.expires_at
+        ],
+        |row| row.get(0),
+    )?)
+}
+
 fn insert_user(tx: &Connection, user: &NewUser) -> Result<UserId> {
     let id = tx
         .query_row(
-            "INSERT INTO users (name, role, password, one_time, created_at)
-             VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT DO NOTHING RETURNING id",
+            "INSERT INTO users (name, role, password, one_time, created_at, service, by_server)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT DO NOTHING RETURNING id",
             params![
                 user.name,
                 user.role.as_str(),
                 user.password,
                 user.one_time,
-                user.created_at
+                user.created_at,
+                user.service,
+                user.by_server
             ],
             |row| row.get(0),
         )
@@ -256,6 +367,7 @@ fn user(row: &Row<'_>, at: usize) -> rusqlite::Result<User> {
         role: parsed(row, at + 2)?,
         one_time: row.get(at + 3)?,
         created_at: row.get(at + 4)?,
+        service: row.get(at + 5)?,
     })
 }
 

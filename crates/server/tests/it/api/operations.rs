@@ -184,6 +184,30 @@ async fn every_operation_refuses_a_smaller_permission_and_takes_its_own() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn with_a_one_time_password_nothing_works_but_changing_it() {
+    let world = World::new().await;
+    let mut admin = Web::new(&world);
+    admin.sign_in("admin", &world.one_time_password()).await;
+    for (method, path, template, needs) in methods() {
+        if needs == Needs::Nothing || needs == Needs::Session || template == "/me" {
+            continue;
+        }
+        admin
+            .refused(method, &path, None, 403, "password_change_required")
+            .await;
+    }
+    let me = admin.get("/me").await;
+    assert_eq!(
+        (&me["one_time_password"], &me["permissions"]),
+        (&json!(true), &json!([]))
+    );
+    admin.ok(Method::POST, "/logout", None).await;
+
+    let admin = Web::admin(&world).await;
+    admin.get("/users").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn roles_bind_people_as_scopes_bind_tokens() {
     let world = World::new().await;
     let admin = Web::admin(&world).await;
@@ -191,7 +215,7 @@ async fn roles_bind_people_as_scopes_bind_tokens() {
         let body = json!({"name": role, "role": role});
         let made = admin.ok(Method::POST, "/users", Some(body)).await;
         let mut web = admin.stranger(&world);
-        web.sign_in(role, made["password"].as_str().expect("told once"))
+        web.arrive(role, made["password"].as_str().expect("told once"))
             .await;
         for (method, path, template, needs) in methods() {
             let Needs::Scope(scope) = needs else { continue };
