@@ -276,13 +276,14 @@ impl Spool {
             bytes: 0,
             waits: false,
         };
-        if found < 1 {
-            spool.transaction("making its tables", |t| t.execute_batch(SCHEMA))?;
-        }
-        if found < 2 {
-            spool.transaction("bringing its tables up to date", |t| {
-                t.execute_batch(SECOND)
-            })?;
+        // In one step: a disk that fills up in between would leave half of it.
+        let steps = match found {
+            0 => [SCHEMA, SECOND].concat(),
+            1 => SECOND.to_owned(),
+            _ => String::new(),
+        };
+        if !steps.is_empty() {
+            spool.transaction("making its tables", |t| t.execute_batch(&steps))?;
         }
         let (remembered, bytes) = spool.contents()?;
         spool.bytes = bytes;

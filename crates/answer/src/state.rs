@@ -71,8 +71,10 @@ states! {
     Offline, 1, "offline", "offline", Open;
     /// The question was cancelled before it answered.
     Cancelled, 2, "cancelled", "cancelled", Provisional;
-    /// The system refused access, or the agent refused the order.
-    Denied, 3, "denied", "denied", Provisional;
+    /// The agent refused the order.
+    Refused, 16, "refused", "refused", Provisional;
+    /// The system refused access to something that a sensor wanted to look at; there may be rows all the same.
+    Denied, 3, "denied", "denied", Settled;
     /// No such sensor on its platform or agent version.
     Unsupported, 4, "unsupported", "unsupported", Settled;
     /// Working on it ended the agent, more than once.
@@ -198,6 +200,7 @@ mod tests {
             "answered",
             "not_reached",
             "ended_agent",
+            "refused",
         ];
         assert_eq!(codes.len(), State::COUNT);
         for (code, name) in (0..).zip(codes) {

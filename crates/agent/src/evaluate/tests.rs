@@ -240,7 +240,11 @@ fn what_was_not_seen_is_a_problem_beside_the_rows() {
         assert_eq!(
             told,
             [
-                ("Partial", Some(State::Denied), "access to /closed was denied"),
+                (
+                    "Partial",
+                    Some(State::Denied),
+                    "access to /closed was denied"
+                ),
                 ("Partial", Some(State::Error), broken),
             ]
         );

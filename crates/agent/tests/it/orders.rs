@@ -209,6 +209,14 @@ async fn one_hanging_sensor_does_not_hold_up_another() {
     running.stop().await;
 }
 
+/// A target set with this endpoint in it.
+fn only_me() -> Vec<u8> {
+    let mut targets = Vec::new();
+    let only: roaring::RoaringBitmap = [ORDINAL].into_iter().collect();
+    only.serialize_into(&mut targets).unwrap();
+    targets
+}
+
 #[tokio::test]
 async fn a_cancelled_question_is_dropped() {
     let server = Server::start().await;
@@ -219,11 +227,8 @@ async fn a_cancelled_question_is_dropped() {
     let (mut peer, _) = server.greet().await;
     let asked = server.sign(server.question(1, "Get Waits from all machines"));
     peer.order(asked.clone()).await;
-    let mut targets = Vec::new();
-    let only: roaring::RoaringBitmap = [ORDINAL].into_iter().collect();
-    only.serialize_into(&mut targets).unwrap();
     let cancel = Order {
-        targets,
+        targets: only_me(),
         payload: Some(Payload::Cancel(CancelOrder { order: 1 })),
         ..server.question(2, WORD)
     };
@@ -253,4 +258,124 @@ async fn a_damaged_spool_does_not_stop_the_agent() {
     assert_eq!(peer.answer().await[0].state(), Some(State::Answered));
     running.stop().await;
     assert!(folder.path().join("spool.db.damaged").exists());
+}
+
+/// What a spool holds after the agent died twice while it worked on this order.
+fn died_twice(folder: &std::path::Path, number: u64, signed: &protocol::message::SignedOrder) {
+    let (mut spool, _) = agent::spool::Spool::open(folder).unwrap();
+    spool.accept(number, now() + 600, signed).unwrap();
+    spool.start(number).unwrap();
+    spool.start(number).unwrap();
+}
+
+#[tokio::test]
+async fn a_question_that_ended_the_agent_twice_is_answered_with_that_and_never_run_again() {
+    let server = Server::start().await;
+    let folder = tempfile::tempdir().unwrap();
+    server.enrol(folder.path()).await;
+    died_twice(folder.path(), 1, &server.sign(server.question(1, WORD)));
+    let fake = Fake::new();
+    let running = run(folder.path(), &fake, &[]);
+    let (mut peer, _) = server.greet().await;
+    let parts = peer.answer().await;
+    assert_eq!(
+        (parts[0].order, parts[0].state()),
+        (1, Some(State::EndedAgent))
+    );
+    assert!(parts[0].problems[0].message.contains("2 times"));
+    assert_eq!(fake.runs(), 0);
+    // Others are answered as ever.
+    peer.order(server.sign(server.question(2, WORD))).await;
+    assert_eq!(peer.answer().await[0].state(), Some(State::Answered));
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn an_agent_that_is_stopped_in_order_ended_at_nothing() {
+    let server = Server::start().await;
+    let folder = tempfile::tempdir().unwrap();
+    server.enrol(folder.path()).await;
+    let asked = server.sign(server.question(1, "Get Waits from all machines"));
+    // More often than any question may end the agent.
+    for _ in 0..3 {
+        let fake = Fake::new();
+        let running = run(folder.path(), &fake, &[]);
+        let (mut peer, _) = server.greet().await;
+        peer.order(asked.clone()).await;
+        // It says that the order arrived when it is still at work after a while.
+        let accepted = peer.accepted().await;
+        assert_eq!(accepted.order, 1);
+        running.stop().await;
+    }
+    let fake = Fake::new();
+    fake.open();
+    let running = run(folder.path(), &fake, &[]);
+    let (mut peer, _) = server.greet().await;
+    let parts = peer.answer().await;
+    assert_eq!(
+        (parts[0].order, parts[0].state()),
+        (1, Some(State::Answered))
+    );
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn a_question_cancelled_before_it_came_is_never_carried_out() {
+    let server = Server::start().await;
+    let folder = tempfile::tempdir().unwrap();
+    server.enrol(folder.path()).await;
+    let fake = Fake::new();
+    let cancel = server.sign(Order {
+        targets: only_me(),
+        payload: Some(Payload::Cancel(CancelOrder { order: 1 })),
+        ..server.question(2, WORD)
+    });
+    let running = run(folder.path(), &fake, &[]);
+    let (mut peer, _) = server.greet().await;
+    peer.order(cancel).await;
+    peer.settle().await;
+    running.stop().await;
+    // The mark outlives the agent.
+    let running = run(folder.path(), &fake, &[]);
+    let (mut peer, _) = server.greet().await;
+    peer.order(server.sign(server.question(1, WORD))).await;
+    assert_eq!(peer.refusal().await.code, "cancelled");
+    assert_eq!(fake.runs(), 0);
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn with_all_the_work_it_takes_it_reads_on_and_stops_when_it_is_told() {
+    let server = Server::start().await;
+    let folder = tempfile::tempdir().unwrap();
+    server.enrol(folder.path()).await;
+    let fake = Fake::new();
+    let running = run(folder.path(), &fake, &[]);
+    let (mut peer, hello) = server.greet().await;
+    let credit = u64::from(hello.credit);
+    assert_eq!(usize::try_from(credit).unwrap(), agent::orders::MAX_OPEN);
+    for number in 1..=credit {
+        peer.order(server.sign(server.question(number, "Get Waits from all machines")))
+            .await;
+    }
+    // One more than it gave credit for.
+    peer.order(server.sign(server.question(900, WORD))).await;
+    assert_eq!(peer.refusal().await.code, "busy");
+    let cancel = Order {
+        targets: only_me(),
+        payload: Some(Payload::Cancel(CancelOrder { order: credit })),
+        ..server.question(901, WORD)
+    };
+    peer.order(server.sign(cancel)).await;
+    peer.settle().await;
+    // There is room for one more.
+    peer.order(server.sign(server.question(902, WORD))).await;
+    peer.settle().await;
+    fake.open();
+    for _ in 0..credit {
+        let parts = peer.answer().await;
+        assert_ne!(parts[0].order, credit);
+        peer.stored(&parts).await;
+    }
+    running.stop().await;
 }

@@ -7,8 +7,8 @@ use ed25519_dalek::SigningKey;
 use prost::Message as _;
 use protocol::frame;
 use protocol::message::{
-    AnswerPart, AnswerStored, Credentials, Enrolled, Hello, Holds, Order, QuestionOrder, Refusal,
-    Revocation, Revoked, SignedOrder, ToAgent, ToServer, Trust, Welcome, agent_says,
+    Accepted, AnswerPart, AnswerStored, Credentials, Enrolled, Hello, Holds, Order, QuestionOrder,
+    Refusal, Revocation, Revoked, SignedOrder, ToAgent, ToServer, Trust, Welcome, agent_says,
     payload::Payload, server_says,
 };
 use protocol::order;
@@ -350,6 +350,25 @@ impl Peer {
 
     /// The next message that is not about vitals, or about what the agent holds.
     pub async fn hear(&mut self) -> agent_says::Body {
+        loop {
+            match self.hear_all().await {
+                // Said of whatever takes a while; who waits for it asks for it.
+                agent_says::Body::Accepted(_) => {}
+                body => return body,
+            }
+        }
+    }
+
+    /// The next order that the agent says it has.
+    pub async fn accepted(&mut self) -> Accepted {
+        loop {
+            if let agent_says::Body::Accepted(accepted) = self.hear_all().await {
+                return accepted;
+            }
+        }
+    }
+
+    async fn hear_all(&mut self) -> agent_says::Body {
         loop {
             let message: ToServer = timeout(PATIENCE, frame::read(&mut self.stream, frame::MAX))
                 .await

@@ -118,7 +118,8 @@ fn up_shows_a_first_answer_with_nothing_done_before() {
     assert!(
         first.contains("Console and API: https://")
             && first.contains("one-time password in: ")
-            && first.contains("1 answered"),
+            // In some containers not even root may look at the first process.
+            && (first.contains("1 answered") || first.contains("1 denied")),
         "{first}"
     );
 }

@@ -286,9 +286,9 @@ impl Gateway {
         let delivery = Delivery {
             contribution: Contribution {
                 ordinal: link.ordinal,
-                state: State::Denied,
+                state: State::Refused,
                 rows: Vec::new(),
-                problems: vec![("order".into(), State::Denied, format!("{code}: {detail}"))],
+                problems: vec![("order".into(), State::Refused, format!("{code}: {detail}"))],
                 rows_cut: 0,
             },
             receipt: None,

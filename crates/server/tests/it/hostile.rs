@@ -335,7 +335,7 @@ async fn a_refused_order_is_reported_in_the_answer() {
         }))
         .await;
     world
-        .until(asked.id, "the refusal", |i| count(i, State::Denied) == 1)
+        .until(asked.id, "the refusal", |i| count(i, State::Refused) == 1)
         .await;
     let problems = world
         .running
@@ -344,7 +344,7 @@ async fn a_refused_order_is_reported_in_the_answer() {
         .with_answer(asked.id, |a, _| a.problems())
         .await
         .unwrap();
-    assert_eq!(problems[0].1, State::Denied);
+    assert_eq!(problems[0].1, State::Refused);
     assert!(problems[0].2.starts_with("unknown-key: "));
     assert!(!problems[0].2.contains('\u{1b}'));
     // It thinks better of it.

@@ -319,7 +319,7 @@ async fn a_question_is_cancelled_by_who_asked_it_or_an_administrator() {
     let user = json!({"name": "olga", "role": "operator", "password": "olga's first one"});
     web.ok(Method::POST, "/users", Some(user)).await;
     let mut olga = web.stranger(&world);
-    olga.sign_in("olga", "olga's first one").await;
+    olga.arrive("olga", "olga's first one").await;
     let ask = || Some(json!({"text": PROCESSES, "expires_seconds": 60}));
     let ours = web.ok(Method::POST, "/questions", ask()).await;
     let hers = olga
