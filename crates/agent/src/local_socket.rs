@@ -74,13 +74,6 @@ impl Accounts {
         accounts.extend(system::owner(path)?);
         Ok(Self(accounts))
     }
-
-    fn check(&self, peer: Peer) -> Result<(), SocketError> {
-        if self.0.contains(&peer.account) {
-            return Ok(());
-        }
-        Err(SocketError::Stranger { peer })
-    }
 }
 
 /// Why there is no conversation.

@@ -89,7 +89,6 @@ fn keep_memory_private() -> Result<()> {
 
 /// Left to the system here.
 #[cfg(not(target_os = "linux"))]
-#[expect(clippy::unnecessary_wraps, reason = "the other system's can fail")]
 fn keep_memory_private() -> Result<()> {
     Ok(())
 }

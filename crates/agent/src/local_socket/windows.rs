@@ -31,7 +31,6 @@ impl Listener {
     ///
     /// # Errors
     /// [`SocketError::Unsupported`].
-    #[expect(clippy::unused_async, reason = "the other systems' waits")]
     pub async fn accept(&mut self) -> Result<Connection, SocketError> {
         Err(SocketError::Unsupported)
     }
@@ -41,7 +40,6 @@ impl Listener {
 ///
 /// # Errors
 /// [`SocketError::Unsupported`].
-#[expect(clippy::unused_async, reason = "the other systems' waits")]
 pub async fn connect(_path: &Path, _accounts: &Accounts) -> Result<Connection, SocketError> {
     Err(SocketError::Unsupported)
 }
