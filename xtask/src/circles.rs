@@ -12,32 +12,6 @@ use read::{Id, Tree};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-/// A circle that is known and still stands.
-struct Known {
-    krate: &'static str,
-    /// The module whose children form it; `crate` for the root.
-    within: &'static str,
-    modules: &'static [&'static str],
-}
-
-/// Circles that stand from before this check. The list only shrinks: who opens one strikes it here, and a new one is never added.
-const KNOWN: &[Known] = &[
-    known("server", "crate", &["audit", "auth", "identity", "store"]),
-    known("server", "questions", &["live", "merge"]),
-];
-
-const fn known(
-    krate: &'static str,
-    within: &'static str,
-    modules: &'static [&'static str],
-) -> Known {
-    Known {
-        krate,
-        within,
-        modules,
-    }
-}
-
 /// For two siblings, one import of the first from the second, as shown to people.
 type Imports = BTreeMap<(Id, Id), String>;
 
@@ -54,27 +28,13 @@ struct Circle {
 pub fn check<'a>(root: &Path, crates: impl Iterator<Item = (&'a str, &'a Path)>) -> Result<()> {
     let mut wrong = Vec::new();
     for (krate, file) in crates {
-        let found = circles(root, file)?;
-        let known: Vec<&Known> = KNOWN.iter().filter(|k| k.krate == krate).collect();
-        let same = |k: &Known, c: &Circle| c.within == k.within && c.modules == k.modules;
-        for circle in &found {
-            if !known.iter().any(|k| same(k, circle)) {
-                wrong.push(format!(
-                    "crate {krate}: the modules {} within `{}` import each other in a circle:\n    {}",
-                    circle.modules.join(", "),
-                    circle.within,
-                    circle.ties.join("\n    ")
-                ));
-            }
-        }
-        for known in known {
-            if !found.iter().any(|c| same(known, c)) {
-                wrong.push(format!(
-                    "crate {krate}: the circle {} within `{}` no longer stands as listed; strike or shorten it in xtask/src/circles.rs",
-                    known.modules.join(", "),
-                    known.within
-                ));
-            }
+        for circle in circles(root, file)? {
+            wrong.push(format!(
+                "crate {krate}: the modules {} within `{}` import each other in a circle:\n    {}",
+                circle.modules.join(", "),
+                circle.within,
+                circle.ties.join("\n    ")
+            ));
         }
     }
     if !wrong.is_empty() {

@@ -14,7 +14,8 @@ const LAYERS: &[&[&str]] = &[
     &["server", "agent", "simulate"],
     &["sensors"],
     &["index"],
-    &["question", "answer", "protocol", "hashing", "volumes"],
+    &["question", "protocol"],
+    &["answer", "hashing", "volumes"],
 ];
 
 /// The server gets its catalogue handed in: it must not know the engines that run on endpoints.

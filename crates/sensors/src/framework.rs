@@ -156,7 +156,6 @@ pub struct Run {
 
 impl Run {
     /// The rows, and an error when these are not all: what ended the run, or else the first problem.
-    #[must_use]
     pub fn whole(self) -> (Vec<Row>, Result<(), SensorError>) {
         let first = self.problems.into_iter().next();
         (

@@ -29,6 +29,8 @@ use std::sync::Arc;
 use std::time::Duration;
 use zeroize::Zeroizing;
 
+/// The server's own account, for programs on its machine. It has API tokens and no password.
+pub const LOCAL_ACCOUNT: &str = "local";
 /// Longest life of an API token.
 pub const LONGEST_TOKEN_LIFE: Duration = Duration::from_secs(366 * 24 * 3600);
 /// A session or token notes its use at most this often, in seconds.

@@ -5,6 +5,7 @@
 //! to a log. The file is written before the store, so that after a crash between the two the password in it opens nothing and the
 //! next start makes another. It goes when the password is changed.
 
+use super::LOCAL_ACCOUNT;
 use super::{Auth, AuthError, password::Passwords, secret};
 use crate::files;
 use crate::model::actor::Actor;
@@ -23,8 +24,6 @@ use zeroize::Zeroizing;
 
 /// Name of the administrator that the first start makes.
 pub const FIRST_ADMINISTRATOR: &str = "admin";
-/// The server's own account, for programs on its machine. It has API tokens and no password.
-pub const LOCAL_ACCOUNT: &str = "local";
 /// File in the data folder with an administrator's one-time password.
 pub const PASSWORD_FILE: &str = "one-time-password";
 

@@ -1,6 +1,6 @@
 //! Users and API tokens: adding and removing them.
 
-use super::first::LOCAL_ACCOUNT;
+use super::LOCAL_ACCOUNT;
 use super::{
     Auth, AuthError, Caller, LONGEST_NAME, LONGEST_TOKEN_LIFE, MadeToken, Via, password, secret,
 };

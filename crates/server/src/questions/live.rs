@@ -2,7 +2,6 @@
 
 use super::ANSWER_MEMORY;
 use super::info::{QuestionInfo, Summary};
-use super::merge::Job;
 use crate::model::actor::Actor;
 use crate::model::clock::{Clock, Moment};
 use crate::model::ids::QuestionId;
@@ -57,6 +56,14 @@ pub(super) struct Parts {
     pub targets: Option<EndpointSet>,
     pub cancelled: bool,
     pub closed: bool,
+}
+
+/// What the merging task is asked to do.
+pub(super) enum Job {
+    /// Take this in.
+    Answer(Delivery),
+    /// End the question.
+    Close(oneshot::Sender<()>),
 }
 
 impl Live {

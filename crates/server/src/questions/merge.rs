@@ -4,6 +4,7 @@
 //! A full inbox makes connections wait, which makes their endpoints wait. If the store fails, the batch is tried again until it is in:
 //! the endpoints keep their answers until they hear that they are stored.
 
+use super::live::Job;
 use super::{Live, Questions, report};
 use crate::orders::{Delivery, Receipt};
 use crate::store::questions::{AnswerBatch, StoredPart};
@@ -20,14 +21,6 @@ const INBOX: usize = 256;
 const BATCH: usize = 512;
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
-
-/// What the task is asked to do.
-pub(super) enum Job {
-    /// Take this in.
-    Answer(Delivery),
-    /// End the question.
-    Close(oneshot::Sender<()>),
-}
 
 impl Questions {
     pub(super) fn start_merging(self: &Arc<Self>, live: &Arc<Live>) {
