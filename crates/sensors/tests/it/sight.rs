@@ -328,7 +328,6 @@ fn leave(free: u64) {
 
 #[test]
 #[ignore = "run by the test below, in a process of its own: the limit is one of the whole process"]
-#[expect(clippy::print_stdout, reason = "the other process reads it")]
 fn with_few_descriptors() {
     let state = Path::new("");
     let names = |run: &Run| -> BTreeSet<Vec<String>> { text(&run.rows).into_iter().collect() };
