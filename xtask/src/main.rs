@@ -1,4 +1,4 @@
-//! The developer's commands: `cargo xtask up | test | lint | bench | windows | macos | machine | package | packages | deps`.
+//! The developer's commands: `cargo xtask up | test | lint | advisories | bench | windows | macos | machine | package | packages | deps`.
 //!
 //! Each is thin: it makes sure that what it needs is installed, then runs the ordinary tools. `.ci/run` calls `test` and nothing else.
 
@@ -43,8 +43,10 @@ enum Task {
         #[arg(long)]
         only_tests: bool,
     },
-    /// Formatting, clippy with warnings denied, documentation, dependency rules
+    /// Formatting, clippy with warnings denied, fuzz targets, documentation, dependency rules
     Lint,
+    /// Compare what is used with the RustSec advisories (fetches them: needs an open network)
+    Advisories,
     /// Measure against the aims
     Bench {
         /// `ask`
@@ -83,7 +85,7 @@ fn main() -> Result<()> {
             if !only_tests {
                 lint()?;
             }
-            cargo(&["build", "--locked", "--workspace"])?;
+            cargo(&["build", "--locked", "--workspace", "--exclude", "*-fuzz"])?;
             cargo(&[
                 "nextest",
                 "run",
@@ -94,6 +96,7 @@ fn main() -> Result<()> {
             cargo(&["test", "--locked", "--workspace", "--doc", "--quiet"])
         }
         Task::Lint => lint(),
+        Task::Advisories => packages::advisories(),
         Task::Bench { what, rest } => match what.as_str() {
             "ask" | "index" => {
                 if what == "index" {
@@ -130,5 +133,13 @@ fn lint() -> Result<()> {
         "--deny",
         "warnings",
     ])?;
+    document()?;
     packages::deny()
+}
+
+/// Makes the documentation of everything, private items too, for their links rot as well; a warning is an error.
+fn document() -> Result<()> {
+    let mut cargo = shell::cargo_command(&["doc", "--locked", "--workspace", "--no-deps"]);
+    cargo.args(["--document-private-items", "--exclude", "*-fuzz", "--quiet"]);
+    shell::run(cargo.env("RUSTDOCFLAGS", "--deny warnings"))
 }

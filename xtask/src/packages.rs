@@ -72,18 +72,21 @@ pub fn cargo_tool(command: &str, package: &str) -> Result<()> {
     cargo(&["install", "--locked", package])
 }
 
-/// Runs cargo-deny over licences, bans and sources, installing it when it is missing.
+/// Runs cargo-deny over licences, bans and sources.
 pub fn deny() -> Result<()> {
+    check(&["bans", "licenses", "sources"])
+}
+
+/// Runs cargo-deny over security advisories, which it fetches.
+pub fn advisories() -> Result<()> {
+    check(&["advisories"])
+}
+
+/// Runs these checks of cargo-deny, installing it when it is missing.
+fn check(what: &[&str]) -> Result<()> {
     if !works("cargo", &["deny", "--version"]) {
         cargo(&["install", "--locked", "cargo-deny", "--no-default-features"])?;
     }
-    cargo(&[
-        "deny",
-        "--all-features",
-        "check",
-        "--hide-inclusion-graph",
-        "bans",
-        "licenses",
-        "sources",
-    ])
+    let check = ["deny", "--all-features", "check", "--hide-inclusion-graph"];
+    cargo(&[&check[..], what].concat())
 }

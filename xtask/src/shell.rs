@@ -19,11 +19,14 @@ pub fn target_dir() -> PathBuf {
 
 /// Runs cargo in the workspace.
 pub fn cargo(args: &[&str]) -> Result<()> {
-    run(
-        Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
-            .args(args)
-            .current_dir(root()),
-    )
+    run(&mut cargo_command(args))
+}
+
+/// Cargo in the workspace, not yet run.
+pub fn cargo_command(args: &[&str]) -> Command {
+    let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    command.args(args).current_dir(root());
+    command
 }
 
 /// Runs a command, showing it first; fails when it fails.

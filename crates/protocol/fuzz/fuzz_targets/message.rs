@@ -28,7 +28,13 @@ fuzz_target!(|bytes: &[u8]| {
         drop(order::check(&signed, &keys, 0, |_| true, &Nothing));
     }
     if let Ok(signed) = SignedTrust::decode(bytes) {
-        drop(order::check_trust(&signed, &Trust { order_keys: vec![signed.key.clone()], ..Trust::default() }));
+        drop(order::check_trust(
+            &signed,
+            &Trust {
+                order_keys: vec![signed.key.clone()],
+                ..Trust::default()
+            },
+        ));
     }
     if let Ok(signed) = SignedRevocation::decode(bytes) {
         let order_keys = &[signed.key.clone()];
