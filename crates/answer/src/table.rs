@@ -134,26 +134,21 @@ impl Table {
 
     /// True when the endpoint was not in the row's set yet.
     pub(crate) fn join(&mut self, id: u32, ordinal: Ordinal, version: u64) -> bool {
-        let joined = self
-            .rows
-            .get_mut(id as usize)
-            .is_some_and(|row| row.members.insert(ordinal));
-        if joined {
-            self.touch(id, version);
-        }
-        joined
+        self.grow(id, version, |members| members.insert(ordinal))
     }
 
     /// True when the row's set grew.
-    pub(crate) fn join_all(&mut self, id: u32, members: &Members, version: u64) -> bool {
-        let joined = self
-            .rows
-            .get_mut(id as usize)
-            .is_some_and(|row| row.members.merge(members));
-        if joined {
+    pub(crate) fn join_all(&mut self, id: u32, more: &Members, version: u64) -> bool {
+        self.grow(id, version, |members| members.merge(more))
+    }
+
+    fn grow(&mut self, id: u32, version: u64, by: impl FnOnce(&mut Members) -> bool) -> bool {
+        let row = self.rows.get_mut(id as usize);
+        let grew = row.is_some_and(|row| by(&mut row.members));
+        if grew {
             self.touch(id, version);
         }
-        joined
+        grew
     }
 
     /// Rows that are new or whose set grew after `version`, latest first.

@@ -7,7 +7,7 @@
 use crate::stop::Stop;
 use crate::store::write::{Outcome, Writer};
 use crate::store::{self, StoreError};
-use crate::walk::{DirectoryId, Found};
+use crate::walk::{Directory, DirectoryId, Found};
 use crossbeam_channel::{Receiver, Sender};
 use rusqlite::Connection;
 use std::path::{Path, PathBuf};
@@ -76,6 +76,17 @@ pub struct Digested {
 }
 
 impl Message {
+    /// Of a directory that a walk is in.
+    pub fn directory(directory: &Directory) -> Self {
+        Self::Directory {
+            id: directory.id,
+            parent: directory.parent,
+            volume: directory.volume,
+            inode: directory.inode,
+            path: directory.path.clone(),
+        }
+    }
+
     fn weight(&self) -> usize {
         match self {
             Self::New(_, found) | Self::Seen(_, found) => found.len(),

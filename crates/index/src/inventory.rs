@@ -113,13 +113,7 @@ impl<F: FnMut(Message) -> Result<(), Stop>> First<F> {
             return Ok(());
         }
         self.current = Some(directory.id);
-        (self.tell)(Message::Directory {
-            id: directory.id,
-            parent: directory.parent,
-            volume: directory.volume,
-            inode: directory.inode,
-            path: directory.path.clone(),
-        })
+        (self.tell)(Message::directory(directory))
     }
 }
 
@@ -220,13 +214,7 @@ impl<C: Borrow<Connection>, F: FnMut(Message) -> Result<(), Stop>> Compare<C, F>
         let read = load(self.read.borrow(), directory);
         let (current, moved) = self.or_stop(read)?;
         if current.new || moved {
-            (self.tell)(Message::Directory {
-                id: directory.id,
-                parent: directory.parent,
-                volume: directory.volume,
-                inode: directory.inode,
-                path: directory.path.clone(),
-            })?;
+            (self.tell)(Message::directory(directory))?;
         }
         self.current = Some(current);
         Ok(())

@@ -146,6 +146,16 @@ struct Kept {
 
 type Opened = (State, HashMap<u32, Identity>, Option<Trust>);
 
+/// For what the system says when something cannot be done with a file.
+fn problem(doing: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> StateError + use<> {
+    let path = path.to_owned();
+    move |source| StateError::File {
+        doing,
+        path,
+        source,
+    }
+}
+
 impl State {
     pub(crate) fn open(
         folder: Option<&Path>,
@@ -154,14 +164,6 @@ impl State {
     ) -> Result<Opened, StateError> {
         let Some(folder) = folder else {
             return Ok((Self(None), HashMap::new(), None));
-        };
-        let problem = |doing, path: &Path| {
-            let path = path.to_owned();
-            move |source| StateError::File {
-                doing,
-                path,
-                source,
-            }
         };
         std::fs::create_dir_all(folder).map_err(problem("create", folder))?;
         let path = folder.join("identities.jsonl");
@@ -264,14 +266,6 @@ impl State {
             kept.folder.join("trust.bin"),
             kept.folder.join("trust.bin.new"),
         );
-        let problem = |doing, path: &Path| {
-            let path = path.to_owned();
-            move |source| StateError::File {
-                doing,
-                path,
-                source,
-            }
-        };
         let mut file = private()
             .write(true)
             .truncate(true)

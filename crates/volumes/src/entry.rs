@@ -93,6 +93,32 @@ pub struct Entry {
     pub name_times: Option<Times>,
 }
 
+impl Entry {
+    /// One of which nothing else is known yet.
+    pub(crate) fn new(id: FileId, kind: EntryKind) -> Self {
+        Self {
+            id,
+            paths: Vec::new(),
+            kind,
+            size: 0,
+            modified: None,
+            changed: None,
+            created: None,
+            accessed: None,
+            mode: None,
+            uid: None,
+            gid: None,
+            links: 0,
+            link_target: None,
+            deleted: false,
+            orphan: false,
+            streams: Vec::new(),
+            dos_attributes: None,
+            name_times: None,
+        }
+    }
+}
+
 /// Folder under which entries are shown whose directory is gone.
 pub const ORPHANS: &[u8] = b"/$OrphanFiles";
 

@@ -73,6 +73,18 @@ pub enum OpenError {
     },
 }
 
+impl OpenError {
+    /// For what is wrong with a container of this format.
+    fn damaged(container: &'static str) -> impl Fn(&'static str) -> Self + Copy {
+        move |why| Self::Damaged { container, why }
+    }
+
+    /// For what the system says when the head of a container of this format cannot be read.
+    fn header(container: &'static str) -> impl Fn(io::Error) -> Self + Copy {
+        move |source| Self::Header { container, source }
+    }
+}
+
 /// A part of a disk that may hold a file system.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Volume {

@@ -332,10 +332,9 @@ impl<'w> Walk<'w> {
             Some(inode) if self.seen.insert(number) => self.give(number, &inode, vec![path], true),
             _ => {
                 let entry = Entry {
-                    kind: EntryKind::Unknown,
                     deleted: true,
                     paths: vec![path],
-                    ..blank()
+                    ..Entry::new(FileId(0), EntryKind::Unknown)
                 };
                 self.report.entries += 1;
                 self.report.deleted += 1;
@@ -425,9 +424,7 @@ impl<'w> Walk<'w> {
         let times = inode.times();
         let kind = inode.kind();
         let entry = Entry {
-            id: FileId(number.into()),
             paths,
-            kind,
             size: inode.size(self.core.superblock.has(incompatible::LARGE_DIRECTORIES)),
             modified: times.modified,
             changed: times.changed,
@@ -442,7 +439,7 @@ impl<'w> Walk<'w> {
                 .flatten(),
             deleted,
             orphan,
-            ..blank()
+            ..Entry::new(FileId(number.into()), kind)
         };
         self.report.entries += 1;
         self.report.deleted += u64::from(deleted);
@@ -454,28 +451,5 @@ impl<'w> Walk<'w> {
         let mut target = vec![0; usize::try_from(content.len()).ok()?.min(LONGEST_TARGET)];
         content.read_exact_at(0, &mut target).ok()?;
         Some(target)
-    }
-}
-
-fn blank() -> Entry {
-    Entry {
-        id: FileId(0),
-        paths: Vec::new(),
-        kind: EntryKind::Unknown,
-        size: 0,
-        modified: None,
-        changed: None,
-        created: None,
-        accessed: None,
-        mode: None,
-        uid: None,
-        gid: None,
-        links: 0,
-        link_target: None,
-        deleted: false,
-        orphan: false,
-        streams: Vec::new(),
-        dos_attributes: None,
-        name_times: None,
     }
 }

@@ -87,10 +87,7 @@ impl Ewf {
     }
 
     fn new(segments: Vec<Segment>, found: Found) -> Result<Ewf, OpenError> {
-        let wrong = |why| OpenError::Damaged {
-            container: WHAT,
-            why,
-        };
+        let wrong = OpenError::damaged(WHAT);
         let (chunk, len) = found
             .geometry
             .ok_or(wrong("no section tells the size of the disk"))?;
@@ -182,14 +179,8 @@ impl ReadAt for Ewf {
 
 /// Follows the sections of one segment.
 fn sections(file: &Shared, segment: usize, found: &mut Found) -> Result<(), OpenError> {
-    let wrong = |why| OpenError::Damaged {
-        container: WHAT,
-        why,
-    };
-    let failed = |source| OpenError::Header {
-        container: WHAT,
-        source,
-    };
+    let wrong = OpenError::damaged(WHAT);
+    let failed = OpenError::header(WHAT);
     let mut head = [0; 13];
     file.read_exact_at(0, &mut head).map_err(failed)?;
     if !Ewf::is(&head) || le16(&head, 9).map(usize::from) != Some(segment + 1) {

@@ -46,14 +46,8 @@ impl Qcow2 {
         let mut header = [0; 112];
         let filled = file
             .read_full_at(0, &mut header)
-            .map_err(|source| OpenError::Header {
-                container: WHAT,
-                source,
-            })?;
-        let wrong = |why| OpenError::Damaged {
-            container: WHAT,
-            why,
-        };
+            .map_err(OpenError::header(WHAT))?;
+        let wrong = OpenError::damaged(WHAT);
         let header = header.get(..filled).unwrap_or_default();
         let word = |at| be32(header, at).ok_or(wrong("the header is cut"));
         let long = |at| be64(header, at).ok_or(wrong("the header is cut"));

@@ -43,10 +43,7 @@ impl Vhdx {
     }
 
     pub(super) fn open(file: Shared) -> Result<Vhdx, OpenError> {
-        let wrong = |why| OpenError::Damaged {
-            container: WHAT,
-            why,
-        };
+        let wrong = OpenError::damaged(WHAT);
         let header = HEADERS
             .into_iter()
             .filter_map(|at| read(&file, at, 4096))

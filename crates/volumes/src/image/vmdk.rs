@@ -136,10 +136,7 @@ fn text(file: &Shared, at: u64, len: u64) -> Result<String, OpenError> {
     let mut bytes = vec![0; usize::try_from(len.min(LONGEST_TEXT)).unwrap_or_default()];
     let filled = file
         .read_full_at(at, &mut bytes)
-        .map_err(|source| OpenError::Header {
-            container: WHAT,
-            source,
-        })?;
+        .map_err(OpenError::header(WHAT))?;
     bytes.truncate(filled);
     Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
@@ -167,14 +164,8 @@ fn refuse_snapshots(text: &str) -> Result<(), OpenError> {
 
 impl Sparse {
     fn open(file: Shared) -> Result<Sparse, OpenError> {
-        let wrong = |why| OpenError::Damaged {
-            container: WHAT,
-            why,
-        };
-        let failed = |source| OpenError::Header {
-            container: WHAT,
-            source,
-        };
+        let wrong = OpenError::damaged(WHAT);
+        let failed = OpenError::header(WHAT);
         let mut header = [0; SECTOR as usize];
         file.read_exact_at(0, &mut header).map_err(failed)?;
         if header.first_chunk() != Some(b"KDMV") {

@@ -282,29 +282,16 @@ struct Builder<'t> {
 impl<'t> Builder<'t> {
     fn new(tree: &'t mut Tree, number: u64, record: &Record<'_>) -> Builder<'t> {
         let directory = record.is_directory();
+        let kind = if directory {
+            EntryKind::Directory
+        } else {
+            EntryKind::File
+        };
+        let id = FileId(Reference::new(number, record.sequence()).0);
         let entry = Entry {
-            id: FileId(Reference::new(number, record.sequence()).0),
             paths: Vec::with_capacity(1),
-            kind: if directory {
-                EntryKind::Directory
-            } else {
-                EntryKind::File
-            },
-            size: 0,
-            modified: None,
-            changed: None,
-            created: None,
-            accessed: None,
-            mode: None,
-            uid: None,
-            gid: None,
-            links: 0,
-            link_target: None,
             deleted: !record.in_use(),
-            orphan: false,
-            streams: Vec::new(),
-            dos_attributes: None,
-            name_times: None,
+            ..Entry::new(id, kind)
         };
         Builder {
             tree,
