@@ -11,10 +11,9 @@ pub mod state;
 use crate::answers::{self, Outcome};
 use answer::State;
 use protocol::bounds::AnswerBounds;
-use protocol::message::{OrderLimits, Problem};
-use question::catalogue::Rows;
-use question::eval::{self, SensorRows, Unavailable};
-use question::{ParseError, Plan, Question, Row, SensorCall};
+use protocol::message::OrderLimits;
+use question::eval::{Ready, SensorRows, Unavailable};
+use question::{Catalogue, ParseError, Plan, Question, Row, SensorCall};
 use runner::{Call, Facts, Ran, Runner, Ticket};
 use source::Sensors;
 use std::collections::HashMap;
@@ -35,8 +34,6 @@ struct View<'a> {
     cancelled: &'a AtomicBool,
     /// By [`run_of`].
     ran: HashMap<SensorCall, Ran>,
-    /// What the filter could not have, in the order met.
-    missed: Vec<Problem>,
 }
 
 impl Evaluator {
@@ -69,7 +66,7 @@ impl Evaluator {
     #[must_use]
     pub fn answer(&self, text: &str, limits: OrderLimits, cancelled: &AtomicBool) -> Outcome {
         match self.parse(text) {
-            Ok((question, plan)) => self.evaluate(&question, &plan, limits, cancelled),
+            Ok((question, _)) => self.evaluate(&question, limits, cancelled),
             Err(error) => {
                 let words = format!("this agent does not understand the question: {error}");
                 let state = State::Unsupported;
@@ -83,7 +80,6 @@ impl Evaluator {
     pub fn evaluate(
         &self,
         question: &Question,
-        plan: &Plan,
         limits: OrderLimits,
         cancelled: &AtomicBool,
     ) -> Outcome {
@@ -93,81 +89,33 @@ impl Evaluator {
             limits,
             cancelled,
             ran: HashMap::new(),
-            missed: Vec::new(),
         };
-        if let Some(filter) = &question.filter {
-            match eval::matches(filter, &mut view, catalogue) {
-                Ok(true) => {}
-                Ok(false) => return Outcome::bare(State::NotConcerned, Vec::new()),
-                Err(Unavailable(_)) => {
-                    let state = answers::gravest(&view.missed).unwrap_or(State::Error);
-                    return Outcome::bare(state, view.missed);
-                }
-            }
-        }
-        view.run_all(question.selects.iter().map(|select| &select.call));
-        let mut problems: Vec<Problem> = Vec::new();
-        let mut per_select = Vec::with_capacity(question.selects.len());
-        for select in &question.selects {
-            let Some(ran) = view.ran.get(&run_of(&select.call)) else {
-                per_select.push(Vec::new());
-                continue;
-            };
-            let mut kept = eval::keep(select, &ran.rows, catalogue);
-            for (state, message) in &ran.problems {
-                let known = problems
-                    .iter()
-                    .any(|p| p.sensor == select.call.sensor && &p.message == message);
-                if !known {
-                    problems.push(answers::problem(&select.call.sensor, *state, message));
-                }
-            }
-            if !ran.problems.is_empty() {
-                // Without this, a one-row sensor that failed would take the rows of all others with it.
-                let sensor = catalogue.sensor(&select.call.sensor);
-                if ran.rows.is_empty()
-                    && let Some(sensor) = sensor
-                    && sensor.rows == Rows::One
-                    && question.selects.len() > 1
-                {
-                    kept = vec![vec![Box::default(); sensor.columns.len()]];
-                }
-            }
-            per_select.push(kept);
-        }
+        let ceiling = ceiling(question, catalogue);
+        let mut rows_cut = 0;
+        let evaluated = Ready::new(question, catalogue).answer(&mut view, |plan, per_select| {
+            rows_cut = keep_what_fits(plan, per_select, ceiling.cost);
+        });
         drop(view);
-        let mut names: Vec<&str> = question
-            .selects
-            .iter()
-            .map(|select| select.call.sensor.as_str())
-            .collect();
-        names.sort_unstable();
-        names.dedup();
-        let limits_of = |name: &&str| Some(catalogue.sensor(name)?.limits);
-        let ceiling = AnswerBounds::sent(
-            names
-                .iter()
-                .filter_map(limits_of)
-                .map(|limits| (limits.rows, limits.bytes)),
-        );
-        let rows_cut = keep_what_fits(plan, &mut per_select, ceiling.cost);
+        let problems = evaluated.problems.iter();
         let mut outcome = Outcome {
-            tables: question::eval::join(plan, &per_select),
-            problems,
+            state: evaluated.state,
+            tables: evaluated.tables,
+            problems: problems
+                .map(|(sensor, state, words)| answers::problem(sensor, *state, words))
+                .collect(),
             rows_cut,
-            ..Outcome::default()
         };
-        drop(per_select);
+        if outcome.state == State::NotConcerned {
+            return outcome;
+        }
         let hit = answers::bound(&mut outcome, limits, ceiling);
         if let Some(hit) = hit.or((rows_cut > 0).then_some(State::ByteLimit)) {
             let words = format!("{} rows of the answer were cut off", outcome.rows_cut);
             outcome.problems.push(answers::problem("", hit, &words));
         }
-        outcome.state = match answers::gravest(&outcome.problems) {
-            Some(state) => state,
-            None if outcome.tables.iter().all(Vec::is_empty) => State::Empty,
-            None => State::Answered,
-        };
+        if let Some(state) = answers::gravest(&outcome.problems) {
+            outcome.state = state;
+        }
         if cancelled.load(Ordering::Relaxed) {
             outcome.state = State::Cancelled;
         }
@@ -187,6 +135,23 @@ impl Evaluator {
             limits: state::lowered(sensor.limits, limits),
         })
     }
+}
+
+/// What an answer to this question may be as a whole, from the limits of its sensors, each once.
+fn ceiling(question: &Question, catalogue: &Catalogue) -> AnswerBounds {
+    let mut names: Vec<&str> = question
+        .selects
+        .iter()
+        .map(|select| select.call.sensor.as_str())
+        .collect();
+    names.sort_unstable();
+    names.dedup();
+    AnswerBounds::sent(
+        names
+            .iter()
+            .filter_map(|name| Some(catalogue.sensor(name)?.limits))
+            .map(|limits| (limits.rows, limits.bytes)),
+    )
 }
 
 /// What tells one run from another. Case only matters to comparisons, so with either option a call has the same rows.
@@ -308,14 +273,19 @@ impl SensorRows for View<'_> {
         let Some(ran) = self.ran.get(&run_of(call)) else {
             return Err(Unavailable("error".into()));
         };
-        let Some(gravest) = ran.state() else {
-            return Ok(Arc::clone(&ran.rows));
-        };
-        for (state, message) in &ran.problems {
-            self.missed
-                .push(answers::problem(&call.sensor, *state, message));
+        match ran.state() {
+            None => Ok(Arc::clone(&ran.rows)),
+            Some(gravest) => Err(Unavailable(gravest.words().into())),
         }
-        Err(Unavailable(gravest.words().into()))
+    }
+
+    fn problems(&mut self, call: &SensorCall) -> Vec<(State, String)> {
+        let ran = self.ran.get(&run_of(call));
+        ran.map(|ran| ran.problems.clone()).unwrap_or_default()
+    }
+
+    fn expect(&mut self, calls: &[&SensorCall]) {
+        self.run_all(calls.iter().copied());
     }
 
     fn found(&mut self, call: &SensorCall) -> Arc<Vec<Row>> {

@@ -47,12 +47,7 @@ pub fn ask(text: &str) -> Result<LocalAnswer, LocalError> {
     };
     let evaluator = Evaluator::new(Arc::new(Native), Arc::new(facts));
     let (question, plan) = evaluator.parse(text)?;
-    let outcome = evaluator.evaluate(
-        &question,
-        &plan,
-        OrderLimits::default(),
-        &AtomicBool::new(false),
-    );
+    let outcome = evaluator.evaluate(&question, OrderLimits::default(), &AtomicBool::new(false));
     let mut tables = outcome.tables;
     tables.resize_with(plan.tables.len(), Vec::new);
     Ok(LocalAnswer {

@@ -9,46 +9,25 @@ use crate::outcome::Outcome;
 use crate::population::Population;
 use answer::State;
 use protocol::message::{OrderLimits, Problem, QuestionOrder};
-use question::ast::{Filter, Question, Row, SensorCall};
-use question::eval::{Prepared, SensorRows, Unavailable, join};
-use question::{Plan, parse, plan};
+use question::ast::{Row, SensorCall};
+use question::eval::{Ready, SensorRows, Unavailable};
+use question::parse;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// A question as all endpoints read it, and what kinds of machines answered so far.
 #[derive(Debug)]
 pub(crate) struct Asked {
-    read: Result<Read, String>,
+    read: Result<Ready, String>,
     limits: OrderLimits,
     by_kind: Mutex<HashMap<u32, Arc<Outcome>>>,
 }
 
-/// A question made ready once for all endpoints.
-#[derive(Debug)]
-struct Read {
-    question: Question,
-    plan: Plan,
-    filter: Option<Prepared>,
-    /// Conditions on the rows of each select.
-    rows: Vec<Option<Prepared>>,
-}
-
 impl Asked {
     pub(crate) fn new(order: &QuestionOrder, population: &Population) -> Self {
-        let read = parse(&order.text, &population.catalogue)
-            .map(|question| {
-                let ready = |filter: &Filter| Prepared::new(filter, &population.catalogue);
-                Read {
-                    plan: plan(&question, &population.catalogue),
-                    filter: question.filter.as_ref().map(ready),
-                    rows: question
-                        .selects
-                        .iter()
-                        .map(|select| select.rows.as_ref().map(ready))
-                        .collect(),
-                    question,
-                }
-            })
+        let catalogue = &population.catalogue;
+        let read = parse(&order.text, catalogue)
+            .map(|question| Ready::new(&question, catalogue))
             .map_err(|error| error.to_string());
         Self {
             read,
@@ -85,7 +64,7 @@ impl Asked {
     /// The answer of an endpoint on which a sensor fails.
     pub(crate) fn failure(&self) -> Outcome {
         let sensor = match &self.read {
-            Ok(read) => read.question.selects.first().map(|s| s.call.sensor.clone()),
+            Ok(read) => read.first_sensor().map(str::to_owned),
             Err(_) => None,
         };
         let problem = Problem::new(
@@ -109,56 +88,14 @@ impl Asked {
                 return ended(State::Unsupported, vec![problem]);
             }
         };
-        let catalogue = &source.population.catalogue;
-        if let Some(filter) = &read.filter {
-            match filter.matches(source) {
-                Ok(true) => {}
-                Ok(false) => return ended(State::NotConcerned, vec![]),
-                Err(Unavailable(reason)) => {
-                    return ended(State::Unsupported, vec![problem("from clause", &reason)]);
-                }
-            }
-        }
-        let mut problems = Vec::new();
-        let mut per_select: Vec<Vec<Row>> = Vec::new();
-        let selects = &read.question.selects;
-        for (select, condition) in selects.iter().zip(&read.rows) {
-            match source.rows(&select.call) {
-                Ok(rows) => per_select.push(match condition {
-                    Some(condition) => {
-                        let kept = rows.iter().filter(|row| condition.keeps(row));
-                        kept.cloned().collect()
-                    }
-                    None => rows.to_vec(),
-                }),
-                Err(Unavailable(reason)) => {
-                    problems.push(problem(&select.call.sensor, &reason));
-                    let many = catalogue
-                        .sensor(&select.call.sensor)
-                        .is_none_or(|s| s.rows == question::catalogue::Rows::Many);
-                    // An empty cell keeps the rows of the sensors beside a one-row sensor.
-                    per_select.push(if many { vec![] } else { vec![vec![]] });
-                }
-            }
-        }
-        let tables = if problems.len() < selects.len() || selects.is_empty() {
-            join(&read.plan, &per_select)
-        } else {
-            vec![]
-        };
-        let state = if !problems.is_empty() {
-            State::Unsupported
-        } else if tables.iter().all(Vec::is_empty) {
-            State::Empty
-        } else {
-            State::Answered
-        };
-        Outcome::new(state, tables, problems, self.limits)
+        let evaluated = read.answer(source, |_, _| {});
+        let problems = evaluated
+            .problems
+            .into_iter()
+            .map(|(sensor, state, words)| Problem::new(sensor, state, words))
+            .collect();
+        Outcome::new(evaluated.state, evaluated.tables, problems, self.limits)
     }
-}
-
-fn problem(sensor: &str, reason: &str) -> Problem {
-    Problem::new(sensor, State::Unsupported, reason)
 }
 
 struct Source<'a> {
@@ -173,10 +110,7 @@ impl SensorRows for Source<'_> {
     fn rows(&mut self, call: &SensorCall) -> Result<Arc<Vec<Row>>, Unavailable> {
         let known = self.population.catalogue.sensor(&call.sensor);
         let Some((sensor, table)) = known.and_then(|s| Some((s, data::table(&s.name)?))) else {
-            return Err(Unavailable(format!(
-                "simulated endpoints do not have the sensor {}",
-                call.sensor
-            )));
+            return Err(Unavailable(State::Unsupported.words().into()));
         };
         let made = || Arc::new(table.rows(sensor, call, self.machine, self.now));
         match table.scope(self.machine) {
@@ -186,5 +120,14 @@ impl SensorRows for Source<'_> {
                 Ok(made())
             }
         }
+    }
+
+    /// Whatever could not be had is a sensor that these machines do not have.
+    fn problems(&mut self, call: &SensorCall) -> Vec<(State, String)> {
+        if data::table(&call.sensor).is_some() {
+            return Vec::new();
+        }
+        let words = format!("simulated endpoints do not have the sensor {}", call.sensor);
+        vec![(State::Unsupported, words)]
     }
 }

@@ -3,7 +3,9 @@
 
 use libfuzzer_sys::fuzz_target;
 use prost::Message;
-use protocol::message::{Order, SignedOrder, SignedRevocation, SignedTrust, ToAgent, ToServer, Trust};
+use protocol::message::{
+    Order, SignedOrder, SignedRevocation, SignedTrust, ToAgent, ToServer, Trust,
+};
 use protocol::order::{self, Seen};
 use protocol::revocation::{self, Subject};
 use protocol::sealing::{Context, SealingKey, SealingPublic};
@@ -38,15 +40,24 @@ fuzz_target!(|bytes: &[u8]| {
     }
     if let Ok(signed) = SignedRevocation::decode(bytes) {
         let order_keys = &[signed.key.clone()];
-        let subject = Subject { order_keys, endpoint: &[1; 32], ordinal: 1, lifted: None };
+        let subject = Subject {
+            order_keys,
+            endpoint: &[1; 32],
+            ordinal: 1,
+            lifted: None,
+        };
         drop(revocation::check(&signed, subject));
     }
     if let Ok(key) = SealingKey::from_secret(&[9; 32]) {
-        let context = Context { endpoint: &[1; 32], purpose: "fuzz", about: &[] };
+        let context = Context {
+            endpoint: &[1; 32],
+            purpose: "fuzz",
+            about: &[],
+        };
         drop(key.open(context, bytes));
     }
     if let Ok(text) = std::str::from_utf8(bytes) {
-        drop(text.parse::<SealingPublic>());
+        text.parse::<SealingPublic>().ok();
         drop(text.parse::<protocol::token::EnrolmentToken>());
     }
 });

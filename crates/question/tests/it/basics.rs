@@ -1,7 +1,8 @@
 //! The main path, once through.
 
 use crate::catalogue::catalogue;
-use question::eval::{SensorRows, Unavailable, join, keep, matches};
+use answer::State;
+use question::eval::{Ready, SensorRows, Unavailable, join, keep, matches};
 use question::{Row, SensorCall, parse, plan};
 use std::sync::Arc;
 
@@ -20,6 +21,48 @@ impl SensorRows for Fixed {
             .map(|(_, rows)| Arc::new(rows.clone()))
             .ok_or_else(|| Unavailable("timed out".into()))
     }
+
+    fn problems(&mut self, call: &SensorCall) -> Vec<(State, String)> {
+        let known = self.0.iter().any(|(name, _)| *name == call.sensor);
+        let slow = (State::TimedOut, "it took too long".to_owned());
+        if known { Vec::new() } else { vec![slow] }
+    }
+}
+
+#[test]
+fn an_endpoint_answers_with_the_gravest_of_what_it_could_not_have() {
+    let catalogue = catalogue();
+    let answer = |text: &str, rows: Vec<(&'static str, Vec<Row>)>| {
+        let question = parse(text, &catalogue).unwrap();
+        Ready::new(&question, &catalogue).answer(&mut Fixed(rows), |_, _| {})
+    };
+    let text = "Get Running Processes with Hash from all machines with Is Linux = True";
+    let linux = || ("Is Linux", vec![row(&["True"])]);
+    let processes = || ("Running Processes with Hash", vec![row(&["/bin/sh", "ab"])]);
+    let slow = |sensor: &str| {
+        (
+            sensor.to_owned(),
+            State::TimedOut,
+            "it took too long".to_owned(),
+        )
+    };
+    // A filter that cannot be decided is no filter that does not hold.
+    let undecided = answer(text, vec![processes()]);
+    assert_eq!(undecided.state, State::TimedOut);
+    assert_eq!(undecided.problems, [slow("Is Linux")]);
+    let missing = answer(text, vec![linux()]);
+    assert_eq!(missing.state, State::TimedOut);
+    assert_eq!(missing.problems, [slow("Running Processes with Hash")]);
+    let whole = answer(text, vec![linux(), processes()]);
+    assert_eq!((whole.state, whole.tables.len()), (State::Answered, 1));
+    let empty = answer(
+        text,
+        vec![linux(), ("Running Processes with Hash", Vec::new())],
+    );
+    assert_eq!(empty.state, State::Empty);
+    let other = answer(text, vec![("Is Linux", vec![row(&["False"])])]);
+    assert_eq!(other.state, State::NotConcerned);
+    assert!(other.problems.is_empty());
 }
 
 #[test]
