@@ -17,7 +17,7 @@ fail() {
 until_true() {
     what=$1
     shift
-    for _ in $(seq 1 120); do
+    for _ in $(seq 1 900); do
         if "$@" >/dev/null 2>&1; then return 0; fi
         sleep 1
     done
@@ -73,13 +73,21 @@ same "$(stat -c '%U %a' /var/lib/cordon/agent)" "cordon-agent 700" "the agent's 
 
 say "sign in"
 sed -i 's/^#CORDON_NAMES=.*/CORDON_NAMES=127.0.0.1/' /etc/cordon/server.conf
-password=""
-first_password() { password=$(journalctl -u cordon-server -o cat --no-pager | sed -n 's/.*one-time password: //p' | head -n 1); [ -n "$password" ]; }
-for _ in $(seq 1 120); do if first_password; then break; fi; sleep 1; done
-[ -n "$password" ] || fail "there is no first password"
+until_true "a one-time password" test -s /var/lib/cordon/server/one-time-password
+journalctl -u cordon-server -o cat --no-pager | grep -q -F "$(cat /var/lib/cordon/server/one-time-password)" && fail "the one-time password is in the journal"
 systemctl restart cordon-server
-signed_in() { echo "$password" | cordon login https://127.0.0.1:8443 --authority /var/lib/cordon/server/authority.pem; }
-until_true "a sign-in" signed_in
+until_true "the server's port" bash -c 'echo >/dev/tcp/127.0.0.1/8443'
+sign_in() { { cat /var/lib/cordon/server/one-time-password; echo "of my own choice, $1"; } | cordon login https://127.0.0.1:8443 --authority /var/lib/cordon/server/authority.pem; }
+sign_in 1 || fail "sign in"
+
+say "what root resets belongs to the server"
+systemctl stop cordon-server
+cordon server reset-admin
+same "$(stat -c %U /var/lib/cordon/server/one-time-password)" cordon-server "owner of the password that root reset"
+same "$(find /var/lib/cordon/server -user root)" "" "files of root in the server's folder"
+systemctl start cordon-server
+until_true "the server's port" bash -c 'echo >/dev/tcp/127.0.0.1/8443'
+sign_in 2 || fail "sign in after a reset"
 
 say "enrol"
 cordon token create >/root/token

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// The trial takes some minutes in emulation; this ends one that hangs.
-const SECONDS: &str = "3000";
+const SECONDS: &str = "10000";
 const MEMORY: &str = "2048";
 
 /// Tries these packages, and the later ones as their upgrade.

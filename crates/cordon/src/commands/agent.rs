@@ -48,7 +48,9 @@ async fn status(data: &Path, form: Output) -> Result<()> {
 }
 
 fn lift_revocation(data: &Path) -> Result<()> {
-    ::agent::lift(data, &who())?;
+    let lifted = ::agent::lift(data, &who());
+    ownership::leave_to_owner(data)?;
+    lifted?;
     anstream::println!(
         "The revocation is lifted; start the agent again. Should the server still mean it, it tells the agent anew."
     );

@@ -102,7 +102,7 @@ pub fn must_be_ours(folder: &Path) -> Result<()> {
     };
     if owner != rustix::process::geteuid().as_raw() {
         anyhow::bail!(
-            "{} belongs to another account (number {owner}): start that account's service (on Linux `systemctl start cordon-agent` or `cordon-index`), or run this as that account",
+            "{} belongs to another account (number {owner}): start that account's service (on Linux `systemctl start cordon-server`, `cordon-agent` or `cordon-index`), or run this as that account",
             folder.display()
         );
     }

@@ -1,5 +1,6 @@
 //! `cordon server`: running one, and what is done on its machine while it is stopped.
 
+use super::ownership;
 use crate::args::{ServerAction, ServerArgs};
 use anyhow::{Context, Result};
 use server::auth::FirstPassword;
@@ -10,7 +11,9 @@ pub async fn act(action: ServerAction, data: &std::path::Path) -> Result<()> {
     match action {
         ServerAction::ResetAdmin { user } => {
             let clock = ::server::model::clock::Clock::system();
-            let first = ::server::auth::first::reset_administrator(data, &user, clock).await?;
+            let first = ::server::auth::first::reset_administrator(data, &user, clock).await;
+            ownership::leave_to_owner(data)?;
+            let first = first?;
             anstream::println!("{}", told(&first));
             Ok(())
         }
@@ -19,6 +22,7 @@ pub async fn act(action: ServerAction, data: &std::path::Path) -> Result<()> {
 
 /// Runs a server until it is told to end, then drains it.
 pub async fn run(args: ServerArgs) -> Result<()> {
+    ownership::must_be_ours(&args.data)?;
     let config = ::server::Config {
         http: args.http,
         agents: args.agents,
