@@ -39,7 +39,7 @@ fuzz_target!(|bytes: &[u8]| {
         ));
     }
     if let Ok(signed) = SignedRevocation::decode(bytes) {
-        let order_keys = &[signed.key.clone()];
+        let order_keys = std::slice::from_ref(&signed.key);
         let subject = Subject {
             order_keys,
             endpoint: &[1; 32],
