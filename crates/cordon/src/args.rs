@@ -377,7 +377,7 @@ pub enum QuestionAction {
 /// Arguments of `login`.
 #[derive(Args, Debug)]
 pub struct LoginArgs {
-    /// Address of the server, as in https://cordon.example:8443
+    /// Address of the server, as in `https://cordon.example:8443`
     pub url: String,
     /// User; the password is read from the terminal or standard input
     #[arg(long, short, default_value = "admin")]

@@ -1,11 +1,11 @@
 //! Digests, magic numbers and content types of files: one read for all of them, several files at once.
 //!
-//! [`many`] is the whole machine: it takes files from its caller, reads each once, and gives back what was asked. SHA-1 and SHA-256 of a file run through the
+//! [`many()`] is the whole machine: it takes files from its caller, reads each once, and gives back what was asked. SHA-1 and SHA-256 of a file run through the
 //! processor side by side (`sha`), MD5 of up to sixteen files runs with one file to a vector lane (`md5`), because a single MD5 cannot be made faster than its chain of
 //! additions. `cache` leaves the page cache as it was; `mime` tells a content type from the first bytes and what a file extension promises.
 //!
 //! The crate opens nothing: which files to read, with which flags, and in which order is its caller's business (`index`), and so is the share of the processor, through the
-//! `pace` function of [`many`].
+//! `pace` function of [`many()`].
 
 #![cfg_attr(not(test), deny(clippy::indexing_slicing, clippy::string_slice))]
 

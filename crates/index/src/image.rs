@@ -2,7 +2,7 @@
 //!
 //! [`volumes`] reads the image, so neither mounting nor rights are needed and nothing on it changes. Each file system it
 //! reads is a volume of the database: at `/` when it is the only one, else at `/volume-N`, where N is its place among
-//! the partitions of the disk. First comes the inventory of all volumes ([`inventory`]), then the content of files
+//! the partitions of the disk. First comes the inventory of all volumes ([`mod@inventory`]), then the content of files
 //! ([`hashes`]), all through the one engine that writes. What is damaged is a state or a number in the [`Report`] and
 //! never the end.
 //!

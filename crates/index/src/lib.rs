@@ -14,7 +14,7 @@
 //!   [`throttle`] keeps the process to its share, [`log`] tells what it does;
 //! - [`image`] fills the same database from the image of a disk;
 //! - [`query`] asks, with the patterns of [`glob`]; [`export`] gives everything to other tools; [`verify`] compares the database
-//!   with the disk; [`bench`] measures what all this takes on a machine.
+//!   with the disk; [`mod@bench`] measures what all this takes on a machine.
 
 #![cfg_attr(not(test), deny(clippy::indexing_slicing, clippy::string_slice))]
 

@@ -1,6 +1,6 @@
 //! Lists of hashes: those to look for (a blacklist) and those known to be good, to subtract.
 //!
-//! A list comes as text ([`build`] says which forms) and is made once into a file of sorted records, which is then asked
+//! A list comes as text ([`build()`] says which forms) and is made once into a file of sorted records, which is then asked
 //! for each new hash. The file is read by position, never mapped: a list that is cut short or lies on a failing disk is
 //! an error to report and not the end of the process. In memory stays the start of each block of 512 bytes only, 2.5 MB
 //! for 10 million SHA-256, so that one answer costs one small read, and a filter of 7.5 MB that spares the read for nine of

@@ -1,7 +1,7 @@
 //! The database of the Index: opening it, its shape, and facts about it as a whole.
 //!
 //! SQLite in WAL mode: one process writes (it holds the lock of [`crate::service`]), any number read meanwhile. A
-//! crash at any moment leaves the state after the last commit. [`write`] changes it, [`crate::query`] asks it.
+//! crash at any moment leaves the state after the last commit. [`mod@write`] changes it, [`crate::query`] asks it.
 
 pub mod write;
 
@@ -12,7 +12,7 @@ use std::cell::RefCell;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// Raised when the shape changes so that a database of before cannot be used; see [`Unusable`].
+/// Raised when the shape changes so that a database of before cannot be used; see [`StoreError::Unusable`].
 pub const VERSION: i64 = 1;
 /// Marks the file as Cordon's Index ("CorI"), for `PRAGMA application_id`.
 const APPLICATION: i64 = 0x436F_7249;

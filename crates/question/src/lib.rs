@@ -1,12 +1,12 @@
 //! The question language of Cordon: `Get <sensors> from <which endpoints>`.
 //!
-//! Pure: no clock, no input or output, no state. Text becomes a tree ([`parse`]), a tree prints back in one canonical
+//! Pure: no clock, no input or output, no state. Text becomes a tree ([`parse()`]), a tree prints back in one canonical
 //! form (`Display`), and `parse(print(q)) == q`. The server parses what people type, the agent parses the canonical
 //! text in a signed order, and both use the same evaluation ([`eval`]), so that a filter means one thing everywhere.
 //!
 //! * [`catalogue`]: the names a question may use; [`ast`]: the tree.
-//! * [`complete`] and [`interpret`] help people to write questions; they only ever propose text that parses.
-//! * [`plan`] says which tables an answer has; [`eval`] filters and joins rows; [`value`] compares typed cells;
+//! * [`complete()`] and [`interpret()`] help people to write questions; they only ever propose text that parses.
+//! * [`plan()`] says which tables an answer has; [`eval`] filters and joins rows; [`value`] compares typed cells;
 //!   [`cell`] shows cells of any bytes without harm; [`chain`] puts an error and its causes on one line.
 
 #![cfg_attr(not(test), deny(clippy::indexing_slicing, clippy::string_slice))]

@@ -1,4 +1,4 @@
-//! Services: units of systemd ([`systemd`], [`unit`]), start scripts ([`sysv`]), and what of them runs ([`running`]).
+//! Services: units of systemd ([`systemd`], [`mod@unit`]), start scripts ([`sysv`]), and what of them runs ([`running`]).
 //!
 //! Everything is read from files. No bus is asked: that also works in a rescue system, in an image, and on a machine
 //! whose service manager hangs.

@@ -1,6 +1,6 @@
 //! Who may use the machine and who does: logins, accounts, administrators, sudo rules and SSH keys.
 //!
-//! The formats are read by [`utmp`], [`accounts`], [`sudoers`] and [`ssh_keys`], which take bytes; [`collect`] knows
+//! The formats are read by [`utmp`], [`accounts`], [`mod@sudoers`] and [`ssh_keys`], which take bytes; [`collect`] knows
 //! where the files lie and makes rows of them.
 
 pub mod accounts;

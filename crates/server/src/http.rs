@@ -1,6 +1,6 @@
 //! The HTTPS port: the API under `/api/v1`, described by an OpenAPI 3.1 document, and a small console page.
 //!
-//! - [`serve`]: accepting, TLS, draining; [`middleware`]: what surrounds every request.
+//! - [`mod@serve`]: accepting, TLS, draining; [`middleware`]: what surrounds every request.
 //! - [`extract`]: callers and their permissions; [`error`]: errors as the API tells them.
 //! - A module for each subject holds its routes; each handler declares its path, permission and replies beside its code, and
 //!   the document is made from that. `openapi.json` in the crate's folder is the committed copy; a test compares.

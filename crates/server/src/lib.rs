@@ -7,7 +7,7 @@
 //! - [`catalogue`]: the sensors and groups that questions may name.
 //! - [`identity`]: the server's own keys, endpoints and their certificates, enrolment.
 //! - [`fleet`]: who is connected; [`gateway`]: how.
-//! - [`start`]: putting it all together.
+//! - [`mod@start`]: putting it all together.
 //! - [`orders`]: numbers, signing and delivery of whatever endpoints shall do; [`questions`]: the life of a question, from asking to its kept answer.
 //! - [`http`]: the HTTPS port with the API and the console page; [`metrics`]: counts for Prometheus.
 
