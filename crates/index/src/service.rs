@@ -4,7 +4,7 @@
 //! action may all start it, and the second one finds it running. It notices a new configuration by itself, says in
 //! `status.json` what it does, and ends when it is told to (SIGTERM, or `wanted` says so).
 //!
-//! Where a service of the system keeps the Index ([`keep`]), that service alone starts and ends it; the others then say
+//! Where a service of the system keeps the Index ([`mod@keep`]), that service alone starts and ends it; the others then say
 //! what they want and leave the rest to it.
 
 mod bell;

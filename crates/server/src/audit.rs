@@ -6,7 +6,7 @@ use crate::model::audit::{Head, Verdict};
 use crate::store::{self, StoreError};
 use std::path::Path;
 
-/// Writes the newest number and hash to the server's log, which commonly leaves the machine: a note for [`verify`].
+/// Writes the newest number and hash to the server's log, which commonly leaves the machine: a note for [`crate::model::audit::verify`].
 pub async fn announce(store: &dyn store::Store) -> Result<(), StoreError> {
     let head = store.audit_head().await?;
     tracing::info!(
