@@ -5,12 +5,14 @@
 //! nothing must not keep the agent from the next. [`session`] is the conversation on
 //! one connection. A revocation of this identity that an order key signed ends the agent: it does not come back by itself.
 
+pub mod deferred;
 pub mod session;
 
 use crate::desk::Desk;
 use crate::identity::{Identity, IdentityError, tls};
 use crate::outside::{Outside, Stream};
 use crate::status::Status;
+use deferred::Deferred;
 use protocol::backoff::Backoff;
 use session::{SessionEnd, SessionError};
 use std::io;
@@ -65,6 +67,7 @@ pub async fn keep(
 ) -> Result<(), LinkError> {
     let instance = random().to_be_bytes().to_vec();
     let mut backoff = Backoff::default();
+    let mut deferred = Deferred::default();
     loop {
         let servers = servers(&identity, &configured);
         if servers.is_empty() {
@@ -81,7 +84,7 @@ pub async fn keep(
                 shutdown: &shutdown,
             };
             let mut greeted = None;
-            let ended = visit.pay(&mut identity, &mut greeted).await;
+            let ended = visit.pay(&mut identity, &mut deferred, &mut greeted).await;
             status.disconnected();
             let silent = matches!(&ended, Err(ConnectError::Session(error)) if error.is_silence());
             match ended {
@@ -142,6 +145,7 @@ impl Visit<'_> {
     async fn pay(
         &self,
         identity: &mut Identity,
+        deferred: &mut Deferred,
         greeted: &mut Option<Instant>,
     ) -> Result<SessionEnd, ConnectError> {
         let opening = async {
@@ -169,6 +173,7 @@ impl Visit<'_> {
             &welcome,
             self.server,
             identity,
+            deferred,
             self.desk,
             self.status,
             self.outside,

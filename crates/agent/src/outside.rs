@@ -38,7 +38,8 @@ pub struct Patience {
     pub greeting: Duration,
     /// A connection that held for this long after the greeting was a good one.
     pub held: Duration,
-    /// Between two looks at what could not be done yet: a change that the disk did not take.
+    /// Between two looks at what could not be done yet: a change that the disk did not take, an order that
+    /// the clock does not let pass.
     pub again: Duration,
 }
 

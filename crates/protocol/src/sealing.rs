@@ -22,7 +22,8 @@ const FORM: u8 = 1;
 const KEY: usize = 32;
 /// What sealing adds to a secret.
 pub const OVERHEAD: usize = 1 + KEY + 16;
-const URI: &str = "cordon:sealing:x25519:";
+/// How a sealing key begins as text.
+pub const URI: &str = "cordon:sealing:x25519:";
 
 /// What a sealed secret is for. All of it has to be the same when it is opened.
 #[derive(Clone, Copy, Debug)]

@@ -76,16 +76,17 @@ impl Membership {
 
 impl Drop for Membership {
     fn drop(&mut self) {
+        self.link.end();
         self.fleet.leave(&self.link);
     }
 }
 
 /// What became of a newcomer.
 pub(crate) enum Joined {
-    /// It is the only connection of its endpoint now; an older one of the same machine was closed.
+    /// It is the only connection of its endpoint now.
     Alone(Membership),
-    /// Another machine is connected with this identity; the newcomer must go.
-    Doubled,
+    /// This one is connected with the same identity. Which of the two stays is for the caller to find out.
+    Beside(Arc<Link>),
 }
 
 impl Fleet {
@@ -95,19 +96,22 @@ impl Fleet {
         Self::default()
     }
 
-    /// Takes a connection in. A half-dead older connection of the same machine gives way; one of another machine stays.
-    pub(crate) fn join(self: &Arc<Self>, link: &Arc<Link>) -> Joined {
-        let older = {
+    /// Takes a connection in, in the place of `older` when that one is still there: it is closed then. Nothing changes while
+    /// another one is.
+    pub(crate) fn join(self: &Arc<Self>, link: &Arc<Link>, older: Option<&Arc<Link>>) -> Joined {
+        let replaced = {
             let mut connected = self.write();
             match connected.links.get(&link.ordinal) {
-                Some(older) if older.machine != link.machine => return Joined::Doubled,
+                Some(held) if older.is_none_or(|older| !Arc::ptr_eq(older, held)) => {
+                    return Joined::Beside(Arc::clone(held));
+                }
                 _ => {
                     connected.online.insert(link.ordinal);
                     connected.links.insert(link.ordinal, Arc::clone(link))
                 }
             }
         };
-        match older {
+        match replaced {
             Some(older) => older.close(
                 "a newer connection of the same endpoint took its place",
                 false,

@@ -48,6 +48,8 @@ pub struct Timing {
     pub ping_after: Duration,
     /// Silence after which the connection is dead.
     pub dead_after: Duration,
+    /// How long a connection may take to show that it is there when another one comes with the same identity.
+    pub challenge: Duration,
     /// How long a peer may take to read what it is sent.
     pub write: Duration,
     /// How long after an order went out the agent may take to say that it arrived.
@@ -63,6 +65,7 @@ impl Default for Timing {
             // The agent pings first in most cases, so that only one side does.
             ping_after: Duration::from_secs(protocol::KEEP_ALIVE_SECONDS + 15),
             dead_after: Duration::from_secs(protocol::DEAD_AFTER_SECONDS),
+            challenge: Duration::from_secs(3),
             write: Duration::from_secs(30),
             acknowledge: Duration::from_secs(5),
             unfinished: Duration::from_secs(60),

@@ -1,11 +1,14 @@
 //! Who is who: the server's own keys, the endpoints and their certificates, enrolment tokens.
 //!
 //! Private keys live in one file ([`vault`]); certificates are made in [`authority`]; what agents believe, and how that is replaced,
-//! is in [`trust`]; both ports take their TLS settings from [`tls`]; letting machines in is [`enrol`]. Endpoints are kept in the
+//! is in [`trust`]; both ports take their TLS settings from [`tls`]; letting machines in is [`enrol`], and what they hold
+//! afterwards [`certificates`]. Endpoints are kept in the
 //! store and, because every connection asks for one, in memory as well: a change goes to the store first.
 
 pub(crate) mod authority;
+mod certificates;
 mod enrol;
+pub(crate) use certificates::{Certified, KeyStanding, Shown};
 pub(crate) use enrol::tame;
 mod manage;
 mod rotate;
@@ -15,7 +18,7 @@ pub(crate) mod vault;
 
 pub use authority::{CertificateError, ENDPOINT_LIFE};
 pub use manage::ManageError;
-pub(crate) use manage::REVOKED;
+pub(crate) use manage::{Doubled, REVOKED};
 pub use rotate::RotateError;
 pub use tls::TlsError;
 pub use trust::TrustError;

@@ -9,11 +9,12 @@ use crate::orders::{Opened, Task, claimed_number};
 use crate::world::{Believed, World};
 use protocol::backoff::Backoff;
 use protocol::message::{
-    Accepted, Credentials, Hello, Refusal, Revoked, SignedOrder, SignedTrust, agent_says,
+    Accepted, Credentials, Hello, Holds, Refusal, Revoked, SignedOrder, SignedTrust, agent_says,
     server_says,
 };
 use protocol::order::{self, Refused};
 use rcgen::KeyPair;
+use sha2::{Digest, Sha256};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -191,6 +192,13 @@ impl Agent {
         ended
     }
 
+    fn holds(&self) -> agent_says::Body {
+        agent_says::Body::Holds(Holds {
+            trust_version: self.believed.trust.version,
+            certificate: Sha256::digest(&self.identity.certificate).to_vec(),
+        })
+    }
+
     fn ends_by(&self, revoked: &Revoked) -> bool {
         let order_keys = &self.believed.trust.order_keys;
         self.identity.ends_by(revoked, order_keys)
@@ -343,8 +351,14 @@ impl Agent {
             server_says::Body::Ping(value) => {
                 connection.say(agent_says::Body::Pong(value)).await?;
             }
-            server_says::Body::Renewed(credentials) => self.renewed(credentials),
-            server_says::Body::Trust(signed) => self.trust(&signed, connection).await?,
+            server_says::Body::Renewed(credentials) => {
+                self.renewed(credentials);
+                connection.say(self.holds()).await?;
+            }
+            server_says::Body::Trust(signed) => {
+                self.trust(&signed, connection).await?;
+                connection.say(self.holds()).await?;
+            }
             server_says::Body::Revoked(revoked) if self.ends_by(&revoked) => {
                 return Ok(Some(Ended::Revoked));
             }

@@ -9,6 +9,7 @@
 
 mod changes;
 
+use super::deferred::{Deferred, is_about_the_clock};
 use crate::desk::{Desk, Reply};
 use crate::identity::Identity;
 use crate::orders::{MAX_OPEN, Standing};
@@ -17,7 +18,7 @@ use crate::status::Status;
 use crate::{platform, vitals};
 use protocol::frame::{self, FrameError};
 use protocol::message::{
-    Accepted, Hello, Revocation, ToAgent, ToServer, Welcome, agent_says, server_says,
+    Accepted, Hello, Revocation, SignedOrder, ToAgent, ToServer, Welcome, agent_says, server_says,
 };
 use protocol::revocation::NotRevoked;
 use std::collections::{HashSet, VecDeque};
@@ -90,6 +91,8 @@ impl SessionError {
 struct Session<'a> {
     server: &'a str,
     identity: Mutex<&'a mut Identity>,
+    /// Orders that wait for this machine's clock; they outlive the connection.
+    deferred: Mutex<&'a mut Deferred>,
     desk: &'a Arc<Desk>,
     keep_alive: Duration,
     clock: &'a dyn Clock,
@@ -134,6 +137,7 @@ pub async fn run<S: AsyncRead + AsyncWrite + Unpin>(
     welcome: &Welcome,
     server: &str,
     identity: &mut Identity,
+    deferred: &mut Deferred,
     desk: &Arc<Desk>,
     status: &Arc<Status>,
     outside: &Outside,
@@ -162,6 +166,7 @@ pub async fn run<S: AsyncRead + AsyncWrite + Unpin>(
     let session = Session {
         server,
         identity: Mutex::new(identity),
+        deferred: Mutex::new(deferred),
         desk,
         keep_alive: keep_alive(welcome),
         clock: &*outside.clock,
@@ -258,55 +263,29 @@ impl Session<'_> {
                     tokio::select! {
                         biased;
                         read = &mut reading => break read.map_err(|_| SessionError::Dead)??,
-                        () = sleep_until(look), if self.is_behind() => {
+                        () = sleep_until(look), if self.is_behind() || !held(&self.deferred).is_empty() => {
                             self.catch_up().await;
+                            self.offer_deferred().await;
                             look = Instant::now() + self.again;
                         }
                     }
                 }
             };
             *held(&self.active) = Instant::now();
-            let Some(body) = message.body else {
-                tracing::debug!("a message that this agent does not know was skipped");
-                continue;
-            };
-            if let Some(end) = self.take(body).await? {
-                return Ok(end);
+            match message.body {
+                None => tracing::debug!("a message that this agent does not know was skipped"),
+                Some(body) => {
+                    if let Some(end) = self.take(body).await? {
+                        return Ok(end);
+                    }
+                }
             }
         }
     }
 
     async fn take(&self, body: server_says::Body) -> Result<Option<SessionEnd>, SessionError> {
         match body {
-            server_says::Body::Order(signed) => {
-                let (desk, order_keys, ordinal) = {
-                    let identity = held(&self.identity);
-                    (
-                        Arc::clone(self.desk),
-                        identity.trust.order_keys.clone(),
-                        identity.ordinal,
-                    )
-                };
-                let now = self.clock.now();
-                let reply = blocking(move || {
-                    let standing = Standing {
-                        order_keys: &order_keys,
-                        ordinal,
-                    };
-                    desk.offer(&signed, standing, now)
-                })
-                .await;
-                match reply {
-                    Some(Reply::Refusal(refusal)) => {
-                        self.say(agent_says::Body::Refusal(refusal)).await;
-                    }
-                    Some(Reply::Accepted(order)) => {
-                        held(&self.accepted).push_back((order, Instant::now() + ANSWER_AT_ONCE));
-                        self.arrived.notify_one();
-                    }
-                    Some(Reply::None) | None => {}
-                }
-            }
+            server_says::Body::Order(signed) => self.offer(signed).await,
             server_says::Body::Stored(stored) => {
                 let desk = Arc::clone(self.desk);
                 blocking(move || desk.stored(stored.order)).await;
@@ -327,6 +306,47 @@ impl Session<'_> {
             }
         }
         Ok(None)
+    }
+
+    /// Gives an order to the desk, and says what came of it when that is to be said now.
+    async fn offer(&self, signed: SignedOrder) {
+        let (order_keys, ordinal) = {
+            let identity = held(&self.identity);
+            (identity.trust.order_keys.clone(), identity.ordinal)
+        };
+        let (desk, now) = (Arc::clone(self.desk), self.clock.now());
+        let offered = blocking(move || {
+            let standing = Standing {
+                order_keys: &order_keys,
+                ordinal,
+            };
+            let reply = desk.offer(&signed, standing, now);
+            (reply, signed)
+        });
+        let (mut refusal, signed) = match offered.await {
+            Some((Reply::Refusal(refusal), signed)) => (refusal, signed),
+            Some((Reply::Accepted(order), _)) => {
+                held(&self.accepted).push_back((order, Instant::now() + ANSWER_AT_ONCE));
+                self.arrived.notify_one();
+                return;
+            }
+            Some((Reply::None, _)) | None => return,
+        };
+        if is_about_the_clock(&refusal.code) && held(&self.deferred).keep(signed, Instant::now()) {
+            refusal
+                .detail
+                .push_str("; it is tried again when that clock is right");
+        }
+        self.say(agent_says::Body::Refusal(refusal)).await;
+    }
+
+    /// Tries the orders again whose time has come since this machine's clock was set.
+    async fn offer_deferred(&self) {
+        let ripe = held(&self.deferred).ripe(self.clock.now(), Instant::now());
+        for signed in ripe {
+            tracing::info!("an order that was refused for this machine's clock is tried again");
+            self.offer(signed).await;
+        }
     }
 
     /// Queues a message; waits while the queue is full. For the reading loop only: the writing loop, which empties the

@@ -1,12 +1,16 @@
 //! What the agent obeys, what it refuses, and that nothing it accepted is lost or done twice.
 
 use crate::fake::Fake;
-use crate::server::{ORDINAL, Server, now, run};
+use crate::server::{ORDINAL, Server, now, run, run_in};
+use agent::outside::{Clock, Outside, Patience};
 use answer::State;
 use ed25519_dalek::SigningKey;
 use prost::Message as _;
-use protocol::message::{CancelOrder, Order, payload::Payload};
-use protocol::order::sign;
+use protocol::message::{CancelOrder, Order, payload::Payload, server_says};
+use protocol::order::{sign, sign_trust};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
 
 const WORD: &str = "Get Word from all machines";
 
@@ -101,6 +105,59 @@ async fn every_bad_order_is_refused_and_reported() {
     peer.order(server.sign(good())).await;
     assert_eq!(peer.answer().await[0].state(), Some(State::Answered));
     running.stop().await;
+}
+
+/// A clock that is wrong costs no question: what was refused for it is answered when it is set right, on this connection or
+/// a later one, and a server's word about the time changes nothing.
+#[tokio::test]
+async fn an_order_refused_for_the_clock_is_answered_when_it_is_right() {
+    for wrong in [-86_400, 86_400] {
+        let server = Server::start().await;
+        let folder = tempfile::tempdir().unwrap();
+        server.enrol(folder.path()).await;
+        let clock = Arc::new(Skewed(AtomicI64::new(wrong)));
+        let outside = Outside {
+            clock: Arc::clone(&clock) as Arc<dyn Clock>,
+            patience: Patience {
+                again: Duration::from_millis(10),
+                ..Patience::default()
+            },
+            ..Outside::default()
+        };
+        let fake = Fake::new();
+        let running = run_in(folder.path(), &fake, &[], None, outside);
+        let (mut peer, _) = server.greet().await;
+        for number in [1, 2] {
+            peer.order(server.sign(server.question(number, WORD))).await;
+            let refusal = peer.refusal().await;
+            assert_eq!(refusal.order, number);
+            assert!(refusal.detail.contains("tried again"), "{}", refusal.detail);
+        }
+        peer.settle().await;
+        assert_eq!(fake.runs(), 0);
+        drop(peer);
+        let (mut peer, _) = server.greet().await;
+        peer.settle().await;
+        clock.0.store(0, Ordering::SeqCst);
+        let mut answered = Vec::new();
+        for _ in [1, 2] {
+            let parts = peer.answer().await;
+            assert_eq!(parts[0].state(), Some(State::Answered));
+            answered.push(parts[0].order);
+            peer.stored(&parts).await;
+        }
+        answered.sort_unstable();
+        assert_eq!(answered, [1, 2]);
+        running.stop().await;
+    }
+}
+
+struct Skewed(AtomicI64);
+
+impl Clock for Skewed {
+    fn now(&self) -> i64 {
+        now() + self.0.load(Ordering::SeqCst)
+    }
 }
 
 #[tokio::test]
@@ -243,6 +300,44 @@ async fn a_cancelled_question_is_dropped() {
         3,
         "the cancelled one gives no answer"
     );
+    running.stop().await;
+}
+
+/// An agent that has all the work it can hold, and more in front of it, still hears what is not work.
+#[tokio::test]
+async fn a_full_agent_hears_cancellations_trust_and_pings() {
+    let server = Server::start().await;
+    let folder = tempfile::tempdir().unwrap();
+    server.enrol(folder.path()).await;
+    let fake = Fake::new();
+    let running = run(folder.path(), &fake, &[]);
+    let (mut peer, _) = server.greet().await;
+    let count = agent::orders::MAX_OPEN as u64 + 20;
+    for number in 1..=count {
+        let order = server.question(number, "Get Waits from all machines");
+        peer.order(server.sign(order)).await;
+    }
+    peer.settle().await;
+    let cancel = Order {
+        payload: Some(Payload::Cancel(CancelOrder { order: 50 })),
+        ..server.question(1_000, WORD)
+    };
+    peer.order(server.sign(cancel)).await;
+    let mut trust = server.trust();
+    trust.version = 2;
+    peer.say(server_says::Body::Trust(sign_trust(&trust, &server.key)))
+        .await;
+    peer.settle().await;
+    assert_eq!(peer.holds.take().map(|holds| holds.trust_version), Some(2));
+    assert!(fake.runs() <= 4, "the work itself still waits");
+    fake.open();
+    let mut answered = std::collections::BTreeSet::new();
+    while answered.len() as u64 + 1 < count {
+        let parts = peer.answer().await;
+        answered.insert(parts[0].order);
+        peer.stored(&parts).await;
+    }
+    assert!(!answered.contains(&50), "it was cancelled in time");
     running.stop().await;
 }
 

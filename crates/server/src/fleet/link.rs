@@ -4,6 +4,7 @@
 //! connection reads them from the shared log at its own pace, so a broadcast costs a connection one wake-up and no memory.
 
 use super::{AgentVitals, Presence};
+use crate::identity::Certified;
 use crate::model::ids::EndpointId;
 use protocol::lane::Lane;
 use protocol::message::{Goodbye, Vitals};
@@ -12,7 +13,8 @@ use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
+use tokio_util::sync::CancellationToken;
 
 /// Whole frames that may wait for a peer that reads slowly.
 pub const FRAMES: usize = 64;
@@ -40,16 +42,25 @@ pub enum Outgoing {
 struct Outbox {
     items: VecDeque<Outgoing>,
     frames: usize,
-    ping: bool,
+    ping: Option<u64>,
     pong: Option<u64>,
     goodbye: Option<Goodbye>,
+}
+
+/// What was sent on this connection and is not yet known to be held.
+#[derive(Default)]
+pub(crate) struct Told {
+    /// Version of the trust.
+    pub trust: u64,
+    /// The last certificate.
+    pub certificate: Option<Certified>,
 }
 
 /// What the writer takes out of the outbox in one go.
 #[derive(Default)]
 pub(crate) struct Taken {
     pub items: Vec<Outgoing>,
-    pub ping: bool,
+    pub ping: Option<u64>,
     pub pong: Option<u64>,
     /// After this nothing more is sent.
     pub goodbye: Option<Goodbye>,
@@ -61,8 +72,8 @@ pub struct Link {
     pub ordinal: u32,
     /// Its identity.
     pub id: EndpointId,
-    /// Facts about its machine, hashed.
-    pub(crate) machine: Box<[u8]>,
+    /// Random number of its process, as it says.
+    pub(crate) instance: Box<[u8]>,
     /// Public key it showed (SubjectPublicKeyInfo, DER).
     pub(crate) key: Box<[u8]>,
     address: SocketAddr,
@@ -70,6 +81,11 @@ pub struct Link {
     started: Instant,
     heard_ms: AtomicU64,
     vitals: Mutex<Option<AgentVitals>>,
+    told: Mutex<Told>,
+    /// Highest challenge that the peer answered.
+    answered: watch::Sender<u64>,
+    challenges: AtomicU64,
+    ended: CancellationToken,
     outbox: Mutex<Outbox>,
     wake: Notify,
     /// Orders of one lane that may be with the agent at once; `None` leaves it to [`Lane::credit`].
@@ -96,7 +112,7 @@ impl Link {
     pub(crate) fn new(
         ordinal: u32,
         id: EndpointId,
-        machine: &[u8],
+        instance: &[u8],
         key: &[u8],
         address: SocketAddr,
         credit: u32,
@@ -104,13 +120,17 @@ impl Link {
         Arc::new(Self {
             ordinal,
             id,
-            machine: machine.into(),
+            instance: instance.into(),
             key: key.into(),
             address,
             since: jiff::Timestamp::now(),
             started: Instant::now(),
             heard_ms: AtomicU64::new(0),
             vitals: Mutex::new(None),
+            told: Mutex::default(),
+            answered: watch::Sender::new(0),
+            challenges: AtomicU64::new(0),
+            ended: CancellationToken::new(),
             outbox: Mutex::new(Outbox::default()),
             wake: Notify::new(),
             credit: usize::try_from(credit).ok().filter(|n| *n > 0),
@@ -237,8 +257,51 @@ impl Link {
     }
 
     pub(crate) fn ping(&self) {
-        self.outbox().ping = true;
+        self.outbox().ping.get_or_insert(0);
         self.wake();
+    }
+
+    /// Asks whether the peer is there, and waits this long for its own answer: what was on its way before proves nothing.
+    pub(crate) async fn answers(&self, within: Duration) -> bool {
+        let challenge = self.challenges.fetch_add(1, Ordering::Relaxed) + 1;
+        let mut answered = self.answered.subscribe();
+        {
+            let mut outbox = self.outbox();
+            outbox.ping = outbox.ping.max(Some(challenge));
+        }
+        self.wake();
+        let answer = async {
+            answered
+                .wait_for(|highest| *highest >= challenge)
+                .await
+                .is_ok()
+        };
+        tokio::select! {
+            () = self.ended.cancelled() => false,
+            answer = tokio::time::timeout(within, answer) => answer.unwrap_or(false),
+        }
+    }
+
+    /// The peer answered a ping.
+    pub(crate) fn ponged(&self, value: u64) {
+        if value <= self.challenges.load(Ordering::Relaxed) {
+            self.answered
+                .send_modify(|highest| *highest = value.max(*highest));
+        }
+    }
+
+    /// The connection is over.
+    pub(super) fn end(&self) {
+        self.ended.cancel();
+    }
+
+    /// Where it comes from.
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    pub(crate) fn told(&self) -> std::sync::MutexGuard<'_, Told> {
+        self.told.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Only the newest ping of the peer is answered: pings that come faster than they are answered cost nothing.
@@ -327,7 +390,7 @@ mod tests {
         Link::new(
             7,
             EndpointId([1; 32]),
-            b"m",
+            b"i",
             b"k",
             ([127, 0, 0, 1], 9).into(),
             2,
@@ -396,5 +459,28 @@ mod tests {
         }
         assert_eq!(link.take().pong, Some(9_999));
         assert_eq!(link.take().pong, None);
+    }
+
+    #[tokio::test]
+    async fn only_an_answer_to_this_challenge_shows_that_the_peer_is_there() {
+        let link = link();
+        let long = Duration::from_secs(60);
+        // A pong that was not asked for yet proves nothing.
+        link.ponged(1);
+        let (there, ()) = tokio::join!(link.answers(long), async {
+            let asked = link.take().ping;
+            assert_eq!(asked, Some(1));
+            link.ponged(1);
+        });
+        assert!(there);
+        let (first, second, ()) = tokio::join!(link.answers(long), link.answers(long), async {
+            // One ping for both; the earlier answer does not count.
+            link.ponged(1);
+            link.ponged(link.take().ping.unwrap());
+        });
+        assert!(first && second);
+        let (there, ()) = tokio::join!(link.answers(long), async { link.end() });
+        assert!(!there);
+        assert!(!link.answers(Duration::ZERO).await);
     }
 }

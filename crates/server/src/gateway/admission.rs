@@ -2,16 +2,21 @@
 //!
 //! A peer without a certificate may say one thing, `Enrol`, in one small frame. A peer with one must be an endpoint that is known and
 //! approved; it learns why if it is not. All of it happens within [`super::Timing::introduction`].
+//!
+//! Of two connections with one identity the one that was there is asked whether it still is ([`Link::answers`]). If not, it
+//! gives way: a machine that restarted, or whose network went away. If it is, two processes have one key, whatever either
+//! says about its machine; the newcomer has to wait, and the endpoint is shown as doubled.
 
 use super::Gateway;
 use crate::fleet::{Joined, Link, Membership};
-use crate::identity::REVOKED;
+use crate::identity::{Doubled, KeyStanding, REVOKED, Shown};
 use crate::model::endpoint::{Endpoint, Standing};
 use crate::model::ids::EndpointId;
 use protocol::frame::{self, FrameError};
 use protocol::message::{
     Enrolled, Goodbye, Hello, ToAgent, ToServer, Welcome, agent_says, server_says,
 };
+use sha2::{Digest as _, Sha256};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use tokio::io::AsyncWriteExt as _;
@@ -45,8 +50,10 @@ enum Rejected {
     Revoked(EndpointId),
     #[error("endpoint {0} waits for approval")]
     Waiting(EndpointId),
-    #[error("endpoint {0} is connected from another machine")]
+    #[error("endpoint {0} is connected already, and that connection answers")]
     Doubled(EndpointId),
+    #[error("endpoint {0} shows a key that another one replaced")]
+    OldKey(EndpointId),
     #[error("the reply could not be sent")]
     Reply(#[source] FrameError),
 }
@@ -64,6 +71,7 @@ impl Rejected {
             Self::Revoked(_) => "revoked endpoint",
             Self::Waiting(_) => "waiting endpoint",
             Self::Doubled(_) => "doubled endpoint",
+            Self::OldKey(_) => "key that was replaced",
             Self::Reply(_) => "did not take the reply",
         }
     }
@@ -120,7 +128,10 @@ impl Gateway {
                 Ok(None)
             }
             Some(None) => Err(Rejected::Certificate),
-            Some(Some((id, key))) => self.hello(stream, address, id, &key).await.map(Some),
+            Some(Some((id, key, shown))) => self
+                .hello(stream, address, id, &key, &shown)
+                .await
+                .map(Some),
         }
     }
 
@@ -150,6 +161,7 @@ impl Gateway {
         address: SocketAddr,
         id: EndpointId,
         key: &[u8],
+        shown: &Shown,
     ) -> Result<Admitted, Rejected> {
         let Some(endpoint) = self.identity.endpoint(id) else {
             let reason = "this endpoint is not known to the server; enrol it anew";
@@ -159,6 +171,12 @@ impl Gateway {
         if endpoint.standing != Standing::Approved {
             return Err(self.shut_out(&mut stream, &endpoint).await);
         }
+        let standing = endpoint.key_standing(shown.key);
+        if standing == KeyStanding::Ended {
+            let reason = "this endpoint's key was replaced by a renewal; if another machine did that, enrol this one anew";
+            dismiss(&mut stream, reason, 60_000, false).await;
+            return Err(Rejected::OldKey(id));
+        }
         let first: ToServer = frame::read(&mut stream, frame::MAX_FIRST)
             .await
             .map_err(Rejected::First)?;
@@ -166,22 +184,43 @@ impl Gateway {
             Some(agent_says::Body::Hello(hello)) if hello.protocol > 0 => hello,
             _ => return Err(Rejected::Unexpected),
         };
-        let machine = hello.machine.get(..64).unwrap_or(&hello.machine);
-        let link = Link::new(endpoint.ordinal, id, machine, key, address, hello.credit);
-        let membership = match self.fleet.join(&link) {
-            Joined::Alone(membership) => membership,
-            Joined::Doubled => {
-                self.identity
-                    .note_doubled(endpoint.ordinal, address, true)
-                    .await;
-                let reason = "another machine is connected with this identity";
-                dismiss(&mut stream, reason, 60_000, false).await;
-                return Err(Rejected::Doubled(id));
-            }
+        let instance = hello.instance.get(..64).unwrap_or(&hello.instance);
+        let link = Link::new(endpoint.ordinal, id, instance, key, address, hello.credit);
+        let Some(membership) = self.place(&link).await else {
+            let reason = "another process is connected with this identity, and it answers";
+            dismiss(&mut stream, reason, 60_000, false).await;
+            return Err(Rejected::Doubled(id));
         };
+        if standing == KeyStanding::New {
+            self.identity.take_key(&endpoint, shown.key).await;
+        }
+        self.identity
+            .certificate_shown(endpoint.ordinal, shown)
+            .await;
         self.welcome(&mut stream, &link, &hello, &endpoint.machine, address)
             .await?;
         Ok(Admitted { membership, stream })
+    }
+
+    /// A place in the fleet, unless somebody who answers has it.
+    async fn place(&self, link: &Arc<Link>) -> Option<Membership> {
+        let mut gone: Option<Arc<Link>> = None;
+        loop {
+            let older = match self.fleet.join(link, gone.as_ref()) {
+                Joined::Alone(membership) => return Some(membership),
+                Joined::Beside(older) => older,
+            };
+            if older.answers(self.timing.challenge).await {
+                let seen = Doubled {
+                    address: link.address(),
+                    beside: Some(older.address()),
+                    same_instance: older.instance == link.instance,
+                };
+                self.identity.note_doubled(link.ordinal, seen).await;
+                return None;
+            }
+            gone = Some(older);
+        }
     }
 
     async fn welcome(
@@ -198,10 +237,13 @@ impl Gateway {
             Some(endpoint) => return Err(self.shut_out(stream, &endpoint).await),
             None => return Err(Rejected::Unknown(link.id)),
         }
-        if machine != &*link.machine {
-            self.identity
-                .note_doubled(link.ordinal, address, false)
-                .await;
+        if machine != hello.machine.get(..64).unwrap_or(&hello.machine) {
+            let seen = Doubled {
+                address,
+                beside: None,
+                same_instance: false,
+            };
+            self.identity.note_doubled(link.ordinal, seen).await;
         }
         self.identity.introduce(link.ordinal, hello);
         self.saw(link.ordinal);
@@ -214,7 +256,7 @@ impl Gateway {
         frame::write(stream, &say(server_says::Body::Welcome(welcome)))
             .await
             .map_err(Rejected::Reply)?;
-        self.identity.tell_trust(link).await;
+        self.identity.tell_trust(link);
         Ok(())
     }
 
@@ -258,9 +300,9 @@ pub(super) async fn farewell<S: tokio::io::AsyncWrite + Unpin>(stream: &mut S) {
     }
 }
 
-/// Endpoint and public key (SubjectPublicKeyInfo) of a certificate that was verified.
-fn read_certificate(certificate: &[u8]) -> Option<(EndpointId, Vec<u8>)> {
-    let (_, certificate) = x509_parser::parse_x509_certificate(certificate).ok()?;
+/// Endpoint, public key (SubjectPublicKeyInfo) and the rest of a certificate that was verified.
+fn read_certificate(der: &[u8]) -> Option<(EndpointId, Vec<u8>, Shown)> {
+    let (_, certificate) = x509_parser::parse_x509_certificate(der).ok()?;
     let name = certificate
         .subject()
         .iter_common_name()
@@ -268,5 +310,12 @@ fn read_certificate(certificate: &[u8]) -> Option<(EndpointId, Vec<u8>)> {
         .as_str()
         .ok()?;
     let id = name.parse().ok()?;
-    Some((id, certificate.public_key().raw.to_vec()))
+    let key = certificate.public_key().raw;
+    let shown = Shown {
+        key: Sha256::digest(key).into(),
+        digest: Sha256::digest(der).into(),
+        issuer: certificate.issuer().as_raw().to_vec(),
+        until: certificate.validity().not_after.timestamp(),
+    };
+    Some((id, key.to_vec(), shown))
 }

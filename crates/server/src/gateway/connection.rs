@@ -189,7 +189,14 @@ impl Gateway {
                     Box::pin(self.renew(link, &request)).await;
                     COST_RENEW
                 }
-                Some(agent_says::Body::Pong(_) | agent_says::Body::Holds(_)) => COST_SMALL,
+                Some(agent_says::Body::Pong(value)) => {
+                    link.ponged(value);
+                    COST_SMALL
+                }
+                Some(agent_says::Body::Holds(holds)) => {
+                    self.identity.holds(link, &holds).await;
+                    COST_SMALL
+                }
                 // What this build does not know is skipped, and so is what has no place here.
                 Some(agent_says::Body::Hello(_) | agent_says::Body::Enrol(_)) | None => {
                     COST_USELESS
@@ -303,7 +310,7 @@ impl Gateway {
     }
 
     async fn renew(&self, link: &Arc<Link>, request: &[u8]) {
-        match self.identity.renew(link.ordinal, request).await {
+        match self.identity.renew(link, request).await {
             Ok(credentials) => {
                 let frame = frame::encode(&say(server_says::Body::Renewed(credentials)));
                 link.send(Outgoing::Frame(frame.into()));
@@ -331,8 +338,8 @@ impl Gateway {
             if let Some(value) = taken.pong {
                 bytes.extend(frame::encode(&say(server_says::Body::Pong(value))));
             }
-            if taken.ping {
-                bytes.extend(frame::encode(&say(server_says::Body::Ping(0))));
+            if let Some(value) = taken.ping {
+                bytes.extend(frame::encode(&say(server_says::Body::Ping(value))));
             }
             for item in taken.items {
                 match item {

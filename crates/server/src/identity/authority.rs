@@ -5,7 +5,9 @@
 
 use super::vault::{AuthoritySecret, ServerSecret};
 use crate::model::ids::EndpointId;
+use crate::store::StoreError;
 use protocol::SERVER_NAME;
+use protocol::sealing::{self, SealingPublic};
 use rcgen::{
     BasicConstraints, CertificateParams, CertificateSigningRequestParams, DnType,
     ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair, KeyUsagePurpose, PublicKeyData, SanType,
@@ -46,12 +48,21 @@ pub enum CertificateError {
         #[source]
         source: rustls::pki_types::pem::Error,
     },
+    /// The authority's own certificate.
+    #[error("the authority's certificate is not readable")]
+    Unreadable,
     /// A signing request that is damaged or not signed by its own key.
     #[error("the certificate signing request is not valid")]
     Request(#[source] rcgen::Error),
     /// A key of a kind that is not accepted.
     #[error("the key in the signing request is neither ECDSA P-256 nor Ed25519")]
     KeyKind,
+    /// A sealing key that is none.
+    #[error("the signing request names a sealing key that cannot be used, or several")]
+    SealingKey,
+    /// The store.
+    #[error("the keys of the endpoint could not be stored")]
+    Store(#[source] StoreError),
     /// The endpoint is gone.
     #[error("the endpoint is not known any more")]
     NoEndpoint,
@@ -63,12 +74,15 @@ pub(crate) struct Authority {
     pub certificate: CertificateDer<'static>,
     /// The same as PEM.
     pub pem: String,
+    /// Its name as it stands in what it issued, DER.
+    pub subject: Vec<u8>,
     issuer: Issuer<'static, KeyPair>,
 }
 
 /// A key that asked for a certificate and showed, by its signature, that it is there.
 pub(crate) struct RequestedKey {
     request: CertificateSigningRequestParams,
+    sealing: Option<SealingPublic>,
 }
 
 /// A certificate as the server handed it out.
@@ -147,9 +161,13 @@ impl Authority {
             })?;
         let issuer = Issuer::from_ca_cert_der(&certificate, key)
             .map_err(make("an issuer from the authority's certificate"))?;
+        let subject = x509_parser::parse_x509_certificate(&certificate)
+            .map(|(_, parsed)| parsed.subject().as_raw().to_vec())
+            .map_err(|_| CertificateError::Unreadable)?;
         Ok(Self {
             certificate,
             pem: secret.certificate.clone(),
+            subject,
             issuer,
         })
     }
@@ -198,11 +216,12 @@ impl Authority {
         })
     }
 
-    /// Issues an endpoint's certificate for this public key.
+    /// Issues an endpoint's certificate for this public key, naming its sealing key.
     pub fn issue_endpoint(
         &self,
         id: EndpointId,
         key: &impl PublicKeyData,
+        sealing: Option<SealingPublic>,
         now: i64,
     ) -> Result<Issued, CertificateError> {
         let mut params = CertificateParams::default();
@@ -211,6 +230,11 @@ impl Authority {
         params
             .distinguished_name
             .push(DnType::CommonName, id.to_string());
+        if let Some(sealing) = sealing {
+            let uri = sealing.to_string();
+            let uri = uri.try_into().map_err(make("an endpoint's certificate"))?;
+            params.subject_alt_names.push(SanType::URI(uri));
+        }
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
         params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
         params.use_authority_key_identifier_extension = true;
@@ -226,7 +250,7 @@ impl Authority {
 }
 
 impl RequestedKey {
-    /// Reads a request and checks that its own key signed it. Of its content only the key is used.
+    /// Reads a request and checks that its own key signed it. Of its content only the keys are used.
     pub fn read(request: &[u8]) -> Result<Self, CertificateError> {
         let request =
             CertificateSigningRequestParams::from_der(&CertificateSigningRequestDer::from(request))
@@ -235,16 +259,42 @@ impl RequestedKey {
         if kind != &rcgen::PKCS_ECDSA_P256_SHA256 && kind != &rcgen::PKCS_ED25519 {
             return Err(CertificateError::KeyKind);
         }
-        Ok(Self { request })
+        let sealing = named_sealing(&request.params.subject_alt_names)?;
+        Ok(Self { request, sealing })
+    }
+
+    /// The sealing key that this key signed for.
+    pub fn sealing(&self) -> Option<SealingPublic> {
+        self.sealing
     }
 
     /// The endpoint that this key makes.
     pub fn id(&self) -> EndpointId {
-        EndpointId(Sha256::digest(self.request.public_key.subject_public_key_info()).into())
+        EndpointId(self.digest())
+    }
+
+    /// SHA-256 of the key.
+    pub fn digest(&self) -> [u8; 32] {
+        Sha256::digest(self.request.public_key.subject_public_key_info()).into()
     }
 
     /// The key itself.
     pub fn key(&self) -> &impl PublicKeyData {
         &self.request.public_key
+    }
+}
+
+/// The sealing key among the names that a request asks for.
+fn named_sealing(names: &[SanType]) -> Result<Option<SealingPublic>, CertificateError> {
+    let mut named = names.iter().filter_map(|name| match name {
+        SanType::URI(uri) if uri.as_str().starts_with(sealing::URI) => Some(uri.as_str()),
+        _ => None,
+    });
+    let Some(first) = named.next() else {
+        return Ok(None);
+    };
+    match (first.parse(), named.next()) {
+        (Ok(key), None) => Ok(Some(key)),
+        _ => Err(CertificateError::SealingKey),
     }
 }

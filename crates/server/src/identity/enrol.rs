@@ -4,12 +4,10 @@
 //! connection broke before it had its certificate asks again with the same key and gets one, without using the token again.
 
 use super::Identity;
-use super::authority::{CertificateError, RequestedKey};
-use crate::model::endpoint::{Endpoint, Refusal, Standing};
+use super::authority::RequestedKey;
+use crate::model::endpoint::{Refusal, Standing};
 use crate::store::endpoints::{Applicant, Enrolment};
-use jiff::Timestamp;
-use protocol::message::{Credentials, Enrol, Enrolled};
-use rcgen::PublicKeyData;
+use protocol::message::{Enrol, Enrolled};
 use sha2::{Digest as _, Sha256};
 
 /// How long a machine that waits for approval should wait before it asks again.
@@ -51,6 +49,7 @@ impl Identity {
             hostname: tame(&request.hostname, 255),
             platform: tame(&request.platform, 32),
             machine: request.machine.into_iter().take(64).collect(),
+            sealing: key.sealing().map(|sealing| *sealing.as_bytes()),
             secret: Sha256::digest(&request.secret).into(),
             now: self.clock.now(),
         };
@@ -80,14 +79,18 @@ impl Identity {
                 retry_after_seconds: ASK_AGAIN_SECONDS,
             }),
             Standing::Approved => {
-                let credentials = self.issue(&endpoint, key.key()).await.map_err(|error| {
+                self.amend(endpoint.ordinal, |e| e.keys = endpoint.keys);
+                let issued = self.issue(&endpoint, key.key(), endpoint.sealing());
+                let (credentials, certified) = issued.map_err(|error| {
                     tracing::error!(
                         error = &error as &dyn std::error::Error,
                         "a certificate could not be issued"
                     );
                     Refusal::Unavailable
                 })?;
-                self.trust_sent(endpoint.ordinal, self.trust_version());
+                // It is not enrolled before it has written all of this down.
+                self.trust_held(endpoint.ordinal, self.trust_version());
+                self.certificate_held(endpoint.ordinal, &certified).await;
                 Ok(Enrolled {
                     credentials: Some(credentials),
                     waiting: false,
@@ -96,65 +99,5 @@ impl Identity {
                 })
             }
         }
-    }
-
-    /// A new certificate for a connected endpoint: for the key of this request, or none when the request is bad.
-    pub(crate) async fn renew(
-        &self,
-        ordinal: u32,
-        request: &[u8],
-    ) -> Result<Credentials, CertificateError> {
-        let key = RequestedKey::read(request)?;
-        let endpoint = self
-            .by_ordinal(ordinal)
-            .ok_or(CertificateError::NoEndpoint)?;
-        self.issue(&endpoint, key.key()).await
-    }
-
-    /// A new certificate for the key a connected endpoint has already.
-    pub(crate) async fn reissue(
-        &self,
-        ordinal: u32,
-        key: &[u8],
-    ) -> Result<Credentials, CertificateError> {
-        let key = rcgen::SubjectPublicKeyInfo::from_der(key).map_err(CertificateError::Request)?;
-        let endpoint = self
-            .by_ordinal(ordinal)
-            .ok_or(CertificateError::NoEndpoint)?;
-        self.issue(&endpoint, &key).await
-    }
-
-    async fn issue(
-        &self,
-        endpoint: &Endpoint,
-        key: &impl PublicKeyData,
-    ) -> Result<Credentials, CertificateError> {
-        let (issued, issuer, bundle) = {
-            let trust = self.trust.load();
-            let authority = trust.issuing().ok_or(CertificateError::NoEndpoint)?;
-            let issued =
-                authority.issue_endpoint(endpoint.id, key, self.clock.now().as_second())?;
-            (issued, trust.issuer(), trust.bundle.clone())
-        };
-        let until = Timestamp::from_second(issued.not_after).unwrap_or(Timestamp::MAX);
-        let ordinal = endpoint.ordinal;
-        let noted = vec![(ordinal, issuer.clone(), until)];
-        // The note serves people and the end of a change of authority; the certificate is good without it.
-        if let Err(error) = self.store.certificates_issued(noted).await {
-            tracing::warn!(
-                error = &error as &dyn std::error::Error,
-                ordinal,
-                "a new certificate could not be noted"
-            );
-        }
-        self.amend(ordinal, |e| {
-            e.issuer = issuer;
-            e.certificate_until = Some(until);
-        });
-        Ok(Credentials {
-            certificate: issued.certificate.as_ref().to_vec(),
-            ordinal,
-            trust: Some(bundle),
-        })
     }
 }

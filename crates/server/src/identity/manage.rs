@@ -38,6 +38,17 @@ pub enum ManageError {
     Store(#[source] StoreError),
 }
 
+/// How an identity was seen twice.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Doubled {
+    /// Where the newcomer connects from.
+    pub address: std::net::SocketAddr,
+    /// The connection that was there and answers; the newcomer was refused then. `None` when it only moved.
+    pub beside: Option<std::net::SocketAddr>,
+    /// Both say that they are one process, as copies of a running machine do.
+    pub same_instance: bool,
+}
+
 impl Identity {
     /// Makes an enrolment token. Its text is given this once and kept nowhere.
     ///
@@ -188,18 +199,13 @@ impl Identity {
         self.endpoint(id).ok_or(ManageError::NoEndpoint(id))
     }
 
-    /// Marks an endpoint whose identity was shown by a second machine. Audited once until an administrator clears the mark, so
-    /// that a copied machine which keeps trying cannot flood the log.
-    pub(crate) async fn note_doubled(
-        &self,
-        ordinal: u32,
-        address: std::net::SocketAddr,
-        refused: bool,
-    ) {
+    /// Marks an endpoint whose identity was shown by a second machine, or by two processes at once. Audited once until an
+    /// administrator clears the mark, so that a copied machine which keeps trying cannot flood the log.
+    pub(crate) async fn note_doubled(&self, ordinal: u32, seen: Doubled) {
         let Some(endpoint) = self.by_ordinal(ordinal) else {
             return;
         };
-        tracing::warn!(ordinal, id = %endpoint.id, %address, refused, "another machine shows the identity of this endpoint");
+        tracing::warn!(ordinal, id = %endpoint.id, address = %seen.address, beside = ?seen.beside, "the identity of this endpoint is shown twice, or from another machine than before");
         if endpoint.doubled {
             return;
         }
@@ -210,7 +216,8 @@ impl Identity {
             format!("endpoint {}", endpoint.id),
         )
         .with(serde_json::json!({
-            "ordinal": ordinal, "hostname": endpoint.hostname, "address": address, "refused": refused,
+            "ordinal": ordinal, "hostname": endpoint.hostname, "address": seen.address,
+            "connected_from": seen.beside, "same_process": seen.same_instance, "refused": seen.beside.is_some(),
         }));
         if let Err(error) = self.store.set_doubled(ordinal, deed).await {
             tracing::error!(
@@ -231,10 +238,6 @@ impl Identity {
             e.trust_version = hello.trust_version;
             e.last_seen = Some(self.clock.now());
         });
-    }
-
-    pub(crate) fn trust_sent(&self, ordinal: u32, version: u64) {
-        self.amend(ordinal, |e| e.trust_version = e.trust_version.max(version));
     }
 
     /// Writes what these endpoints said of themselves to the store.

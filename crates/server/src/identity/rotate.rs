@@ -175,7 +175,7 @@ impl Identity {
         self.trust.store(Arc::new(state));
         *held = next;
         for link in self.fleet.links() {
-            self.tell_trust(&link).await;
+            self.tell_trust(&link);
         }
         // Open orders may have to be signed anew.
         self.members.send_modify(|n| *n += 1);
@@ -183,14 +183,15 @@ impl Identity {
     }
 
     /// Sends an endpoint the trust it lacks, and a certificate of the newest authority if its own is of an older one.
-    pub(crate) async fn tell_trust(&self, link: &Arc<Link>) {
+    pub(crate) fn tell_trust(&self, link: &Arc<Link>) {
         let Some(endpoint) = self.by_ordinal(link.ordinal) else {
             return;
         };
+        let sent = link.told().trust.max(endpoint.trust_version);
         let (frames, version, issuer) = {
             let trust = self.trust.load();
             (
-                trust.frames_after(endpoint.trust_version),
+                trust.frames_after(sent),
                 trust.bundle.version,
                 trust.issuer(),
             )
@@ -200,11 +201,12 @@ impl Identity {
                 return;
             }
         }
-        self.trust_sent(link.ordinal, version);
-        if endpoint.issuer == issuer {
+        link.told().trust = version;
+        let sent = link.told().certificate.as_ref().map(|c| c.issuer.clone());
+        if endpoint.issuer == issuer || sent.as_ref() == Some(&issuer) {
             return;
         }
-        match self.reissue(link.ordinal, &link.key).await {
+        match self.reissue(link) {
             Ok(credentials) => {
                 let frame = protocol::frame::encode(&ToAgent {
                     body: Some(server_says::Body::Renewed(credentials)),

@@ -44,12 +44,27 @@ pub struct Endpoint {
     /// Facts about the machine, hashed; see [`protocol::message::Hello::machine`].
     #[serde(skip)]
     pub machine: Vec<u8>,
-    /// Version of the trust bundle it showed or was sent.
+    /// Version of the trust bundle it is known to hold.
     #[serde(skip)]
     pub trust_version: u64,
-    /// Authority (hex SHA-256) that issued its newest certificate.
+    /// Authority (hex SHA-256) that issued the newest certificate it is known to hold.
     #[serde(skip)]
     pub issuer: String,
+    /// Its public keys.
+    #[serde(skip)]
+    pub keys: Keys,
+}
+
+/// Public keys of an endpoint, as far as they are known.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Keys {
+    /// SHA-256 of the key it connects with (SubjectPublicKeyInfo, DER).
+    pub current: Option<[u8; 32]>,
+    /// The same of a key that a renewal brought and that was not shown yet. When it is, it becomes the current one, and
+    /// the one before has ended: had it ended earlier, a lost reply would have locked the endpoint out.
+    pub next: Option<[u8; 32]>,
+    /// X25519 key that secrets for this endpoint are sealed to, see [`protocol::sealing`].
+    pub sealing: Option<[u8; 32]>,
 }
 
 /// An enrolment token as listed: never its secret.

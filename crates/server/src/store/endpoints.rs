@@ -2,7 +2,7 @@
 
 use super::Reply;
 use crate::model::audit::Deed;
-use crate::model::endpoint::{Endpoint, Refusal, Standing, TokenInfo};
+use crate::model::endpoint::{Endpoint, Keys, Refusal, Standing, TokenInfo};
 use crate::model::ids::{EndpointId, TokenId};
 use jiff::Timestamp;
 
@@ -17,6 +17,8 @@ pub struct Applicant {
     pub platform: String,
     /// Facts about the machine, hashed.
     pub machine: Vec<u8>,
+    /// Its sealing key.
+    pub sealing: Option<[u8; 32]>,
     /// SHA-256 of the secret it showed.
     pub secret: [u8; 32],
     /// The server's clock.
@@ -87,6 +89,8 @@ pub trait Endpoints {
     fn set_standing(&self, ordinal: u32, standing: Standing, deed: Deed) -> Reply<'_, ()>;
     /// Marks an endpoint whose identity two machines showed.
     fn set_doubled(&self, ordinal: u32, deed: Deed) -> Reply<'_, ()>;
+    /// Replaces what is known of an endpoint's keys.
+    fn set_keys(&self, ordinal: u32, keys: Keys, deed: Option<Deed>) -> Reply<'_, ()>;
     /// Notes the newest certificates: ordinal, issuer, end.
     fn certificates_issued(&self, issued: Vec<(u32, String, Timestamp)>) -> Reply<'_, ()>;
     /// Notes what endpoints said of themselves.

@@ -1,8 +1,10 @@
 //! Letting machines in, keeping their identity, shutting them out.
 
-use crate::support::{Agent, Channel, World, ada, count, soon};
+use crate::support::{Agent, Channel, LONG, World, ada, count, soon};
 use answer::State;
 use protocol::message::{agent_says, server_says};
+use protocol::sealing::SealingKey;
+use server::Timing;
 use server::model::endpoint::{Standing, TokenRequest};
 use server::model::trust::TrustPart;
 use std::time::Duration;
@@ -189,51 +191,239 @@ async fn a_certificate_is_renewed_for_an_old_and_for_a_new_key() {
     }
 }
 
-#[tokio::test]
-async fn two_machines_with_one_identity_are_noticed() {
-    let world = World::new().await;
-    let agent = world.agent().await;
-    let mut real = agent.connect(&world).await;
-    let mut copy = Agent::new();
-    copy.key = rcgen::KeyPair::from_pem(&agent.key.serialize_pem()).unwrap();
-    copy.certificate = agent.certificate.clone();
-    copy.ordinal = agent.ordinal;
-    copy.trust = agent.trust.clone();
-    let (_, reply) = copy.greet(&world).await;
-    let Some(server_says::Body::Goodbye(goodbye)) = reply else {
-        panic!("the copy was let in: {reply:?}");
+/// A server that waits for a challenged connection as long as it takes.
+fn patient() -> Timing {
+    Timing {
+        introduction: LONG,
+        challenge: LONG,
+        ..Timing::default()
+    }
+}
+
+async fn audited(world: &World, action: &str) -> Vec<server::model::audit::Entry> {
+    let query = server::store::audit::AuditQuery {
+        action: Some(action.into()),
+        limit: 10,
+        ..Default::default()
     };
-    assert!(!goodbye.revoked && goodbye.reason.contains("another machine"));
+    let store = &world.running.services.store;
+    store.audit_entries(query).await.unwrap()
+}
+
+/// Whatever a copy says about its machine and its process: the key is in two places, and both are there.
+#[tokio::test]
+async fn two_processes_with_one_identity_are_noticed() {
+    for (machine, instance) in [(9, 9), (0, 9), (9, 0), (0, 0)] {
+        let world = World::with(patient()).await;
+        let agent = world.agent().await;
+        let mut real = agent.connect(&world).await;
+        let mut copy = agent.copy();
+        if machine > 0 {
+            copy.machine = vec![machine; 32];
+        }
+        if instance > 0 {
+            copy.instance = vec![instance; 16];
+        }
+        let refused = tokio::select! {
+            (_, reply) = copy.greet(&world) => reply,
+            () = real.stay() => panic!("the first one lost its connection"),
+        };
+        let Some(server_says::Body::Goodbye(goodbye)) = refused else {
+            panic!("the copy was let in: {refused:?}");
+        };
+        assert!(!goodbye.revoked && goodbye.reason.contains("another process"));
+        assert!(goodbye.retry_after_ms >= 10_000, "the newcomer waits");
+        assert!(world.endpoint(&agent).doubled);
+        let entries = audited(&world, "endpoint.doubled").await;
+        assert_eq!(entries.len(), 1);
+        let same = format!("\"same_process\":{}", instance == 0);
+        assert!(entries[0].detail.contains(&same), "{}", entries[0].detail);
+        // The first one goes on undisturbed.
+        real.settle().await;
+        let id = world.endpoint(&agent).id;
+        world.identity().approve(id, &ada()).await.unwrap();
+        assert!(!world.endpoint(&agent).doubled);
+    }
+}
+
+/// A machine that restarted, or whose network went away, leaves a connection behind that nobody answers on.
+#[tokio::test]
+async fn a_connection_that_does_not_answer_gives_way() {
+    let world = World::new().await;
+    let mut agent = world.agent().await;
+    let mut old = agent.connect(&world).await;
+    // What was sent before it was asked does not count as an answer.
+    old.say(agent_says::Body::Pong(1)).await;
+    agent.instance = vec![2; 16];
+    let mut new = agent.connect(&world).await;
+    assert!(!old.goodbye().await.revoked);
+    new.settle().await;
+    assert!(!world.endpoint(&agent).doubled);
+    // One that was closed in order is not waited for at all.
+    let world = World::with(patient()).await;
+    let agent = world.agent().await;
+    drop(agent.connect(&world).await);
+    agent.connect(&world).await;
+}
+
+#[tokio::test]
+async fn an_identity_that_moves_to_another_machine_is_shown() {
+    let world = World::new().await;
+    let mut agent = world.agent().await;
+    drop(agent.connect(&world).await);
+    agent.machine = vec![7; 32];
+    agent.connect(&world).await;
     assert!(world.endpoint(&agent).doubled);
-    let audit = world
-        .running
-        .services
-        .store
-        .audit_entries(server::store::audit::AuditQuery {
-            action: Some("endpoint.doubled".into()),
-            limit: 10,
-            ..Default::default()
-        })
+}
+
+#[tokio::test]
+async fn a_renewal_with_another_key_is_audited_and_ends_the_old_one() {
+    let world = World::new().await;
+    let old = world.agent().await;
+    let mut channel = old.connect(&world).await;
+    assert!(audited(&world, "endpoint.renew-keys").await.is_empty());
+    let mut new = old.copy();
+    new.key = rcgen::KeyPair::generate().unwrap();
+    channel.say(agent_says::Body::Renew(new.request())).await;
+    let Some(server_says::Body::Renewed(credentials)) = channel.next().await else {
+        panic!("no new certificate");
+    };
+    new.take(&credentials);
+    let entries = audited(&world, "endpoint.renew-keys").await;
+    assert_eq!(entries.len(), 1);
+    assert!(entries[0].detail.contains("\"another_key\":true"));
+    // Until the new one is shown the old one is good: the reply may have been lost.
+    drop(channel);
+    let world = world.restart().await;
+    drop(old.connect(&world).await);
+    new.connect(&world).await;
+    assert_eq!(audited(&world, "endpoint.key-replaced").await.len(), 1);
+    let (_, reply) = old.greet(&world).await;
+    assert!(
+        matches!(reply, Some(server_says::Body::Goodbye(ref g)) if g.reason.contains("replaced")),
+        "{reply:?}"
+    );
+    let world = world.restart().await;
+    let (_, reply) = old.greet(&world).await;
+    assert!(matches!(reply, Some(server_says::Body::Goodbye(_))));
+    new.connect(&world).await;
+    // A new token for the machine with the first key brings that one back.
+    let secret = world.token(Some(1), false).await;
+    let mut again = old;
+    assert_eq!(again.enrol(&world, &secret).await.refused, "");
+    again.connect(&world).await;
+    let (_, reply) = new.greet(&world).await;
+    assert!(matches!(reply, Some(server_says::Body::Goodbye(_))));
+}
+
+#[tokio::test]
+async fn the_sealing_key_is_registered_and_bound_by_the_certificate() {
+    let world = World::new().await;
+    let mut agent = world.agent().await;
+    let own = agent.sealing.as_ref().map(|key| key.public());
+    assert_eq!(agent.named_sealing(), own);
+    assert_eq!(world.endpoint(&agent).sealing(), own);
+    // Another one by renewal, and it is kept.
+    let mut channel = agent.connect(&world).await;
+    agent.sealing = Some(SealingKey::generate().unwrap());
+    channel.say(agent_says::Body::Renew(agent.request())).await;
+    let Some(server_says::Body::Renewed(credentials)) = channel.next().await else {
+        panic!("no new certificate");
+    };
+    agent.take(&credentials);
+    let own = agent.sealing.as_ref().map(|key| key.public());
+    assert_eq!(agent.named_sealing(), own);
+    let audit = audited(&world, "endpoint.renew-keys").await;
+    assert!(audit[0].detail.contains("\"another_key\":false"));
+    drop(channel);
+    let world = world.restart().await;
+    assert_eq!(world.endpoint(&agent).sealing(), own);
+    // A certificate that the server makes of itself names it too.
+    let mut channel = agent.connect(&world).await;
+    world
+        .identity()
+        .rotate(TrustPart::Authority, &ada())
         .await
         .unwrap();
-    assert_eq!(audit.len(), 1);
-    // The first one goes on undisturbed.
-    real.say(agent_says::Body::Ping(5)).await;
-    assert!(matches!(
-        real.next().await,
-        Some(server_says::Body::Pong(5))
-    ));
-    // The same machine may come a second time: its old connection gives way.
-    let mut again = agent.connect(&world).await;
-    assert!(!real.goodbye().await.revoked);
-    again.say(agent_says::Body::Ping(6)).await;
-    assert!(matches!(
-        again.next().await,
-        Some(server_says::Body::Pong(6))
-    ));
-    let id = world.endpoint(&agent).id;
-    world.identity().approve(id, &ada()).await.unwrap();
-    assert!(!world.endpoint(&agent).doubled);
+    loop {
+        match channel.next().await {
+            Some(server_says::Body::Renewed(credentials)) => {
+                agent.certificate = None;
+                agent.take(&credentials);
+                break;
+            }
+            Some(_) => {}
+            None => panic!("closed"),
+        }
+    }
+    assert_eq!(agent.named_sealing(), own);
+}
+
+#[tokio::test]
+async fn an_endpoint_without_a_sealing_key_gains_one_at_renewal() {
+    let world = World::new().await;
+    let mut agent = Agent::new();
+    let key = agent.sealing.take();
+    let secret = world.token(Some(1), false).await;
+    agent.enrol(&world, &secret).await;
+    assert_eq!(world.endpoint(&agent).sealing(), None);
+    assert_eq!(agent.named_sealing(), None);
+    let mut channel = agent.connect(&world).await;
+    agent.sealing = key;
+    channel.say(agent_says::Body::Renew(agent.request())).await;
+    let Some(server_says::Body::Renewed(credentials)) = channel.next().await else {
+        panic!("no new certificate");
+    };
+    agent.take(&credentials);
+    let own = agent.sealing.as_ref().map(|key| key.public());
+    assert_eq!(agent.named_sealing(), own);
+    assert_eq!(world.endpoint(&agent).sealing(), own);
+}
+
+/// What was sent is not what is held: as long as an endpoint does not say that it wrote the new trust down, nobody drops the
+/// old one under it by mistake.
+#[tokio::test]
+async fn trust_counts_as_known_when_it_is_held() {
+    let world = World::new().await;
+    let mut agent = world.agent().await;
+    let mut channel = agent.connect(&world).await;
+    let identity = world.identity();
+    let rotated = identity.rotate(TrustPart::Authority, &ada()).await.unwrap();
+    assert_eq!(rotated.behind, 1);
+    channel.settle().await;
+    assert_eq!(identity.trust_status().behind, 1, "sent, not held");
+    assert!(
+        identity
+            .drop_old(TrustPart::Authority, false, &ada())
+            .await
+            .is_err()
+    );
+    // A new connection sends it again, whatever was sent before.
+    drop(channel);
+    let mut channel = agent.connect(&world).await;
+    let Some(server_says::Body::Trust(signed)) = channel.next().await else {
+        panic!("no trust");
+    };
+    agent.trust = protocol::order::check_trust(&signed, &agent.trust).unwrap();
+    channel.say(agent.holds()).await;
+    let Some(server_says::Body::Renewed(credentials)) = channel.next().await else {
+        panic!("no certificate of the new authority");
+    };
+    channel.settle().await;
+    assert_eq!(
+        identity.trust_status().behind,
+        1,
+        "its certificate is of the old authority"
+    );
+    agent.take(&credentials);
+    channel.say(agent.holds()).await;
+    channel.settle().await;
+    assert_eq!(identity.trust_status().behind, 0);
+    identity
+        .drop_old(TrustPart::Authority, false, &ada())
+        .await
+        .unwrap();
+    agent.connect(&world).await;
 }
 
 #[tokio::test]
@@ -251,7 +441,7 @@ async fn the_order_key_is_replaced_under_running_agents() {
         .await
         .unwrap();
     assert_eq!(status.order_keys.len(), 2);
-    assert_eq!(status.behind, 1, "the one that is away has not heard");
+    assert_eq!(status.behind, 2, "nobody holds it yet");
     assert!(
         world
             .identity()
@@ -263,6 +453,10 @@ async fn the_order_key_is_replaced_under_running_agents() {
         panic!("no trust");
     };
     online.trust = protocol::order::check_trust(&signed, &online.trust).unwrap();
+    channel.say(online.holds()).await;
+    channel.settle().await;
+    let behind = world.identity().trust_status().behind;
+    assert_eq!(behind, 1, "the one that is away has not heard");
     let next = world.ask("Get Running Processes from all machines").await;
     let order = channel.order().await;
     assert_eq!(online.check(&order).unwrap().number, next.order);

@@ -4,13 +4,14 @@ use answer::State;
 use prost::Message as _;
 use protocol::frame::{self, FrameError};
 use protocol::message::{
-    AnswerPart, Enrol, Enrolled, Goodbye, Hello, Order, SignedOrder, ToAgent, ToServer, Trust,
-    WireRow, agent_says, server_says,
+    AnswerPart, Enrol, Enrolled, Goodbye, Hello, Holds, Order, SignedOrder, ToAgent, ToServer,
+    Trust, WireRow, agent_says, server_says,
 };
 use protocol::order::Seen;
 use protocol::revocation::{Subject, first_valid};
+use protocol::sealing::{SealingKey, SealingPublic};
 use question::catalogue::{Catalogue, Sensor, ValueType};
-use rcgen::{CertificateParams, KeyPair};
+use rcgen::{CertificateParams, KeyPair, SanType};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, pem::PemObject as _};
 use rustls::{ClientConfig, RootCertStore};
 use server::model::actor::Actor;
@@ -19,6 +20,7 @@ use server::model::ids::UserId;
 use server::model::ids::{EndpointId, QuestionId};
 use server::questions::QuestionInfo;
 use server::{Config, Running, Timing};
+use sha2::{Digest as _, Sha256};
 use std::future::Future;
 use std::path::Path;
 use std::sync::Arc;
@@ -27,6 +29,7 @@ use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
+use x509_parser::extensions::GeneralName;
 
 /// Upper bound of anything that a test waits for.
 pub const LONG: Duration = Duration::from_secs(20);
@@ -58,7 +61,12 @@ pub struct World {
 
 impl World {
     pub async fn new() -> Self {
-        Self::configured(|_| {}).await
+        Self::with(Timing {
+            // Most agents here do not answer pings, and leave their old connections lying about.
+            challenge: Duration::from_millis(50),
+            ..Timing::default()
+        })
+        .await
     }
 
     pub async fn with(timing: Timing) -> Self {
@@ -206,6 +214,8 @@ pub struct Agent {
     pub ordinal: u32,
     pub trust: Trust,
     pub machine: Vec<u8>,
+    pub instance: Vec<u8>,
+    pub sealing: Option<SealingKey>,
 }
 
 struct Nothing;
@@ -228,15 +238,55 @@ impl Agent {
             ordinal: 0,
             trust: Trust::default(),
             machine,
+            instance: vec![1; 16],
+            sealing: Some(SealingKey::generate().unwrap()),
         }
     }
 
     pub fn request(&self) -> Vec<u8> {
-        CertificateParams::default()
-            .serialize_request(&self.key)
-            .unwrap()
-            .der()
-            .to_vec()
+        let mut params = CertificateParams::default();
+        if let Some(sealing) = &self.sealing {
+            let uri = sealing.public().to_string().try_into().unwrap();
+            params.subject_alt_names.push(SanType::URI(uri));
+        }
+        let request = params.serialize_request(&self.key).unwrap();
+        request.der().to_vec()
+    }
+
+    /// The sealing key that its certificate names.
+    pub fn named_sealing(&self) -> Option<SealingPublic> {
+        let der = self.certificate.as_ref().unwrap();
+        let (_, certificate) = x509_parser::parse_x509_certificate(der).unwrap();
+        let names = certificate.subject_alternative_name().unwrap()?;
+        names
+            .value
+            .general_names
+            .iter()
+            .find_map(|name| match name {
+                GeneralName::URI(uri) => uri.parse().ok(),
+                _ => None,
+            })
+    }
+
+    /// Everything it needs to be taken for the same endpoint.
+    pub fn copy(&self) -> Self {
+        Self {
+            key: KeyPair::from_pem(&self.key.serialize_pem()).unwrap(),
+            certificate: self.certificate.clone(),
+            ordinal: self.ordinal,
+            trust: self.trust.clone(),
+            machine: self.machine.clone(),
+            instance: self.instance.clone(),
+            sealing: self.sealing.clone(),
+        }
+    }
+
+    /// What it says when it has written down what it was sent.
+    pub fn holds(&self) -> agent_says::Body {
+        agent_says::Body::Holds(Holds {
+            trust_version: self.trust.version,
+            certificate: Sha256::digest(self.certificate.as_ref().unwrap()).to_vec(),
+        })
     }
 
     pub async fn enrol(&mut self, world: &World, secret: &[u8]) -> Enrolled {
@@ -275,7 +325,7 @@ impl Agent {
             hostname: format!("box-{}", self.ordinal),
             platform: "linux".into(),
             machine: self.machine.clone(),
-            instance: vec![1; 16],
+            instance: self.instance.clone(),
             trust_version: self.trust.version,
             credit: 0,
         }
@@ -397,6 +447,27 @@ impl Channel {
         match self.next().await {
             Some(server_says::Body::Stored(stored)) => (stored.order, stored.attempt),
             other => panic!("a receipt was expected, not {other:?}"),
+        }
+    }
+
+    /// Returns when the server has taken in all that was said before.
+    pub async fn settle(&mut self) {
+        self.say(agent_says::Body::Ping(4711)).await;
+        loop {
+            match self.next().await {
+                Some(server_says::Body::Pong(4711)) => return,
+                Some(_) => {}
+                None => panic!("closed"),
+            }
+        }
+    }
+
+    /// Answers pings until the connection ends.
+    pub async fn stay(&mut self) {
+        while let Some(said) = self.next().await {
+            if let server_says::Body::Ping(value) = said {
+                self.say(agent_says::Body::Pong(value)).await;
+            }
         }
     }
 

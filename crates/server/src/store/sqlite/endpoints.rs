@@ -7,14 +7,14 @@ use super::audit::append;
 use super::writer::Tx;
 use crate::model::actor::Actor;
 use crate::model::audit::Deed;
-use crate::model::endpoint::{Endpoint, Refusal, Standing, TokenInfo};
+use crate::model::endpoint::{Endpoint, Keys, Refusal, Standing, TokenInfo};
 use crate::model::ids::TokenId;
 use jiff::Timestamp;
 use rusqlite::types::Type;
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 
 const ENDPOINT: &str = "SELECT id, ordinal, hostname, platform, agent_version, standing, doubled, enrolled_at, last_seen,
-    certificate_until, machine, trust_version, issuer FROM endpoints";
+    certificate_until, machine, trust_version, issuer, current_key, next_key, sealing_key FROM endpoints";
 const TOKEN: &str = "SELECT id, uses, used, expires_at, approve, created_by, created_at, revoked_at FROM enrolment_tokens";
 
 fn standing_number(standing: Standing) -> i64 {
@@ -62,6 +62,11 @@ fn endpoint(row: &Row<'_>) -> rusqlite::Result<Endpoint> {
         machine: row.get(10)?,
         trust_version: u64::try_from(row.get::<_, i64>(11)?).unwrap_or(0),
         issuer: row.get(12)?,
+        keys: Keys {
+            current: row.get(13)?,
+            next: row.get(14)?,
+            sealing: row.get(15)?,
+        },
     })
 }
 
@@ -113,6 +118,17 @@ impl Endpoints for SqliteStore {
                 .execute([ordinal])?;
             present(changed, || format!("endpoint {ordinal}"))?;
             append(tx, &deed)?;
+            Ok(())
+        })
+    }
+
+    fn set_keys(&self, ordinal: u32, keys: Keys, deed: Option<Deed>) -> Reply<'_, ()> {
+        self.write(move |tx| {
+            let changed = set_keys(tx, ordinal, keys)?;
+            present(changed, || format!("endpoint {ordinal}"))?;
+            if let Some(deed) = deed {
+                append(tx, &deed)?;
+            }
             Ok(())
         })
     }
@@ -197,6 +213,13 @@ impl Endpoints for SqliteStore {
     }
 }
 
+fn set_keys(tx: &Connection, ordinal: u32, keys: Keys) -> Result<usize> {
+    let mut statement = tx.prepare_cached(
+        "UPDATE endpoints SET current_key = ?2, next_key = ?3, sealing_key = ?4 WHERE ordinal = ?1",
+    )?;
+    Ok(statement.execute(params![ordinal, keys.current, keys.next, keys.sealing])?)
+}
+
 fn present(changed: usize, what: impl FnOnce() -> String) -> Result<()> {
     if changed == 0 {
         return Err(StoreError::Missing(what()));
@@ -216,12 +239,13 @@ fn enrol(tx: &Tx<'_>, applicant: &Applicant) -> Result<Enrolment> {
         .prepare_cached(&format!("{ENDPOINT} WHERE id = ?1"))?
         .query_row([applicant.id], endpoint)
         .optional()?;
-    if let Some(endpoint) = known {
+    if let Some(mut endpoint) = known {
         let by_this: bool = tx
             .prepare_cached("SELECT token = ?2 FROM endpoints WHERE ordinal = ?1")?
             .query_row(params![endpoint.ordinal, token.id], |row| row.get(0))?;
         // The machine that was let in by this token asks again: approval may have taken longer than the token lived.
         if by_this && token.revoked_at.is_none() {
+            take_sealing(tx, &mut endpoint, applicant)?;
             return Ok(Enrolment::Known {
                 endpoint,
                 added: false,
@@ -236,6 +260,11 @@ fn enrol(tx: &Tx<'_>, applicant: &Applicant) -> Result<Enrolment> {
         count_use(tx, token.id)?;
         tx.prepare_cached("UPDATE endpoints SET token = ?2 WHERE ordinal = ?1")?
             .execute(params![endpoint.ordinal, token.id])?;
+        // An administrator's token speaks for the key that shows it, whatever renewals made of it.
+        endpoint.keys.current = Some(applicant.id.0);
+        endpoint.keys.next = None;
+        set_keys(tx, endpoint.ordinal, endpoint.keys)?;
+        take_sealing(tx, &mut endpoint, applicant)?;
         return Ok(Enrolment::Known {
             endpoint,
             added: false,
@@ -251,8 +280,8 @@ fn enrol(tx: &Tx<'_>, applicant: &Applicant) -> Result<Enrolment> {
         Standing::Approved
     };
     tx.prepare_cached(
-        "INSERT INTO endpoints (id, standing, token, hostname, platform, machine, enrolled_at)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+        "INSERT INTO endpoints (id, standing, token, hostname, platform, machine, enrolled_at, current_key, sealing_key)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?1, ?8)",
     )?
     .execute(params![
         applicant.id,
@@ -261,7 +290,8 @@ fn enrol(tx: &Tx<'_>, applicant: &Applicant) -> Result<Enrolment> {
         applicant.hostname,
         applicant.platform,
         applicant.machine,
-        applicant.now.as_millisecond()
+        applicant.now.as_millisecond(),
+        applicant.sealing
     ])?;
     let endpoint = tx
         .prepare_cached(&format!("{ENDPOINT} WHERE ordinal = ?1"))?
@@ -281,6 +311,19 @@ fn enrol(tx: &Tx<'_>, applicant: &Applicant) -> Result<Enrolment> {
         endpoint,
         added: true,
     })
+}
+
+/// The key that this machine seals by now, unless another key took its place since.
+fn take_sealing(tx: &Connection, endpoint: &mut Endpoint, applicant: &Applicant) -> Result<()> {
+    let same = endpoint
+        .keys
+        .current
+        .is_none_or(|key| key == applicant.id.0);
+    if same && applicant.sealing.is_some() && applicant.sealing != endpoint.keys.sealing {
+        endpoint.keys.sealing = applicant.sealing;
+        set_keys(tx, endpoint.ordinal, endpoint.keys)?;
+    }
+    Ok(())
 }
 
 fn refusal(token: &TokenInfo, now: Timestamp) -> Option<Refusal> {

@@ -43,6 +43,7 @@ pub const MIGRATIONS: &[Migration] = &[
     migration!(11, "0011-questions"),
     migration!(20, "0020-actors"),
     migration!(21, "0021-orders"),
+    migration!(25, "0025-endpoint-keys"),
     migration!(30, "0030-people"),
 ];
 
