@@ -142,6 +142,41 @@ pub struct ServerArgs {
     /// Logs as JSON lines
     #[arg(long)]
     pub log_json: bool,
+    /// Open questions that one asker may have
+    #[arg(long, default_value_t = ::server::quota::Limits::default().questions, value_name = "N")]
+    pub quota_questions: u32,
+    /// Hours that one asker's open questions may wait for endpoints: life times endpoints, all together
+    #[arg(long, default_value_t = ::server::quota::Limits::default().endpoint_hours, value_name = "N")]
+    pub quota_endpoint_hours: u64,
+    /// Proxy whose X-Forwarded-For is believed, an address or network (repeat for several); of all others it is ignored
+    #[arg(long = "trusted-proxy", value_name = "NETWORK")]
+    pub trusted_proxies: Vec<String>,
+    /// Serve health and metrics at this address, in the clear and without a sign-in
+    #[arg(long, value_name = "ADDRESS")]
+    pub metrics: Option<SocketAddr>,
+    /// Where heads of the audit log go.
+    #[command(flatten)]
+    pub heads: HeadArgs,
+}
+
+/// Where the server sends heads of its audit log, so that cutting or rewriting the log shows.
+#[derive(Args, Debug, Default)]
+pub struct HeadArgs {
+    /// Append each new head of the audit log to this file
+    #[arg(long, value_name = "FILE")]
+    pub audit_file: Option<PathBuf>,
+    /// Send each new head to a system log: `local`, or one that listens on UDP
+    #[arg(long, value_name = "local|HOST:PORT")]
+    pub audit_syslog: Option<::server::audit::Syslog>,
+    /// Post each new head to this https:// address
+    #[arg(long, value_name = "URL", requires = "audit_webhook_authority")]
+    pub audit_webhook: Option<String>,
+    /// File with the bearer token for the webhook
+    #[arg(long, value_name = "FILE", requires = "audit_webhook")]
+    pub audit_webhook_token: Option<PathBuf>,
+    /// File with the authorities (PEM) that are believed about the webhook, such as /etc/ssl/certs/ca-certificates.crt
+    #[arg(long, value_name = "FILE", requires = "audit_webhook")]
+    pub audit_webhook_authority: Option<PathBuf>,
 }
 
 /// What to do with the agent of this machine, other than to run it.
@@ -449,6 +484,12 @@ pub enum AuditAction {
             value_name = "DIR"
         )]
         data: PathBuf,
+        /// A head that was noted before and must still be in the log (repeat for several)
+        #[arg(long = "head", value_name = "NUMBER:HASH")]
+        heads: Vec<::server::model::audit::Head>,
+        /// File with heads that the server exported, all of which must be in the log
+        #[arg(long = "heads", value_name = "FILE")]
+        file: Option<PathBuf>,
     },
     /// Print the latest entries
     List {

@@ -34,6 +34,7 @@ pub use causes::chain;
 pub use complete::{Completion, Suggestion, SuggestionKind, complete};
 pub use error::ParseError;
 pub use interpret::{Reading, interpret};
+pub use parse::groups_named;
 pub use parse::parse;
 pub use plan::{Plan, PlannedColumn, PlannedPart, TablePlan, plan};
 

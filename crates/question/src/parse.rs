@@ -30,6 +30,7 @@ use crate::catalogue::{Catalogue, Sensor, ValueType};
 use crate::error::ParseError;
 use crate::names::{Names, nearest, normal};
 use crate::scan::Scanner;
+use std::collections::BTreeSet;
 
 /// Parentheses, negations and groups within each other.
 const MAX_NESTING: usize = 128;
@@ -89,6 +90,19 @@ pub fn parse(text: &str, catalogue: &Catalogue) -> Result<Question, ParseError> 
     Parser::new(text, catalogue, &names, false)?.question()
 }
 
+/// The computer groups that a question names, by their own names, also those inside other groups. None for a text that is no question.
+#[must_use]
+pub fn groups_named(text: &str, catalogue: &Catalogue) -> Vec<String> {
+    let names = Names::new(catalogue);
+    let Ok(mut parser) = Parser::new(text, catalogue, &names, false) else {
+        return Vec::new();
+    };
+    if parser.question().is_err() {
+        return Vec::new();
+    }
+    parser.named.into_iter().map(str::to_owned).collect()
+}
+
 /// What a parser wanted at each place of a text, up to where it stopped; for completion.
 pub(crate) fn wants<'a>(
     text: &str,
@@ -121,6 +135,8 @@ pub(crate) struct Parser<'a, 'n> {
     last_name: Option<usize>,
     /// Groups being expanded, outermost first.
     open_groups: Vec<String>,
+    /// Names of all groups that were expanded.
+    named: BTreeSet<&'a str>,
     /// Options after `Get?` that hold for every sensor without its own.
     max_age: Option<u64>,
     ignore_case: bool,
@@ -155,6 +171,7 @@ impl<'a, 'n> Parser<'a, 'n> {
             expanded: 0,
             last_name: None,
             open_groups: Vec::new(),
+            named: BTreeSet::new(),
             max_age: None,
             ignore_case: true,
         })

@@ -16,6 +16,7 @@ mod sign_in;
 
 pub use first::{FIRST_ADMINISTRATOR, FirstPassword};
 
+use crate::audit::Tally;
 use crate::model::account::{Digest, SessionLimits, User};
 use crate::model::actor::Actor;
 use crate::model::clock::Clock;
@@ -24,6 +25,7 @@ use crate::model::role::{Permission, Scopes};
 use crate::store::{Store, StoreError};
 use limit::LoginLimit;
 use password::{PasswordError, Passwords};
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -33,6 +35,8 @@ use zeroize::Zeroizing;
 pub const LOCAL_ACCOUNT: &str = "local";
 /// Longest life of an API token.
 pub const LONGEST_TOKEN_LIFE: Duration = Duration::from_secs(366 * 24 * 3600);
+/// A device that its owner did not sign in with for this long is known no more.
+pub const DEVICE_LIFE: Duration = Duration::from_secs(180 * 24 * 3600);
 /// A session or token notes its use at most this often, in seconds.
 const TOUCH_EVERY: i64 = 60;
 const LONGEST_NAME: usize = 64;
@@ -163,10 +167,20 @@ pub enum Credential {
     Token(Zeroizing<String>),
 }
 
+/// From where somebody signs in.
+pub struct Origin {
+    /// Address of the client.
+    pub address: IpAddr,
+    /// The device's cookie, if it shows one.
+    pub device: Option<Zeroizing<String>>,
+}
+
 /// A session that began.
 pub struct SignedIn {
     /// For the cookie.
     pub session: Zeroizing<String>,
+    /// For the device's cookie, when it was not known before.
+    pub device: Option<Zeroizing<String>>,
     /// For the caller's script.
     pub csrf: String,
     /// Who.
@@ -188,6 +202,7 @@ pub struct MadeToken {
 /// Decides who is let in.
 pub struct Auth {
     store: Arc<dyn Store>,
+    tally: Arc<Tally>,
     folder: PathBuf,
     passwords: Passwords,
     limit: LoginLimit,
@@ -197,23 +212,30 @@ pub struct Auth {
 
 impl Auth {
     /// Works on this store in this data folder: sessions end after 2 hours without use and after 12 in all.
-    pub fn new(store: Arc<dyn Store>, folder: &Path, clock: Clock) -> Result<Self, AuthError> {
+    pub fn new(
+        store: Arc<dyn Store>,
+        tally: Arc<Tally>,
+        folder: &Path,
+        clock: Clock,
+    ) -> Result<Self, AuthError> {
         let sessions = SessionLimits {
             idle: 2 * 3600,
             total: 12 * 3600,
         };
-        Self::with_sessions(store, folder, sessions, clock)
+        Self::with_sessions(store, tally, folder, sessions, clock)
     }
 
     /// The same with other limits.
     pub fn with_sessions(
         store: Arc<dyn Store>,
+        tally: Arc<Tally>,
         folder: &Path,
         sessions: SessionLimits,
         clock: Clock,
     ) -> Result<Self, AuthError> {
         Ok(Self {
             store,
+            tally,
             folder: folder.to_owned(),
             passwords: Passwords::new()?,
             limit: LoginLimit::default(),

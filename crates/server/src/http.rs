@@ -1,18 +1,20 @@
 //! The HTTPS port: the API under `/api/v1`, described by an OpenAPI 3.1 document, and a small console page.
 //!
 //! - [`mod@serve`]: accepting, TLS, draining; [`middleware`]: what surrounds every request.
-//! - [`extract`]: callers and their permissions; [`error`]: errors as the API tells them.
+//! - [`client`]: from where a request comes; [`extract`]: callers and their permissions; [`error`]: errors as the API tells them.
 //! - A module for each subject holds its routes; each handler declares its path, permission and replies beside its code, and
 //!   the document is made from that. `openapi.json` in the crate's folder is the committed copy; a test compares.
 
 mod accounts;
 mod answers;
 mod audit;
+pub mod client;
 pub mod error;
 mod events;
 mod export;
 pub mod extract;
 mod fleet;
+mod groups;
 mod language;
 pub mod middleware;
 mod page;
@@ -21,12 +23,15 @@ pub mod serve;
 
 pub use serve::serve;
 
+use crate::audit::Tally;
 use crate::auth::Auth;
 use crate::catalogue::SharedCatalogue;
 use crate::fleet::Fleet;
 use crate::identity::Identity;
 use crate::metrics::{Metrics, Observed};
+use crate::model::clock::Clock;
 use crate::questions::Questions;
+use crate::quota::Quotas;
 use crate::store::{Store, StoreError};
 use axum::extract::DefaultBodyLimit;
 use axum::http::{StatusCode, header};
@@ -61,6 +66,14 @@ pub struct Api {
     pub identity: Arc<Identity>,
     /// Who is connected.
     pub fleet: Arc<Fleet>,
+    /// What is noted of refusals and reads.
+    pub tally: Arc<Tally>,
+    /// What one asker may keep open.
+    pub quotas: Arc<Quotas>,
+    /// Proxies that are believed.
+    pub proxies: client::Proxies,
+    /// Where time comes from.
+    pub clock: Clock,
     /// Counts.
     pub metrics: Metrics,
     /// Names of requests.
@@ -125,6 +138,7 @@ fn parts() -> (Router<Arc<Api>>, OpenApi) {
         .merge(events::routes())
         .merge(export::routes())
         .merge(fleet::routes())
+        .merge(groups::routes())
         .merge(audit::routes());
     OpenApiRouter::with_openapi(Document::openapi())
         .nest("/api/v1", version)
@@ -163,6 +177,13 @@ pub fn router(api: Arc<Api>) -> Result<Router, serde_json::Error> {
         ))
         .with_state(api);
     Ok(router)
+}
+
+/// Health and metrics alone, for an address of their own.
+pub fn metrics_router(api: Arc<Api>) -> Router {
+    page::metrics_only()
+        .layer(CatchPanicLayer::custom(panicked))
+        .with_state(api)
 }
 
 /// One request's defect is that request's failure only.

@@ -10,6 +10,7 @@ mod certificates;
 mod enrol;
 pub(crate) use certificates::{Certified, KeyStanding, Shown};
 pub(crate) use enrol::tame;
+mod guesses;
 mod manage;
 mod rotate;
 pub(crate) mod tls;
@@ -24,6 +25,7 @@ pub use tls::TlsError;
 pub use trust::TrustError;
 pub use vault::VaultError;
 
+use crate::audit::Tally;
 use crate::fleet::Fleet;
 use crate::model::clock::Clock;
 use crate::model::endpoint::{Endpoint, Standing};
@@ -88,6 +90,8 @@ impl Registry {
 pub struct Identity {
     store: Arc<dyn Store>,
     fleet: Arc<Fleet>,
+    tally: Arc<Tally>,
+    guesses: guesses::Guesses,
     clock: Clock,
     vault: Vault,
     secrets: tokio::sync::Mutex<Secrets>,
@@ -112,6 +116,7 @@ impl Identity {
         approve_all: bool,
         store: Arc<dyn Store>,
         fleet: Arc<Fleet>,
+        tally: Arc<Tally>,
         clock: Clock,
     ) -> Result<Arc<Self>, IdentityError> {
         let vault = Vault::open(data_dir.join("identity")).map_err(IdentityError::Vault)?;
@@ -147,6 +152,8 @@ impl Identity {
         Ok(Arc::new(Self {
             store,
             fleet,
+            tally,
+            guesses: guesses::Guesses::default(),
             clock,
             vault,
             secrets: tokio::sync::Mutex::new(secrets),
@@ -289,4 +296,18 @@ fn make_secrets(names: &[String], now: i64) -> Result<Secrets, IdentityError> {
     };
     trust::sign_next(&mut secrets, &key).map_err(IdentityError::Trust)?;
     Ok(secrets)
+}
+
+/// A server's certificate for this name and the authority that issued it, for tests that need a TLS server.
+#[cfg(test)]
+pub(crate) fn test_certificate(name: &str) -> (tokio_rustls::TlsAcceptor, String) {
+    let now = jiff::Timestamp::now().as_second();
+    let secret = Authority::create(now).expect("an authority");
+    let authority = Authority::load(&secret).expect("it reads back");
+    let server = authority
+        .issue_server(&[name.to_owned()], now)
+        .expect("a certificate");
+    let shown = ShownCertificate::new(&server, &authority.certificate).expect("it is usable");
+    let config = tls::https(Arc::new(shown)).expect("settings");
+    (Arc::new(config).into(), authority.pem.clone())
 }

@@ -15,6 +15,7 @@
 
 pub mod audit;
 pub mod auth;
+mod bucket;
 pub mod catalogue;
 mod files;
 pub mod fleet;
@@ -23,8 +24,10 @@ pub mod http;
 pub mod identity;
 pub mod metrics;
 pub mod model;
+mod names;
 pub mod orders;
 pub mod questions;
+pub mod quota;
 pub mod start;
 pub mod store;
 

@@ -1,17 +1,20 @@
 //! Putting the server together, and taking it apart in order.
 //!
-//! Start: both ports bound, store, identity, questions that are still open, first administrator, then both ports served. Drain: no new connections, agents are told when
+//! Start: all ports bound, store, identity, questions that are still open, first administrator, then both ports served. Drain: no new connections, agents are told when
 //! to come back, what was taken is kept, then the store closes. Nothing here decides anything.
 
+use crate::audit::{Destinations, Export, Tally};
 use crate::auth::{Auth, AuthError, FirstPassword};
 use crate::catalogue::SharedCatalogue;
 use crate::fleet::Fleet;
 use crate::gateway::{self, Gateway, Limits, Timing};
+use crate::http::client::Proxies;
 use crate::http::{self, Api};
 use crate::identity::{Identity, IdentityError, ManageError, TlsError};
 use crate::model::clock::Clock;
 use crate::orders::Orders;
 use crate::questions::{QuestionError, Questions};
+use crate::quota::Quotas;
 use crate::store::sqlite::SqliteStore;
 use crate::store::{Store, StoreError};
 use protocol::token::EnrolmentToken;
@@ -19,6 +22,7 @@ use question::Catalogue;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
+use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 /// What a server is started with.
@@ -40,6 +44,14 @@ pub struct Config {
     pub timing: Timing,
     /// What all agents together may take.
     pub limits: Limits,
+    /// What one asker may keep open.
+    pub quota: crate::quota::Limits,
+    /// Proxies whose word about the client is believed.
+    pub proxies: Proxies,
+    /// Where health and metrics are served in the clear and without a sign-in, if anywhere; port 0 takes a free one.
+    pub metrics: Option<SocketAddr>,
+    /// Where heads of the audit log go.
+    pub audit: Destinations,
     /// Where time comes from.
     pub clock: Clock,
 }
@@ -57,6 +69,10 @@ impl Config {
             approve_enrolments: false,
             timing: Timing::default(),
             limits: Limits::default(),
+            quota: crate::quota::Limits::default(),
+            proxies: Proxies::default(),
+            metrics: None,
+            audit: Destinations::default(),
             clock: Clock::system(),
         }
     }
@@ -119,6 +135,8 @@ pub struct Running {
     pub http: SocketAddr,
     /// Address for agents.
     pub agents: SocketAddr,
+    /// Address of health and metrics, where they have one.
+    pub metrics: Option<SocketAddr>,
     /// An administrator's one-time password, as long as nobody changed it.
     pub first_password: Option<FirstPassword>,
     /// Certificates of the server's authorities, PEM.
@@ -126,8 +144,10 @@ pub struct Running {
     /// The parts.
     pub services: Services,
     auth: Arc<Auth>,
+    tally: Arc<Tally>,
+    export: Option<Export>,
     gateway: Arc<Gateway>,
-    serving: tokio::task::JoinHandle<()>,
+    serving: Vec<tokio::task::JoinHandle<()>>,
 }
 
 /// Starts a server.
@@ -137,15 +157,61 @@ pub struct Running {
 pub async fn start(config: Config) -> Result<Running, StartError> {
     #[cfg(unix)]
     allow_connections();
-    // Both ports before anything is stored: a server that cannot listen on one leaves nothing behind.
-    let (agent_listener, agents) = listen("agents", config.agents)?;
-    let (http_listener, http) = listen("the API", config.http)?;
+    // All ports before anything is stored: a server that cannot listen on one leaves nothing behind.
+    let ports = Ports::open(&config)?;
     let store: Arc<dyn Store> = Arc::new(
         SqliteStore::open(&config.data_dir, config.clock.clone()).map_err(StartError::Store)?,
     );
     crate::audit::announce(store.as_ref())
         .await
         .map_err(StartError::Store)?;
+    let audit = config.audit.clone();
+    let export = Export::start(audit, Arc::clone(&store), config.clock.clone())
+        .await
+        .map_err(StartError::Store)?;
+    let tally = Tally::start(Arc::clone(&store), config.clock.clone());
+    match begin(config, ports, store, Arc::clone(&tally)).await {
+        Ok(running) => Ok(Running {
+            export: Some(export),
+            ..running
+        }),
+        Err(error) => {
+            // They hold the store, which the next start needs.
+            tally.stop().await;
+            export.stop().await;
+            Err(error)
+        }
+    }
+}
+
+/// Sockets that listen, with where.
+struct Ports {
+    agents: (TcpListener, SocketAddr),
+    http: (TcpListener, SocketAddr),
+    metrics: Option<(TcpListener, SocketAddr)>,
+}
+
+impl Ports {
+    fn open(config: &Config) -> Result<Self, StartError> {
+        Ok(Self {
+            agents: listen("agents", config.agents)?,
+            http: listen("the API", config.http)?,
+            metrics: config.metrics.map(|at| listen("metrics", at)).transpose()?,
+        })
+    }
+}
+
+async fn begin(
+    config: Config,
+    ports: Ports,
+    store: Arc<dyn Store>,
+    tally: Arc<Tally>,
+) -> Result<Running, StartError> {
+    let Ports {
+        agents: (agent_listener, agents),
+        http: (http_listener, http),
+        metrics: metrics_listener,
+    } = ports;
     let catalogue = SharedCatalogue::new(config.catalogue);
     catalogue.set_groups(store.groups().await.map_err(StartError::Store)?);
     let fleet = Arc::new(Fleet::new());
@@ -155,6 +221,7 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
         config.approve_enrolments,
         Arc::clone(&store),
         Arc::clone(&fleet),
+        Arc::clone(&tally),
         config.clock.clone(),
     )
     .await
@@ -188,6 +255,7 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
     let auth = Arc::new(
         Auth::new(
             Arc::clone(&services.store),
+            Arc::clone(&tally),
             &config.data_dir,
             config.clock.clone(),
         )
@@ -200,18 +268,22 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
     services
         .identity
         .set_servers(reachable(&config.names, agents));
-    let router = http::router(Arc::new(Api {
+    let api = Arc::new(Api {
         auth: Arc::clone(&auth),
         store: Arc::clone(&services.store),
         catalogue: services.catalogue.clone(),
         questions: Arc::clone(&services.questions),
         identity: Arc::clone(&services.identity),
         fleet: Arc::clone(&services.fleet),
+        tally: Arc::clone(&tally),
+        quotas: Quotas::new(config.quota),
+        proxies: config.proxies.clone(),
+        clock: config.clock.clone(),
         metrics: crate::metrics::Metrics::default(),
         requests: http::middleware::RequestIds::default(),
         stop: services.stop.clone(),
-    }))
-    .map_err(StartError::Api)?;
+    });
+    let router = http::router(Arc::clone(&api)).map_err(StartError::Api)?;
     let https = services.identity.https().map_err(StartError::Tls)?;
     let gateway = Gateway::start(
         agent_listener,
@@ -222,20 +294,35 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
         config.limits,
     )
     .map_err(StartError::Tls)?;
-    let serving = tokio::spawn(http::serve(
+    let mut serving = vec![tokio::spawn(http::serve(
         http_listener,
-        https,
+        Some(https),
         router,
+        config.proxies,
         services.stop.clone(),
-    ));
+    ))];
+    let mut metrics = None;
+    if let Some((listener, address)) = metrics_listener {
+        metrics = Some(address);
+        serving.push(tokio::spawn(http::serve(
+            listener,
+            None,
+            http::metrics_router(api),
+            Proxies::default(),
+            services.stop.clone(),
+        )));
+    }
     tracing::info!(%http, %agents, "the server is ready");
     Ok(Running {
         http,
         agents,
+        metrics,
         first_password,
         authority_pem: services.identity.authority_pem(),
         services,
         auth,
+        tally,
+        export: None,
         gateway,
         serving,
     })
@@ -260,7 +347,7 @@ fn allow_connections() {
 fn listen(
     what: &'static str,
     address: SocketAddr,
-) -> Result<(tokio::net::TcpListener, SocketAddr), StartError> {
+) -> Result<(TcpListener, SocketAddr), StartError> {
     let failed = |source| StartError::Listen {
         what,
         address,
@@ -315,10 +402,16 @@ impl Running {
     pub async fn drain(self) {
         self.services.stop.cancel();
         self.gateway.drain().await;
-        if let Err(error) = self.serving.await {
-            tracing::error!(%error, "the HTTPS port ended badly");
+        for port in self.serving {
+            if let Err(error) = port.await {
+                tracing::error!(%error, "a port ended badly");
+            }
         }
         self.services.questions.stop().await;
+        self.tally.stop().await;
+        if let Some(export) = self.export {
+            export.stop().await;
+        }
         tracing::info!("the server has stopped");
     }
 }

@@ -14,6 +14,7 @@ pub mod groups;
 pub mod lock;
 pub mod orders;
 pub mod questions;
+pub mod quota;
 pub mod sqlite;
 
 pub use accounts::Accounts;
@@ -23,6 +24,7 @@ pub use error::StoreError;
 pub use groups::Groups;
 pub use orders::Orders;
 pub use questions::Questions;
+pub use quota::Quota;
 
 use std::future::Future;
 use std::pin::Pin;
@@ -35,7 +37,7 @@ pub type Reply<'a, T> = Pin<Box<dyn Future<Output = Result<T>> + Send + 'a>>;
 
 /// Everything the server keeps, by subject.
 pub trait Store:
-    Accounts + Audit + Endpoints + Groups + Orders + Questions + Send + Sync + 'static
+    Accounts + Audit + Endpoints + Groups + Orders + Questions + Quota + Send + Sync + 'static
 {
     /// What was written so far.
     fn write_counts(&self) -> WriteCounts;

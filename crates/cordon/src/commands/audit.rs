@@ -12,11 +12,19 @@ use std::process::ExitCode;
 /// Runs the command.
 pub fn run(args: AuditArgs) -> Result<ExitCode> {
     match args.action {
-        AuditAction::Verify { data } => {
-            let verdict =
-                ::server::audit::verify_file(&data.join(::server::store::sqlite::FILE_NAME), None)?;
+        AuditAction::Verify {
+            data,
+            mut heads,
+            file,
+        } => {
+            if let Some(file) = file {
+                heads.extend(::server::audit::read_heads(&file)?);
+            }
+            let database = data.join(::server::store::sqlite::FILE_NAME);
+            let verdict = ::server::audit::verify_file(&database, &heads)?;
             anstream::println!(
-                "{} entries are good; the hash of the last one is {}",
+                "{} entries are good; the last one is {}:{}",
+                verdict.good,
                 verdict.good,
                 verdict.head
             );

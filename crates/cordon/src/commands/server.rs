@@ -1,10 +1,13 @@
 //! `cordon server`: running one, and what is done on its machine while it is stopped.
 
 use super::ownership;
-use crate::args::{ServerAction, ServerArgs};
+use crate::args::{HeadArgs, ServerAction, ServerArgs};
 use anyhow::{Context, Result};
+use server::audit::{Destinations, Webhook};
 use server::auth::FirstPassword;
+use server::http::client::Proxies;
 use std::io::IsTerminal as _;
+use std::path::PathBuf;
 
 /// Runs an action on the data folder of a stopped server.
 pub async fn act(action: ServerAction, data: &std::path::Path) -> Result<()> {
@@ -24,6 +27,13 @@ pub async fn act(action: ServerAction, data: &std::path::Path) -> Result<()> {
 pub async fn run(args: ServerArgs) -> Result<()> {
     ownership::must_be_ours(&args.data)?;
     let config = ::server::Config {
+        quota: ::server::quota::Limits {
+            questions: args.quota_questions,
+            endpoint_hours: args.quota_endpoint_hours,
+        },
+        proxies: Proxies::read(&args.trusted_proxies)?,
+        metrics: args.metrics,
+        audit: destinations(args.heads)?,
         http: args.http,
         agents: args.agents,
         names: args.names,
@@ -46,10 +56,37 @@ pub async fn run(args: ServerArgs) -> Result<()> {
     Ok(())
 }
 
+/// Reads the files that the arguments name.
+fn destinations(args: HeadArgs) -> Result<Destinations> {
+    let read = |path: PathBuf| {
+        std::fs::read(&path).with_context(|| format!("cannot read {}", path.display()))
+    };
+    let token = match args.audit_webhook_token.map(read).transpose()? {
+        None => None,
+        Some(bytes) => {
+            let text = String::from_utf8(bytes).context("the webhook's token is no text")?;
+            Some(text.trim().to_owned().into())
+        }
+    };
+    let authorities = args.audit_webhook_authority.map(read).transpose()?;
+    let webhook = match (&args.audit_webhook, authorities) {
+        (Some(url), Some(authorities)) => Some(Webhook::new(url, token.as_ref(), &authorities)?),
+        _ => None,
+    };
+    Ok(Destinations {
+        file: args.audit_file,
+        syslog: args.audit_syslog,
+        webhook,
+    })
+}
+
 /// Says where the server listens, and how the first administrator gets in.
 pub fn announce(running: &::server::Running) {
     anstream::println!("Console and API: https://{}", running.http);
     anstream::println!("Agents connect to: {}", running.agents);
+    if let Some(metrics) = running.metrics {
+        anstream::println!("Metrics: http://{metrics}/metrics");
+    }
     if let Some(first) = &running.first_password {
         anstream::println!("{}", told(first));
     }

@@ -161,6 +161,7 @@ impl<'a> Parser<'a, '_> {
         }
         let outer = std::mem::replace(&mut self.scan, Scanner::new(&group.filter));
         self.open_groups.push(name);
+        self.named.insert(group.name.as_str());
         let options = (
             self.max_age.take(),
             std::mem::replace(&mut self.ignore_case, true),

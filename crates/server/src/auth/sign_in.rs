@@ -1,12 +1,15 @@
 //! Signing in and out, and changing one's own password.
 
 use super::people::check_password;
-use super::{Auth, AuthError, Caller, LONGEST_NAME, SignedIn, Via, password, secret};
-use crate::model::account::User;
+use super::{
+    Auth, AuthError, Caller, DEVICE_LIFE, LONGEST_NAME, Origin, SignedIn, Via, password, secret,
+};
+use crate::audit::Refused;
+use crate::model::account::{Digest, User};
 use crate::model::actor::Actor;
 use crate::model::audit::Deed;
 use crate::model::ids::ApiTokenId;
-use crate::store::accounts::NewPassword;
+use crate::store::accounts::{NewPassword, NewSession};
 use serde_json::json;
 use std::net::IpAddr;
 use zeroize::Zeroizing;
@@ -17,29 +20,57 @@ impl Auth {
         &self,
         name: &str,
         password: Zeroizing<String>,
-        address: IpAddr,
+        origin: Origin,
     ) -> Result<SignedIn, AuthError> {
-        let user = self.prove(name, password, address, "login.failed").await?;
+        let address = origin.address;
+        let known = match &origin.device {
+            Some(text) => self.known_device(name, text).await?,
+            None => None,
+        };
+        let user = self
+            .prove(name, password, address, known, "login.failed")
+            .await?;
         let session = secret::random()?;
+        let new = match known {
+            Some(_) => None,
+            None => Some(secret::random()?),
+        };
+        let device = known.or_else(|| new.as_ref().map(|text| secret::digest(text)));
         let who = Actor::User {
             user: user.id,
             name: user.name.clone(),
         };
-        let deed = Deed::new(who, "login", &user.name).with(json!({"address": address}));
-        self.store
-            .begin_session(
-                secret::digest(&session),
-                user.id,
-                self.now(),
-                self.sessions,
-                deed,
-            )
-            .await?;
+        let deed = Deed::new(who, "login", &user.name)
+            .with(json!({"address": address, "known_device": known.is_some()}));
+        let begin = NewSession {
+            digest: secret::digest(&session),
+            user: user.id,
+            device,
+            now: self.now(),
+            limits: self.sessions,
+        };
+        self.store.begin_session(begin, deed).await?;
         Ok(SignedIn {
             csrf: secret::csrf(&session),
+            device: new,
             session,
             user,
         })
+    }
+
+    /// The digest of a device's secret, if somebody of this name signed in with it not too long ago.
+    pub(super) async fn known_device(
+        &self,
+        name: &str,
+        text: &str,
+    ) -> Result<Option<Digest>, AuthError> {
+        let digest = secret::digest(text);
+        let life = i64::try_from(DEVICE_LIFE.as_secs()).unwrap_or(i64::MAX);
+        let known = self.store.device(digest).await?.is_some_and(|device| {
+            device.user_name.eq_ignore_ascii_case(name)
+                && self.now().saturating_sub(device.seen_at) < life
+        });
+        Ok(known.then_some(digest))
     }
 
     /// Checks a name and a password under the rate limit; a failure is audited.
@@ -48,12 +79,26 @@ impl Auth {
         name: &str,
         password: Zeroizing<String>,
         address: IpAddr,
+        device: Option<Digest>,
         failure: &'static str,
     ) -> Result<User, AuthError> {
+        let shown: String = name.chars().take(LONGEST_NAME).collect();
+        let refused = |action, detail| {
+            self.tally.refused(Refused {
+                action,
+                who: Actor::Unknown,
+                address,
+                object: shown.clone(),
+                detail,
+            });
+        };
         let tried = self
             .limit
-            .take(name, address, self.clock.moment())
-            .map_err(AuthError::TooMany)?;
+            .take(name, address, device, self.clock.moment())
+            .map_err(|wait| {
+                refused("login.limited", json!({"wait_seconds": wait.as_secs() + 1}));
+                AuthError::TooMany(wait)
+            })?;
         let known = if password.len() > password::LONGEST || name.len() > LONGEST_NAME {
             None
         } else {
@@ -67,10 +112,7 @@ impl Auth {
                 Ok(user)
             }
             _ => {
-                let shown: String = name.chars().take(LONGEST_NAME).collect();
-                let deed =
-                    Deed::new(Actor::Unknown, failure, shown).with(json!({"address": address}));
-                self.store.note(deed).await?;
+                refused(failure, json!({"known_device": device.is_some()}));
                 Err(AuthError::WrongPassword)
             }
         }
@@ -104,8 +146,10 @@ impl Auth {
                 "the new password is the old one; choose another".into(),
             ));
         }
+        // Who has a session is not slowed by strangers who guess: the session has tries of its own.
+        let own = Some(*digest);
         let user = self
-            .prove(&caller.user.name, current, address, "password.failed")
+            .prove(&caller.user.name, current, address, own, "password.failed")
             .await?;
         let hash = self.passwords.hash(new).await?;
         let deed = Deed::new(caller.actor(), "password.change", &user.name);

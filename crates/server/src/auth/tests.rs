@@ -9,8 +9,16 @@ use std::net::IpAddr;
 const HOUR: Duration = Duration::from_secs(3600);
 const HOME: IpAddr = IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
 
+fn home() -> Origin {
+    Origin {
+        address: HOME,
+        device: None,
+    }
+}
+
 struct World {
     auth: Auth,
+    tally: Arc<Tally>,
     store: Arc<dyn Store>,
     clock: Clock,
     password: Zeroizing<String>,
@@ -26,8 +34,15 @@ async fn world() -> World {
         idle: 100,
         total: 1000,
     };
-    let auth = Auth::with_sessions(Arc::clone(&store), folder.path(), limits, clock.clone())
-        .expect("auth starts");
+    let tally = Tally::start(Arc::clone(&store), clock.clone());
+    let auth = Auth::with_sessions(
+        Arc::clone(&store),
+        Arc::clone(&tally),
+        folder.path(),
+        limits,
+        clock.clone(),
+    )
+    .expect("auth starts");
     let password = auth
         .first_start()
         .await
@@ -36,6 +51,7 @@ async fn world() -> World {
         .password;
     World {
         auth,
+        tally,
         store,
         clock,
         password,
@@ -58,7 +74,7 @@ impl World {
     async fn newcomer(&self) -> (Caller, Credential) {
         let signed = self
             .auth
-            .sign_in("Admin", self.password.clone(), HOME)
+            .sign_in("Admin", self.password.clone(), home())
             .await
             .expect("the one-time password signs in");
         let credential = Credential::Session(signed.session);
@@ -77,6 +93,7 @@ impl World {
         };
         Auth::with_sessions(
             Arc::clone(&self.store),
+            Arc::clone(&self.tally),
             self.folder.path(),
             limits,
             self.clock.clone(),
@@ -120,15 +137,18 @@ async fn the_one_time_password_is_given_again_until_it_is_changed() {
         let auth = world.again();
         let next = given(&auth).await.password;
         assert_ne!(next, last);
-        let old = auth.sign_in("admin", last, HOME).await;
+        let old = auth.sign_in("admin", last, home()).await;
         assert!(matches!(old, Err(AuthError::WrongPassword)));
-        auth.sign_in("admin", next.clone(), HOME)
+        auth.sign_in("admin", next.clone(), home())
             .await
             .expect("the new one opens");
         last = next;
     }
     let auth = world.again();
-    let signed = auth.sign_in("admin", last.clone(), HOME).await.expect("in");
+    let signed = auth
+        .sign_in("admin", last.clone(), home())
+        .await
+        .expect("in");
     let caller = auth
         .check(&Credential::Session(signed.session))
         .await
@@ -163,18 +183,20 @@ async fn an_administrator_is_reset_on_the_machine_while_the_server_is_stopped() 
     changed.await.expect("changed");
     let World {
         auth,
+        tally,
         store,
         clock,
         folder,
         ..
     } = world;
+    tally.stop().await;
     let reset =
         async |name: &str| first::reset_administrator(folder.path(), name, clock.clone()).await;
     assert!(matches!(
         reset("admin").await,
         Err(AuthError::Store(StoreError::InUse(_)))
     ));
-    drop((auth, store));
+    drop((auth, tally, store));
     assert!(matches!(reset("server").await, Err(AuthError::Invalid(_))));
     let other = reset("ada").await.expect("added");
     let again = reset("admin").await.expect("reset");
@@ -182,12 +204,13 @@ async fn an_administrator_is_reset_on_the_machine_while_the_server_is_stopped() 
 
     let store: Arc<dyn Store> =
         Arc::new(SqliteStore::open(folder.path(), clock.clone()).expect("opens"));
-    let auth = Auth::new(Arc::clone(&store), folder.path(), clock).expect("auth starts");
+    let tally = Tally::start(Arc::clone(&store), clock.clone());
+    let auth = Auth::new(Arc::clone(&store), tally, folder.path(), clock).expect("auth starts");
     for old in [session, Credential::Token(token.text)] {
         assert!(auth.check(&old).await.is_err(), "ended");
     }
-    assert!(auth.sign_in("admin", mine, HOME).await.is_err());
-    auth.sign_in("admin", again.password, HOME)
+    assert!(auth.sign_in("admin", mine, home()).await.is_err());
+    auth.sign_in("admin", again.password, home())
         .await
         .expect("the new one opens");
     let entries = store
@@ -217,7 +240,7 @@ async fn programs_on_the_machine_get_a_token_of_an_account_that_nobody_can_sign_
     assert!(check(token).await.is_err(), "the new one takes its place");
     let caller = check(next).await.expect("valid");
     assert!(caller.user.service && caller.may(Permission::Admin));
-    let guess = world.auth.sign_in("local", text("guess"), HOME).await;
+    let guess = world.auth.sign_in("local", text("guess"), home()).await;
     assert!(matches!(guess, Err(AuthError::WrongPassword)));
     // It is no person: the first administrator is still the last one.
     let (admin, _) = world.admin().await;
@@ -234,28 +257,92 @@ async fn programs_on_the_machine_get_a_token_of_an_account_that_nobody_can_sign_
 async fn wrong_names_and_passwords_look_alike_and_are_audited_and_limited() {
     let world = world().await;
     for name in ["admin", "nobody"] {
-        let error = world.auth.sign_in(name, text("wrong"), HOME).await.err();
+        let error = world.auth.sign_in(name, text("wrong"), home()).await.err();
         assert!(matches!(error, Some(AuthError::WrongPassword)));
     }
+    for _ in 0..4 {
+        drop(world.auth.sign_in("admin", text("wrong"), home()).await);
+    }
+    let error = world
+        .auth
+        .sign_in("admin", world.password.clone(), home())
+        .await;
+    assert!(matches!(error, Err(AuthError::TooMany(_))));
+    world.tally.stop().await;
     let entries = world
         .store
         .audit_entries(crate::store::audit::AuditQuery {
-            action: Some("login.failed".into()),
             limit: 10,
             ..Default::default()
         })
         .await
         .expect("readable");
-    assert_eq!(entries.len(), 2);
+    let told: Vec<_> = entries
+        .iter()
+        .rev()
+        .map(|e| (e.action.as_str(), e.object.as_str()))
+        .collect();
+    assert_eq!(
+        told,
+        [
+            ("user.create", "admin"),
+            ("login.failed", "admin"),
+            ("login.failed", "nobody"),
+            ("login.limited", "admin"),
+            ("refusals.counted", "")
+        ]
+    );
+    assert!(
+        entries[0].detail.contains("\"count\":4"),
+        "{:?}",
+        entries[0]
+    );
     assert!(!entries.iter().any(|e| e.detail.contains("wrong")));
-    for _ in 0..4 {
-        drop(world.auth.sign_in("admin", text("wrong"), HOME).await);
+}
+
+#[tokio::test]
+async fn strangers_who_guess_do_not_lock_out_a_device_that_is_known() {
+    let world = world().await;
+    let from = |device: Option<&Zeroizing<String>>| Origin {
+        address: HOME,
+        device: device.cloned(),
+    };
+    let right = || world.password.clone();
+    let first = world.auth.sign_in("admin", right(), from(None)).await;
+    let device = first.expect("in").device.expect("a new device");
+    // Wrong guesses from as many addresses as it takes to empty the name's bucket.
+    for n in 0..60 {
+        let origin = Origin {
+            address: IpAddr::from([198, 51, 100, n]),
+            device: None,
+        };
+        drop(world.auth.sign_in("admin", text("guess"), origin).await);
     }
-    let error = world
+    for unknown in [None, Some(&text("made up"))] {
+        let stranger = world.auth.sign_in("admin", right(), from(unknown)).await;
+        assert!(matches!(stranger, Err(AuthError::TooMany(_))));
+    }
+    let owner = world
         .auth
-        .sign_in("admin", world.password.clone(), HOME)
+        .sign_in("ADMIN", right(), from(Some(&device)))
         .await;
-    assert!(matches!(error, Err(AuthError::TooMany(_))));
+    assert!(owner.expect("in").device.is_none(), "it is known already");
+    // It opens no other account, and guesses with it come to an end too.
+    for _ in 0..5 {
+        let guess = world
+            .auth
+            .sign_in("admin", text("guess"), from(Some(&device)))
+            .await;
+        assert!(matches!(guess, Err(AuthError::WrongPassword)));
+    }
+    let slowed = world
+        .auth
+        .sign_in("admin", right(), from(Some(&device)))
+        .await;
+    assert!(matches!(slowed, Err(AuthError::TooMany(_))));
+    world.clock.advance(DEVICE_LIFE);
+    let known = world.auth.known_device("admin", &device).await;
+    assert_eq!(known.expect("looked up"), None, "not for ever");
 }
 
 #[tokio::test]
@@ -309,7 +396,7 @@ async fn a_new_password_ends_other_sessions_and_the_one_time_mark() {
     assert!(!world.auth.check(&own).await.expect("kept").user.one_time);
     let old = world
         .auth
-        .sign_in("admin", world.password.clone(), HOME)
+        .sign_in("admin", world.password.clone(), home())
         .await;
     assert!(matches!(old, Err(AuthError::WrongPassword)));
 }
@@ -324,7 +411,7 @@ async fn tokens_are_narrowed_by_scope_role_and_time_and_cannot_widen_themselves(
         .await
         .expect("made");
     let told = told.expect("a password to tell");
-    let rita = world.auth.sign_in("rita", told.clone(), HOME).await;
+    let rita = world.auth.sign_in("rita", told.clone(), home()).await;
     let session = Credential::Session(rita.expect("in").session);
     let rita = world.auth.check(&session).await.expect("in");
     assert_eq!(rita.permissions(), [], "before she changes the password");
@@ -387,6 +474,6 @@ async fn tokens_are_narrowed_by_scope_role_and_time_and_cannot_widen_themselves(
         world.auth.check(&credential).await.is_err(),
         "its owner is gone"
     );
-    let verdict = world.store.audit_verify(None).await.expect("checked");
+    let verdict = world.store.audit_verify(Vec::new()).await.expect("checked");
     assert_eq!(verdict.fault, None);
 }

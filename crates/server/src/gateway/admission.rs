@@ -124,7 +124,7 @@ impl Gateway {
             .map(|certificate| read_certificate(certificate));
         match shown {
             None => {
-                self.enrolment(&mut stream).await?;
+                self.enrolment(&mut stream, address).await?;
                 Ok(None)
             }
             Some(None) => Err(Rejected::Certificate),
@@ -135,12 +135,18 @@ impl Gateway {
         }
     }
 
-    async fn enrolment(&self, stream: &mut TlsStream<TcpStream>) -> Result<(), Rejected> {
+    async fn enrolment(
+        &self,
+        stream: &mut TlsStream<TcpStream>,
+        address: SocketAddr,
+    ) -> Result<(), Rejected> {
         let first: ToServer = frame::read(stream, frame::MAX_FIRST)
             .await
             .map_err(Rejected::First)?;
         let enrolled = match first.body {
-            Some(agent_says::Body::Enrol(request)) => self.identity.enrol(request).await,
+            Some(agent_says::Body::Enrol(request)) => {
+                self.identity.enrol(request, address.ip()).await
+            }
             Some(_) => Enrolled {
                 refused: "only an enrolment can be asked for without a certificate".into(),
                 ..Enrolled::default()

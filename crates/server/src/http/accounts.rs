@@ -2,12 +2,15 @@
 
 use super::Api;
 use super::error::{ApiError, ErrorBody};
-use super::extract::{Administers, Arrived, COOKIE, Json, Path, Peer, SignedIn};
+use super::extract::{
+    Administers, Arrived, COOKIE, Client, DEVICE_COOKIE, Json, Path, SignedIn, cookie,
+};
+use crate::auth::{DEVICE_LIFE, Origin};
 use crate::model::account::User;
 use crate::model::ids::{ApiTokenId, UserId};
 use crate::model::role::{Permission, Role, Scopes};
 use axum::extract::State;
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Deserializer, Serialize};
 use std::sync::Arc;
@@ -68,7 +71,7 @@ pub(super) struct LoggedIn {
     one_time_password: bool,
 }
 
-/// Signs in; sets the session cookie.
+/// Signs in; sets the session cookie, and one by which this device is known next time: wrong guesses of others do not slow it.
 #[utoipa::path(post, path = "/login", tag = "session", request_body = Login, responses(
     (status = OK, body = LoggedIn),
     (status = UNAUTHORIZED, description = "The name or the password is wrong", body = ErrorBody),
@@ -76,25 +79,32 @@ pub(super) struct LoggedIn {
 ))]
 async fn login(
     State(api): State<Arc<Api>>,
-    Peer(peer): Peer,
+    Client(address): Client,
+    headers: HeaderMap,
     Json(login): Json<Login>,
 ) -> Result<Response, ApiError> {
+    let device = cookie(&headers, DEVICE_COOKIE);
+    let origin = Origin { address, device };
     let signed = api
         .auth
-        .sign_in(&login.name, login.password, peer.ip())
+        .sign_in(&login.name, login.password, origin)
         .await?;
-    let cookie = format!(
-        "{COOKIE}={}; Path=/; Max-Age={}; Secure; HttpOnly; SameSite=Strict",
-        *signed.session,
-        api.auth.session_seconds()
-    );
+    let seconds = api.auth.session_seconds();
+    let mut cookies = vec![set_cookie(COOKIE, &signed.session, seconds.unsigned_abs())];
+    if let Some(device) = &signed.device {
+        cookies.push(set_cookie(DEVICE_COOKIE, device, DEVICE_LIFE.as_secs()));
+    }
     let body = LoggedIn {
         csrf: signed.csrf,
         one_time_password: signed.user.one_time,
         role: signed.user.role,
         name: signed.user.name,
     };
-    with_cookie(&cookie, axum::Json(body))
+    with_cookies(&cookies, axum::Json(body))
+}
+
+fn set_cookie(name: &str, value: &str, seconds: u64) -> String {
+    format!("{name}={value}; Path=/; Max-Age={seconds}; Secure; HttpOnly; SameSite=Strict")
 }
 
 /// Ends the session.
@@ -106,15 +116,16 @@ async fn logout(
     State(api): State<Arc<Api>>,
 ) -> Result<Response, ApiError> {
     api.auth.sign_out(&caller).await?;
-    let cookie = format!("{COOKIE}=; Path=/; Max-Age=0; Secure; HttpOnly; SameSite=Strict");
-    with_cookie(&cookie, StatusCode::NO_CONTENT)
+    with_cookies(&[set_cookie(COOKIE, "", 0)], StatusCode::NO_CONTENT)
 }
 
-fn with_cookie(cookie: &str, body: impl IntoResponse) -> Result<Response, ApiError> {
-    let mut value = HeaderValue::from_str(cookie).map_err(|e| ApiError::internal(&e))?;
-    value.set_sensitive(true);
+fn with_cookies(cookies: &[String], body: impl IntoResponse) -> Result<Response, ApiError> {
     let mut response = body.into_response();
-    response.headers_mut().insert(header::SET_COOKIE, value);
+    for cookie in cookies {
+        let mut value = HeaderValue::from_str(cookie).map_err(|e| ApiError::internal(&e))?;
+        value.set_sensitive(true);
+        response.headers_mut().append(header::SET_COOKIE, value);
+    }
     Ok(response)
 }
 
@@ -172,7 +183,7 @@ pub(super) struct PasswordChange {
 async fn change_password(
     Arrived(caller): Arrived,
     State(api): State<Arc<Api>>,
-    Peer(peer): Peer,
+    Client(address): Client,
     Json(change): Json<PasswordChange>,
 ) -> Result<StatusCode, ApiError> {
     api.auth
@@ -181,7 +192,7 @@ async fn change_password(
             change.current,
             change.new,
             change.keep_tokens,
-            peer.ip(),
+            address,
         )
         .await?;
     Ok(StatusCode::NO_CONTENT)

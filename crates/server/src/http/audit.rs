@@ -111,12 +111,12 @@ async fn verify(
     Query(noted): Query<NotedHead>,
 ) -> Result<axum::Json<Verdict>, ApiError> {
     let noted = match (noted.number, noted.hash) {
-        (None, None) => None,
+        (None, None) => Vec::new(),
         (Some(number), Some(text)) => {
             let mut hash = [0; 32];
             hex::decode_to_slice(&text, &mut hash)
                 .map_err(|_| ApiError::invalid("`hash` has 64 hexadecimal digits"))?;
-            Some(Head { number, hash })
+            vec![Head { number, hash }]
         }
         _ => return Err(ApiError::invalid("give `number` and `hash` together")),
     };

@@ -5,6 +5,7 @@
 
 use crate::auth::AuthError;
 use crate::auth::password::PasswordError;
+use crate::quota::QuotaError;
 use crate::store::StoreError;
 use axum::Json;
 use axum::extract::rejection::{JsonRejection, PathRejection, QueryRejection};
@@ -35,7 +36,7 @@ pub struct ErrorBody {
 #[derive(Serialize, utoipa::ToSchema)]
 pub struct ErrorContent {
     /// For programs: `unauthenticated`, `forbidden`, `password_change_required`, `csrf`, `not_found`, `conflict`, `invalid`, `parse`,
-    /// `too_many`, `too_large`, `unavailable`, `internal`.
+    /// `too_many`, `quota`, `too_large`, `unavailable`, `internal`.
     pub code: &'static str,
     /// For people.
     pub message: String,
@@ -43,6 +44,10 @@ pub struct ErrorContent {
     #[schema(value_type = Object)]
     pub details: Value,
 }
+
+/// The code of an error, as an extension of its reply: [`super::middleware`] notes refusals by it.
+#[derive(Clone, Copy, Debug)]
+pub struct Code(pub &'static str);
 
 impl ApiError {
     /// An error.
@@ -117,6 +122,7 @@ impl IntoResponse for ApiError {
             },
         };
         let mut response = (self.status, Json(body)).into_response();
+        response.extensions_mut().insert(Code(self.code));
         let headers = response.headers_mut();
         if self.status == StatusCode::UNAUTHORIZED {
             headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
@@ -165,6 +171,15 @@ impl From<AuthError> for ApiError {
             AuthError::Password(error) => Self::internal(&error),
             AuthError::Secret(error) => Self::internal(&error),
             error @ AuthError::PasswordFile { .. } => Self::internal(&error),
+        }
+    }
+}
+
+impl From<QuotaError> for ApiError {
+    fn from(error: QuotaError) -> Self {
+        match error {
+            QuotaError::Store(error) => error.into(),
+            other => Self::new(StatusCode::TOO_MANY_REQUESTS, "quota", other.to_string()),
         }
     }
 }

@@ -11,7 +11,8 @@
 use super::Api;
 use super::answers::{columns, table_plan, texts};
 use super::error::{ApiError, ErrorBody};
-use super::extract::{Path, Query, Reads};
+use super::extract::{Client, Path, Query, Reads};
+use crate::model::audit::Deed;
 use crate::model::ids::QuestionId;
 use answer::PageRow;
 use axum::body::Body;
@@ -20,7 +21,7 @@ use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use futures_util::stream;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use std::sync::Arc;
 use utoipa::{IntoParams, ToSchema};
@@ -35,7 +36,7 @@ pub(super) fn routes() -> OpenApiRouter<Arc<Api>> {
 }
 
 /// Form of the file.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, ToSchema)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub(super) enum Format {
     /// One object with columns, rows and coverage.
@@ -81,13 +82,18 @@ enum Stage {
     (status = NOT_FOUND, body = ErrorBody),
 ))]
 async fn export(
-    _caller: Reads,
+    Reads(caller): Reads,
+    Client(address): Client,
     Shared(api): Shared<Arc<Api>>,
     Path(id): Path<QuestionId>,
     Query(query): Query<ExportQuery>,
 ) -> Result<Response, ApiError> {
     let info = api.questions.info(id).await?;
     let columns = columns(table_plan(&info.plan, query.table)?);
+    // A whole answer leaves the server: without its entry it does not.
+    let deed = Deed::new(caller.actor(), "answer.export", format!("question {id}"))
+        .with(json!({"table": query.table, "format": query.format, "address": address}));
+    api.store.note(deed).await?;
     let writer = Writer {
         format: query.format,
         names: columns.iter().map(|c| c.name.clone()).collect(),

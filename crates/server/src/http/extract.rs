@@ -8,6 +8,7 @@
 use super::Api;
 use super::error::ApiError;
 use crate::auth::{AuthError, Caller, Credential, secret};
+use crate::model::actor::Actor;
 use crate::model::role::Permission;
 use axum::body::Body;
 use axum::extract::{FromRequest, FromRequestParts, Request};
@@ -15,8 +16,8 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, Method, StatusCode, header};
 use futures_util::StreamExt as _;
 use serde::de::DeserializeOwned;
-use std::net::SocketAddr;
-use std::sync::Arc;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 use zeroize::Zeroizing;
 
@@ -26,9 +27,28 @@ pub const COOKIE: &str = "__Host-cordon";
 /// Header with the session's token.
 pub const CSRF: &str = "x-csrf-token";
 
+/// Name of the cookie that tells a device somebody signed in with before.
+pub const DEVICE_COOKIE: &str = "__Host-cordon-device";
+
 /// The other end of the connection.
 #[derive(Clone, Copy, Debug)]
 pub struct Peer(pub SocketAddr);
+
+/// From where the request comes, as far as that can be believed; see [`super::client`].
+#[derive(Clone, Copy, Debug)]
+pub struct Client(pub IpAddr);
+
+/// Who sent the request, for [`super::middleware`], once that is known.
+#[derive(Clone, Debug, Default)]
+pub struct Sender(Arc<OnceLock<Actor>>);
+
+impl Sender {
+    /// Who it is, if they showed it.
+    #[must_use]
+    pub fn actor(&self) -> Option<&Actor> {
+        self.0.get()
+    }
+}
 
 /// What a request shows of who sends it.
 pub fn credential(headers: &HeaderMap) -> Option<Credential> {
@@ -41,19 +61,27 @@ pub fn credential(headers: &HeaderMap) -> Option<Credential> {
         }
         return Some(Credential::Token(Zeroizing::new(token.to_owned())));
     }
+    cookie(headers, COOKIE).map(Credential::Session)
+}
+
+/// The cookie of this name.
+pub fn cookie(headers: &HeaderMap, name: &str) -> Option<Zeroizing<String>> {
     headers
         .get_all(header::COOKIE)
         .iter()
         .filter_map(|value| value.to_str().ok())
         .flat_map(|value| value.split(';'))
         .filter_map(|pair| pair.trim().split_once('='))
-        .find(|(name, _)| *name == COOKIE)
-        .map(|(_, value)| Credential::Session(Zeroizing::new(value.to_owned())))
+        .find(|(held, _)| *held == name)
+        .map(|(_, value)| Zeroizing::new(value.to_owned()))
 }
 
 async fn caller(parts: &Parts, api: &Api) -> Result<Caller, ApiError> {
     let credential = credential(&parts.headers).ok_or(AuthError::Unauthenticated)?;
     let caller = api.auth.check(&credential).await?;
+    if let Some(sender) = parts.extensions.get::<Sender>() {
+        sender.0.get_or_init(|| caller.actor());
+    }
     let safe = matches!(parts.method, Method::GET | Method::HEAD);
     if let (false, Some(expected)) = (safe, caller.csrf()) {
         let shown = parts.headers.get(CSRF).and_then(|v| v.to_str().ok());
@@ -131,7 +159,7 @@ guard!(
     Needs::Permission(Permission::Admin)
 );
 
-impl FromRequestParts<Arc<Api>> for Peer {
+impl FromRequestParts<Arc<Api>> for Client {
     type Rejection = ApiError;
     async fn from_request_parts(parts: &mut Parts, _: &Arc<Api>) -> Result<Self, ApiError> {
         parts

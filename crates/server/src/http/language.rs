@@ -1,20 +1,16 @@
-//! Help with writing questions: parsing, readings of free words, completion; and what there is to ask: sensors and groups.
+//! Help with writing questions: parsing, readings of free words, completion; and what there is to ask: sensors. Groups are [`super::groups`]'s.
 
 use super::Api;
 use super::error::{ApiError, ErrorBody};
-use super::extract::{Asks, Json, Path, Reads};
-use crate::model::audit::Deed;
+use super::extract::{Json, Path, Reads};
 use axum::extract::State;
-use axum::http::StatusCode;
-use question::catalogue::{self, Group, Rows, ValueType};
+use question::catalogue::{self, Rows, ValueType};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use std::sync::Arc;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
-
-const LONGEST_GROUP_NAME: usize = 128;
 
 pub(super) fn routes() -> OpenApiRouter<Arc<Api>> {
     OpenApiRouter::new()
@@ -23,8 +19,6 @@ pub(super) fn routes() -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(complete))
         .routes(routes!(sensors))
         .routes(routes!(sensor))
-        .routes(routes!(groups, create_group))
-        .routes(routes!(delete_group))
 }
 
 /// A question's text.
@@ -274,89 +268,4 @@ async fn sensor(
         .sensor(&name)
         .ok_or_else(|| ApiError::not_found("there is no sensor of this name"))?;
     Ok(axum::Json(sensor.into()))
-}
-
-/// A computer group: a name that stands for a filter in the from clause.
-#[derive(Serialize, Deserialize, ToSchema)]
-pub(super) struct GroupInfo {
-    /// Name.
-    name: String,
-    /// The filter, as it would stand after `from all machines with`.
-    filter: String,
-}
-
-/// All groups, by name.
-#[utoipa::path(get, path = "/groups", tag = "groups", security(("session" = []), ("token" = ["read"])), responses(
-    (status = OK, body = Vec<GroupInfo>),
-))]
-async fn groups(
-    _caller: Reads,
-    State(api): State<Arc<Api>>,
-) -> Result<axum::Json<Vec<GroupInfo>>, ApiError> {
-    let groups = api.store.groups().await?;
-    let infos = groups.into_iter().map(|group| GroupInfo {
-        name: group.name,
-        filter: group.filter,
-    });
-    Ok(axum::Json(infos.collect()))
-}
-
-/// Adds a group; its filter is stored in canonical form.
-#[utoipa::path(post, path = "/groups", tag = "groups", security(("session" = []), ("token" = ["ask"])), request_body = GroupInfo, responses(
-    (status = CREATED, body = GroupInfo),
-    (status = CONFLICT, description = "The name is taken", body = ErrorBody),
-    (status = UNPROCESSABLE_ENTITY, description = "The filter is none", body = ErrorBody),
-))]
-async fn create_group(
-    Asks(caller): Asks,
-    State(api): State<Arc<Api>>,
-    Json(wanted): Json<GroupInfo>,
-) -> Result<(StatusCode, axum::Json<GroupInfo>), ApiError> {
-    let name = wanted.name.trim();
-    let length = name.chars().count();
-    if length == 0 || length > LONGEST_GROUP_NAME || name.chars().any(char::is_control) {
-        return Err(ApiError::invalid(format!(
-            "a group's name has 1 to {LONGEST_GROUP_NAME} characters and no control characters"
-        )));
-    }
-    let text = format!(
-        "Get number of machines from all machines with {}",
-        wanted.filter
-    );
-    let question = question::parse(&text, &api.catalogue.now()).map_err(|e| ApiError::parse(&e))?;
-    let filter = question
-        .filter
-        .ok_or_else(|| ApiError::invalid("the filter is empty"))?;
-    let group = Group {
-        name: name.to_owned(),
-        filter: filter.to_string(),
-    };
-    let deed = Deed::new(caller.actor(), "group.create", &group.name)
-        .with(json!({"filter": group.filter}));
-    let info = GroupInfo {
-        name: group.name.clone(),
-        filter: group.filter.clone(),
-    };
-    api.store
-        .create_group(group, caller.user.name, deed)
-        .await?;
-    api.reload_groups().await?;
-    Ok((StatusCode::CREATED, axum::Json(info)))
-}
-
-/// Removes a group.
-#[utoipa::path(delete, path = "/groups/{name}", tag = "groups", security(("session" = []), ("token" = ["ask"])),
-    params(("name" = String, Path, description = "The group's name")), responses(
-    (status = NO_CONTENT, description = "Removed"),
-    (status = NOT_FOUND, body = ErrorBody),
-))]
-async fn delete_group(
-    Asks(caller): Asks,
-    State(api): State<Arc<Api>>,
-    Path(name): Path<String>,
-) -> Result<StatusCode, ApiError> {
-    let deed = Deed::new(caller.actor(), "group.delete", &name);
-    api.store.delete_group(name, deed).await?;
-    api.reload_groups().await?;
-    Ok(StatusCode::NO_CONTENT)
 }

@@ -2,9 +2,9 @@
 
 use super::Api;
 use super::error::ApiError;
-use super::extract::{Peer, Reads};
+use super::extract::Reads;
 use axum::Router;
-use axum::extract::{FromRequestParts as _, Request, State};
+use axum::extract::State;
 use axum::http::{HeaderName, StatusCode, header};
 use axum::response::IntoResponse;
 use axum::routing::get;
@@ -56,15 +56,19 @@ async fn health(State(api): State<Arc<Api>>) -> (StatusCode, &'static str) {
     }
 }
 
-/// Counts tell a stranger how large the fleet is; so only this machine reads them without an API token.
-async fn metrics(
-    State(api): State<Arc<Api>>,
-    Peer(peer): Peer,
-    request: Request,
-) -> Result<impl IntoResponse, ApiError> {
-    if !peer.ip().to_canonical().is_loopback() {
-        Reads::from_request_parts(&mut request.into_parts().0, &api).await?;
-    }
+/// What is served at an address of its own, without TLS and without a sign-in: who reaches it may read it.
+pub(super) fn metrics_only() -> Router<Arc<Api>> {
+    Router::new()
+        .route("/healthz", get(health))
+        .route("/metrics", get(scrape))
+}
+
+/// Counts tell a stranger how large the fleet is. This machine is no friend either: behind a proxy everybody comes from here.
+async fn metrics(_caller: Reads, state: State<Arc<Api>>) -> Result<impl IntoResponse, ApiError> {
+    scrape(state).await
+}
+
+async fn scrape(State(api): State<Arc<Api>>) -> Result<impl IntoResponse, ApiError> {
     let text = api
         .metrics
         .scrape(api.observe())

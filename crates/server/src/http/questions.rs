@@ -3,10 +3,12 @@
 use super::Api;
 use super::error::{ApiError, ErrorBody};
 use super::extract::{Asks, Json, Path, Query, Reads};
+use crate::model::audit::Deed;
 use crate::model::ids::{EndpointId, QuestionId};
 use crate::model::order::SealError;
 use crate::model::role::Permission;
-use crate::questions::{AskError, QuestionError, QuestionInfo};
+use crate::questions::{AskError, DEFAULT_LIFE, QuestionError, QuestionInfo};
+use crate::quota::Cost;
 use answer::{EndpointSet, State};
 use axum::extract::State as Shared;
 use axum::http::StatusCode;
@@ -129,6 +131,7 @@ pub(super) struct ToAsk {
 /// Asks a question.
 #[utoipa::path(post, path = "/questions", tag = "questions", security(("session" = []), ("token" = ["ask"])), request_body = ToAsk, responses(
     (status = CREATED, body = Asked),
+    (status = TOO_MANY_REQUESTS, description = "The caller keeps as much open as one asker may; `code` is `quota`", body = ErrorBody),
     (status = UNPROCESSABLE_ENTITY, description = "No question; `details` tells the place, what was expected and the nearest names", body = ErrorBody),
 ))]
 async fn ask(
@@ -138,11 +141,35 @@ async fn ask(
 ) -> Result<(StatusCode, axum::Json<Asked>), ApiError> {
     let targets = wanted.targets.map(|ids| ordinals(&api, &ids)).transpose()?;
     let life = wanted.expires_seconds.map(Duration::from_secs);
+    let fleet = api.identity.approved().len();
+    let cost = Cost {
+        life: life.unwrap_or(DEFAULT_LIFE).as_secs(),
+        endpoints: targets.as_ref().map_or(fleet, EndpointSet::len),
+    };
+    let now = api.clock.seconds();
+    let user = caller.user.id;
+    let _place = api
+        .quotas
+        .take(api.store.as_ref(), user, cost, fleet, now)
+        .await?;
+    // Before the question: a group that is removed in between has given its filter already.
+    let groups = question::groups_named(&wanted.text, &api.catalogue.now());
     let info = api
         .questions
         .ask(&wanted.text, &caller.actor(), life, targets)
         .await?;
     api.metrics.question();
+    if !groups.is_empty() {
+        // Its text carries the filters of these groups; what fails here loses no meaning.
+        let deed = Deed::new(
+            caller.actor(),
+            "question.groups",
+            format!("question {}", info.id),
+        );
+        if let Err(error) = api.store.note_groups(info.id, groups, deed).await {
+            tracing::error!(error = &error as &dyn std::error::Error, question = %info.id, "which groups a question was asked by could not be noted");
+        }
+    }
     Ok((StatusCode::CREATED, axum::Json(info.into())))
 }
 

@@ -3,6 +3,7 @@
 //! The loop is our own because certificates change while the server runs, handshakes must not hold up others, and a drain has to
 //! reach every connection. HTTP/1.1 only: followers hold a connection each, and there are few of them.
 
+use super::client::Proxies;
 use super::extract::Peer;
 use axum::Router;
 use hyper::body::Incoming;
@@ -13,6 +14,7 @@ use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio_rustls::TlsAcceptor;
@@ -22,7 +24,7 @@ use tower::ServiceExt as _;
 
 /// Open connections at most; more wait in the kernel's queue.
 const CONNECTIONS: usize = 2048;
-/// Of these, from one address, so that one machine cannot take them all. This machine itself may.
+/// Of these, from one address, so that one machine cannot take them all. This machine itself and named proxies may.
 const FROM_ONE_ADDRESS: usize = 512;
 /// For the TLS handshake.
 const HANDSHAKE: Duration = Duration::from_secs(10);
@@ -31,14 +33,15 @@ const HEAD: Duration = Duration::from_secs(30);
 /// For requests under way when the server stops.
 const DRAIN: Duration = Duration::from_secs(10);
 
-/// Serves until `stop`, then lets requests under way end, but for [`DRAIN`] at most.
+/// Serves until `stop`, then lets requests under way end, but for [`DRAIN`] at most. Without `tls` requests come in the clear.
 pub async fn serve(
     listener: TcpListener,
-    tls: Arc<rustls::ServerConfig>,
+    tls: Option<Arc<rustls::ServerConfig>>,
     router: Router,
+    proxies: Proxies,
     stop: CancellationToken,
 ) {
-    let acceptor = TlsAcceptor::from(tls);
+    let acceptor = tls.map(TlsAcceptor::from);
     let room = Arc::new(Semaphore::new(CONNECTIONS));
     let guests = Arc::new(Guests::default());
     let connections = TaskTracker::new();
@@ -57,7 +60,7 @@ pub async fn serve(
                 continue;
             }
         };
-        let Some(seat) = Guests::seat(&guests, peer.ip()) else {
+        let Some(seat) = Guests::seat(&guests, peer.ip(), &proxies) else {
             tracing::warn!(%peer, "a connection was refused: its address has too many open already");
             continue;
         };
@@ -100,11 +103,11 @@ impl Guests {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn seat(guests: &Arc<Self>, address: IpAddr) -> Option<Seat> {
+    fn seat(guests: &Arc<Self>, address: IpAddr, proxies: &Proxies) -> Option<Seat> {
         let address = address.to_canonical();
         let mut count = guests.count();
         let taken = count.entry(address).or_insert(0);
-        if *taken >= FROM_ONE_ADDRESS && !address.is_loopback() {
+        if *taken >= FROM_ONE_ADDRESS && !address.is_loopback() && !proxies.has(address) {
             return None;
         }
         *taken += 1;
@@ -140,7 +143,7 @@ async fn accept(
 async fn connection(
     stream: TcpStream,
     peer: SocketAddr,
-    acceptor: TlsAcceptor,
+    acceptor: Option<TlsAcceptor>,
     router: Router,
     stop: CancellationToken,
 ) {
@@ -148,17 +151,27 @@ async fn connection(
         tracing::debug!(%peer, %error, "a connection went away");
         return;
     }
-    let stream = match tokio::time::timeout(HANDSHAKE, acceptor.accept(stream)).await {
-        Ok(Ok(stream)) => stream,
+    let Some(acceptor) = acceptor else {
+        talk(stream, peer, router, stop).await;
+        return;
+    };
+    match tokio::time::timeout(HANDSHAKE, acceptor.accept(stream)).await {
+        Ok(Ok(stream)) => talk(stream, peer, router, stop).await,
         Ok(Err(error)) => {
             tracing::debug!(%peer, %error, "a TLS handshake failed");
-            return;
         }
         Err(_) => {
             tracing::debug!(%peer, "a TLS handshake took too long");
-            return;
         }
-    };
+    }
+}
+
+async fn talk<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
+    stream: S,
+    peer: SocketAddr,
+    router: Router,
+    stop: CancellationToken,
+) {
     let service = service_fn(move |mut request: hyper::Request<Incoming>| {
         request.extensions_mut().insert(Peer(peer));
         router.clone().oneshot(request)
@@ -189,14 +202,21 @@ mod tests {
     fn one_address_cannot_take_every_connection_and_gets_its_seats_back() {
         let guests = Arc::new(Guests::default());
         let stranger = IpAddr::from([192, 0, 2, 1]);
+        let named = Proxies::new(vec!["192.0.2.3/32".parse().unwrap()]);
+        let seat = |address| Guests::seat(&guests, address, &named);
         let mut seats: Vec<_> = (0..FROM_ONE_ADDRESS)
-            .filter_map(|_| Guests::seat(&guests, stranger))
+            .filter_map(|_| seat(stranger))
             .collect();
         assert_eq!(seats.len(), FROM_ONE_ADDRESS);
-        assert!(Guests::seat(&guests, stranger).is_none());
-        assert!(Guests::seat(&guests, IpAddr::from([192, 0, 2, 2])).is_some());
+        assert!(seat(stranger).is_none());
+        assert!(seat(IpAddr::from([192, 0, 2, 2])).is_some());
+        let proxy = IpAddr::from([192, 0, 2, 3]);
+        seats.extend(
+            (0..=FROM_ONE_ADDRESS).map(|_| seat(proxy).expect("a named proxy speaks for many")),
+        );
+        seats.truncate(FROM_ONE_ADDRESS);
         seats.pop();
-        assert!(Guests::seat(&guests, stranger).is_some());
+        assert!(seat(stranger).is_some());
         drop(seats);
         assert!(guests.count().is_empty());
     }

@@ -5,10 +5,13 @@
 
 use super::Identity;
 use super::authority::RequestedKey;
+use crate::audit::Refused;
+use crate::model::actor::Actor;
 use crate::model::endpoint::{Refusal, Standing};
 use crate::store::endpoints::{Applicant, Enrolment};
 use protocol::message::{Enrol, Enrolled};
 use sha2::{Digest as _, Sha256};
+use std::net::IpAddr;
 
 /// How long a machine that waits for approval should wait before it asks again.
 const ASK_AGAIN_SECONDS: u32 = 15;
@@ -22,9 +25,39 @@ pub(crate) fn tame(text: &str, longest: usize) -> String {
 }
 
 impl Identity {
-    /// Decides about a machine that wants in. Refusals are answers too.
-    pub(crate) async fn enrol(&self, request: Enrol) -> Enrolled {
-        match self.try_enrol(request).await {
+    /// Decides about a machine that wants in. Refusals are answers too, and in the audit log.
+    pub(crate) async fn enrol(&self, request: Enrol, address: IpAddr) -> Enrolled {
+        let now = self.clock.moment();
+        let refused = |hostname: &str, reason: &str| {
+            self.tally.refused(Refused {
+                action: "enrolment.refused",
+                who: Actor::Unknown,
+                address,
+                object: String::new(),
+                detail: serde_json::json!({"hostname": tame(hostname, 255), "reason": reason}),
+            });
+        };
+        if let Err(wait) = self.guesses.admit(address, now) {
+            let seconds = wait.as_secs() + 1;
+            let reason = format!(
+                "too many wrong enrolment tokens came from this address; try again in {seconds} seconds"
+            );
+            refused(&request.hostname, "too many wrong tokens");
+            return Enrolled {
+                refused: reason,
+                retry_after_seconds: u32::try_from(seconds).unwrap_or(ASK_AGAIN_SECONDS),
+                ..Enrolled::default()
+            };
+        }
+        let hostname = request.hostname.clone();
+        let outcome = self.try_enrol(request).await;
+        if let Err(refusal) = &outcome
+            && *refusal != Refusal::Unavailable
+        {
+            self.guesses.wrong(address, now);
+            refused(&hostname, &refusal.to_string());
+        }
+        match outcome {
             Ok(enrolled) => enrolled,
             Err(refusal) => Enrolled {
                 credentials: None,

@@ -37,6 +37,15 @@ pub struct Session {
     pub seen_at: i64,
 }
 
+/// A browser that somebody signed in with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Device {
+    /// Name of its user.
+    pub user_name: String,
+    /// When they last signed in with it.
+    pub seen_at: i64,
+}
+
 /// An API token as shown to people.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ApiToken {

@@ -43,6 +43,15 @@ impl Deed {
         }
     }
 
+    /// The same deed with one more field of detail.
+    #[must_use]
+    pub fn also(mut self, field: &str, value: impl Into<serde_json::Value>) -> Self {
+        if let Some(fields) = self.detail.as_object_mut() {
+            fields.insert(field.to_owned(), value.into());
+        }
+        self
+    }
+
     /// The same deed with this detail.
     #[must_use]
     pub fn with(mut self, detail: serde_json::Value) -> Self {
@@ -102,6 +111,27 @@ pub struct Head {
     pub number: u64,
     /// Hash; zeros for an empty log.
     pub hash: Hash,
+}
+
+/// `number:hash`.
+impl fmt::Display for Head {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.number, hex::encode(self.hash))
+    }
+}
+
+impl std::str::FromStr for Head {
+    type Err = String;
+    fn from_str(text: &str) -> Result<Self, String> {
+        let wrong = || {
+            format!("`{text}` is no head of an audit log: a number, a colon, 64 hexadecimal digits")
+        };
+        let (number, digits) = text.split_once(':').ok_or_else(wrong)?;
+        let mut hash = [0; 32];
+        hex::decode_to_slice(digits, &mut hash).map_err(|_| wrong())?;
+        let number = number.parse().map_err(|_| wrong())?;
+        Ok(Self { number, hash })
+    }
 }
 
 /// What a check found.
@@ -183,12 +213,17 @@ impl Problem {
     }
 }
 
-/// Checks a whole log, in order, against its head record and, if given, against an older head noted elsewhere.
+/// Checks a whole log, in order, against its head record and against older heads noted elsewhere.
 pub fn verify<E>(
     entries: impl IntoIterator<Item = Result<Entry, E>>,
     head: Head,
-    noted: Option<Head>,
+    noted: &[Head],
 ) -> Result<Verdict, E> {
+    let mut noted = noted.to_vec();
+    noted.retain(|n| n.number > 0);
+    noted.sort_unstable_by_key(|n| n.number);
+    let furthest = noted.last().map_or(0, |n| n.number);
+    let mut noted = noted.into_iter().peekable();
     let mut last = Head {
         number: 0,
         hash: [0; 32],
@@ -201,13 +236,17 @@ pub fn verify<E>(
     for entry in entries {
         let entry = entry?;
         let expected = last.number + 1;
+        let mut rewritten = false;
+        while let Some(n) = noted.next_if(|n| n.number <= entry.number) {
+            rewritten |= n.number == entry.number && n.hash != entry.hash;
+        }
         let problem = if entry.number != expected {
             Some((expected, Problem::OutOfOrder))
         } else if entry.previous != last.hash {
             Some((expected, Problem::Unlinked))
         } else if entry.digest() != entry.hash {
             Some((expected, Problem::Changed))
-        } else if noted.is_some_and(|n| n.number == entry.number && n.hash != entry.hash) {
+        } else if rewritten {
             Some((expected, Problem::Rewritten))
         } else if entry.number > head.number {
             Some((expected, Problem::BeyondHead))
@@ -222,7 +261,7 @@ pub fn verify<E>(
             hash: entry.hash,
         };
     }
-    let least = noted.map_or(head.number, |n| n.number.max(head.number));
+    let least = furthest.max(head.number);
     let problem = if last.number < least {
         Some((last.number + 1, Problem::Missing))
     } else if last.hash != head.hash {
@@ -258,7 +297,7 @@ mod tests {
             .collect()
     }
 
-    fn check(entries: &[Entry], head: &[Entry], noted: Option<Head>) -> Verdict {
+    fn check(entries: &[Entry], head: &[Entry], noted: &[Head]) -> Verdict {
         let head = head.last().map_or(
             Head {
                 number: 0,
@@ -284,7 +323,7 @@ mod tests {
     fn an_untouched_log_is_good() {
         for count in [0, 1, 5] {
             let whole = log(count);
-            let verdict = check(&whole, &whole, None);
+            let verdict = check(&whole, &whole, &[]);
             assert_eq!(verdict.fault, None);
             assert_eq!(verdict.good, count);
         }
@@ -305,7 +344,7 @@ mod tests {
             for at in 0..5 {
                 let mut touched = whole.clone();
                 change(&mut touched[at]);
-                let fault = check(&touched, &whole, None).fault.expect("a fault");
+                let fault = check(&touched, &whole, &[]).fault.expect("a fault");
                 assert_eq!(fault.number, at as u64 + 1);
                 assert_eq!(fault.problem, Problem::Changed);
             }
@@ -329,7 +368,7 @@ mod tests {
         let mut removed = whole.clone();
         removed.remove(2);
         assert_eq!(
-            check(&removed, &whole, None).fault,
+            check(&removed, &whole, &[]).fault,
             Some(Fault {
                 number: 3,
                 problem: Problem::OutOfOrder
@@ -337,16 +376,16 @@ mod tests {
         );
         let mut moved = whole.clone();
         moved.swap(1, 2);
-        assert_eq!(check(&moved, &whole, None).fault.map(|f| f.number), Some(2));
+        assert_eq!(check(&moved, &whole, &[]).fault.map(|f| f.number), Some(2));
         assert_eq!(
-            check(&whole[..3], &whole, None).fault,
+            check(&whole[..3], &whole, &[]).fault,
             Some(Fault {
                 number: 4,
                 problem: Problem::Missing
             })
         );
         assert_eq!(
-            check(&whole, &whole[..4], None).fault,
+            check(&whole, &whole[..4], &[]).fault,
             Some(Fault {
                 number: 5,
                 problem: Problem::BeyondHead
@@ -361,7 +400,7 @@ mod tests {
             number: 3,
             hash: whole[2].hash,
         };
-        assert_eq!(check(&whole, &whole, Some(noted)).fault, None);
+        assert_eq!(check(&whole, &whole, &[noted]).fault, None);
         let mut forged = log(5);
         let mut previous = [0; 32];
         for entry in &mut forged {
@@ -370,20 +409,54 @@ mod tests {
             entry.hash = entry.digest();
             previous = entry.hash;
         }
-        assert_eq!(check(&forged, &forged, None).fault, None);
+        assert_eq!(check(&forged, &forged, &[]).fault, None);
         assert_eq!(
-            check(&forged, &forged, Some(noted)).fault,
+            check(&forged, &forged, &[noted]).fault,
             Some(Fault {
                 number: 3,
                 problem: Problem::Rewritten
             })
         );
         assert_eq!(
-            check(&forged[..2], &forged[..2], Some(noted)).fault,
+            check(&forged[..2], &forged[..2], &[noted]).fault,
             Some(Fault {
                 number: 3,
                 problem: Problem::Missing
             })
+        );
+    }
+
+    #[test]
+    fn of_many_noted_heads_each_must_be_in_the_log() {
+        let whole = log(5);
+        let heads: Vec<Head> = whole
+            .iter()
+            .map(|e| Head {
+                number: e.number,
+                hash: e.hash,
+            })
+            .collect();
+        assert_eq!(check(&whole, &whole, &heads).fault, None);
+        for at in 0..5 {
+            // In any order, and noted twice with two hashes: one of them is wrong.
+            let mut one_wrong = heads.clone();
+            one_wrong.rotate_left(2);
+            one_wrong.push(Head {
+                number: at + 1,
+                hash: [9; 32],
+            });
+            assert_eq!(
+                check(&whole, &whole, &one_wrong).fault,
+                Some(Fault {
+                    number: at + 1,
+                    problem: Problem::Rewritten
+                })
+            );
+        }
+        let gone = check(&whole[..3], &whole[..3], &heads).fault;
+        assert_eq!(
+            gone.map(|f| (f.number, f.problem)),
+            Some((4, Problem::Missing))
         );
     }
 }

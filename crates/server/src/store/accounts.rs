@@ -4,7 +4,7 @@
 //! All times are seconds since 1970, given by the caller, so that expiry can be tested without waiting.
 
 use super::Reply;
-use crate::model::account::{ApiToken, Digest, Session, SessionLimits, User};
+use crate::model::account::{ApiToken, Device, Digest, Session, SessionLimits, User};
 use crate::model::audit::Deed;
 use crate::model::ids::{ApiTokenId, UserId};
 use crate::model::role::{Role, Scopes};
@@ -26,6 +26,21 @@ pub struct NewUser {
     pub by_server: bool,
     /// When.
     pub created_at: i64,
+}
+
+/// A session about to begin.
+#[derive(Clone, Copy, Debug)]
+pub struct NewSession {
+    /// SHA-256 of its secret.
+    pub digest: Digest,
+    /// Whose.
+    pub user: UserId,
+    /// SHA-256 of the device's secret.
+    pub device: Option<Digest>,
+    /// When.
+    pub now: i64,
+    /// Sessions that are over by these are cleared away.
+    pub limits: SessionLimits,
 }
 
 /// A new password, and what ends with the old one.
@@ -90,15 +105,10 @@ pub trait Accounts {
     /// more.
     fn set_password(&self, new: NewPassword, deed: Deed) -> Reply<'_, Ended>;
 
-    /// Begins a session; those that are over by the two limits are cleared away.
-    fn begin_session(
-        &self,
-        digest: Digest,
-        user: UserId,
-        now: i64,
-        limits: SessionLimits,
-        deed: Deed,
-    ) -> Reply<'_, ()>;
+    /// Begins a session; those that are over by the two limits are cleared away, and the device is known from now on.
+    fn begin_session(&self, new: NewSession, deed: Deed) -> Reply<'_, ()>;
+    /// The device of this digest.
+    fn device(&self, digest: Digest) -> Reply<'_, Option<Device>>;
     /// The session of this digest, over or not.
     fn session(&self, digest: Digest) -> Reply<'_, Option<Session>>;
     /// Notes that a session was used.

@@ -24,6 +24,6 @@ pub trait Audit {
     fn audit_entries(&self, query: AuditQuery) -> Reply<'_, Vec<Entry>>;
     /// The newest entry's number and hash.
     fn audit_head(&self) -> Reply<'_, Head>;
-    /// Checks the whole log.
-    fn audit_verify(&self, noted: Option<Head>) -> Reply<'_, Verdict>;
+    /// Checks the whole log, and that it holds these heads noted elsewhere.
+    fn audit_verify(&self, noted: Vec<Head>) -> Reply<'_, Verdict>;
 }

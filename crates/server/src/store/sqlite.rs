@@ -14,6 +14,7 @@ mod ids;
 pub mod migrate;
 mod orders;
 mod questions;
+mod quota;
 mod readers;
 mod writer;
 
@@ -98,7 +99,7 @@ pub fn open_offline(path: &Path) -> Result<Connection> {
 /// Checks the audit log of an open database; see [`crate::audit::verify_file`].
 pub(crate) fn verify_audit(
     connection: &Connection,
-    noted: Option<crate::model::audit::Head>,
+    noted: &[crate::model::audit::Head],
 ) -> Result<crate::model::audit::Verdict> {
     audit::verify(connection, noted)
 }

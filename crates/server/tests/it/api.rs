@@ -3,6 +3,7 @@
 mod accounts;
 mod answers;
 mod contract;
+mod noted;
 mod operations;
 
 use crate::support::World;

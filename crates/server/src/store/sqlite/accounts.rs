@@ -1,9 +1,9 @@
 //! Users, sessions and API tokens in SQLite.
 
-use super::super::accounts::{Accounts, Ended, NewApiToken, NewPassword, NewUser};
+use super::super::accounts::{Accounts, Ended, NewApiToken, NewPassword, NewSession, NewUser};
 use super::super::{Reply, Result, StoreError};
 use super::{SqliteStore, audit};
-use crate::model::account::{ApiToken, Digest, Session, SessionLimits, User};
+use crate::model::account::{ApiToken, Device, Digest, Session, User};
 use crate::model::audit::Deed;
 use crate::model::ids::{ApiTokenId, UserId};
 use crate::model::role::{Role, Scopes};
@@ -13,6 +13,8 @@ use rusqlite::{Connection, OptionalExtension as _, Row, params};
 const USER: &str = "u.id, u.name, u.role, u.one_time, u.created_at, u.service";
 /// How many columns [`USER`] has.
 const USER_COLUMNS: usize = 6;
+/// Devices that are known of one user; the one not used for longest makes way.
+const DEVICES: u32 = 20;
 const TOKEN: &str = "t.id, t.name, t.scopes, t.created_at, t.expires_at, t.used_at";
 
 impl Accounts for SqliteStore {
@@ -181,26 +183,49 @@ impl Accounts for SqliteStore {
         })
     }
 
-    fn begin_session(
-        &self,
-        digest: Digest,
-        user: UserId,
-        now: i64,
-        limits: SessionLimits,
-        deed: Deed,
-    ) -> Reply<'_, ()> {
+    fn begin_session(&self, new: NewSession, deed: Deed) -> Reply<'_, ()> {
         self.write(move |tx| {
             tx.prepare_cached("DELETE FROM sessions WHERE seen_at < ?1 OR created_at < ?2")?
                 .execute([
-                    now.saturating_sub(limits.idle),
-                    now.saturating_sub(limits.total),
+                    new.now.saturating_sub(new.limits.idle),
+                    new.now.saturating_sub(new.limits.total),
                 ])?;
             tx.prepare_cached(
                 "INSERT INTO sessions (digest, user_id, created_at, seen_at) VALUES (?1, ?2, ?3, ?3)",
             )?
-            .execute(params![digest, user, now])?;
+            .execute(params![new.digest, new.user, new.now])?;
+            if let Some(device) = new.device {
+                tx.prepare_cached(
+                    "INSERT INTO devices (digest, user_id, created_at, seen_at) VALUES (?1, ?2, ?3, ?3)
+                     ON CONFLICT DO UPDATE SET seen_at = ?3",
+                )?
+                .execute(params![device, new.user, new.now])?;
+                tx.prepare_cached(
+                    "DELETE FROM devices WHERE user_id = ?1 AND digest NOT IN
+                     (SELECT digest FROM devices WHERE user_id = ?1 ORDER BY seen_at DESC LIMIT ?2)",
+                )?
+                .execute(params![new.user, DEVICES])?;
+            }
             audit::append(tx, &deed)?;
             Ok(())
+        })
+    }
+
+    fn device(&self, digest: Digest) -> Reply<'_, Option<Device>> {
+        self.read(move |db| {
+            let found = db
+                .prepare_cached(
+                    "SELECT u.name, d.seen_at FROM devices d JOIN users u ON u.id = d.user_id
+                     WHERE d.digest = ?1",
+                )?
+                .query_row([digest], |row| {
+                    Ok(Device {
+                        user_name: row.get(0)?,
+                        seen_at: row.get(1)?,
+                    })
+                })
+                .optional()?;
+            Ok(found)
         })
     }
 

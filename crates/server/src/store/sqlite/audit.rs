@@ -34,8 +34,8 @@ impl Audit for SqliteStore {
         self.read(head)
     }
 
-    fn audit_verify(&self, noted: Option<Head>) -> Reply<'_, Verdict> {
-        self.read(move |db| verify(db, noted))
+    fn audit_verify(&self, noted: Vec<Head>) -> Reply<'_, Verdict> {
+        self.read(move |db| verify(db, &noted))
     }
 }
 
@@ -77,7 +77,7 @@ pub(crate) fn append(tx: &Tx<'_>, deed: &Deed) -> Result<u64> {
 }
 
 /// Checks the log of this database in one consistent view.
-pub(super) fn verify(db: &Connection, noted: Option<Head>) -> Result<Verdict> {
+pub(super) fn verify(db: &Connection, noted: &[Head]) -> Result<Verdict> {
     // One read transaction: otherwise entries added meanwhile would lie beyond the head that was read.
     let view = db.unchecked_transaction()?;
     let head = head(&view)?;

@@ -1,10 +1,49 @@
 //! Groups in SQLite.
 
-use super::super::{Groups, Reply, StoreError};
+use super::super::groups::{Groups, NewGroup, StoredGroup};
+use super::super::{Reply, Result, StoreError};
 use super::{SqliteStore, audit};
 use crate::model::audit::Deed;
+use crate::model::ids::QuestionId;
+use crate::names;
 use question::catalogue::Group;
-use rusqlite::params;
+use rusqlite::{Connection, OptionalExtension as _, Row, params};
+
+const GROUP: &str = "SELECT g.name, g.filter, u.id, u.name, g.version, g.changed_at
+                     FROM groups g LEFT JOIN users u ON u.id = g.owner";
+/// Open questions that a refusal names.
+const NAMED: u32 = 5;
+
+fn stored(row: &Row<'_>) -> rusqlite::Result<StoredGroup> {
+    let version: i64 = row.get(4)?;
+    Ok(StoredGroup {
+        name: row.get(0)?,
+        filter: row.get(1)?,
+        owner: row.get(2)?,
+        owner_name: row.get(3)?,
+        version: u64::try_from(version)
+            .map_err(|_| rusqlite::Error::IntegralValueOutOfRange(4, version))?,
+        changed_at: row.get(5)?,
+    })
+}
+
+fn one(db: &Connection, name: &str) -> Result<StoredGroup> {
+    let found = db
+        .prepare_cached(&format!("{GROUP} WHERE g.name = ?1"))?
+        .query_row([name], stored)
+        .optional()?;
+    found.ok_or_else(|| StoreError::Missing(format!("the group `{name}`")))
+}
+
+/// The group, if it still has the version that was looked at.
+fn unchanged(db: &Connection, name: &str, version: u64) -> Result<()> {
+    if one(db, name)?.version == version {
+        return Ok(());
+    }
+    Err(StoreError::Conflict(format!(
+        "somebody changed the group `{name}` meanwhile; look at it again"
+    )))
+}
 
 impl Groups for SqliteStore {
     fn groups(&self) -> Reply<'_, Vec<Group>> {
@@ -21,31 +60,124 @@ impl Groups for SqliteStore {
         })
     }
 
-    fn create_group(&self, group: Group, by: String, deed: Deed) -> Reply<'_, ()> {
+    fn stored_groups(&self) -> Reply<'_, Vec<StoredGroup>> {
+        self.read(|db| {
+            let mut statement = db.prepare_cached(&format!("{GROUP} ORDER BY g.name"))?;
+            let groups = statement.query_map([], stored)?;
+            Ok(groups.collect::<rusqlite::Result<_>>()?)
+        })
+    }
+
+    fn create_group(&self, group: NewGroup, deed: Deed) -> Reply<'_, StoredGroup> {
         self.write(move |tx| {
-            let added = tx.execute(
-                "INSERT INTO groups (name, filter, created_at, created_by) VALUES (?1, ?2, ?3, ?4)
-                 ON CONFLICT DO NOTHING",
-                params![group.name, group.filter, tx.now.as_second(), by],
-            )?;
-            if added == 0 {
+            let names: Vec<String> = tx
+                .prepare_cached("SELECT name FROM groups")?
+                .query_map([], |row| row.get(0))?
+                .collect::<rusqlite::Result<_>>()?;
+            let name = &group.name;
+            if let Some(taken) = names.iter().find(|taken| names::alike(taken, name)) {
+                return Err(StoreError::Conflict(if taken == name {
+                    format!("a group `{name}` exists already")
+                } else {
+                    format!("`{name}` looks like the group `{taken}`; choose another name")
+                }));
+            }
+            // A name that was in use before goes on counting: it never means two things in one version.
+            let version: i64 = tx
+                .prepare_cached(
+                    "INSERT INTO group_versions (name, version) VALUES (?1, 1)
+                     ON CONFLICT DO UPDATE SET version = version + 1 RETURNING version",
+                )?
+                .query_row([name], |row| row.get(0))?;
+            tx.prepare_cached(
+                "INSERT INTO groups (name, filter, created_at, created_by, owner, version, changed_at)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?3)",
+            )?
+            .execute(params![
+                name,
+                group.filter,
+                tx.now.as_second(),
+                group.owner_name,
+                group.owner,
+                version
+            ])?;
+            audit::append(tx, &deed.also("version", version))?;
+            one(tx, name)
+        })
+    }
+
+    fn change_group(
+        &self,
+        name: String,
+        version: u64,
+        filter: String,
+        deed: Deed,
+    ) -> Reply<'_, StoredGroup> {
+        self.write(move |tx| {
+            unchanged(tx, &name, version)?;
+            let next: i64 = tx
+                .prepare_cached(
+                    "UPDATE group_versions SET version = version + 1 WHERE name = ?1 RETURNING version",
+                )?
+                .query_row([&name], |row| row.get(0))?;
+            tx.prepare_cached(
+                "UPDATE groups SET filter = ?2, version = ?3, changed_at = ?4 WHERE name = ?1",
+            )?
+            .execute(params![name, filter, next, tx.now.as_second()])?;
+            audit::append(tx, &deed.also("version", next))?;
+            one(tx, &name)
+        })
+    }
+
+    fn delete_group(&self, name: String, version: u64, deed: Deed) -> Reply<'_, ()> {
+        self.write(move |tx| {
+            unchanged(tx, &name, version)?;
+            let open: Vec<String> = tx
+                .prepare_cached(
+                    "SELECT q.id FROM group_uses u JOIN questions q ON q.id = u.question
+                     WHERE u.name = ?1 AND q.closed = 0 ORDER BY q.id LIMIT ?2",
+                )?
+                .query_map(params![name, NAMED], |row| {
+                    Ok(row.get::<_, QuestionId>(0)?.to_string())
+                })?
+                .collect::<rusqlite::Result<_>>()?;
+            if !open.is_empty() {
                 return Err(StoreError::Conflict(format!(
-                    "a group `{}` exists already",
-                    group.name
+                    "open questions were asked by the group `{name}`: {}; cancel them or wait for their end",
+                    open.join(", ")
                 )));
             }
+            tx.execute("DELETE FROM group_uses WHERE name = ?1", [&name])?;
+            tx.execute("DELETE FROM groups WHERE name = ?1", [&name])?;
             audit::append(tx, &deed)?;
             Ok(())
         })
     }
 
-    fn delete_group(&self, name: String, deed: Deed) -> Reply<'_, ()> {
+    fn note_groups(&self, question: QuestionId, names: Vec<String>, deed: Deed) -> Reply<'_, ()> {
         self.write(move |tx| {
-            if tx.execute("DELETE FROM groups WHERE name = ?1", [&name])? == 0 {
-                return Err(StoreError::Missing(format!("the group `{name}`")));
+            let mut versions = serde_json::Map::new();
+            for name in &names {
+                let Some(group) = optional(one(tx, name))? else {
+                    // Removed in the moment since the question was read.
+                    continue;
+                };
+                tx.prepare_cached(
+                    "INSERT INTO group_uses (name, question) VALUES (?1, ?2) ON CONFLICT DO NOTHING",
+                )?
+                .execute(params![group.name, question])?;
+                versions.insert(group.name, group.version.into());
             }
-            audit::append(tx, &deed)?;
+            audit::append(tx, &deed.also("versions", versions))?;
             Ok(())
         })
+    }
+}
+
+fn optional<T>(found: Result<T>) -> Result<Option<T>> {
+    match found {
+        Ok(found) => Ok(Some(found)),
+        Err(StoreError::Missing(_)) => Ok(None),
+        Err(error) => Err(error),
     }
 }

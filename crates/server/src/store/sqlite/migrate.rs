@@ -45,6 +45,7 @@ pub const MIGRATIONS: &[Migration] = &[
     migration!(21, "0021-orders"),
     migration!(25, "0025-endpoint-keys"),
     migration!(30, "0030-people"),
+    migration!(31, "0031-groups"),
 ];
 
 /// Brings the database up to date, or says why it must not be touched.

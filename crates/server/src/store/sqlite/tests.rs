@@ -257,7 +257,7 @@ async fn the_audit_chain_holds_across_jobs_and_reveals_a_changed_file() {
                 .expect("noted"),
             6
         );
-        let verdict = store.audit_verify(None).await.expect("checked");
+        let verdict = store.audit_verify(Vec::new()).await.expect("checked");
         assert_eq!((verdict.good, verdict.fault), (6, None));
     }
     let tamper = |sql: &str| {
@@ -268,12 +268,12 @@ async fn the_audit_chain_holds_across_jobs_and_reveals_a_changed_file() {
     let refused = tamper("UPDATE audit SET who = 'eve' WHERE number = 3").expect_err("refused");
     assert!(refused.contains("only grows"), "{refused}");
     tamper("DROP TRIGGER audit_is_kept; DELETE FROM audit WHERE number = 6").expect("cut");
-    let verdict = crate::audit::verify_file(&path, None).expect("checked");
+    let verdict = crate::audit::verify_file(&path, &[]).expect("checked");
     let fault = verdict.fault.expect("a fault");
     assert_eq!((fault.number, fault.problem), (6, Problem::Missing));
     tamper("DROP TRIGGER audit_is_final; UPDATE audit SET who = 'eve' WHERE number = 3")
         .expect("changed");
-    let verdict = crate::audit::verify_file(&path, None).expect("checked");
+    let verdict = crate::audit::verify_file(&path, &[]).expect("checked");
     let fault = verdict.fault.expect("a fault");
     assert_eq!((fault.number, fault.problem), (3, Problem::Changed));
 }

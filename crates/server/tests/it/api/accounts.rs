@@ -14,10 +14,18 @@ async fn the_one_time_password_signs_in_until_it_is_changed() {
     let response = stranger
         .send(Method::POST, "/login", Some(login(&first)))
         .await;
-    let cookie = response.headers()["set-cookie"]
-        .to_str()
-        .expect("text")
-        .to_owned();
+    let cookies: Vec<_> = response
+        .headers()
+        .get_all("set-cookie")
+        .iter()
+        .map(|c| c.to_str().expect("text").to_owned())
+        .collect();
+    assert!(
+        cookies.len() == 2 && cookies[1].starts_with("__Host-cordon-device="),
+        "{cookies:?}"
+    );
+    assert!(cookies[1].contains("; Secure; HttpOnly; SameSite=Strict"));
+    let cookie = &cookies[0];
     for part in [
         "__Host-cordon=",
         "; Path=/",
@@ -312,12 +320,12 @@ async fn the_page_has_no_inline_code_and_its_files_are_there() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn health_and_metrics_are_there_for_this_machine() {
+async fn health_and_metrics_tell_how_the_server_is() {
     let world = World::new().await;
     let admin = Web::admin(&world).await;
+    let reader = admin.token(&["read"]).await;
     let text = async |path: &str| {
-        let response = admin
-            .stranger(&world)
+        let response = reader
             .request(Method::GET, path)
             .send()
             .await

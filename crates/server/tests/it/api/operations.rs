@@ -39,6 +39,7 @@ const TABLE: &[(&str, &str, Needs)] = &[
     ("GET", "/sensors/{name}", READ),
     ("GET", "/groups", READ),
     ("POST", "/groups", ASK),
+    ("PUT", "/groups/{name}", ASK),
     ("DELETE", "/groups/{name}", ASK),
     ("GET", "/questions", READ),
     ("POST", "/questions", ASK),
@@ -196,6 +197,8 @@ async fn with_a_one_time_password_nothing_works_but_changing_it() {
             .refused(method, &path, None, 403, "password_change_required")
             .await;
     }
+    let metrics = admin.request(Method::GET, "/metrics").send().await;
+    assert_eq!(metrics.expect("a reply").status(), StatusCode::FORBIDDEN);
     let me = admin.get("/me").await;
     assert_eq!(
         (&me["one_time_password"], &me["permissions"]),

@@ -1,0 +1,197 @@
+//! Computer groups: names that stand for filters, with an owner and a version.
+//!
+//! A group is expanded when a question is asked: the canonical text, which endpoints get and everybody sees, carries the filter itself. So
+//! what was asked never changes its meaning. What a name means for the next question changes only openly: by its owner or an
+//! administrator, as a new version that the audit log tells; and a group that open questions were asked by cannot be removed.
+
+use super::Api;
+use super::error::{ApiError, ErrorBody};
+use super::extract::{Asks, Json, Path, Reads};
+use crate::auth::Caller;
+use crate::model::audit::Deed;
+use crate::model::role::Permission;
+use crate::names;
+use crate::store::groups::{NewGroup, StoredGroup};
+use axum::extract::State;
+use axum::http::StatusCode;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use std::sync::Arc;
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+pub(super) fn routes() -> OpenApiRouter<Arc<Api>> {
+    OpenApiRouter::new()
+        .routes(routes!(groups, create_group))
+        .routes(routes!(change_group, delete_group))
+}
+
+/// A computer group: a name that stands for a filter in the from clause.
+#[derive(Serialize, ToSchema)]
+pub(super) struct GroupInfo {
+    /// Name.
+    name: String,
+    /// The filter, as it would stand after `from all machines with`.
+    filter: String,
+    /// Who may change and remove it, beside administrators; `null` when that person is gone.
+    owner: Option<String>,
+    /// Grows with each change of what the name means, also when a removed group is made again.
+    version: u64,
+    /// When it got this version.
+    #[schema(format = DateTime)]
+    changed_at: String,
+}
+
+impl From<StoredGroup> for GroupInfo {
+    fn from(group: StoredGroup) -> Self {
+        Self {
+            name: group.name,
+            filter: group.filter,
+            owner: group.owner_name,
+            version: group.version,
+            changed_at: super::accounts::time(group.changed_at),
+        }
+    }
+}
+
+/// A group to be added.
+#[derive(Deserialize, ToSchema)]
+pub(super) struct GroupToCreate {
+    /// Name: up to 128 characters of one script; nothing invisible, nothing that looks like another group's or a sensor's name.
+    name: String,
+    /// The filter, as it would stand after `from all machines with`.
+    filter: String,
+}
+
+/// What a group is to mean.
+#[derive(Deserialize, ToSchema)]
+pub(super) struct GroupChange {
+    /// The filter, as it would stand after `from all machines with`.
+    filter: String,
+}
+
+/// A filter in canonical form, with the groups in it replaced by their filters.
+fn canonical(api: &Api, filter: &str) -> Result<String, ApiError> {
+    let text = format!("Get number of machines from all machines with {filter}");
+    let question = question::parse(&text, &api.catalogue.now()).map_err(|e| ApiError::parse(&e))?;
+    let filter = question
+        .filter
+        .ok_or_else(|| ApiError::invalid("the filter is empty"))?;
+    Ok(filter.to_string())
+}
+
+/// All groups, by name.
+#[utoipa::path(get, path = "/groups", tag = "groups", security(("session" = []), ("token" = ["read"])), responses(
+    (status = OK, body = Vec<GroupInfo>),
+))]
+async fn groups(
+    _caller: Reads,
+    State(api): State<Arc<Api>>,
+) -> Result<axum::Json<Vec<GroupInfo>>, ApiError> {
+    let groups = api.store.stored_groups().await?;
+    Ok(axum::Json(groups.into_iter().map(Into::into).collect()))
+}
+
+/// Adds a group, owned by the caller; its filter is stored in canonical form.
+#[utoipa::path(post, path = "/groups", tag = "groups", security(("session" = []), ("token" = ["ask"])), request_body = GroupToCreate, responses(
+    (status = CREATED, body = GroupInfo),
+    (status = CONFLICT, description = "The name is taken, or looks like one that is", body = ErrorBody),
+    (status = UNPROCESSABLE_ENTITY, description = "The name or the filter is none", body = ErrorBody),
+))]
+async fn create_group(
+    Asks(caller): Asks,
+    State(api): State<Arc<Api>>,
+    Json(wanted): Json<GroupToCreate>,
+) -> Result<(StatusCode, axum::Json<GroupInfo>), ApiError> {
+    let name = wanted.name.trim();
+    names::check(name).map_err(|e| ApiError::invalid(e.to_string()))?;
+    let catalogue = api.catalogue.now();
+    let sensors = catalogue.sensors().iter();
+    let mut taken = sensors.flat_map(|s| std::iter::once(&s.name).chain(&s.aliases));
+    if let Some(sensor) = taken.find(|sensor| names::alike(sensor, name)) {
+        return Err(ApiError::new(
+            StatusCode::CONFLICT,
+            "conflict",
+            format!("`{name}` looks like the sensor `{sensor}`; choose another name"),
+        ));
+    }
+    let group = NewGroup {
+        name: name.to_owned(),
+        filter: canonical(&api, &wanted.filter)?,
+        owner: caller.user.id,
+        owner_name: caller.user.name.clone(),
+    };
+    let deed = Deed::new(caller.actor(), "group.create", &group.name)
+        .with(json!({"filter": group.filter}));
+    let made = api.store.create_group(group, deed).await?;
+    api.reload_groups().await?;
+    Ok((StatusCode::CREATED, axum::Json(made.into())))
+}
+
+/// The group, if the caller may change it.
+async fn own(api: &Api, caller: &Caller, name: &str) -> Result<StoredGroup, ApiError> {
+    let groups = api.store.stored_groups().await?;
+    let group = groups
+        .into_iter()
+        .find(|group| group.name.to_lowercase() == name.to_lowercase())
+        .ok_or_else(|| ApiError::not_found("there is no group of this name"))?;
+    if group.owner == Some(caller.user.id) || caller.may(Permission::Admin) {
+        return Ok(group);
+    }
+    Err(ApiError::forbidden(match &group.owner_name {
+        Some(owner) => {
+            format!("this group belongs to `{owner}`; they or an administrator can change it")
+        }
+        None => "this group belongs to nobody any more; an administrator can change it".to_owned(),
+    }))
+}
+
+/// Gives a group another meaning, as a new version. Questions asked before keep what they meant.
+#[utoipa::path(put, path = "/groups/{name}", tag = "groups", security(("session" = []), ("token" = ["ask"])),
+    params(("name" = String, Path, description = "The group's name")), request_body = GroupChange, responses(
+    (status = OK, body = GroupInfo),
+    (status = FORBIDDEN, description = "It belongs to somebody else", body = ErrorBody),
+    (status = NOT_FOUND, body = ErrorBody),
+    (status = UNPROCESSABLE_ENTITY, description = "The filter is none", body = ErrorBody),
+))]
+async fn change_group(
+    Asks(caller): Asks,
+    State(api): State<Arc<Api>>,
+    Path(name): Path<String>,
+    Json(wanted): Json<GroupChange>,
+) -> Result<axum::Json<GroupInfo>, ApiError> {
+    let group = own(&api, &caller, &name).await?;
+    let filter = canonical(&api, &wanted.filter)?;
+    let deed = Deed::new(caller.actor(), "group.change", &group.name)
+        .with(json!({"before": group.filter, "filter": filter}));
+    let changed = api
+        .store
+        .change_group(group.name, group.version, filter, deed)
+        .await?;
+    api.reload_groups().await?;
+    Ok(axum::Json(changed.into()))
+}
+
+/// Removes a group that no open question was asked by.
+#[utoipa::path(delete, path = "/groups/{name}", tag = "groups", security(("session" = []), ("token" = ["ask"])),
+    params(("name" = String, Path, description = "The group's name")), responses(
+    (status = NO_CONTENT, description = "Removed"),
+    (status = FORBIDDEN, description = "It belongs to somebody else", body = ErrorBody),
+    (status = NOT_FOUND, body = ErrorBody),
+    (status = CONFLICT, description = "Open questions use it; the message names them", body = ErrorBody),
+))]
+async fn delete_group(
+    Asks(caller): Asks,
+    State(api): State<Arc<Api>>,
+    Path(name): Path<String>,
+) -> Result<StatusCode, ApiError> {
+    let group = own(&api, &caller, &name).await?;
+    let deed = Deed::new(caller.actor(), "group.delete", &group.name)
+        .with(json!({"filter": group.filter, "version": group.version}));
+    api.store
+        .delete_group(group.name, group.version, deed)
+        .await?;
+    api.reload_groups().await?;
+    Ok(StatusCode::NO_CONTENT)
+}
