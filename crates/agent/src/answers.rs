@@ -151,7 +151,7 @@ pub fn parts(order: u64, outcome: Outcome) -> Vec<AnswerPart> {
 }
 
 /// A row that would not fit a frame has its longest cells shortened to an equal share, and they say so.
-fn wire_row(table: u32, row: Row) -> WireRow {
+pub(crate) fn wire_row(table: u32, row: Row) -> WireRow {
     let total: usize = row.iter().map(|cell| cell.len() + 4).sum();
     let share = if total > ROW_BYTES {
         ROW_BYTES / row.len().max(1)

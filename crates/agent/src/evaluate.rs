@@ -1,9 +1,13 @@
 //! A question on this endpoint: the filter first, and only where it holds the sensors, side by side, within limits.
 //!
 //! [`runner`] runs sensors and shares their rows, [`cache`] keeps rows for their maximum age, [`source`] says where
-//! sensors come from, [`state`] names what became of a run. Meaning (filters, joins) is the crate `question`'s.
+//! sensors come from, `apart` runs those with large results in processes of their own, [`room`] says how much memory is
+//! left for rows, [`state`] names what became of a run. Meaning (filters, joins) is the crate `question`'s.
 
+#[cfg(unix)]
+pub mod apart;
 pub mod cache;
+pub mod room;
 pub mod runner;
 pub mod source;
 pub mod state;

@@ -109,12 +109,12 @@ pub fn is_enrolled(state_dir: &Path) -> bool {
         .is_some_and(|identity| identity.named().is_some() && !identity.revoked)
 }
 
-/// Runs the agent with this build's sensors until `shutdown`.
+/// Runs the agent with this build's sensors, all in this process, until `shutdown`.
 ///
 /// # Errors
 /// [`AgentError`], when there is no point in going on.
 pub async fn run(config: Config, shutdown: CancellationToken) -> Result<(), AgentError> {
-    run_with(config, Arc::new(Native), shutdown).await
+    run_with(config, Arc::new(Native::default()), shutdown).await
 }
 
 /// Runs the agent with other sensors.

@@ -1,7 +1,7 @@
 //! A question to this machine alone: no server, no state, no identity.
 
 use crate::evaluate::Evaluator;
-use crate::evaluate::source::Native;
+use crate::evaluate::source::{Native, Sensors};
 use crate::vitals;
 use answer::State;
 use protocol::message::{OrderLimits, Problem};
@@ -40,12 +40,20 @@ pub struct LocalAnswer {
 /// # Errors
 /// When it does not parse; all else is a state.
 pub fn ask(text: &str) -> Result<LocalAnswer, LocalError> {
+    ask_with(text, Arc::new(Native::default()))
+}
+
+/// As [`ask`], with these sensors.
+///
+/// # Errors
+/// As [`ask`].
+pub fn ask_with(text: &str, sensors: Arc<dyn Sensors>) -> Result<LocalAnswer, LocalError> {
     let facts = || HostFacts {
         agent_version: env!("CARGO_PKG_VERSION").into(),
         status: vitals::status(0),
         ..HostFacts::default()
     };
-    let evaluator = Evaluator::new(Arc::new(Native), Arc::new(facts));
+    let evaluator = Evaluator::new(sensors, Arc::new(facts));
     let (question, plan) = evaluator.parse(text)?;
     let outcome = evaluator.evaluate(&question, OrderLimits::default(), &AtomicBool::new(false));
     let mut tables = outcome.tables;

@@ -63,6 +63,10 @@ pub enum Command {
     Index(IndexArgs),
     /// Run simulated endpoints against a server
     Simulate(SimulateArgs),
+    /// Run one sensor for the agent that starts this
+    #[cfg(unix)]
+    #[command(hide = true)]
+    SensorRun,
     /// Print a completion script for a shell
     Completions {
         /// Shell to write for.

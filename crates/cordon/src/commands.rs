@@ -10,6 +10,8 @@ mod index;
 mod login;
 mod ownership;
 mod questions;
+#[cfg(unix)]
+mod sensor_run;
 mod sensors;
 mod server;
 mod simulate;
@@ -19,6 +21,7 @@ mod up;
 use crate::args::{Cli, Command};
 use anyhow::{Context, Result};
 use std::process::ExitCode;
+use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 
 /// Runs the command that was typed.
@@ -43,6 +46,8 @@ pub fn run(cli: Cli) -> Result<ExitCode> {
         Command::Agent(args) => agent::run(args, &cli.log)?,
         Command::Enrol(args) => runtime()?.block_on(agent::enrol(args))?,
         Command::Ask(args) => return ask::run(args),
+        #[cfg(unix)]
+        Command::SensorRun => sensor_run::run()?,
         Command::Sensors(args) => return sensors::run(args),
         Command::Endpoints(args) => runtime()?.block_on(endpoints::run(args))?,
         Command::Questions(args) => runtime()?.block_on(questions::run(args))?,
@@ -91,6 +96,15 @@ fn keep_memory_private() -> Result<()> {
 #[cfg(not(target_os = "linux"))]
 fn keep_memory_private() -> Result<()> {
     Ok(())
+}
+
+/// The sensors of this build; those with large results run in this program again.
+fn native_sensors() -> Result<Arc<::agent::evaluate::source::Native>> {
+    #[cfg(unix)]
+    let native = sensor_run::native()?;
+    #[cfg(not(unix))]
+    let native = ::agent::evaluate::source::Native::default();
+    Ok(Arc::new(native))
 }
 
 /// Logs to standard error.

@@ -115,7 +115,7 @@ impl Default for Limits {
         Self {
             wall: Duration::from_secs(30),
             cpu: Duration::from_secs(15),
-            memory: 256 << 20,
+            memory: 32 << 20,
             rows: 200_000,
             bytes: 32 << 20,
         }

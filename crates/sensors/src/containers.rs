@@ -8,10 +8,10 @@ pub mod storage;
 
 use crate::alive::Processes;
 use crate::disk::{self, system_root};
-use crate::framework::{Entry, Notes, SensorError, Sink};
+use crate::framework::{Entry, LARGE, Notes, SensorError, Sink};
 use crate::text;
-use question::catalogue::Sensor;
 use question::catalogue::ValueType::{Boolean, DateTime, Integer, Text};
+use question::catalogue::{Limits, Sensor};
 use serde_json::Value;
 use std::path::{Path, PathBuf};
 
@@ -36,6 +36,11 @@ pub const SENSORS: &[Entry] = &[Entry {
         .column("Privileged", Boolean, "Whether it has the host's devices and rights; empty when not recorded.")
         .column("Path", Text, "File that says so.")
         .max_age(300)
+        // Any user may keep containers: files of JSON, which takes many times their size.
+        .limits(Limits {
+            memory: LARGE,
+            ..Limits::default()
+        })
         .example("Get Containers having Containers:Privileged = True from all machines")
     },
     collect: |_, sink| rows(system_root()?, sink),

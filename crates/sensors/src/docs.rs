@@ -71,9 +71,14 @@ fn write(page: &mut String, sensor: &Sensor) -> std::fmt::Result {
     };
     writeln!(page, "- Age: {age}")?;
     let l = &sensor.limits;
+    let apart = if crate::runs_apart(sensor) {
+        ", in a process of its own"
+    } else {
+        ""
+    };
     writeln!(
         page,
-        "- Limits of a run: {} of wall time, {} of processor time, {} of memory, {} rows, {} of cells",
+        "- Limits of a run: {} of wall time, {} of processor time, {} of memory{apart}, {} rows, {} of cells",
         span(l.wall),
         span(l.cpu),
         size(l.memory),

@@ -26,7 +26,7 @@ use windows as system;
 mod pattern;
 
 use crate::digest::{ALGORITHMS, PARAMETER};
-use crate::framework::Entry;
+use crate::framework::{Entry, LARGE};
 use question::catalogue::ValueType::{DataSize, DateTime, Hash, Integer, Text};
 use question::catalogue::{Limits, Sensor};
 use std::time::Duration;
@@ -80,6 +80,14 @@ fn reading() -> Limits {
         wall: Duration::from_secs(300),
         cpu: Duration::from_secs(120),
         ..Limits::default()
+    }
+}
+
+/// A file is searched as a whole in memory, and a folder holds any number of names.
+fn large(limits: Limits) -> Limits {
+    Limits {
+        memory: LARGE,
+        ..limits
     }
 }
 
@@ -176,6 +184,7 @@ fn folder_contents() -> Sensor {
         "File, Directory, Symbolic Link, FIFO, Socket, Block Device or Character Device.",
     )
     .parameter(FOLDER, Text, None, &[], A_PATH)
+    .limits(large(Limits::default()))
     .example(r#"Get Folder Contents["/tmp"] from all machines"#)
 }
 
@@ -229,6 +238,6 @@ fn file_contents_search() -> Sensor {
         &[],
         "Larger files of a folder are left out; at most 64 MiB.",
     )
-    .limits(reading())
+    .limits(large(reading()))
     .example(r#"Get File Contents Search["/var/www/html","eval\(base64_decode",Regex,"*.php"] from all machines"#)
 }

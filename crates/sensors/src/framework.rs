@@ -193,12 +193,42 @@ pub const CELL_MAX: usize = 64 << 10;
 /// Ends a cell that was cut.
 pub const CUT_MARK: &str = "…[cut]";
 
+/// Memory up to which a sensor may run in the agent itself. One that declares more is run in a process of its own where
+/// the system has a way to bound that (crate `agent`), so that the agent does not die of it.
+pub const IN_AGENT: u64 = 32 << 20;
+/// Memory of a sensor whose rows, or what it reads to make them, grow with what others put on the machine.
+pub const LARGE: u64 = 256 << 20;
+/// What is gathered before it is handed on, where rows are handed on.
+const BATCH: u64 = 128 << 10;
+
+/// Takes rows that are handed on while a run goes on; fails when nobody wants them any more.
+pub type Outlet = Box<dyn FnMut(Vec<Row>) -> Result<(), LimitHit>>;
+
 /// Takes rows and holds the run to its limits.
 pub struct Sink {
     rows: Vec<Row>,
+    /// Rows in all, those handed on among them.
+    count: u64,
+    /// Bytes of their cells.
     bytes: u64,
+    /// Memory of those that are held here.
+    held: u64,
+    outlet: Option<Outlet>,
     watch: Watch,
     notes: Notes,
+}
+
+/// What a row takes in memory: the allocator gives to each cell that is not empty a piece of its own.
+#[must_use]
+pub fn memory_of(row: &Row) -> u64 {
+    const ROW: usize = 48;
+    const CELL: usize = size_of::<question::ast::Cell>();
+    let heap = |length: usize| match length {
+        0 => 0,
+        length => (length.saturating_add(8 + 15) & !15).max(32),
+    };
+    let cells = row.iter().map(|cell| CELL + heap(cell.len()));
+    cells.fold(ROW, usize::saturating_add) as u64
 }
 
 /// What can be asked at any moment whether a run must stop, also by code that knows no sink.
@@ -234,7 +264,10 @@ impl Sink {
     pub fn new(limits: Limits, cancelled: Arc<AtomicBool>) -> Self {
         Self {
             rows: Vec::new(),
+            count: 0,
             bytes: 0,
+            held: 0,
+            outlet: None,
             watch: Watch {
                 limits,
                 started: Instant::now(),
@@ -242,6 +275,13 @@ impl Sink {
             },
             notes: Notes::default(),
         }
+    }
+
+    /// The same sink, which hands its rows on in batches. What is left at the end is in [`Run::rows`].
+    #[must_use]
+    pub fn into_outlet(mut self, outlet: Outlet) -> Self {
+        self.outlet = Some(outlet);
+        self
     }
 
     /// Adds a row; cells in the order of the declared columns.
@@ -255,21 +295,27 @@ impl Sink {
         self.check()?;
         let row: Row = cells.into_iter().map(|c| bounded(c.as_ref())).collect();
         let size: usize = row.iter().map(|c| c.len()).sum();
-        if self.rows.len() as u64 >= self.watch.limits.rows {
+        if self.count >= self.watch.limits.rows {
             return Err(LimitHit::Rows);
         }
         if self.bytes + size as u64 > self.watch.limits.bytes {
             return Err(LimitHit::Bytes);
         }
-        // A cell costs its bytes and about 16 more, a row about 24.
-        let held =
-            self.bytes + size as u64 + (self.rows.len() as u64) * (24 + 16 * row.len() as u64);
+        let held = self.held + memory_of(&row);
         if held > self.watch.limits.memory {
             return Err(LimitHit::Memory);
         }
+        self.count += 1;
         self.bytes += size as u64;
+        self.held = held;
         self.rows.push(row);
-        Ok(())
+        match &mut self.outlet {
+            Some(outlet) if self.held >= BATCH => {
+                self.held = 0;
+                outlet(std::mem::take(&mut self.rows))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Checks time and cancellation.
@@ -336,4 +382,58 @@ fn thread_cpu() -> std::time::Duration {
 #[cfg(not(unix))]
 fn thread_cpu() -> std::time::Duration {
     std::time::Duration::ZERO
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::cell::RefCell;
+    use std::rc::Rc;
+
+    #[test]
+    fn rows_cost_what_they_take() {
+        let row: Row = vec![Box::default(), (*b"x").into(), vec![b'y'; 100].into()];
+        // 48 for the row, 16 for each cell, 32 for the least and 112 for the other piece of memory.
+        assert_eq!(memory_of(&row), 48 + 3 * 16 + 32 + 112);
+        let limits = Limits {
+            memory: 1_000,
+            ..Limits::default()
+        };
+        let mut sink = Sink::new(limits, Arc::default());
+        let hit = std::iter::repeat_with(|| sink.push(["x"])).find_map(Result::err);
+        assert_eq!(hit, Some(LimitHit::Memory));
+        assert_eq!(sink.finish(Ok(())).rows.len(), 10);
+    }
+
+    #[test]
+    fn rows_are_handed_on_and_still_counted() {
+        let handed = Rc::new(RefCell::new(0));
+        let outlet = {
+            let handed = Rc::clone(&handed);
+            move |rows: Vec<Row>| {
+                *handed.borrow_mut() += rows.len();
+                Ok(())
+            }
+        };
+        let limits = Limits {
+            rows: 10_000,
+            memory: 1 << 20,
+            ..Limits::default()
+        };
+        let mut sink = Sink::new(limits, Arc::default()).into_outlet(Box::new(outlet));
+        let hit = std::iter::repeat_with(|| sink.push(["x"])).find_map(Result::err);
+        assert_eq!(
+            hit,
+            Some(LimitHit::Rows),
+            "memory is given back with the rows"
+        );
+        let rest = sink.finish(Ok(())).rows.len();
+        assert_eq!(*handed.borrow() + rest, 10_000);
+        assert!(rest < 3_000, "{rest}");
+        // Nobody wants them any more.
+        let mut sink =
+            Sink::new(limits, Arc::default()).into_outlet(Box::new(|_| Err(LimitHit::Cancelled)));
+        let hit = std::iter::repeat_with(|| sink.push(["x"])).find_map(Result::err);
+        assert_eq!(hit, Some(LimitHit::Cancelled));
+    }
 }

@@ -3,6 +3,8 @@
 //! Each family of sensors is a module that declares them as data and implements them for each system. [`entries`] lists
 //! them all, [`catalogue`] gives the declarations to the language, [`run`] runs one. The crate works alone: `cordon ask
 //! --local` needs nothing else.
+//!
+//! What a run could not look at stands beside its rows ([`framework::Notes`]): an unreadable file is not an empty answer.
 
 #![cfg_attr(not(test), deny(clippy::indexing_slicing, clippy::string_slice))]
 
@@ -33,7 +35,7 @@ pub mod text;
 pub mod users;
 
 use framework::{Entry, Request, Run, SensorError, Sink};
-use question::catalogue::{Catalogue, Limits};
+use question::catalogue::{Catalogue, Limits, Sensor};
 use std::collections::HashMap;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, LazyLock};
@@ -69,11 +71,25 @@ pub fn catalogue() -> Catalogue {
     Catalogue::new(entries().map(|e| (e.declare)()))
 }
 
+/// Whether a sensor is one of those that are run in a process of their own where that is possible. A script is one anyway.
+#[must_use]
+pub fn runs_apart(sensor: &Sensor) -> bool {
+    let is_script = || {
+        let mut scripts = script::shipped::SENSORS.iter();
+        scripts.any(|entry| (entry.declare)().name == sensor.name)
+    };
+    sensor.limits.memory > framework::IN_AGENT && !is_script()
+}
+
 /// Runs a sensor on the calling thread (give it one of its own: processor time is measured by thread).
 ///
 /// Returns the rows found, what could not be looked at, and the error that stopped it early, if one did.
 pub fn run(sensor: &str, request: &Request, limits: Limits, cancelled: Arc<AtomicBool>) -> Run {
-    let mut sink = Sink::new(limits, cancelled);
+    run_into(sensor, request, Sink::new(limits, cancelled))
+}
+
+/// As [`run`], with the rows going into this sink.
+pub fn run_into(sensor: &str, request: &Request, mut sink: Sink) -> Run {
     let outcome = BY_NAME
         .get(sensor)
         .map_or(Err(SensorError::Unsupported), |e| {

@@ -20,9 +20,9 @@ mod interfaces;
 #[cfg(target_os = "linux")]
 mod sockets;
 
-use crate::framework::Entry;
-use question::catalogue::Sensor;
+use crate::framework::{Entry, LARGE};
 use question::catalogue::ValueType::{Integer, IpAddress, Text};
+use question::catalogue::{Limits, Sensor};
 
 /// The sensors of this family.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -84,6 +84,14 @@ pub const SENSORS: &[Entry] = &[
 ];
 
 const CATEGORY: &str = "Network";
+
+/// Anybody who reaches the machine can make it have more sockets.
+fn large() -> Limits {
+    Limits {
+        memory: LARGE,
+        ..Limits::default()
+    }
+}
 
 fn ip_address() -> Sensor {
     Sensor::new(
@@ -203,6 +211,7 @@ fn established_connections() -> Sensor {
         .column("Remote Address", IpAddress, "The other end.")
         .column("Remote Port", Integer, "Its port.")
         .max_age(60)
+        .limits(large())
         .example("Get Established Connections having Established Connections:\"Remote Port\" = 4444 from all machines")
 }
 
@@ -214,6 +223,7 @@ fn listen_ports() -> Sensor {
         .column("Local Address", IpAddress, "Address it waits on; all zeros for every address.")
         .column("Local Port", Integer, "Port.")
         .max_age(60)
+        .limits(large())
         .example("Get Computer Name from all machines with any Listen Ports:\"Local Port\" = 22")
 }
 
@@ -246,5 +256,6 @@ fn ip_connections() -> Sensor {
     .column("Path", Text, "Its executable.")
     .column("User", Text, "Owner of the socket.")
     .max_age(60)
+    .limits(large())
     .alias("IP Connections with Process")
 }

@@ -27,7 +27,7 @@ pub use system::{Running, running};
 pub(crate) use system::{descriptors, executable, walk};
 
 use crate::digest::{ALGORITHMS, ALGORITHMS_OR_NONE, PARAMETER};
-use crate::framework::Entry;
+use crate::framework::{Entry, LARGE};
 use question::catalogue::ValueType::{Boolean, DateTime, Hash, Integer, Text};
 use question::catalogue::{Limits, Sensor};
 use std::time::Duration;
@@ -271,6 +271,11 @@ fn open_files() -> Sensor {
         "Only processes of this name, without regard to case; empty for all.",
     )
     .max_age(60)
+    // A process may have a million files open.
+    .limits(Limits {
+        memory: LARGE,
+        ..Limits::default()
+    })
     .example("Get Open Files[sshd] from all machines")
 }
 

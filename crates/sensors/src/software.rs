@@ -9,9 +9,9 @@ pub mod rpm;
 pub mod snap;
 
 use crate::disk::system_root;
-use crate::framework::{Entry, Notes, SensorError, Sink};
-use question::catalogue::Sensor;
+use crate::framework::{Entry, LARGE, Notes, SensorError, Sink};
 use question::catalogue::ValueType::{Text, Version};
+use question::catalogue::{Limits, Sensor};
 use std::path::Path;
 
 /// The sensors of this family.
@@ -25,6 +25,11 @@ pub const SENSORS: &[Entry] = &[Entry {
         .column("Name", Text, "Name of the package.")
         .column("Version", Version, "Version, with epoch and release where the source has them.")
         .column("Architecture", Text, "Architecture as the source names it.")
+        // A database of packages is read as a whole.
+        .limits(Limits {
+            memory: LARGE,
+            ..Limits::default()
+        })
         .column("Source", Text, "Which package manager: dpkg, rpm, apk, snap or flatpak.")
         .example("Get Installed Applications having Installed Applications:Name contains ssl from all machines")
     },

@@ -10,9 +10,9 @@ pub mod sudoers;
 pub mod utmp;
 
 use crate::disk::system_root;
-use crate::framework::Entry;
-use question::catalogue::Sensor;
+use crate::framework::{Entry, LARGE};
 use question::catalogue::ValueType::{DateTime, Integer, IpAddress, Text};
+use question::catalogue::{Limits, Sensor};
 
 const CATEGORY: &str = "Users";
 
@@ -48,6 +48,14 @@ pub const SENSORS: &[Entry] = &[
     },
 ];
 
+/// Records are read as a whole, and anybody who may try to log in makes more of them.
+fn records() -> Limits {
+    Limits {
+        memory: LARGE,
+        ..Limits::default()
+    }
+}
+
 fn logged_in_users() -> Sensor {
     Sensor::new(
         "Logged In Users",
@@ -75,6 +83,7 @@ fn last_logins() -> Sensor {
     .column("Remote Address", IpAddress, "Address from which the user came, where recorded.")
     .column("Login Time", DateTime, "When the session began, UTC.")
     .column("Logout Time", DateTime, "When it ended, UTC; empty while it lasts.")
+    .limits(records())
     .column("End", Text, "How it ended: logged out, down, crash, or open when no end is recorded.")
     .example("Get Last Logins having Last Logins:User = root from all machines")
 }
@@ -90,6 +99,7 @@ fn failed_logins() -> Sensor {
     .column("Remote Host", Text, "Name or address from which the attempt came, as recorded.")
     .column("Remote Address", IpAddress, "Address from which the attempt came, where recorded.")
     .column("Time", DateTime, "When it happened, UTC.")
+    .limits(records())
     .example("Get Failed Logins from all machines")
 }
 

@@ -1,5 +1,6 @@
 //! Where sensors come from: those of this build, or others in their place (a test's, one day a content pack's).
 
+use super::room::Seat;
 use super::state;
 use answer::State;
 use question::catalogue::Limits;
@@ -16,6 +17,17 @@ pub struct Gathered {
     pub rows: Vec<Row>,
     /// Why these are not all, or not whole: what ended the run early, then what could not be looked at.
     pub problems: Vec<(State, String)>,
+}
+
+impl Gathered {
+    /// No rows, for this reason.
+    #[must_use]
+    pub fn failed(state: State, words: String) -> Self {
+        Self {
+            rows: Vec::new(),
+            problems: vec![(state, words)],
+        }
+    }
 }
 
 impl From<Run> for Gathered {
@@ -43,9 +55,24 @@ pub trait Sensors: Send + Sync + 'static {
     ) -> Gathered;
 }
 
-/// The sensors of this build.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Native;
+/// The sensors of this build, on the calling thread; those with large results in processes of their own, where there is a
+/// program for that.
+#[derive(Clone, Debug, Default)]
+pub struct Native {
+    #[cfg(unix)]
+    apart: Option<super::apart::Program>,
+}
+
+impl Native {
+    /// With this program for the sensors with large results.
+    #[cfg(unix)]
+    #[must_use]
+    pub fn apart(program: super::apart::Program) -> Self {
+        Self {
+            apart: Some(program),
+        }
+    }
+}
 
 static CATALOGUE: LazyLock<Catalogue> = LazyLock::new(sensors::catalogue);
 
@@ -61,6 +88,17 @@ impl Sensors for Native {
         limits: Limits,
         cancelled: Arc<AtomicBool>,
     ) -> Gathered {
+        let seat = Seat::take();
+        #[cfg(unix)]
+        if let Some(program) = &self.apart
+            && CATALOGUE.sensor(sensor).is_some_and(sensors::runs_apart)
+        {
+            return program.run(sensor, request, limits, cancelled, &seat);
+        }
+        let limits = Limits {
+            memory: limits.memory.min(seat.rows()),
+            ..limits
+        };
         sensors::run(sensor, request, limits, cancelled).into()
     }
 }

@@ -36,7 +36,9 @@ pub fn run(args: AgentArgs, filter: &str) -> Result<()> {
         state_dir: args.data,
         servers: args.servers,
     };
-    runtime.block_on(async { ::agent::run(config, super::shutdown_signal()).await })?;
+    let sensors = super::native_sensors()?;
+    runtime
+        .block_on(async { ::agent::run_with(config, sensors, super::shutdown_signal()).await })?;
     Ok(())
 }
 

@@ -74,7 +74,7 @@ fn choose(readings: &[Reading], best: bool) -> Result<Option<String>> {
 }
 
 fn local(text: &str, form: Output) -> Result<ExitCode> {
-    let answer = ::agent::local::ask(text)?;
+    let answer = ::agent::local::ask_with(text, super::native_sensors()?)?;
     let mut tables = Vec::new();
     for (plan, rows) in answer.plan.tables.iter().zip(&answer.tables) {
         let rows = rows

@@ -11,4 +11,6 @@ mod index_image;
 mod index_service;
 mod index_walk;
 mod pinning;
+#[cfg(target_os = "linux")]
+mod sensor_process;
 mod support;

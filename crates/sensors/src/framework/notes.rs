@@ -13,7 +13,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 /// Things named for one reason; the others are counted.
 pub const SHOWN: u64 = 8;
 /// Reasons told apart; what comes with yet another one is counted under [`OTHER`].
-const REASONS: usize = 32;
+const REASONS: usize = 8;
 const OTHER: &str = "other reasons";
 
 /// Takes what a run could not look at. Cheap to copy; all copies write into the same list.

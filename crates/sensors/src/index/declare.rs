@@ -1,6 +1,7 @@
 //! The declarations of the family.
 
 use super::CATEGORY;
+use crate::framework::LARGE;
 use ::index::status::State;
 use question::catalogue::ValueType::{Boolean, DataSize, DateTime, Hash, Integer, Text, Version};
 use question::catalogue::{Limits, Platforms, Sensor};
@@ -68,8 +69,17 @@ fn place(sensor: Sensor) -> Sensor {
         .parameter(super::keys::NAME, Text, Some("*"), &[], NAME_HELP)
 }
 
+/// Rows of files: as many as there are, when the question wants no limit.
+fn large(sensor: Sensor) -> Sensor {
+    let limits = Limits {
+        memory: LARGE,
+        ..sensor.limits
+    };
+    sensor.limits(limits)
+}
+
 fn limit(sensor: Sensor, key: &str) -> Sensor {
-    sensor.parameter(
+    large(sensor).parameter(
         key,
         Integer,
         Some(LIMIT),
@@ -312,10 +322,10 @@ pub(super) fn details_sort_by_largest() -> Sensor {
 }
 
 pub(super) fn blacklist_matches() -> Sensor {
-    sensor(
+    large(sensor(
         "Index Query Find Blacklist Matches",
         "Files whose hash stands in the endpoint's blacklist (`cordon index blacklist FILE`).",
-    )
+    ))
     .column("Path", Text, "Whole path.")
     .column("Hash", Hash, "The hash that is listed.")
     .column("Hash Type", Text, "MD5, SHA1 or SHA256.")

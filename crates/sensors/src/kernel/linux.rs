@@ -73,7 +73,7 @@ pub fn rows(root: &Path, release: &str, sink: &mut Sink) -> Result<(), SensorErr
 fn files(root: &Path, release: &str, notes: &Notes) -> HashMap<String, Vec<u8>> {
     let folder = format!("/lib/modules/{release}");
     let path = disk::below(root, format!("{folder}/modules.dep"));
-    let bytes = disk::read_if_there(&path, 64 << 20, notes).unwrap_or_default();
+    let bytes = disk::read_if_there(&path, 16 << 20, notes).unwrap_or_default();
     text::lines(&bytes)
         .filter_map(|line| {
             let (file, _) = text::split_once(line, b':')?;

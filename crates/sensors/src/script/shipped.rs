@@ -1,9 +1,9 @@
 //! Script sensors that come with Cordon, registered like native ones.
 
 use super::{Interpreter, Output, ScriptSensor};
-use crate::framework::{Entry, Request, SensorError, Sink};
-use question::catalogue::Sensor;
+use crate::framework::{Entry, LARGE, Request, SensorError, Sink};
 use question::catalogue::ValueType::{Integer, Text};
+use question::catalogue::{Limits, Sensor};
 use std::sync::LazyLock;
 
 /// The sensors of this family.
@@ -17,6 +17,14 @@ pub const SENSORS: &[Entry] = &[
         collect: |request, sink| on_linux(&SSH_SERVER, request, sink),
     },
 ];
+
+/// For the process that runs a script, most of it address space for the interpreter.
+fn interpreter() -> Limits {
+    Limits {
+        memory: LARGE,
+        ..Limits::default()
+    }
+}
 
 /// The scripts read places that only Linux has.
 fn on_linux(script: &ScriptSensor, request: &Request, sink: &mut Sink) -> Result<(), SensorError> {
@@ -39,6 +47,7 @@ static MANDATORY_ACCESS: LazyLock<ScriptSensor> = LazyLock::new(|| {
     .alias("SELinux Status")
     .alias("AppArmor Status")
     .max_age(900)
+    .limits(interpreter())
     .example(
         "Get Mandatory Access Control having Mandatory Access Control:Mode = disabled from all machines",
     ),
@@ -61,6 +70,7 @@ static SSH_SERVER: LazyLock<ScriptSensor> = LazyLock::new(|| {
     .column("Path", Text, "File.")
     .parameter("setting", Text, Some(""), &[], "Only this setting; empty means all.")
     .max_age(900)
+    .limits(interpreter())
     .example("Get SSH Server Settings[PermitRootLogin] from all machines"),
     interpreter: Interpreter::Python,
     script: include_str!("shipped/ssh_server_settings.py").into(),

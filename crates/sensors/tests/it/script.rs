@@ -9,6 +9,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+/// Enough for an interpreter.
+fn limits() -> Limits {
+    Limits {
+        memory: 256 << 20,
+        ..Limits::default()
+    }
+}
+
 fn shell(script: &str) -> ScriptSensor {
     ScriptSensor {
         sensor: Sensor::new("Test", "Test", "A test.")
@@ -37,7 +45,7 @@ fn run_with(
 }
 
 fn run(script: &ScriptSensor) -> (Vec<Vec<String>>, Result<(), SensorError>) {
-    run_with(script, "", Limits::default())
+    run_with(script, "", limits())
 }
 
 #[test]
@@ -45,12 +53,12 @@ fn parameters_are_data() {
     assert_eq!(variable("some key"), "CORDON_PARAM_SOME_KEY");
     let script = shell("printf '%s|%s\\n' \"$CORDON_PARAM_SOME_KEY\" \"${HOME}\"");
     for evil in ["$(touch /tmp/x)", "'; exit 1; '", "\"`id`\"", "ä ö\tü"] {
-        let (rows, outcome) = run_with(&script, evil, Limits::default());
+        let (rows, outcome) = run_with(&script, evil, limits());
         outcome.unwrap();
         assert_eq!(rows, [[evil, "/"]]);
     }
     assert_eq!(run(&script).0, [["default", "/"]]);
-    let (_, outcome) = run_with(&script, "a\0b", Limits::default());
+    let (_, outcome) = run_with(&script, "a\0b", limits());
     assert!(matches!(outcome, Err(SensorError::Parameter { .. })));
 }
 
@@ -112,6 +120,30 @@ fn a_failing_script_says_why() {
 }
 
 #[test]
+fn what_a_script_could_not_look_at_it_says_on_standard_error() {
+    let script = shell(
+        "echo row; echo missed denied /secret >&2; echo a warning >&2; echo missed failed /x: broken >&2",
+    );
+    let mut sink = Sink::new(limits(), Arc::default());
+    let outcome = script.collect(&Request::default(), &mut sink);
+    let run = sink.finish(outcome);
+    run.outcome.unwrap();
+    assert_eq!(text(run.rows), [["row", ""]]);
+    let told: Vec<(bool, String)> = run
+        .problems
+        .iter()
+        .map(|p| (p.is_denied(), p.to_string()))
+        .collect();
+    assert_eq!(
+        told,
+        [
+            (true, "access to /secret was denied".to_owned()),
+            (false, "cannot read /x: broken".to_owned())
+        ]
+    );
+}
+
+#[test]
 fn a_missing_interpreter_is_told() {
     let mut script = shell("1");
     script.interpreter = Interpreter::PowerShell;
@@ -135,7 +167,7 @@ fn alive(word: &str) -> bool {
 fn seconds(what: u64) -> Limits {
     Limits {
         wall: Duration::from_secs(what),
-        ..Limits::default()
+        ..limits()
     }
 }
 
@@ -181,7 +213,7 @@ fn cancelling_ends_it() {
     let flag = Arc::clone(&stop);
     let (began, running) = std::sync::mpsc::channel();
     let thread = std::thread::spawn(move || {
-        let mut sink = Sink::new(Limits::default(), flag);
+        let mut sink = Sink::new(limits(), flag);
         began.send(()).unwrap();
         shell("sleep 3000").collect(&Request::default(), &mut sink)
     });
@@ -198,7 +230,7 @@ fn cancelling_ends_it() {
 fn processor_time_is_bounded_for_one_process_and_for_the_group() {
     let limits = Limits {
         cpu: Duration::from_secs(1),
-        ..Limits::default()
+        ..limits()
     };
     for script in [
         "while :; do :; done",
@@ -229,7 +261,7 @@ fn memory_is_bounded() {
 fn output_is_bounded() {
     let limits = Limits {
         rows: 100,
-        ..Limits::default()
+        ..limits()
     };
     let (rows, outcome) = run_with(&shell("yes 'a|b'"), "", limits);
     assert_eq!(rows.len(), 100);

@@ -8,9 +8,13 @@ use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-/// A sink with default limits.
+/// A sink with the limits of sensors that read much.
 pub fn sink() -> Sink {
-    Sink::new(Limits::default(), Arc::new(AtomicBool::new(false)))
+    let limits = Limits {
+        memory: sensors::framework::LARGE,
+        ..Limits::default()
+    };
+    Sink::new(limits, Arc::new(AtomicBool::new(false)))
 }
 
 /// Runs a function that collects, and gives its rows as text, and its outcome: an error where these are not all rows.
@@ -33,7 +37,9 @@ pub fn rows(f: impl FnOnce(&mut Sink) -> Result<(), SensorError>) -> Vec<Vec<Str
 /// Runs a sensor on this machine.
 pub fn live(sensor: &str) -> Vec<Vec<String>> {
     let stop = Arc::new(AtomicBool::new(false));
-    let run = sensors::run(sensor, &Request::default(), Limits::default(), stop);
+    let catalogue = sensors::catalogue();
+    let limits = catalogue.sensor(sensor).expect("it is declared").limits;
+    let run = sensors::run(sensor, &Request::default(), limits, stop);
     run.outcome.unwrap_or_else(|e| panic!("{sensor}: {e}"));
     text(run.rows)
 }

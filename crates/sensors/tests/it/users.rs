@@ -109,6 +109,23 @@ fn logged_in_users_agree_with_who() {
 }
 
 #[test]
+fn a_session_is_not_dead_because_its_process_is_hidden() {
+    let tree = Tree::new();
+    tree.file("/run/utmp", record(utmp::USER, 7, "pts/0", "bob", "", T))
+        .file("/proc/self/stat", "")
+        .file("/proc/1/stat", "");
+    assert!(
+        rows(|s| users::logged_in_users(tree.root(), s)).is_empty(),
+        "it ended"
+    );
+    // The first process is never missing: here it is hidden.
+    std::fs::remove_dir_all(tree.at("/proc/1")).unwrap();
+    let (found, outcome) = collect(|s| users::logged_in_users(tree.root(), s));
+    assert_eq!(found.len(), 1);
+    assert!(outcome.unwrap_err().is_denied());
+}
+
+#[test]
 fn sessions_of_the_login_manager_count_once() {
     let tree = Tree::new();
     tree.file("/run/utmp", record(utmp::USER, 7, "pts/0", "bob", "", T))

@@ -81,6 +81,19 @@ fn canonical(api: &Api, filter: &str) -> Result<String, ApiError> {
     Ok(filter.to_string())
 }
 
+/// The name of a sensor that looks like this one.
+fn sensor_like(api: &Api, name: &str) -> Option<String> {
+    let catalogue = api.catalogue.now();
+    for sensor in catalogue.sensors() {
+        for taken in std::iter::once(&sensor.name).chain(&sensor.aliases) {
+            if names::alike(taken, name) {
+                return Some(taken.clone());
+            }
+        }
+    }
+    None
+}
+
 /// All groups, by name.
 #[utoipa::path(get, path = "/groups", tag = "groups", security(("session" = []), ("token" = ["read"])), responses(
     (status = OK, body = Vec<GroupInfo>),
@@ -106,10 +119,7 @@ async fn create_group(
 ) -> Result<(StatusCode, axum::Json<GroupInfo>), ApiError> {
     let name = wanted.name.trim();
     names::check(name).map_err(|e| ApiError::invalid(e.to_string()))?;
-    let catalogue = api.catalogue.now();
-    let sensors = catalogue.sensors().iter();
-    let mut taken = sensors.flat_map(|s| std::iter::once(&s.name).chain(&s.aliases));
-    if let Some(sensor) = taken.find(|sensor| names::alike(sensor, name)) {
+    if let Some(sensor) = sensor_like(&api, name) {
         return Err(ApiError::new(
             StatusCode::CONFLICT,
             "conflict",
