@@ -13,7 +13,7 @@ const LAYERS: &[&[&str]] = &[
     &["cordon"],
     &["server", "agent", "simulate"],
     &["sensors"],
-    &["index"],
+    &["index", "api"],
     &["question", "protocol"],
     &["answer", "hashing", "volumes"],
 ];

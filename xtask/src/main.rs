@@ -1,4 +1,4 @@
-//! The developer's commands: `cargo xtask up | test | lint | advisories | bench | windows | macos | machine | package | packages | deps`.
+//! The developer's commands: `cargo xtask up | test | lint | advisories | bench | contract | windows | macos | machine | package | packages | deps`.
 //!
 //! Each is thin: it makes sure that what it needs is installed, then runs the ordinary tools. `.ci/run` calls `test` and nothing else.
 
@@ -8,6 +8,7 @@
 )]
 
 mod circles;
+mod contract;
 mod deps;
 mod machine;
 mod macos;
@@ -54,6 +55,15 @@ enum Task {
         /// Passed on to the benchmark
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         rest: Vec<String>,
+    },
+    /// Ask a real server what its API's document allows and what it does not, and compare its replies with the document
+    Contract {
+        /// Requests for each operation and each way to make them up
+        #[arg(long, default_value_t = contract::MANY)]
+        examples: u32,
+        /// Other requests than the last time
+        #[arg(long, default_value_t = 1)]
+        seed: u64,
     },
     /// Build for Windows and answer `Get Computer Name` under Wine
     Windows,
@@ -112,6 +122,7 @@ fn main() -> Result<()> {
             }
             other => bail!("there is no benchmark `{other}`; there are: ask, index"),
         },
+        Task::Contract { examples, seed } => contract::check(examples, seed),
         Task::Windows => windows::run_all(),
         Task::Macos => macos::run_all(),
         Task::Machine => machine::run(),

@@ -7,6 +7,7 @@
 #[cfg(unix)]
 pub mod apart;
 pub mod cache;
+pub mod gathered;
 pub mod room;
 pub mod runner;
 pub mod source;

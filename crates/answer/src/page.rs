@@ -191,6 +191,43 @@ impl Answer {
         Ok(rows)
     }
 
+    /// The numbers of a table's rows by their counts, common ones first, or rare ones: for an export in that order. Rows of the same
+    /// count stand in the order of their numbers. Costs 8 bytes a row while it sorts, 4 in what it gives.
+    ///
+    /// # Errors
+    /// No such table.
+    pub fn by_count(&self, table: u32, rare_first: bool) -> Result<Vec<u32>, AnswerError> {
+        let rows = self.table(table)?.rows_from(0);
+        let mut order: Vec<(u32, u32)> = rows
+            .map(|(id, row)| {
+                // There are no more endpoints than ordinals.
+                let count = u32::try_from(row.members.len()).unwrap_or(u32::MAX);
+                (if rare_first { count } else { u32::MAX - count }, id)
+            })
+            .collect();
+        order.sort_unstable();
+        Ok(order.into_iter().map(|(_, id)| id).collect())
+    }
+
+    /// These rows of a table, in this order; those that nobody gives any more are left out.
+    ///
+    /// # Errors
+    /// No such table, or an unreadable spill file.
+    pub fn these(&self, table: u32, rows: &[u32]) -> Result<Vec<PageRow>, AnswerError> {
+        let table = self.table(table)?;
+        let mut reader = Reader::single(self.spill.as_ref());
+        let held = rows.iter().filter_map(|id| Some((*id, table.get(*id)?)));
+        held.filter(|(_, row)| row.members.len() > 0)
+            .map(|(id, row)| {
+                Ok(PageRow {
+                    row: id,
+                    cells: row::unpack(row.cells.read(&mut reader)?),
+                    count: row.members.len(),
+                })
+            })
+            .collect()
+    }
+
     /// Calls `f` for each row of a table, in the order of numbers, without holding more than one.
     ///
     /// # Errors

@@ -1,149 +1,31 @@
 //! A client of the public HTTP API, as the commands need it. It trusts exactly the server's own authority, from the profile.
+//!
+//! Requests and replies are the types of the crate `api`. When the server's authorities change, replies say so; the client then takes
+//! the new ones over into its profile ([`crate::pins`]), while the connection stands under one that the profile held before.
 
-use crate::http::{Http, Reply, address};
+use crate::http::{Http, HttpError, Reply, address};
+use crate::pins::Pins;
+pub use crate::profile::{Profile, user_profile};
+use ::api::account::{LoggedIn, Login, PasswordChange};
+use ::api::answer::RowInfo;
+use ::api::error::{ErrorBody, ErrorCode, Place};
+use ::api::{CSRF_HEADER, EndpointState, Secret, TRUST_HEADER};
 use anyhow::{Context, Result, anyhow, bail};
-use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HeaderName, HeaderValue};
+use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue};
 use hyper::{Method, Request, StatusCode};
+use serde::Serialize;
 use serde::de::DeserializeOwned;
-use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
-
-/// Where a server is and how to sign in: kept in a file that only its owner reads.
-#[derive(Serialize, Deserialize)]
-pub struct Profile {
-    /// `https://host:port`.
-    pub url: String,
-    /// Authority certificate, PEM.
-    pub authority: String,
-    /// API token.
-    pub token: String,
-}
-
-impl Profile {
-    /// Reads the named profile, or the first that exists of `.cordon/profile.json` here and the user's own.
-    pub fn load(named: Option<&Path>) -> Result<Self> {
-        let path = match named {
-            Some(path) => path.to_owned(),
-            None => [Some(PathBuf::from(".cordon/profile.json")), user_profile()]
-                .into_iter()
-                .flatten()
-                .find(|p| p.exists())
-                .ok_or_else(|| anyhow!("no profile found: sign in with `cordon login URL --authority FILE`, start everything here with `cordon up`, or ask this machine alone with `cordon ask --local`"))?,
-        };
-        let text = std::fs::read_to_string(&path)
-            .with_context(|| format!("cannot read the profile {}", path.display()))?;
-        serde_json::from_str(&text).with_context(|| {
-            format!(
-                "{} is no profile; write it anew with `cordon login`",
-                path.display()
-            )
-        })
-    }
-
-    /// Writes the profile so that only its owner reads it.
-    pub fn save(&self, path: &Path) -> Result<()> {
-        if let Some(folder) = path.parent() {
-            std::fs::create_dir_all(folder)
-                .with_context(|| format!("cannot make {}", folder.display()))?;
-        }
-        let staged = path.with_extension("new");
-        // A leftover of an interrupted write would keep its own mode: it must go first.
-        match std::fs::remove_file(&staged) {
-            Ok(()) => {}
-            Err(e) if e.kind() == std::io::ErrorKind::NotFound => {}
-            Err(e) => {
-                return Err(e).with_context(|| format!("cannot replace {}", staged.display()));
-            }
-        }
-        let mut options = std::fs::OpenOptions::new();
-        options.write(true).create_new(true);
-        #[cfg(unix)]
-        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        let mut file = options
-            .open(&staged)
-            .with_context(|| format!("cannot write {}", staged.display()))?;
-        std::io::Write::write_all(&mut file, serde_json::to_string_pretty(self)?.as_bytes())?;
-        file.sync_all()?;
-        std::fs::rename(&staged, path).with_context(|| format!("cannot write {}", path.display()))
-    }
-}
-
-/// Path of the user's own profile.
-pub fn user_profile() -> Option<PathBuf> {
-    let base = std::env::var_os("XDG_CONFIG_HOME")
-        .map(PathBuf::from)
-        .or_else(|| std::env::var_os("HOME").map(|h| PathBuf::from(h).join(".config")))
-        .or_else(|| std::env::var_os("APPDATA").map(PathBuf::from))?;
-    Some(base.join("cordon").join("profile.json"))
-}
-
-/// One row as the API gives it.
-#[derive(Deserialize, Debug, Clone)]
-pub struct ApiRow {
-    /// Number of the row in its table.
-    pub row: u32,
-    /// Cells as text.
-    pub cells: Vec<String>,
-    /// Endpoints that gave it.
-    pub count: u64,
-}
-
-/// A page of rows.
-#[derive(Deserialize, Debug)]
-pub struct ApiPage {
-    /// Rows of this page.
-    pub rows: Vec<ApiRow>,
-    /// Rows in all.
-    pub total_rows: u64,
-}
-
-/// Endpoints by state.
-pub type Coverage = BTreeMap<String, u64>;
 
 /// A question as the API gives it.
-#[derive(Deserialize, Debug)]
-pub struct ApiQuestion {
-    /// Its id.
-    pub id: Value,
-    /// Canonical text.
-    pub text: String,
-    /// Its tables.
-    pub plan: question::Plan,
-    /// Endpoints by state.
-    pub coverage: Coverage,
-}
-
-impl ApiQuestion {
-    /// The id as it stands in a path.
-    pub fn id(&self) -> String {
-        match &self.id {
-            Value::String(text) => text.clone(),
-            other => other.to_string(),
-        }
-    }
-}
-
-/// What changed in an answer.
-#[derive(Deserialize, Debug)]
-pub struct ApiChanges {
-    /// Rows that are new or whose count changed, by table.
-    pub tables: Vec<ApiTableChanges>,
-    /// Endpoints by state.
-    pub coverage: Coverage,
-    /// True when no more will come.
-    pub done: bool,
-}
-
-/// Changed rows of one table.
-#[derive(Deserialize, Debug)]
-pub struct ApiTableChanges {
-    /// Index of the table.
-    pub table: u32,
-    /// The rows.
-    pub rows: Vec<ApiRow>,
-}
+pub type ApiQuestion = ::api::question::Asked;
+/// One row as the API gives it.
+pub type ApiRow = RowInfo;
+/// A page of rows.
+pub type ApiPage = ::api::answer::RowsPage;
+/// Endpoints by state.
+pub type Coverage = BTreeMap<EndpointState, u64>;
 
 /// An error that the API reported.
 #[derive(Debug, thiserror::Error)]
@@ -151,15 +33,13 @@ pub struct ApiTableChanges {
 pub struct ApiError {
     /// HTTP status.
     pub status: u16,
-    /// Short code.
-    pub code: String,
+    /// For programs; none when the reply was not the API's, or of a newer one.
+    pub code: Option<ErrorCode>,
     /// For people.
     pub message: String,
-    /// More, such as the place in a question.
-    pub details: Value,
+    /// The place in a question.
+    pub details: Option<Place>,
 }
-
-const CSRF: HeaderName = HeaderName::from_static("x-csrf-token");
 
 /// A header that no debug output shows.
 fn secret(text: String) -> Result<HeaderValue> {
@@ -176,6 +56,7 @@ pub struct Client {
     url: String,
     token: Option<String>,
     csrf: Option<String>,
+    pins: Option<Pins>,
 }
 
 impl Client {
@@ -187,6 +68,7 @@ impl Client {
             url: address(url)?,
             token: None,
             csrf: None,
+            pins: None,
         })
     }
 
@@ -197,126 +79,206 @@ impl Client {
         Ok(client)
     }
 
-    /// Loads the profile and makes its client.
+    /// Loads the profile and makes its client, which keeps the profile's authorities current.
     pub(crate) fn connect(connection: &crate::args::Connection) -> Result<Self> {
-        Self::of(&Profile::load(connection.profile.as_deref())?)
+        let (profile, path) = Profile::find(connection.profile.as_deref())?;
+        let mut client = Self::of(&profile)?;
+        client.pins = Some(Pins::new(profile, path));
+        Ok(client)
     }
 
     /// Signs in by name and password; the session lasts as long as this client. Tells whether the password is a one-time one:
     /// nothing but [`Self::change_password`] works then.
     pub async fn sign_in(&mut self, name: &str, password: &str) -> Result<bool> {
-        let reply: Value = self
-            .send(
-                Method::POST,
-                "/login",
-                Some(serde_json::json!({"name": name, "password": password})),
-            )
-            .await?;
-        self.csrf = reply.get("csrf").and_then(Value::as_str).map(str::to_owned);
-        Ok(reply.get("one_time_password").and_then(Value::as_bool) == Some(true))
+        let login = Login {
+            name: name.to_owned(),
+            password: Secret::from(password.to_owned()),
+        };
+        let reply: LoggedIn = self.post("/login", login).await?;
+        self.csrf = Some(reply.csrf);
+        Ok(reply.one_time_password)
     }
 
     /// Changes the password of whoever signed in.
     pub async fn change_password(&self, current: &str, new: &str) -> Result<()> {
-        let change = serde_json::json!({"current": current, "new": new});
-        self.response(Method::POST, "/me/password", Some(change))
+        let change = PasswordChange {
+            current: Secret::from(current.to_owned()),
+            new: Secret::from(new.to_owned()),
+            keep_tokens: Vec::new(),
+        };
+        self.response(Method::POST, "/me/password", body(&change)?, &[])
             .await?;
         Ok(())
     }
 
     /// GET.
     pub async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T> {
-        self.send(Method::GET, path, None).await
+        read(path, self.stream(path, &[]).await?).await
+    }
+
+    /// GET with a query.
+    pub async fn query<T: DeserializeOwned>(&self, path: &str, query: impl Serialize) -> Result<T> {
+        self.get(&with_query(path, query)?).await
     }
 
     /// POST.
-    pub async fn post<T: DeserializeOwned>(&self, path: &str, body: Value) -> Result<T> {
-        self.send(Method::POST, path, Some(body)).await
+    pub async fn post<T: DeserializeOwned>(&self, path: &str, what: impl Serialize) -> Result<T> {
+        let body = body(&what)?;
+        read(path, self.response(Method::POST, path, body, &[]).await?).await
     }
 
     /// DELETE.
     pub async fn delete(&self, path: &str) -> Result<()> {
-        self.response(Method::DELETE, path, None).await?;
+        self.response(Method::DELETE, path, None, &[]).await?;
         Ok(())
     }
 
     /// GET without reading the body, for streams.
-    pub async fn stream(&self, path: &str) -> Result<Reply> {
-        self.response(Method::GET, path, None).await
+    pub async fn stream(&self, path: &str, headers: &[(&'static str, &str)]) -> Result<Reply> {
+        self.response(Method::GET, path, None, headers).await
     }
 
-    async fn send<T: DeserializeOwned>(
+    async fn response(
         &self,
         method: Method,
         path: &str,
-        body: Option<Value>,
-    ) -> Result<T> {
-        let response = self.response(method, path, body).await?;
-        let bytes = response
-            .bytes()
-            .await
-            .context("the server's reply broke off")?;
-        let text = if bytes.is_empty() {
-            &b"null"[..]
-        } else {
-            &bytes[..]
-        };
-        serde_json::from_slice(text)
-            .with_context(|| format!("the server's reply to {path} has an unexpected form"))
+        body: Option<Vec<u8>>,
+        headers: &[(&'static str, &str)],
+    ) -> Result<Reply> {
+        let reply = self.send(method, path, body, headers).await?;
+        // Only what carries this very reply's connection is believed about its authorities.
+        let version = reply.header(TRUST_HEADER).and_then(|v| v.parse().ok());
+        if let (Some(pins), Some(version)) = (&self.pins, version)
+            && pins.begin(version)
+        {
+            let told = match self.send(Method::GET, "/authorities", None, &[]).await {
+                Ok(reply) if reply.status().is_success() => read("/authorities", reply).await,
+                Ok(reply) => Err(anyhow!("the server answered {}", reply.status())),
+                Err(error) => Err(error),
+            };
+            pins.take(told);
+        }
+        refused(path, reply).await
     }
 
-    async fn response(&self, method: Method, path: &str, body: Option<Value>) -> Result<Reply> {
-        let mut request = Request::builder()
-            .method(method)
-            .uri(format!("{}/api/v1{path}", self.url));
+    async fn send(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<Vec<u8>>,
+        headers: &[(&'static str, &str)],
+    ) -> Result<Reply> {
+        let mut request =
+            Request::builder()
+                .method(method)
+                .uri(format!("{}{}{path}", self.url, ::api::BASE));
         if let Some(token) = &self.token {
             request = request.header(AUTHORIZATION, secret(format!("Bearer {token}"))?);
         }
         if let Some(csrf) = &self.csrf {
-            request = request.header(CSRF, secret(csrf.clone())?);
+            request = request.header(CSRF_HEADER, secret(csrf.clone())?);
         }
-        let body = match body {
-            Some(body) => {
-                request = request.header(CONTENT_TYPE, "application/json");
-                serde_json::to_vec(&body).context("cannot write the request")?
-            }
-            None => Vec::new(),
-        };
+        if body.is_some() {
+            request = request.header(CONTENT_TYPE, "application/json");
+        }
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
         let request = request
-            .body(body.into())
+            .body(body.unwrap_or_default().into())
             .with_context(|| format!("{path} cannot stand in an address"))?;
-        let response = self
-            .http
-            .send(request)
-            .await
-            .with_context(|| format!("cannot reach the server at {}", self.url))?;
-        let status = response.status();
-        if status.is_success() {
-            return Ok(response);
-        }
-        let body = response.bytes().await.unwrap_or_default();
-        let body: Value = serde_json::from_slice(&body).unwrap_or(Value::Null);
-        let part = |name: &str| {
-            body.pointer(&format!("/error/{name}"))
-                .cloned()
-                .unwrap_or(Value::Null)
-        };
-        if status == StatusCode::UNAUTHORIZED && path != "/login" {
-            bail!(
-                "the server does not accept this sign-in (it may have expired): sign in anew with `cordon login`"
-            );
-        }
-        let message = part("message")
-            .as_str()
-            .map_or_else(|| format!("the server answered {status}"), str::to_owned);
-        Err(ApiError {
-            status: status.as_u16(),
-            code: part("code").as_str().unwrap_or_default().to_owned(),
-            message,
-            details: part("details"),
-        }
-        .into())
+        let sent = self.http.send(request).await;
+        sent.map_err(|error| {
+            let stranger = error.is_stranger();
+            let error = anyhow::Error::new(error);
+            if stranger && self.pins.is_some() {
+                return error.context(format!(
+                    "cannot reach the server at {}: it does not show itself under an authority that the profile holds. If its authority was replaced while this profile was not used, sign in anew with `cordon login` and the new authority certificate",
+                    self.url
+                ));
+            }
+            error.context(format!("cannot reach the server at {}", self.url))
+        })
     }
+}
+
+/// Whether an error says nothing but that the server is not there at the moment, so that trying again makes sense.
+pub fn is_passing(error: &anyhow::Error) -> bool {
+    if let Some(error) = error.downcast_ref::<HttpError>() {
+        return error.is_passing();
+    }
+    error
+        .downcast_ref::<ApiError>()
+        .is_some_and(|e| matches!(e.status, 502..=504))
+}
+
+fn body(what: &impl Serialize) -> Result<Option<Vec<u8>>> {
+    serde_json::to_vec(what)
+        .map(Some)
+        .context("cannot write the request")
+}
+
+async fn read<T: DeserializeOwned>(path: &str, reply: Reply) -> Result<T> {
+    let bytes = reply
+        .bytes()
+        .await
+        .context("the server's reply broke off")?;
+    let text = if bytes.is_empty() {
+        &b"null"[..]
+    } else {
+        &bytes
+    };
+    serde_json::from_slice(text)
+        .with_context(|| format!("the server's reply to {path} has an unexpected form"))
+}
+
+/// The reply if it is none of an error.
+async fn refused(path: &str, reply: Reply) -> Result<Reply> {
+    let status = reply.status();
+    if status.is_success() {
+        return Ok(reply);
+    }
+    if status == StatusCode::UNAUTHORIZED && path != "/login" {
+        bail!(
+            "the server does not accept this sign-in (it may have expired): sign in anew with `cordon login`"
+        );
+    }
+    let body = reply.bytes().await.unwrap_or_default();
+    let error = match serde_json::from_slice::<ErrorBody>(&body) {
+        Ok(ErrorBody { error }) => ApiError {
+            status: status.as_u16(),
+            code: Some(error.code),
+            message: error.message,
+            details: error.details,
+        },
+        // Something on the way, or a server with codes that this client does not know yet.
+        Err(_) => ApiError {
+            status: status.as_u16(),
+            code: None,
+            message: serde_json::from_slice::<Value>(&body)
+                .ok()
+                .and_then(|body| body.pointer("/error/message")?.as_str().map(str::to_owned))
+                .unwrap_or_else(|| format!("the server answered {status}")),
+            details: None,
+        },
+    };
+    let forbidden = error.code == Some(ErrorCode::Forbidden);
+    let error = anyhow::Error::new(error);
+    Err(if forbidden {
+        error.context("not allowed; what the command line may do was chosen at `cordon login`, and `--admin` adds administration")
+    } else {
+        error
+    })
+}
+
+/// A path with a query behind it.
+pub fn with_query(path: &str, query: impl Serialize) -> Result<String> {
+    let query = serde_urlencoded::to_string(query).context("cannot write the request")?;
+    Ok(if query.is_empty() {
+        path.to_owned()
+    } else {
+        format!("{path}?{query}")
+    })
 }
 
 /// Encodes a text for use inside a path or query.

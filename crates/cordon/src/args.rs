@@ -7,6 +7,7 @@ pub use index::{
     RunArgs, VerifyArgs,
 };
 
+use ::api::ids::{EndpointId, EnrolmentTokenId, QuestionId};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -51,12 +52,14 @@ pub enum Command {
     Sensors(SensorsArgs),
     /// List endpoints; approve or revoke one
     Endpoints(EndpointsArgs),
-    /// List questions; show the coverage of one, or cancel it
+    /// List questions; show the answer of one, or cancel it
     Questions(QuestionsArgs),
     /// Sign in to a server and keep an API token for later commands
     Login(LoginArgs),
     /// Create, list and revoke enrolment tokens
     Token(TokenArgs),
+    /// Replace the certificate authority or the key that signs orders
+    Trust(TrustArgs),
     /// Read or verify the audit log
     Audit(AuditArgs),
     /// Index the files of this machine, search and verify
@@ -79,7 +82,7 @@ pub enum Command {
 /// Where the server is and how to sign in to it.
 #[derive(Args, Debug, Clone, Default)]
 pub struct Connection {
-    /// Profile written by `cordon login` or `cordon up` [default: .cordon/profile.json here, then the one in the user's configuration folder]
+    /// Profile written by `cordon login` or `cordon up` [default: .cordon/profile.json here if it is the user's alone, then the one in the user's configuration folder]
     #[arg(long, global = true, env = "CORDON_PROFILE", value_name = "FILE")]
     pub profile: Option<PathBuf>,
 }
@@ -368,12 +371,12 @@ pub enum EndpointAction {
     /// Let a waiting endpoint in
     Approve {
         /// Endpoint id.
-        id: String,
+        id: EndpointId,
     },
     /// Revoke an endpoint's identity at once
     Revoke {
         /// Endpoint id.
-        id: String,
+        id: EndpointId,
     },
 }
 
@@ -404,12 +407,18 @@ pub enum QuestionAction {
     /// Show a question, its coverage and its rows
     Show {
         /// Question id.
-        id: String,
+        id: QuestionId,
+        /// Rows to show in a terminal's table (pipes, CSV and JSON get all)
+        #[arg(long, default_value_t = 50, value_name = "N")]
+        rows: usize,
+        /// The rarest rows first
+        #[arg(long)]
+        rare: bool,
     },
     /// Stop it
     Cancel {
         /// Question id.
-        id: String,
+        id: QuestionId,
     },
 }
 
@@ -430,6 +439,9 @@ pub struct LoginArgs {
     /// Days until the token expires
     #[arg(long, default_value_t = 7)]
     pub days: u32,
+    /// The token may administer too: endpoints, enrolment tokens, users, trust, audit
+    #[arg(long)]
+    pub admin: bool,
 }
 
 /// Arguments of `token`.
@@ -463,8 +475,58 @@ pub enum TokenAction {
     /// End a token
     Revoke {
         /// Token id.
-        id: String,
+        id: EnrolmentTokenId,
     },
+}
+
+/// Arguments of `trust`.
+#[derive(Args, Debug)]
+pub struct TrustArgs {
+    /// What to do.
+    #[command(subcommand)]
+    pub action: TrustAction,
+    /// Form of output
+    #[arg(
+        long,
+        short,
+        value_enum,
+        default_value = "table",
+        value_name = "FORM",
+        global = true
+    )]
+    pub output: Output,
+    /// Server and sign-in.
+    #[command(flatten)]
+    pub connection: Connection,
+}
+
+/// Actions on trust.
+#[derive(Subcommand, Debug)]
+pub enum TrustAction {
+    /// Show authorities and order keys, and whether a replacement is under way
+    Status,
+    /// Add a new one beside the old one; both hold, and endpoints are told
+    Rotate {
+        /// What to replace.
+        what: TrustWhat,
+    },
+    /// End the old one, when every endpoint knows the new one
+    Drop {
+        /// What is replaced.
+        what: TrustWhat,
+        /// Even if endpoints that do not know the new one are locked out
+        #[arg(long)]
+        force: bool,
+    },
+}
+
+/// What is replaced.
+#[derive(ValueEnum, Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TrustWhat {
+    /// The certificate authority.
+    Authority,
+    /// The key that signs orders.
+    OrderKey,
 }
 
 /// Arguments of `audit`.

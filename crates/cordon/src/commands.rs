@@ -10,13 +10,16 @@ mod index;
 mod login;
 mod ownership;
 mod questions;
+mod rows;
 #[cfg(unix)]
 mod sensor_run;
 mod sensors;
 mod server;
 mod simulate;
 mod token;
+mod trust;
 mod up;
+mod words;
 
 use crate::args::{Cli, Command};
 use anyhow::{Context, Result};
@@ -53,6 +56,7 @@ pub fn run(cli: Cli) -> Result<ExitCode> {
         Command::Questions(args) => runtime()?.block_on(questions::run(args))?,
         Command::Login(args) => runtime()?.block_on(login::run(args))?,
         Command::Token(args) => runtime()?.block_on(token::run(args))?,
+        Command::Trust(args) => runtime()?.block_on(trust::run(args))?,
         Command::Audit(args) => return audit::run(args),
         Command::Index(args) => return index::run(args),
         Command::Simulate(args) => {

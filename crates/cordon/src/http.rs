@@ -8,7 +8,7 @@ use bytes::Bytes;
 use futures_util::Stream;
 use http_body_util::{BodyExt as _, BodyStream, Full};
 use hyper::body::Incoming;
-use hyper::header::{COOKIE, HeaderValue, SET_COOKIE};
+use hyper::header::{COOKIE, HeaderMap, HeaderValue, SET_COOKIE};
 use hyper::{Request, StatusCode, Uri};
 use hyper_rustls::HttpsConnectorBuilder;
 use hyper_util::client::legacy::Client;
@@ -65,6 +65,40 @@ pub enum HttpError {
     Body(#[source] hyper::Error),
 }
 
+impl HttpError {
+    /// Whether the server showed a certificate that no believed authority vouches for.
+    #[must_use]
+    pub fn is_stranger(&self) -> bool {
+        let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(self);
+        while let Some(error) = cause {
+            // An I/O error hides what it carries from its own causes.
+            let carried = error
+                .downcast_ref::<std::io::Error>()
+                .and_then(|e| e.get_ref());
+            let tls = carried
+                .and_then(|e| e.downcast_ref::<rustls::Error>())
+                .or_else(|| error.downcast_ref::<rustls::Error>());
+            if matches!(tls, Some(rustls::Error::InvalidCertificate(_))) {
+                return true;
+            }
+            cause = error.source();
+        }
+        false
+    }
+
+    /// Whether the request surely did not reach the server.
+    #[must_use]
+    pub fn is_unsent(&self) -> bool {
+        matches!(self, Self::Send(error) if error.is_connect())
+    }
+
+    /// Whether it may be otherwise in a moment: the server is not there, or went away.
+    #[must_use]
+    pub fn is_passing(&self) -> bool {
+        matches!(self, Self::Send(_) | Self::Body(_)) && !self.is_stranger()
+    }
+}
+
 type Connector = BoxCloneSyncService<Uri, Wire, BoxError>;
 type Wire = hyper_rustls::MaybeHttpsStream<hyper_util::rt::TokioIo<tokio::net::TcpStream>>;
 
@@ -77,6 +111,7 @@ pub struct Http {
 /// A reply whose body is still to come.
 pub struct Reply {
     status: StatusCode,
+    headers: HeaderMap,
     body: Incoming,
 }
 
@@ -133,9 +168,11 @@ impl Http {
         for header in response.headers().get_all(SET_COOKIE) {
             self.keep(header);
         }
+        let (head, body) = response.into_parts();
         Ok(Reply {
-            status: response.status(),
-            body: response.into_body(),
+            status: head.status,
+            headers: head.headers,
+            body,
         })
     }
 
@@ -168,6 +205,12 @@ impl Reply {
     #[must_use]
     pub fn status(&self) -> StatusCode {
         self.status
+    }
+
+    /// A header.
+    #[must_use]
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name)?.to_str().ok()
     }
 
     /// The whole body.

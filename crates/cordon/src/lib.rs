@@ -10,6 +10,8 @@ mod args;
 mod commands;
 mod http;
 mod output;
+mod pins;
+mod profile;
 
 pub use commands::follow;
 
@@ -36,7 +38,7 @@ pub fn main() -> ExitCode {
             if broken_pipe {
                 return ExitCode::SUCCESS;
             }
-            anstream::eprintln!("cordon: {error:#}");
+            anstream::eprintln!("cordon: {}", output::shown(&format!("{error:#}")));
             ExitCode::from(EXIT_ERROR)
         }
     }

@@ -1,8 +1,9 @@
-//! Tables as people and programs want them: aligned, JSON, CSV, JSON lines. Cells of hostile endpoints are made harmless here.
+//! Tables as people and programs want them: aligned, JSON, CSV, JSON lines. What comes from elsewhere is made harmless here: cells of
+//! hostile endpoints, host names, messages.
 
 use crate::args::Output;
 use anyhow::Result;
-use question::cell;
+use question::{cell, csv};
 use serde_json::{Map, Value, json};
 use std::io::{IsTerminal, Write};
 
@@ -67,34 +68,28 @@ pub fn write(out: &mut impl Write, form: Output, tables: &[Table], extra: Value)
             } else {
                 document = list.into();
             }
-            writeln!(out, "{}", serde_json::to_string_pretty(&document)?)?;
+            let text = serde_json::to_string_pretty(&document)?;
+            writeln!(out, "{}", cell::harmless_json(&text))?;
         }
         Output::Jsonl => {
             for table in tables {
                 for object in table.objects() {
-                    writeln!(out, "{object}")?;
+                    writeln!(out, "{}", cell::harmless_json(&object.to_string()))?;
                 }
             }
         }
         Output::Csv => {
             for table in tables {
                 let counted = table.rows.iter().any(|r| r.1.is_some());
-                let mut header: Vec<&str> = table.columns.iter().map(String::as_str).collect();
-                if counted {
-                    header.push("Count");
-                }
-                writeln!(
-                    out,
-                    "{}",
-                    header.iter().map(|c| csv(c)).collect::<Vec<_>>().join(",")
-                )?;
+                let mut lines = String::new();
+                let names = table.columns.iter().map(String::as_str);
+                csv::line(&mut lines, names.chain(counted.then_some("Count")));
                 for (cells, count) in &table.rows {
-                    let mut fields: Vec<String> = cells.iter().map(|c| csv(c)).collect();
-                    if counted {
-                        fields.push(count.unwrap_or(0).to_string());
-                    }
-                    writeln!(out, "{}", fields.join(","))?;
+                    let count = counted.then(|| count.unwrap_or(0).to_string());
+                    let cells = cells.iter().map(String::as_str);
+                    csv::line(&mut lines, cells.chain(count.as_deref()));
                 }
+                out.write_all(lines.as_bytes())?;
             }
         }
     }
@@ -148,33 +143,18 @@ pub fn aligned(table: &Table, most: Option<usize>) -> String {
     drawn.to_string()
 }
 
-/// A CSV field by RFC 4180. Spreadsheets run a field that starts like a formula: such a field gets a leading apostrophe.
-pub fn csv(field: &str) -> String {
-    let risky =
-        field.starts_with(['=', '+', '-', '@', '\t', '\r']) && field.parse::<f64>().is_err();
-    let text = if risky {
-        format!("'{field}")
-    } else {
-        field.to_owned()
-    };
-    if text.contains([',', '"', '\n', '\r']) || risky {
-        format!("\"{}\"", text.replace('"', "\"\""))
-    } else {
-        text
-    }
+/// A text for people, of one line or several, without what would command a terminal or hide.
+pub fn shown(text: &str) -> String {
+    let lines: Vec<String> = text
+        .split('\n')
+        .map(|line| cell::printable(line.as_bytes()))
+        .collect();
+    lines.join("\n")
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn csv_fields_are_quoted_and_never_formulas() {
-        assert_eq!(csv("plain"), "plain");
-        assert_eq!(csv("a,\"b\""), "\"a,\"\"b\"\"\"");
-        assert_eq!(csv("=HYPERLINK(1)"), "\"'=HYPERLINK(1)\"");
-        assert_eq!(csv("-5"), "-5");
-    }
 
     #[test]
     fn hostile_cells_cannot_reach_the_terminal() {
@@ -188,5 +168,16 @@ mod tests {
             !text.contains('\u{1b}') && !text.contains('\u{202e}'),
             "{text:?}"
         );
+        for form in [Output::Table, Output::Json, Output::Jsonl, Output::Csv] {
+            let mut out = Vec::new();
+            write(&mut out, form, std::slice::from_ref(&table), Value::Null).expect("written");
+            let text = String::from_utf8(out).expect("text");
+            assert!(!text.contains(['\u{1b}', '\u{202e}']), "{form:?}: {text:?}");
+        }
+    }
+
+    #[test]
+    fn messages_keep_their_lines_and_nothing_else_that_is_no_character() {
+        assert_eq!(shown("a\n\u{1b}[1mb\u{2066}"), "a\n\\x1B[1mb\\u{2066}");
     }
 }

@@ -303,7 +303,7 @@ impl Form for Csv<'_> {
         for cell in cells(record, around) {
             match cell {
                 Cell::None => {}
-                Cell::Text(text) => field(&mut line, &text),
+                Cell::Text(text) => question::csv::field(&mut line, &text),
                 Cell::Number(number) => line.push_str(&number.to_string()),
                 Cell::Time(time) => line.push_str(&text::time(time)),
             }
@@ -317,21 +317,6 @@ impl Form for Csv<'_> {
     fn end(&mut self) -> io::Result<()> {
         self.0.flush()
     }
-}
-
-/// Names are others' choice, and spreadsheets run what starts like a formula: it gets an apostrophe before it.
-fn field(line: &mut String, text: &str) {
-    let risky = text.starts_with(['=', '+', '-', '@', '\t', '\r']);
-    if !risky && !text.contains([',', '"', '\n', '\r']) {
-        line.push_str(text);
-        return;
-    }
-    line.push('"');
-    if risky {
-        line.push('\'');
-    }
-    line.push_str(&text.replace('"', "\"\""));
-    line.push('"');
 }
 
 struct Jsonl<'o>(&'o mut dyn Write);
@@ -348,7 +333,9 @@ impl Form for Jsonl<'_> {
             };
             object.insert(column.name.to_owned(), value);
         }
-        serde_json::to_writer(&mut self.0, &object)?;
+        let line = serde_json::to_string(&object)?;
+        self.0
+            .write_all(question::cell::harmless_json(&line).as_bytes())?;
         self.0.write_all(b"\n")
     }
 

@@ -1,4 +1,5 @@
-//! Cells hold any bytes an endpoint sent; these are the two ways to show them.
+//! Cells hold any bytes an endpoint sent; these are the ways to show them. The same goes for host names, messages and everything else
+//! that comes from elsewhere. [`crate::csv`] writes cells for spreadsheets.
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
@@ -31,6 +32,28 @@ pub fn printable(cell: &[u8]) -> String {
     out
 }
 
+/// JSON text that does no harm where it is shown: characters that [`printable`] would show as escapes become JSON's own, so that
+/// every reader of the JSON gets the same text as before.
+#[must_use]
+pub fn harmless_json(json: &str) -> Cow<'_, str> {
+    // Outside its strings JSON has none of these; in them the controls below a blank are escaped already.
+    let hidden = |c: char| c == '\u{7F}' || is_invisible(c);
+    if !json.contains(hidden) {
+        return Cow::Borrowed(json);
+    }
+    let mut out = String::with_capacity(json.len() + 32);
+    for c in json.chars() {
+        if hidden(c) {
+            for unit in c.encode_utf16(&mut [0; 2]) {
+                let _written = write!(out, "\\u{unit:04x}");
+            }
+        } else {
+            out.push(c);
+        }
+    }
+    Cow::Owned(out)
+}
+
 fn push_bytes(out: &mut String, bytes: &[u8]) {
     for byte in bytes {
         // Writing to a String cannot fail.
@@ -57,7 +80,7 @@ fn is_invisible(c: char) -> bool {
         '\u{80}'..='\u{9F}' | '\u{AD}' | '\u{34F}' | '\u{61C}' | '\u{115F}' | '\u{1160}' | '\u{17B4}' | '\u{17B5}'
         | '\u{180B}'..='\u{180F}' | '\u{200B}'..='\u{200F}' | '\u{2028}'..='\u{202F}' | '\u{2060}'..='\u{206F}'
         | '\u{3164}' | '\u{FE00}'..='\u{FE0F}' | '\u{FEFF}' | '\u{FFA0}' | '\u{FFF0}'..='\u{FFFB}'
-        | '\u{1BCA0}'..='\u{1BCA3}' | '\u{1D173}'..='\u{1D17A}' | '\u{E0000}'..='\u{E0FFF}')
+        | '\u{2800}' | '\u{13430}'..='\u{1345F}' | '\u{1BCA0}'..='\u{1BCA3}' | '\u{1D173}'..='\u{1D17A}' | '\u{E0000}'..='\u{E0FFF}')
 }
 
 #[cfg(test)]
@@ -74,5 +97,19 @@ mod tests {
             "exe.\\u{202E}txt\\u{200B}"
         );
         assert_eq!(printable("\u{9B}2J".as_bytes()), "\\u{9B}2J");
+    }
+
+    #[test]
+    fn json_shows_what_hides_and_says_the_same() {
+        let text = "a\u{202E}b\u{7F}c\u{9B}d\u{E0041}\u{1B}\n\"e";
+        let plain = serde_json::to_string(text).expect("JSON");
+        let shown = harmless_json(&plain);
+        assert_eq!(
+            shown,
+            "\"a\\u202eb\\u007fc\\u009bd\\udb40\\udc41\\u001b\\n\\\"e\""
+        );
+        let back: String = serde_json::from_str(&shown).expect("JSON");
+        assert_eq!(back, text);
+        assert!(matches!(harmless_json("{\"ä\":1}"), Cow::Borrowed(_)));
     }
 }

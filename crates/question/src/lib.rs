@@ -7,7 +7,8 @@
 //! * [`catalogue`]: the names a question may use; [`ast`]: the tree.
 //! * [`complete()`] and [`interpret()`] help people to write questions; they only ever propose text that parses.
 //! * [`plan()`] says which tables an answer has; [`eval`] filters and joins rows; [`value`] compares typed cells;
-//!   [`cell`] shows cells of any bytes without harm; [`chain`] puts an error and its causes on one line.
+//!   [`cell`] shows cells of any bytes without harm, [`csv`] writes them for spreadsheets; [`chain`] puts an error and its causes on
+//!   one line.
 
 #![cfg_attr(not(test), deny(clippy::indexing_slicing, clippy::string_slice))]
 
@@ -16,6 +17,7 @@ pub mod catalogue;
 mod causes;
 pub mod cell;
 mod complete;
+pub mod csv;
 mod error;
 pub mod eval;
 mod interpret;

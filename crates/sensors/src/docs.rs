@@ -1,5 +1,6 @@
 //! A documentation page in Markdown for a sensor, made from its declaration alone.
 
+use crate::place::runs_apart;
 use question::catalogue::{Rows, Sensor, ValueType};
 use std::fmt::Write;
 use std::time::Duration;
@@ -71,7 +72,7 @@ fn write(page: &mut String, sensor: &Sensor) -> std::fmt::Result {
     };
     writeln!(page, "- Age: {age}")?;
     let l = &sensor.limits;
-    let apart = if crate::runs_apart(sensor) {
+    let apart = if runs_apart(sensor) {
         ", in a process of its own"
     } else {
         ""

@@ -26,6 +26,7 @@ pub mod kernel;
 pub mod network;
 #[cfg(target_os = "linux")]
 mod owners;
+pub mod place;
 pub mod processes;
 pub mod schedule;
 pub mod script;
@@ -35,7 +36,7 @@ pub mod text;
 pub mod users;
 
 use framework::{Entry, Request, Run, SensorError, Sink};
-use question::catalogue::{Catalogue, Limits, Sensor};
+use question::catalogue::{Catalogue, Limits};
 use std::collections::HashMap;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, LazyLock};
@@ -69,16 +70,6 @@ pub fn entries() -> impl Iterator<Item = &'static Entry> {
 #[must_use]
 pub fn catalogue() -> Catalogue {
     Catalogue::new(entries().map(|e| (e.declare)()))
-}
-
-/// Whether a sensor is one of those that are run in a process of their own where that is possible. A script is one anyway.
-#[must_use]
-pub fn runs_apart(sensor: &Sensor) -> bool {
-    let is_script = || {
-        let mut scripts = script::shipped::SENSORS.iter();
-        scripts.any(|entry| (entry.declare)().name == sensor.name)
-    };
-    sensor.limits.memory > framework::IN_AGENT && !is_script()
 }
 
 /// Runs a sensor on the calling thread (give it one of its own: processor time is measured by thread).

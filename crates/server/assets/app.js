@@ -1,5 +1,5 @@
 // The console's page: sign in, ask, watch the answer fill up. It uses only the documented API, and puts every text that comes from
-// elsewhere into the page as text (textContent), never as markup.
+// elsewhere into the page as text (textContent), never as markup, and without what hides or turns the direction of writing.
 
 const $ = (id) => document.getElementById(id);
 const STEP = 200;
@@ -8,6 +8,13 @@ let stream = null;
 let question = null;
 let tables = [];
 let drawing = false;
+
+// The same characters as in terminals and CSV (question::cell); a test of the server compares. Line breaks and tabs are blanks here.
+const HIDDEN = /[\u{0}-\u{8}\u{b}-\u{1f}\u{7f}-\u{9f}\u{ad}\u{34f}\u{61c}\u{115f}\u{1160}\u{17b4}\u{17b5}\u{180b}-\u{180f}\u{200b}-\u{200f}\u{2028}-\u{202f}\u{2060}-\u{206f}\u{2800}\u{3164}\u{fe00}-\u{fe0f}\u{feff}\u{ffa0}\u{fff0}-\u{fffb}\u{13430}-\u{1345f}\u{1bca0}-\u{1bca3}\u{1d173}-\u{1d17a}\u{e0000}-\u{e0fff}]/gu;
+
+function visible(text) {
+  return String(text).replace(HIDDEN, (c) => `\\u{${c.codePointAt(0).toString(16).toUpperCase()}}`);
+}
 
 class Refused extends Error {
   constructor(status, error) {
@@ -33,7 +40,7 @@ function say(error) {
   const details = error?.details;
   if (details?.nearest?.length) text += `\nNearest: ${details.nearest.join(", ")}`;
   if (details?.expected?.length) text += `\nExpected: ${details.expected.join(", ")}`;
-  $("message").textContent = text;
+  $("message").textContent = visible(text);
   if (details?.start !== undefined) {
     // Places are counted in characters; a browser selects by UTF-16 units.
     const units = (n) => Array.from($("text").value).slice(0, n).join("").length;
@@ -68,7 +75,7 @@ function leave() {
 
 function element(name, text, kind) {
   const made = document.createElement(name);
-  if (text !== undefined) made.textContent = text;
+  if (text !== undefined) made.textContent = visible(text);
   if (kind) made.className = kind;
   return made;
 }
@@ -84,7 +91,7 @@ function follow(asked) {
   leave();
   question = asked;
   history.replaceState(null, "", `#question/${asked.id}`);
-  $("canonical").textContent = asked.text;
+  $("canonical").textContent = visible(asked.text);
   $("answer").hidden = false;
   $("contains").value = "";
   $("cancel").hidden = asked.closed || asked.cancelled;

@@ -2,13 +2,16 @@
 //!
 //! - [`mod@serve`]: accepting, TLS, draining; [`middleware`]: what surrounds every request.
 //! - [`client`]: from where a request comes; [`extract`]: callers and their permissions; [`error`]: errors as the API tells them.
-//! - A module for each subject holds its routes; each handler declares its path, permission and replies beside its code, and
-//!   the document is made from that. `openapi.json` in the crate's folder is the committed copy; a test compares.
+//! - A module for each subject holds its routes; each handler declares its path, permission and replies beside its code. What
+//!   requests and replies hold is the crate `api`'s; [`convert`] turns the server's model into it.
+//! - [`document`]: the description of all that. `docs/openapi.json` is the committed copy; a test compares.
 
 mod accounts;
 mod answers;
 mod audit;
 pub mod client;
+mod convert;
+mod document;
 pub mod error;
 mod events;
 mod export;
@@ -21,6 +24,7 @@ mod page;
 mod questions;
 pub mod serve;
 
+pub use document::openapi;
 pub use serve::serve;
 
 use crate::audit::Tally;
@@ -38,16 +42,11 @@ use axum::http::{StatusCode, header};
 use axum::response::IntoResponse;
 use axum::routing::get;
 use axum::{Router, middleware as layers};
-use error::ApiError;
+use error::{ApiError, ErrorCode};
 use std::any::Any;
 use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 use tower_http::catch_panic::CatchPanicLayer;
-use utoipa::Modify;
-use utoipa::OpenApi as _;
-use utoipa::openapi::OpenApi;
-use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme};
-use utoipa_axum::router::OpenApiRouter;
 
 /// Longest body of a request. A question has at most 32,000 characters of at most 4 bytes.
 const LONGEST_BODY: usize = 256 << 10;
@@ -103,57 +102,9 @@ impl Api {
     }
 }
 
-#[derive(utoipa::OpenApi)]
-#[openapi(
-    info(
-        title = "Cordon",
-        description = "Questions to a fleet of endpoints, and their answers as they fill up. A browser signs in at `/login` and \
-                       sends the cookie, and with every request that is not a GET the header `x-csrf-token`. A program sends \
-                       `Authorization: Bearer cordon_…`; the scopes named at an operation are what its token needs, and what \
-                       a signed-in user's role must allow (administrator: all; operator: read, ask; reader: read).",
-        license(name = "Apache-2.0", identifier = "Apache-2.0")
-    ),
-    modifiers(&Schemes)
-)]
-struct Document;
-
-struct Schemes;
-
-impl Modify for Schemes {
-    fn modify(&self, document: &mut OpenApi) {
-        let components = document.components.get_or_insert_with(Default::default);
-        let cookie = ApiKeyValue::new(extract::COOKIE);
-        components.add_security_scheme("session", SecurityScheme::ApiKey(ApiKey::Cookie(cookie)));
-        let bearer = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).build();
-        components.add_security_scheme("token", SecurityScheme::Http(bearer));
-    }
-}
-
-fn parts() -> (Router<Arc<Api>>, OpenApi) {
-    let version = OpenApiRouter::new()
-        .merge(accounts::routes())
-        .merge(language::routes())
-        .merge(questions::routes())
-        .merge(answers::routes())
-        .merge(events::routes())
-        .merge(export::routes())
-        .merge(fleet::routes())
-        .merge(groups::routes())
-        .merge(audit::routes());
-    OpenApiRouter::with_openapi(Document::openapi())
-        .nest("/api/v1", version)
-        .split_for_parts()
-}
-
-/// The API's description.
-#[must_use]
-pub fn openapi() -> OpenApi {
-    parts().1
-}
-
 /// All routes.
 pub fn router(api: Arc<Api>) -> Result<Router, serde_json::Error> {
-    let (routes, document) = parts();
+    let (routes, document) = document::parts();
     let document: bytes::Bytes = serde_json::to_vec(&document)?.into();
     let router = routes
         .route(
@@ -165,7 +116,7 @@ pub fn router(api: Arc<Api>) -> Result<Router, serde_json::Error> {
         .method_not_allowed_fallback(|| async {
             ApiError::new(
                 StatusCode::METHOD_NOT_ALLOWED,
-                "invalid",
+                ErrorCode::Invalid,
                 "this path does not take that method",
             )
         })
@@ -196,7 +147,7 @@ fn panicked(panic: Box<dyn Any + Send>) -> axum::response::Response {
     tracing::error!(panic = text, "a request panicked; this is a defect");
     ApiError::new(
         StatusCode::INTERNAL_SERVER_ERROR,
-        "internal",
+        ErrorCode::Internal,
         "the server failed; its log tells why, under this reply's x-request-id",
     )
     .into_response()

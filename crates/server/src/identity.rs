@@ -8,7 +8,7 @@
 pub(crate) mod authority;
 mod certificates;
 mod enrol;
-pub(crate) use certificates::{Certified, KeyStanding, Shown};
+pub(crate) use certificates::{KeyStanding, Shown};
 pub(crate) use enrol::tame;
 mod guesses;
 mod manage;
@@ -239,6 +239,15 @@ impl Identity {
             .iter()
             .map(|a| a.pem.as_str())
             .collect()
+    }
+
+    /// Version of the trust and the authorities in it, oldest first: fingerprint and certificate, PEM.
+    #[must_use]
+    pub fn authorities(&self) -> (u64, Vec<([u8; 32], String)>) {
+        let trust = self.trust.load();
+        let authorities = trust.authorities().iter();
+        let told = authorities.map(|a| (a.fingerprint(), a.pem.clone()));
+        (trust.bundle.version, told.collect())
     }
 
     /// TLS settings of the HTTPS port. They follow every later change of the certificate.

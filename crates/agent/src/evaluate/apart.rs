@@ -5,16 +5,16 @@
 //! [`serve`] is the other side, [`wire`] what goes between them.
 //!
 //! A thread starts in microseconds and keeps what it knows between two runs, so only those sensors are run apart whose
-//! declared memory is more than the agent has for one ([`sensors::runs_apart`]).
+//! declared memory is more than the agent has for one ([`sensors::place::runs_apart`]).
 
 pub mod serve;
 pub mod wire;
 
+use super::gathered::Gathered;
 use super::room::Seat;
-use super::source::Gathered;
 use super::state;
 use answer::State;
-use protocol::message::AnswerPart;
+use protocol::message::{AnswerPart, Problem};
 use question::catalogue::Limits;
 use sensors::framework::{LimitHit, Request, SensorError, Sink};
 use sensors::group::{Ended, Group, Listener};
@@ -200,9 +200,8 @@ impl Listener for Taking {
             }
             if part.last {
                 let told = part.problems.into_iter();
-                self.problems = told
-                    .map(|p| (p.state().unwrap_or(State::Error), p.message))
-                    .collect();
+                let state = |p: &Problem| p.state().unwrap_or(State::Error);
+                self.problems = told.map(|p| (state(&p), p.message)).collect();
                 self.whole = true;
                 return Ok(ControlFlow::Break(()));
             }

@@ -1,44 +1,13 @@
 //! Where sensors come from: those of this build, or others in their place (a test's, one day a content pack's).
 
+use super::gathered::Gathered;
 use super::room::Seat;
-use super::state;
-use answer::State;
+use question::Catalogue;
 use question::catalogue::Limits;
-use question::{Catalogue, Row};
-use sensors::framework::{Request, Run};
+use sensors::framework::Request;
 use std::sync::Arc;
 use std::sync::LazyLock;
 use std::sync::atomic::AtomicBool;
-
-/// What came of a run of a sensor.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Gathered {
-    /// Rows found.
-    pub rows: Vec<Row>,
-    /// Why these are not all, or not whole: what ended the run early, then what could not be looked at.
-    pub problems: Vec<(State, String)>,
-}
-
-impl Gathered {
-    /// No rows, for this reason.
-    #[must_use]
-    pub fn failed(state: State, words: String) -> Self {
-        Self {
-            rows: Vec::new(),
-            problems: vec![(state, words)],
-        }
-    }
-}
-
-impl From<Run> for Gathered {
-    fn from(run: Run) -> Self {
-        let ended = run.outcome.err();
-        Self {
-            rows: run.rows,
-            problems: ended.iter().chain(&run.problems).map(state::of).collect(),
-        }
-    }
-}
 
 /// A set of sensors: their declarations and a way to run one.
 pub trait Sensors: Send + Sync + 'static {
@@ -91,7 +60,9 @@ impl Sensors for Native {
         let seat = Seat::take();
         #[cfg(unix)]
         if let Some(program) = &self.apart
-            && CATALOGUE.sensor(sensor).is_some_and(sensors::runs_apart)
+            && CATALOGUE
+                .sensor(sensor)
+                .is_some_and(sensors::place::runs_apart)
         {
             return program.run(sensor, request, limits, cancelled, &seat);
         }

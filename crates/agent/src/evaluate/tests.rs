@@ -1,4 +1,4 @@
-use super::source::Gathered;
+use super::gathered::Gathered;
 use super::*;
 use question::catalogue::{Limits, Platforms};
 use question::{Catalogue, Sensor, ValueType};

@@ -2,14 +2,17 @@
 
 use super::explain::{self, Understood};
 use super::follow::{self, Live};
+use super::rows;
 use crate::api::{ApiError, ApiQuestion, Client};
 use crate::args::{AskArgs, Output};
+use crate::http::HttpError;
 use crate::output::{self, Table};
 use crate::{EXIT_EMPTY, EXIT_ERROR};
+use ::api::EndpointState;
+use ::api::question::ToAsk;
 use anyhow::{Context, Result, bail};
-use question::{ParseError, Reading, cell};
+use question::{Reading, cell};
 use serde_json::json;
-use std::collections::BTreeMap;
 use std::io::IsTerminal;
 use std::process::ExitCode;
 
@@ -101,7 +104,7 @@ fn local(text: &str, form: Output) -> Result<ExitCode> {
     for problem in &answer.problems {
         anstream::eprintln!(
             "cordon: {}: {}",
-            problem.sensor,
+            cell::printable(problem.sensor.as_bytes()),
             cell::printable(problem.message.as_bytes())
         );
     }
@@ -125,26 +128,30 @@ fn code(empty: bool, problems: bool) -> ExitCode {
 
 async fn remote(text: &str, form: Output, args: &AskArgs) -> Result<ExitCode> {
     let client = Client::connect(&args.connection)?;
-    let asked: Result<ApiQuestion> = client
-        .post(
-            "/questions",
-            json!({"text": text, "expires_seconds": args.expires}),
-        )
-        .await;
-    let question = match asked {
+    let asked = ToAsk {
+        text: text.to_owned(),
+        expires_seconds: args.expires,
+        targets: None,
+    };
+    let question: ApiQuestion = match client.post("/questions", asked).await {
         Ok(question) => question,
         Err(error) => {
-            let parse = error
+            let place = error
                 .downcast_ref::<ApiError>()
-                .filter(|e| e.status == 422)
-                .and_then(|e| serde_json::from_value::<ParseError>(e.details.clone()).ok());
-            let Some(parse) = parse else {
-                return Err(error);
-            };
-            explain::report(text, &parse, matches!(form, Output::Json | Output::Jsonl))?;
-            return Ok(ExitCode::from(EXIT_ERROR));
+                .and_then(|e| e.details.clone());
+            if let Some(place) = place {
+                let as_json = matches!(form, Output::Json | Output::Jsonl);
+                explain::report(text, &place.into(), as_json)?;
+                return Ok(ExitCode::from(EXIT_ERROR));
+            }
+            return Err(doubtful(error));
         }
     };
+    // First of all, so that the answer can be had whatever happens to this process.
+    anstream::eprintln!(
+        "cordon: question {id} is asked; `cordon questions show {id}` shows its answer later too",
+        id = question.id
+    );
     let live =
         std::io::stdout().is_terminal() && std::io::stderr().is_terminal() && form == Output::Table;
     let coverage = if live {
@@ -158,47 +165,55 @@ async fn remote(text: &str, form: Output, args: &AskArgs) -> Result<ExitCode> {
     } else {
         follow::follow(&client, &question, args.wait, |_, _| {}).await?
     };
-    let mut tables = follow::all_rows(&client, &question, args.rare).await?;
-    let empty = tables.iter().all(|t| t.rows.is_empty());
     if coverage.values().sum::<u64>() == 0 {
         bail!(
             "no endpoint is enrolled yet: make a token with `cordon token create` and enrol a machine with `cordon enrol`"
         );
     }
-    let mut hidden = 0;
-    if live {
-        for table in &mut tables {
-            hidden += table.rows.len().saturating_sub(args.rows);
-            table.rows.truncate(args.rows);
-        }
-    }
-    output::print(
-        form,
-        &tables,
-        json!({"question": question.text, "id": question.id, "coverage": coverage}),
-    )?;
+    let how = rows::Form {
+        output: form,
+        rare: args.rare,
+        most: if live { args.rows } else { usize::MAX },
+    };
+    let extra = json!({"question": question.text, "id": question.id, "coverage": coverage});
+    let printed = rows::print(&client, &question, how, extra).await?;
     if form == Output::Table {
-        if hidden > 0 {
+        if printed.hidden > 0 {
             anstream::eprintln!(
-                "… {hidden} more rows: `--rows N` shows more, `--output csv` gives all"
+                "… {} more rows: `--rows N` shows more, `--output csv` gives all",
+                printed.hidden
             );
         }
         anstream::eprintln!("{}", follow::states(&coverage));
     }
-    let failed: BTreeMap<_, _> = coverage
+    let failed = coverage
         .iter()
-        .filter(|(state, n)| {
-            **n > 0
-                && !matches!(
-                    state.as_str(),
-                    "answered"
-                        | "empty"
-                        | "not_concerned"
-                        | "not-concerned"
-                        | "pending"
-                        | "offline"
-                )
-        })
-        .collect();
-    Ok(code(empty, !failed.is_empty()))
+        .any(|(state, count)| *count > 0 && went_wrong(*state));
+    Ok(code(printed.rows == 0, failed))
+}
+
+/// Whether something went wrong there; an endpoint that did not get to answer is no failure of the question.
+fn went_wrong(state: EndpointState) -> bool {
+    !matches!(
+        state,
+        EndpointState::Answered
+            | EndpointState::Empty
+            | EndpointState::NotConcerned
+            | EndpointState::Pending
+            | EndpointState::Offline
+    )
+}
+
+/// Asking twice makes two questions, so it is not done by itself: says where it is not known whether the first try came through.
+fn doubtful(error: anyhow::Error) -> anyhow::Error {
+    let unknown = error
+        .downcast_ref::<HttpError>()
+        .is_some_and(|e| e.is_passing() && !e.is_unsent());
+    if unknown {
+        error.context(
+            "it is not known whether the question was asked; `cordon questions` lists what was",
+        )
+    } else {
+        error
+    }
 }

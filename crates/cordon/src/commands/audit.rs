@@ -1,10 +1,10 @@
 //! `cordon audit`: read the audit log, verify its hash chain.
 
-use super::questions::field;
 use crate::EXIT_ERROR;
 use crate::api::Client;
 use crate::args::{AuditAction, AuditArgs, Output};
 use crate::output::{self, Table};
+use ::api::audit::EntryInfo;
 use anyhow::Result;
 use serde_json::Value;
 use std::process::ExitCode;
@@ -39,12 +39,17 @@ pub fn run(args: AuditArgs) -> Result<ExitCode> {
             Ok(ExitCode::from(EXIT_ERROR))
         }
         AuditAction::List { connection } => {
-            let list: Value = super::runtime()?
+            let list: Vec<EntryInfo> = super::runtime()?
                 .block_on(async { Client::connect(&connection)?.get("/audit").await })?;
-            let rows = list.as_array().into_iter().flatten().map(|e| {
-                ["number", "at", "who", "action", "object", "detail"]
-                    .map(|k| field(e, k))
-                    .to_vec()
+            let rows = list.into_iter().map(|entry| {
+                vec![
+                    entry.number.to_string(),
+                    entry.at.to_string(),
+                    entry.who,
+                    entry.action,
+                    entry.object,
+                    serde_json::json!(entry.detail).to_string(),
+                ]
             });
             output::print(
                 Output::Table,

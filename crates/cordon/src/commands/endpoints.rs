@@ -1,9 +1,10 @@
 //! `cordon endpoints`: list, approve, revoke.
 
-use super::questions::field;
-use crate::api::{Client, encoded};
+use super::words::{optional, word, yes};
+use crate::api::Client;
 use crate::args::{EndpointAction, EndpointsArgs};
 use crate::output::{self, Table};
+use ::api::fleet::EndpointInfo;
 use anyhow::Result;
 use serde_json::{Value, json};
 
@@ -12,34 +13,39 @@ pub async fn run(args: EndpointsArgs) -> Result<()> {
     let client = Client::connect(&args.connection)?;
     match args.action {
         None => {
-            let list: Value = client.get("/endpoints").await?;
-            const COLUMNS: [(&str, &str); 7] = [
-                ("Ordinal", "ordinal"),
-                ("Host", "hostname"),
-                ("Platform", "platform"),
-                ("State", "state"),
-                ("Online", "online"),
-                ("Last seen", "last_seen"),
-                ("Id", "id"),
+            let list: Vec<EndpointInfo> = client.get("/endpoints").await?;
+            let rows = list.into_iter().map(|endpoint| {
+                vec![
+                    endpoint.ordinal.to_string(),
+                    endpoint.hostname,
+                    word(endpoint.platform),
+                    word(endpoint.state),
+                    yes(endpoint.online),
+                    optional(endpoint.last_seen),
+                    endpoint.id.to_string(),
+                ]
+            });
+            let names = [
+                "Ordinal",
+                "Host",
+                "Platform",
+                "State",
+                "Online",
+                "Last seen",
+                "Id",
             ];
-            let rows = list
-                .as_array()
-                .into_iter()
-                .flatten()
-                .map(|e| COLUMNS.iter().map(|(_, key)| field(e, key)).collect());
-            let names: Vec<&str> = COLUMNS.iter().map(|c| c.0).collect();
             output::print(args.output, &[Table::plain(&names, rows)], Value::Null)
         }
         Some(EndpointAction::Approve { id }) => {
-            let _: Value = client
-                .post(&format!("/endpoints/{}/approve", encoded(&id)), json!({}))
+            let _: EndpointInfo = client
+                .post(&format!("/endpoints/{id}/approve"), json!({}))
                 .await?;
             anstream::println!("Approved: the machine gets its certificate when it asks next.");
             Ok(())
         }
         Some(EndpointAction::Revoke { id }) => {
-            let _: Value = client
-                .post(&format!("/endpoints/{}/revoke", encoded(&id)), json!({}))
+            let _: EndpointInfo = client
+                .post(&format!("/endpoints/{id}/revoke"), json!({}))
                 .await?;
             anstream::println!(
                 "Revoked: its connection is closed and its certificate is refused from now on."

@@ -2,6 +2,8 @@
 
 use crate::EXIT_ERROR;
 use crate::args::Output;
+use ::api::language::{ReadingInfo, Tree};
+use ::api::question::Plan;
 use anyhow::Result;
 use question::catalogue::Catalogue;
 use question::{ParseError, Reading};
@@ -45,11 +47,11 @@ pub fn run(text: &str, form: Output) -> Result<ExitCode> {
     match understand(text, &catalogue) {
         Ok(Understood::Question(question)) => {
             let canonical = question.to_string();
-            let plan = question::plan(&question, &catalogue);
+            let plan = Plan::from(question::plan(&question, &catalogue));
             if as_json {
                 show(
                     form,
-                    &json!({"canonical": canonical, "tree": question, "tables": plan.tables}),
+                    &json!({"canonical": canonical, "tree": Tree::from(*question), "tables": plan.tables}),
                 )?;
             } else {
                 anstream::println!("{canonical}");
@@ -71,7 +73,8 @@ pub fn run(text: &str, form: Output) -> Result<ExitCode> {
         Ok(Understood::Readings(readings)) => {
             if as_json {
                 let list: Vec<Value> = readings
-                    .iter()
+                    .into_iter()
+                    .map(ReadingInfo::from)
                     .map(
                         |r| json!({"canonical": r.canonical, "score": r.score, "tree": r.question}),
                     )
@@ -109,7 +112,7 @@ pub fn marked(text: &str, error: &ParseError) -> String {
     let width = error.end.saturating_sub(error.start).max(1);
     let mut out = format!(
         "cordon: {}\n  {}\n  {}{}\n",
-        error.message,
+        question::cell::printable(error.message.as_bytes()),
         question::cell::printable(shown.as_bytes()),
         " ".repeat(error.start),
         "^".repeat(width)
@@ -129,6 +132,6 @@ fn show(form: Output, value: &Value) -> Result<()> {
     } else {
         serde_json::to_string_pretty(value)?
     };
-    anstream::println!("{text}");
+    anstream::println!("{}", question::cell::harmless_json(&text));
     Ok(())
 }

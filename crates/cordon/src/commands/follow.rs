@@ -1,84 +1,224 @@
 //! Following an answer over server-sent events, and showing it live in a terminal.
+//!
+//! A question outlives the server that it was asked of: when the connection is lost the follower tries again for as long as the question
+//! lives, and goes on where it was. What it has seen may come twice then, which does no harm: a row has a number and a count.
 
-use crate::api::{ApiChanges, ApiPage, ApiQuestion, ApiRow, Client, Coverage};
+use crate::api::{ApiQuestion, ApiRow, Client, Coverage, is_passing};
 pub use crate::args::Wait;
-use crate::output::{Table, aligned};
+use crate::output::{Table, aligned, shown};
+use ::api::EndpointState;
+use ::api::answer::ChangesEvent;
 use anyhow::{Context, Result, bail};
 use futures_util::StreamExt;
 use std::collections::BTreeMap;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// Longest event that is accepted, in bytes.
 const EVENT_MAX: usize = 64 << 20;
 
-/// States that still may change while the question is open and the endpoint is connected.
-const PENDING: &str = "pending";
-/// Endpoints that were not connected when asked.
-const OFFLINE: &str = "offline";
+/// Between two tries to reach a server that went away: at first, and at most.
+const PAUSE: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(2));
+/// A server that went away is waited for at least so long, even when the question's time is over.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// How many endpoints said something, and how many could.
 pub fn progress(coverage: &Coverage) -> (u64, u64) {
     let all: u64 = coverage.values().sum();
-    let waiting = coverage.get(PENDING).unwrap_or(&0) + coverage.get(OFFLINE).unwrap_or(&0);
+    let count = |state| coverage.get(&state).copied().unwrap_or(0);
+    let waiting = count(EndpointState::Pending) + count(EndpointState::Offline);
     (all - waiting, all)
 }
 
-/// Follows until enough endpoints answered, time is up, or the user stops. Calls `changed` after each change.
+/// Why a connection brings no more events.
+enum End {
+    /// Enough was seen, or nothing more will come.
+    Seen,
+    /// The server went away.
+    Lost(anyhow::Error),
+}
+
+/// What was seen so far.
+struct Follower<'a> {
+    client: &'a Client,
+    question: &'a ApiQuestion,
+    wait: Option<Wait>,
+    started: Instant,
+    coverage: Coverage,
+    /// Id of the last event.
+    last: Option<String>,
+}
+
+/// Follows until enough endpoints answered, time is up, or the user stops. Calls `changed` after each change. A server that goes away
+/// meanwhile is waited for.
 pub async fn follow(
     client: &Client,
     question: &ApiQuestion,
     wait: Option<Wait>,
     mut changed: impl FnMut(&Coverage, &mut dyn Iterator<Item = (u32, &ApiRow)>),
 ) -> Result<Coverage> {
-    let mut coverage = question.coverage.clone();
-    let started = Instant::now();
-    let response = client
-        .stream(&format!("/questions/{}/events", question.id()))
-        .await?;
-    let mut body = response.bytes_stream();
-    let mut buffer: Vec<u8> = Vec::new();
-    let mut searched = 0;
-    loop {
-        if enough(&coverage, wait) {
-            return Ok(coverage);
+    let mut follower = Follower {
+        client,
+        question,
+        wait,
+        started: Instant::now(),
+        coverage: question.coverage.clone(),
+        last: None,
+    };
+    let stop = async {
+        // Where signals cannot be waited for, they end the process.
+        if tokio::signal::ctrl_c().await.is_err() {
+            std::future::pending::<()>().await;
         }
-        let left = match wait {
-            Some(Wait::Time(time)) => time.saturating_sub(started.elapsed()),
-            _ => std::time::Duration::from_secs(86_400 * 30),
-        };
-        let chunk = tokio::select! {
-            chunk = body.next() => chunk,
-            () = tokio::time::sleep(left) => return Ok(coverage),
-            _ = tokio::signal::ctrl_c() => return Ok(coverage),
-        };
-        let Some(chunk) = chunk else {
-            return Ok(coverage);
-        };
-        buffer.extend_from_slice(
-            &chunk.context("the connection to the server broke off while following the answer")?,
-        );
-        while let Some(end) = event_end(&buffer, searched) {
-            searched = 0;
-            let rest = buffer.split_off(end);
-            let event = std::mem::replace(&mut buffer, rest);
-            let Some(changes) = read_event(&event)? else {
-                continue;
-            };
-            coverage = changes.coverage;
-            changed(
-                &coverage,
-                &mut changes
-                    .tables
-                    .iter()
-                    .flat_map(|t| t.rows.iter().map(move |r| (t.table, r))),
-            );
-            if changes.done {
-                return Ok(coverage);
+    };
+    let timeout = async {
+        match wait {
+            Some(Wait::Time(time)) => tokio::time::sleep(time).await,
+            _ => std::future::pending().await,
+        }
+    };
+    tokio::select! {
+        ended = follower.to_the_end(&mut changed) => ended?,
+        () = timeout => {}
+        () = stop => {}
+    }
+    Ok(follower.coverage)
+}
+
+impl Follower<'_> {
+    async fn to_the_end(
+        &mut self,
+        changed: &mut impl FnMut(&Coverage, &mut dyn Iterator<Item = (u32, &ApiRow)>),
+    ) -> Result<()> {
+        let mut retry = Retry::new(self.question, self.started);
+        loop {
+            let seen = self.last.clone();
+            match self.connected(changed, &mut retry).await? {
+                End::Seen => return Ok(()),
+                End::Lost(why) => {
+                    if self.last != seen {
+                        retry.pause = PAUSE.0;
+                    }
+                    retry.wait(why).await?;
+                }
             }
         }
-        searched = buffer.len().saturating_sub(3);
-        if buffer.len() > EVENT_MAX {
-            bail!("the server sent an event of more than {EVENT_MAX} bytes");
+    }
+
+    /// Follows over one connection.
+    async fn connected(
+        &mut self,
+        changed: &mut impl FnMut(&Coverage, &mut dyn Iterator<Item = (u32, &ApiRow)>),
+        retry: &mut Retry,
+    ) -> Result<End> {
+        if enough(&self.coverage, self.wait) {
+            return Ok(End::Seen);
+        }
+        let path = format!("/questions/{}/events", self.question.id);
+        let last = self.last.clone();
+        let last: Option<(&str, &str)> = last.as_deref().map(|id| ("last-event-id", id));
+        let response = match self.client.stream(&path, last.as_slice()).await {
+            Ok(response) => response,
+            Err(error) if is_passing(&error) => return Ok(End::Lost(error)),
+            Err(error) => return Err(error),
+        };
+        retry.back();
+        let mut body = response.bytes_stream();
+        let mut buffer: Vec<u8> = Vec::new();
+        let mut searched = 0;
+        while let Some(chunk) = body.next().await {
+            match chunk {
+                Ok(chunk) => buffer.extend_from_slice(&chunk),
+                Err(error) => return Ok(End::Lost(error.into())),
+            }
+            while let Some(end) = event_end(&buffer, searched) {
+                searched = 0;
+                let rest = buffer.split_off(end);
+                let event = std::mem::replace(&mut buffer, rest);
+                let Some((id, changes)) = read_event(&event)? else {
+                    continue;
+                };
+                self.last = id.or(self.last.take());
+                self.coverage = changes.coverage;
+                changed(
+                    &self.coverage,
+                    &mut changes
+                        .tables
+                        .iter()
+                        .flat_map(|t| t.rows.iter().map(move |r| (t.table, r))),
+                );
+                if changes.done || enough(&self.coverage, self.wait) {
+                    return Ok(End::Seen);
+                }
+            }
+            searched = buffer.len().saturating_sub(3);
+            if buffer.len() > EVENT_MAX {
+                bail!("the server sent an event of more than {EVENT_MAX} bytes");
+            }
+        }
+        Ok(End::Lost(anyhow::anyhow!(
+            "the server ended the connection"
+        )))
+    }
+}
+
+/// Trying again while a server is away.
+pub(crate) struct Retry {
+    question: ::api::ids::QuestionId,
+    until: Instant,
+    pause: Duration,
+    away: bool,
+}
+
+impl Retry {
+    /// For as long as this question lives.
+    pub fn new(question: &ApiQuestion, started: Instant) -> Self {
+        let life = question.expires_at.duration_since(question.asked_at);
+        let life = Duration::try_from(life).unwrap_or_default();
+        Self {
+            question: question.id,
+            until: started.checked_add(life.max(PATIENCE)).unwrap_or(started),
+            pause: PAUSE.0,
+            away: false,
+        }
+    }
+
+    /// Waits a little; fails when the question's time is over.
+    pub async fn wait(&mut self, why: anyhow::Error) -> Result<()> {
+        if Instant::now() > self.until {
+            return Err(why.context(format!(
+                "the server is away for longer than the question lives; `cordon questions show {}` shows its answer when it is back",
+                self.question
+            )));
+        }
+        if !std::mem::replace(&mut self.away, true) {
+            let why = shown(&format!("{why:#}"));
+            anstream::eprintln!(
+                "cordon: {why}; trying again, question {} goes on",
+                self.question
+            );
+        }
+        tokio::time::sleep(self.pause).await;
+        self.pause = (self.pause * 2).min(PAUSE.1);
+        Ok(())
+    }
+
+    /// The server is there.
+    fn back(&mut self) {
+        if std::mem::take(&mut self.away) {
+            anstream::eprintln!("cordon: the server is back");
+        }
+    }
+
+    /// Does something that fails while the server is away, until it does not.
+    pub async fn persist<T>(&mut self, mut attempt: impl AsyncFnMut() -> Result<T>) -> Result<T> {
+        loop {
+            match attempt().await {
+                Err(error) if is_passing(&error) => self.wait(error).await?,
+                other => {
+                    self.back();
+                    return other;
+                }
+            }
         }
     }
 }
@@ -89,7 +229,7 @@ fn enough(coverage: &Coverage, wait: Option<Wait>) -> bool {
         Some(Wait::Share(share)) => all > 0 && done as f64 >= share * all as f64,
         Some(Wait::Time(_)) => all > 0 && done == all,
         // Endpoints that are offline may join for as long as the question lives; nobody waits for them unless asked to.
-        None => coverage.get(PENDING).copied().unwrap_or(0) == 0,
+        None => !coverage.contains_key(&EndpointState::Pending),
     }
 }
 
@@ -110,13 +250,15 @@ fn event_end(buffer: &[u8], from: usize) -> Option<usize> {
     }
 }
 
-/// Reads one event in the form of <https://html.spec.whatwg.org/multipage/server-sent-events.html>; comments give nothing.
-fn read_event(event: &[u8]) -> Result<Option<ApiChanges>> {
+/// Reads one event in the form of <https://html.spec.whatwg.org/multipage/server-sent-events.html>, with its id; comments give nothing.
+fn read_event(event: &[u8]) -> Result<Option<(Option<String>, ChangesEvent)>> {
     let text = String::from_utf8_lossy(event);
-    let (mut name, mut data) = ("message", String::new());
+    let (mut name, mut id, mut data) = ("message", None, String::new());
     for line in text.lines() {
         if let Some(value) = line.strip_prefix("event:") {
             name = value.trim();
+        } else if let Some(value) = line.strip_prefix("id:") {
+            id = Some(value.trim().to_owned());
         } else if let Some(value) = line.strip_prefix("data:") {
             data.push_str(value.strip_prefix(' ').unwrap_or(value));
         }
@@ -126,42 +268,7 @@ fn read_event(event: &[u8]) -> Result<Option<ApiChanges>> {
     }
     let changes =
         serde_json::from_str(&data).context("the server sent changes in an unexpected form")?;
-    Ok(Some(changes))
-}
-
-/// All rows of every table, most common (or rarest) first.
-pub(crate) async fn all_rows(
-    client: &Client,
-    question: &ApiQuestion,
-    rare: bool,
-) -> Result<Vec<Table>> {
-    const PAGE: u64 = 5_000;
-    let sort = if rare { "count" } else { "-count" };
-    let mut tables = Vec::new();
-    for (index, plan) in question.plan.tables.iter().enumerate() {
-        let mut table = Table {
-            title: plan.title.clone(),
-            columns: plan.columns.iter().map(|c| c.name.clone()).collect(),
-            rows: Vec::new(),
-        };
-        loop {
-            let path = format!(
-                "/questions/{}/rows?table={index}&sort={sort}&offset={}&limit={PAGE}",
-                question.id(),
-                table.rows.len()
-            );
-            let page: ApiPage = client.get(&path).await?;
-            let last = page.rows.is_empty();
-            table
-                .rows
-                .extend(page.rows.into_iter().map(|r| (r.cells, Some(r.count))));
-            if last || table.rows.len() as u64 >= page.total_rows {
-                break;
-            }
-        }
-        tables.push(table);
-    }
-    Ok(tables)
+    Ok(Some((id, changes)))
 }
 
 /// A screen that shows the answer while it fills.
@@ -254,7 +361,7 @@ pub fn states(coverage: &Coverage) -> String {
     let parts: Vec<String> = coverage
         .iter()
         .filter(|(_, n)| **n > 0)
-        .map(|(s, n)| format!("{n} {}", s.replace(['_', '-'], " ")))
+        .map(|(s, n)| format!("{n} {}", s.name().replace('_', " ")))
         .collect();
     if parts.is_empty() {
         "no endpoint was asked".into()
@@ -269,13 +376,14 @@ mod tests {
 
     #[test]
     fn events_are_cut_at_their_end_and_comments_skipped() {
-        let stream = b": hello\n\nevent: changes\ndata: {\"tables\":[],\"coverage\":{\"answered\":2},\"done\":true}\n\nrest";
+        let stream = b": hello\n\nevent: changes\nid: a-7\ndata: {\"version\":7,\"tables\":[],\"coverage\":{\"answered\":2},\"rows_cut\":0,\"complete\":true,\"done\":true}\n\nrest";
         let first = event_end(stream, 0).expect("a comment");
         assert!(read_event(&stream[..first]).expect("fine").is_none());
         let second = event_end(&stream[first..], 0).expect("an event");
-        let changes = read_event(&stream[first..first + second])
+        let (id, changes) = read_event(&stream[first..first + second])
             .expect("fine")
             .expect("changes");
+        assert_eq!(id.as_deref(), Some("a-7"));
         assert!(changes.done);
         assert_eq!(progress(&changes.coverage), (2, 2));
         assert_eq!(event_end(b"event: changes\ndata: {}\n", 0), None);
@@ -283,7 +391,7 @@ mod tests {
 
     #[test]
     fn nobody_waits_for_offline_endpoints_unless_asked_to() {
-        let coverage: Coverage = [("answered".to_owned(), 9), ("offline".to_owned(), 1)].into();
+        let coverage: Coverage = [(EndpointState::Answered, 9), (EndpointState::Offline, 1)].into();
         assert!(enough(&coverage, None));
         assert!(enough(&coverage, Some(Wait::Share(0.9))));
         assert!(!enough(&coverage, Some(Wait::Share(0.95))));

@@ -1,9 +1,10 @@
 //! `cordon login`: password in, API token kept. A one-time password is changed on the way.
 
+use super::words::word;
 use crate::api::{Client, Profile, user_profile};
 use crate::args::LoginArgs;
+use ::api::account::{ApiTokenCreated, ApiTokenToCreate, Permission};
 use anyhow::{Context, Result, bail};
-use serde_json::{Value, json};
 use std::io::{IsTerminal, Write};
 
 /// Runs the command.
@@ -20,36 +21,48 @@ pub async fn run(args: LoginArgs) -> Result<()> {
         let new = choose_password()?;
         client.change_password(&password, &new).await?;
     }
-    let token = make_token(&client, args.days).await?;
+    let made = make_token(&client, args.days, args.admin).await?;
     let profile = Profile {
         url: args.url.clone(),
         authority,
-        token,
+        token: made.token.expose().to_owned(),
+        trust: None,
     };
+    let may: Vec<_> = made.scopes.iter().map(word).collect();
     let path = args
         .profile
         .or_else(user_profile)
         .context("no place for the profile: name one with --profile")?;
     profile.save(&path)?;
     anstream::println!(
-        "Signed in to {} as {}; the token in {} is good for {} days.",
+        "Signed in to {} as {}; the token in {} is good for {} days and may {}.",
         args.url,
         args.user,
         path.display(),
-        args.days
+        args.days,
+        may.join(" and ")
     );
     Ok(())
 }
 
-/// Makes an API token for the command line.
-async fn make_token(client: &Client, days: u32) -> Result<String> {
-    let request = json!({"name": "command line", "scopes": ["read", "ask", "admin"], "expires_seconds": u64::from(days) * 86_400});
-    let made: Value = client.post("/api-tokens", request).await?;
-    let token = made
-        .get("token")
-        .and_then(Value::as_str)
-        .context("the server made no token")?;
-    Ok(token.to_owned())
+/// Makes an API token for the command line. It reads and asks; it administers only when that was wanted.
+async fn make_token(client: &Client, days: u32, admin: bool) -> Result<ApiTokenCreated> {
+    let mut scopes = vec![Permission::Read, Permission::Ask];
+    if admin {
+        scopes.push(Permission::Admin);
+    }
+    let request = ApiTokenToCreate {
+        name: "command line".to_owned(),
+        scopes,
+        expires_seconds: u64::from(days) * 86_400,
+    };
+    let made: ApiTokenCreated = client.post("/api-tokens", request).await?;
+    if admin && !made.scopes.contains(&Permission::Admin) {
+        anstream::eprintln!(
+            "cordon: warning: this user may not administer, and so the token cannot"
+        );
+    }
+    Ok(made)
 }
 
 /// Asks for a password in place of a one-time one: twice at a terminal, else the next line of standard input.

@@ -1,11 +1,12 @@
 //! `cordon token`: enrolment tokens.
 
-use super::questions::field;
-use crate::api::{Client, encoded};
+use super::words::{optional, yes};
+use crate::api::Client;
 use crate::args::{Output, TokenAction, TokenArgs};
 use crate::output::{self, Table};
-use anyhow::{Context, Result};
-use serde_json::{Value, json};
+use ::api::fleet::{EnrolmentTokenCreated, EnrolmentTokenInfo, EnrolmentTokenToCreate};
+use anyhow::Result;
+use serde_json::Value;
 
 /// Runs the command.
 pub async fn run(args: TokenArgs) -> Result<()> {
@@ -16,21 +17,25 @@ pub async fn run(args: TokenArgs) -> Result<()> {
             hours,
             approve,
         } => {
-            let made: Value = client.post("/enrolment-tokens", json!({"uses": uses, "expires_seconds": u64::from(hours) * 3600, "approve": approve})).await?;
-            anstream::println!(
-                "{}",
-                made.get("token")
-                    .and_then(Value::as_str)
-                    .context("the server made no token")?
-            );
+            let wanted = EnrolmentTokenToCreate {
+                uses: Some(uses),
+                expires_seconds: u64::from(hours) * 3600,
+                approve,
+            };
+            let made: EnrolmentTokenCreated = client.post("/enrolment-tokens", wanted).await?;
+            anstream::println!("{}", made.token.expose());
             Ok(())
         }
         TokenAction::List => {
-            let list: Value = client.get("/enrolment-tokens").await?;
-            let rows = list.as_array().into_iter().flatten().map(|t| {
-                ["id", "uses_left", "expires_at", "approve", "created_by"]
-                    .map(|k| field(t, k))
-                    .to_vec()
+            let list: Vec<EnrolmentTokenInfo> = client.get("/enrolment-tokens").await?;
+            let rows = list.into_iter().map(|token| {
+                vec![
+                    token.id.to_string(),
+                    optional(token.uses_left),
+                    token.expires_at.to_string(),
+                    yes(token.approve),
+                    token.created_by,
+                ]
             });
             output::print(
                 Output::Table,
@@ -42,9 +47,7 @@ pub async fn run(args: TokenArgs) -> Result<()> {
             )
         }
         TokenAction::Revoke { id } => {
-            client
-                .delete(&format!("/enrolment-tokens/{}", encoded(&id)))
-                .await?;
+            client.delete(&format!("/enrolment-tokens/{id}")).await?;
             anstream::println!("Ended: no machine can use this token any more.");
             Ok(())
         }

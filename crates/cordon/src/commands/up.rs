@@ -1,12 +1,13 @@
 //! `cordon up`: everything on one machine with one command. A server with its embedded store, a local agent that enrols by itself, and a first
 //! real answer over the public API.
 
-use super::{follow, server};
+use super::{follow, rows, server};
 use crate::api::{ApiQuestion, Client, Profile};
 use crate::args::UpArgs;
 use crate::output::aligned;
+use ::api::account::Me;
+use ::api::question::ToAsk;
 use anyhow::{Context, Result, bail};
-use serde_json::{Value, json};
 use std::path::Path;
 use std::time::Duration;
 
@@ -21,6 +22,8 @@ const PROFILE_LIFE: Duration = Duration::from_secs(30 * 86_400);
 
 /// Runs the command.
 pub async fn run(args: UpArgs) -> Result<()> {
+    // Made here, so that nobody else may write it: else the profile in it would not be used.
+    crate::profile::make_folder(&args.data)?;
     let names = vec![
         "localhost".to_owned(),
         args.http.ip().to_string(),
@@ -122,7 +125,7 @@ async fn stop(local: &mut tokio::process::Child) {
 async fn profile(running: &::server::Running, path: &Path) -> Result<Client> {
     if let Ok(held) = Profile::load(Some(path)) {
         let client = Client::of(&held)?;
-        if client.get::<Value>("/me").await.is_ok() {
+        if client.get::<Me>("/me").await.is_ok() {
             return Ok(client);
         }
     }
@@ -134,6 +137,7 @@ async fn profile(running: &::server::Running, path: &Path) -> Result<Client> {
         url: format!("https://{}", running.http),
         authority: running.authority_pem.clone(),
         token: token.to_string(),
+        trust: None,
     };
     made.save(path)?;
     Client::of(&made)
@@ -144,9 +148,12 @@ async fn first_answer(running: &::server::Running, profile_path: &Path) -> Resul
     let client = profile(running, profile_path).await?;
     let deadline = tokio::time::Instant::now() + Duration::from_secs(60);
     // The agent joins an open question as soon as it is connected, so asking at once is right; it only has to be known.
-    let question: ApiQuestion = client
-        .post("/questions", json!({"text": FIRST_QUESTION}))
-        .await?;
+    let asked = ToAsk {
+        text: FIRST_QUESTION.to_owned(),
+        expires_seconds: None,
+        targets: None,
+    };
+    let question: ApiQuestion = client.post("/questions", asked).await?;
     let wait = Some(crate::args::Wait::Share(1.0));
     let coverage = tokio::time::timeout_at(
         deadline,
@@ -155,12 +162,12 @@ async fn first_answer(running: &::server::Running, profile_path: &Path) -> Resul
     .await
     .context("the local agent did not answer within a minute")??;
     anstream::println!("\n{}", question.text);
-    for mut table in follow::all_rows(&client, &question, false).await? {
-        let all = table.rows.len();
-        table.rows.truncate(SHOWN);
-        anstream::println!("{}", aligned(&table, None));
-        if all > SHOWN {
-            anstream::println!("… and {} more rows", all - SHOWN);
+    for table in (0..).zip(&question.plan.tables) {
+        let (found, all) = rows::first_rows(&client, &question, table, false, SHOWN).await?;
+        anstream::println!("{}", aligned(&found, None));
+        let hidden = all.saturating_sub(found.rows.len() as u64);
+        if hidden > 0 {
+            anstream::println!("… and {hidden} more rows");
         }
         if all == 0 {
             bail!("the first answer has no row: {}", follow::states(&coverage));

@@ -1,6 +1,7 @@
 //! Server and agent are killed fifty times while questions are asked. What was acknowledged is there afterwards, once.
 
 use crate::support::{Server, agent, answered, client, connected, enrol, rows, runtime, simulate};
+use ::api::EndpointState;
 use cordon::api::ApiQuestion;
 use serde_json::json;
 
@@ -44,13 +45,16 @@ fn what_was_acknowledged_survives_fifty_kills_once() {
         for question in &asked {
             let coverage = answered(&client, question).await;
             // A question at which the real agent was killed twice is answered with that.
-            let told = coverage.get("ended_agent").copied().unwrap_or(0);
-            assert!(told <= 1, "question {}: {coverage:?}", question.id());
+            let told = coverage
+                .get(&EndpointState::EndedAgent)
+                .copied()
+                .unwrap_or(0);
+            assert!(told <= 1, "question {}: {coverage:?}", question.id);
             assert_eq!(
-                coverage.get("answered").map(|n| n + told),
+                coverage.get(&EndpointState::Answered).map(|n| n + told),
                 Some(all),
                 "question {}: {coverage:?}",
-                question.id()
+                question.id
             );
             let rows = rows(&client, question, 0).await;
             assert_eq!(
@@ -59,7 +63,7 @@ fn what_was_acknowledged_survives_fifty_kills_once() {
                 "each endpoint counts once: {rows:?}"
             );
         }
-        let mut numbers: Vec<String> = asked.iter().map(ApiQuestion::id).collect();
+        let mut numbers: Vec<_> = asked.iter().map(|question| question.id).collect();
         numbers.sort();
         numbers.dedup();
         assert_eq!(numbers.len(), KILLS);

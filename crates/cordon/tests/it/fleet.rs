@@ -3,6 +3,7 @@
 use crate::support::{
     Server, agent, ask, client, connected, cordon, enrol, json_of, rows, run, runtime, simulate,
 };
+use ::api::EndpointState;
 use std::collections::BTreeMap;
 
 const QUESTION: &str = "Get Running Processes with Hash from all machines with Is Linux = True";
@@ -29,7 +30,7 @@ fn a_thousand_endpoints_and_a_real_one_answer_and_coverage_adds_up() {
             u64::from(SIMULATED) + 1,
             "{coverage:?}"
         );
-        let answered = coverage["answered"];
+        let answered = coverage[&EndpointState::Answered];
         assert!(answered > 100, "{coverage:?}");
         let rows = rows(&client, &question, 0).await;
         assert!(rows.iter().all(|(_, count)| (1..=answered).contains(count)));
@@ -48,7 +49,7 @@ fn a_thousand_endpoints_and_a_real_one_answer_and_coverage_adds_up() {
         )
         .await;
         let (one, machines) = (
-            counted["answered"],
+            counted[&EndpointState::Answered],
             crate::support::rows(&client, &question, 0).await,
         );
         assert_eq!(machines, vec![(vec![], one)]);

@@ -4,6 +4,7 @@
 use crate::support::{
     Process, SOON, Server, agent, ask, client, connected, cordon, enrol, rows, runtime, text,
 };
+use ::api::EndpointState;
 use cordon::api::Client;
 use std::future::Future;
 use std::io::Write;
@@ -84,9 +85,9 @@ impl Place {
     async fn rows(&self, what: &str) -> Vec<Vec<String>> {
         let (question, coverage) =
             ask(&self.client, &format!("Get {what} from all machines")).await;
-        let state = |name: &str| coverage.get(name).copied().unwrap_or(0);
+        let state = |state| coverage.get(&state).copied().unwrap_or(0);
         assert_eq!(
-            state("answered") + state("empty"),
+            state(EndpointState::Answered) + state(EndpointState::Empty),
             1,
             "{what}: {coverage:?}"
         );
@@ -110,10 +111,14 @@ impl Place {
     async fn problem(&self, what: &str) -> String {
         let (question, coverage) =
             ask(&self.client, &format!("Get {what} from all machines")).await;
-        assert_eq!(coverage.get("error"), Some(&1), "{what}: {coverage:?}");
+        assert_eq!(
+            coverage.get(&EndpointState::Error),
+            Some(&1),
+            "{what}: {coverage:?}"
+        );
         let problems: serde_json::Value = self
             .client
-            .get(&format!("/questions/{}/problems", question.id()))
+            .get(&format!("/questions/{}/problems", question.id))
             .await
             .expect("problems");
         problems.to_string()
@@ -299,7 +304,7 @@ fn from_no_configuration_to_details() {
                     "Get Index Query Find Blacklist Matches from all machines",
                 )
                 .await;
-                if coverage.get("answered") == Some(&1) {
+                if coverage.get(&EndpointState::Answered) == Some(&1) {
                     return crate::support::rows(&place.client, &question, 0).await;
                 }
                 pause().await;

@@ -10,7 +10,13 @@ mod index_crash;
 mod index_image;
 mod index_service;
 mod index_walk;
+#[cfg(unix)]
+mod outlives;
 mod pinning;
+#[cfg(unix)]
+mod profiles;
 #[cfg(target_os = "linux")]
 mod sensor_process;
 mod support;
+#[cfg(unix)]
+mod torrent;

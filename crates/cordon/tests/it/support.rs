@@ -133,7 +133,7 @@ impl Server {
     pub fn profile(&self) -> PathBuf {
         let path = self.data.join("profile.json");
         let mut login = cordon()
-            .args(["login", &self.http, "--authority"])
+            .args(["login", "--admin", &self.http, "--authority"])
             .arg(self.data.join("authority.pem"))
             .arg("--profile")
             .arg(&path)
@@ -262,7 +262,7 @@ pub async fn rows(client: &Client, question: &ApiQuestion, table: u32) -> Vec<(V
     let page: cordon::api::ApiPage = client
         .get(&format!(
             "/questions/{}/rows?table={table}&limit=5000",
-            question.id()
+            question.id
         ))
         .await
         .expect("rows");

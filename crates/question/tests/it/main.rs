@@ -5,6 +5,8 @@ mod basics;
 mod catalogue;
 mod complete;
 mod corpus;
+mod csv;
 mod interpret;
 mod laws;
 mod meaning;
+mod spreadsheet;

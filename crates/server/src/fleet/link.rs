@@ -4,7 +4,7 @@
 //! connection reads them from the shared log at its own pace, so a broadcast costs a connection one wake-up and no memory.
 
 use super::{AgentVitals, Presence};
-use crate::identity::Certified;
+use crate::model::endpoint::Certified;
 use crate::model::ids::EndpointId;
 use protocol::lane::Lane;
 use protocol::message::{Goodbye, Vitals};

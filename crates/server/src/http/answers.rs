@@ -3,20 +3,22 @@
 use super::Api;
 use super::error::{ApiError, ErrorBody};
 use super::extract::{Path, Query, Reads};
-use crate::model::ids::{EndpointId, QuestionId};
 use answer::{Answer, AnswerError, EndpointSet, PageQuery, PageRow, Sort, State};
+use api::answer::{
+    CompareQuery, ComparedRow, ComparisonInfo, Member, MembersQuery, ProblemInfo, RowInfo,
+    RowsPage, RowsQuery, StatesQuery,
+};
+use api::ids::{LARGEST, QuestionId};
+use api::question::TableColumn;
 use axum::extract::State as Shared;
 use question::{Plan, PlannedColumn, TablePlan, ValueType};
-use serde::{Deserialize, Serialize};
 use std::cmp::Ordering;
-use std::collections::BTreeMap;
 use std::sync::Arc;
-use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-const LIMIT: usize = 100;
-const LARGEST_LIMIT: usize = 10_000;
+const LIMIT: u32 = 100;
+const LARGEST_LIMIT: u32 = 10_000;
 
 pub(super) fn routes() -> OpenApiRouter<Arc<Api>> {
     OpenApiRouter::new()
@@ -38,24 +40,12 @@ impl From<AnswerError> for ApiError {
     }
 }
 
-/// A row of an answer.
-#[derive(Serialize, ToSchema)]
-pub(super) struct RowInfo {
-    /// Its number in the table; never changes.
-    row: u32,
-    /// Its cells; bytes that are no UTF-8 stand as `\xHH`.
-    cells: Vec<String>,
-    /// Endpoints that gave it.
-    count: u64,
-}
-
-impl From<PageRow> for RowInfo {
-    fn from(row: PageRow) -> Self {
-        Self {
-            row: row.row,
-            cells: texts(&row),
-            count: row.count,
-        }
+/// A row as the API tells it.
+pub(super) fn row_info(row: PageRow) -> RowInfo {
+    RowInfo {
+        row: row.row,
+        cells: texts(&row),
+        count: row.count,
     }
 }
 
@@ -67,28 +57,8 @@ pub(super) fn texts(row: &PageRow) -> Vec<String> {
         .collect()
 }
 
-/// A column of a table.
-#[derive(Clone, Serialize, ToSchema)]
-pub(super) struct TableColumn {
-    /// Its name, unique in the table.
-    pub name: String,
-    /// The sensor it comes from.
-    sensor: String,
-    /// How its cells compare.
-    #[schema(value_type = String)]
-    value_type: ValueType,
-}
-
 pub(super) fn columns(table: &TablePlan) -> Vec<TableColumn> {
-    table
-        .columns
-        .iter()
-        .map(|column| TableColumn {
-            name: column.name.clone(),
-            sensor: column.sensor.clone(),
-            value_type: column.value_type,
-        })
-        .collect()
+    table.columns.iter().cloned().map(Into::into).collect()
 }
 
 pub(super) fn table_plan(plan: &Plan, table: u32) -> Result<&TablePlan, ApiError> {
@@ -100,47 +70,9 @@ pub(super) fn table_plan(plan: &Plan, table: u32) -> Result<&TablePlan, ApiError
     })
 }
 
-/// Which rows, in which order.
-#[derive(Deserialize, IntoParams)]
-#[into_params(parameter_in = Query)]
-pub(super) struct RowsQuery {
-    /// Number of the table, 0 unless told.
-    #[serde(default)]
-    table: u32,
-    /// `count`: rare rows first; `-count`: common rows first (the default); a column's name: ascending; `-` and the name: descending.
-    sort: Option<String>,
-    /// Only rows with a cell that contains this text, without regard to case.
-    contains: Option<String>,
-    /// Only rows from endpoints in this state, and counted among them.
-    state: Option<String>,
-    /// Rows to leave out at the beginning.
-    #[serde(default)]
-    offset: u64,
-    /// Rows at most, 100 unless told, 10,000 at most. For whole tables, export.
-    limit: Option<usize>,
-}
-
-/// A page of a table.
-#[derive(Serialize, ToSchema)]
-pub(super) struct RowsPage {
-    /// The table's columns.
-    columns: Vec<TableColumn>,
-    /// The rows of this page.
-    rows: Vec<RowInfo>,
-    /// Rows on all pages.
-    total_rows: u64,
-    /// Version of the answer; `/events` goes on from there.
-    version: u64,
-    /// Endpoints by state.
-    #[schema(value_type = BTreeMap<String, u64>)]
-    coverage: BTreeMap<State, u64>,
-    /// Rows that limits cut off on endpoints.
-    rows_cut: u64,
-}
-
 /// A page of rows, sorted and filtered.
-#[utoipa::path(get, path = "/questions/{id}/rows", tag = "answers", security(("session" = []), ("token" = ["read"])),
-    params(("id" = u64, Path, description = "The question's number"), RowsQuery), responses(
+#[utoipa::path(get, path = "/questions/{id}/rows", operation_id = "list_rows", tag = "answers", security(("session" = []), ("token" = ["read"])),
+    params(("id" = inline(QuestionId), Path, description = "The question's number"), RowsQuery), responses(
     (status = OK, body = RowsPage),
     (status = NOT_FOUND, body = ErrorBody),
     (status = UNPROCESSABLE_ENTITY, description = "No such column or state", body = ErrorBody),
@@ -151,37 +83,29 @@ async fn rows(
     Path(id): Path<QuestionId>,
     Query(query): Query<RowsQuery>,
 ) -> Result<axum::Json<RowsPage>, ApiError> {
-    let state = query.state.as_deref().map(parse_state).transpose()?;
     let page = api
         .questions
-        .with_answer(id, |answer, plan| -> Result<RowsPage, ApiError> {
+        .with_answer(id.into(), |answer, plan| -> Result<RowsPage, ApiError> {
             let table = table_plan(plan, query.table)?;
             let wanted = PageQuery {
                 sort: sort(query.sort.as_deref(), &table.columns)?,
                 contains: query.contains,
-                within: state.map(|s| answer.coverage().endpoints(s)),
-                offset: query.offset,
-                limit: query.limit.unwrap_or(LIMIT).min(LARGEST_LIMIT),
+                within: query.state.map(|s| answer.coverage().endpoints(s)),
+                offset: query.offset.into(),
+                limit: query.limit.unwrap_or(LIMIT).min(LARGEST_LIMIT) as usize,
             };
             let page = answer.page(query.table, &wanted)?;
             Ok(RowsPage {
                 columns: columns(table),
-                rows: page.rows.into_iter().map(Into::into).collect(),
+                rows: page.rows.into_iter().map(row_info).collect(),
                 total_rows: page.total_rows,
                 version: page.version,
                 coverage: answer.coverage().counts(),
-                rows_cut: answer.rows_cut(),
+                rows_cut: answer.rows_cut().min(LARGEST),
             })
         })
         .await??;
     Ok(axum::Json(page))
-}
-
-fn parse_state(text: &str) -> Result<State, ApiError> {
-    match text.parse::<State>() {
-        Ok(state) => Ok(state),
-        Err(error) => Err(ApiError::invalid(error.to_string())),
-    }
 }
 
 fn sort(text: Option<&str>, columns: &[PlannedColumn]) -> Result<Sort, ApiError> {
@@ -229,31 +153,6 @@ fn typed(a: &[u8], b: &[u8], value_type: ValueType) -> Ordering {
     }
 }
 
-/// Which part of a list of endpoints.
-#[derive(Deserialize, IntoParams)]
-#[into_params(parameter_in = Query)]
-pub(super) struct Part {
-    /// Endpoints to leave out at the beginning.
-    #[serde(default)]
-    offset: usize,
-    /// Endpoints at most; all unless told.
-    limit: Option<usize>,
-}
-
-/// An endpoint in an answer.
-#[derive(Serialize, ToSchema)]
-pub(super) struct Member {
-    /// Its small number.
-    ordinal: u32,
-    /// Its identifier.
-    id: Option<EndpointId>,
-    /// Its host name as it last said.
-    hostname: Option<String>,
-    /// Its state in this answer.
-    #[schema(value_type = String)]
-    state: State,
-}
-
 fn members(api: &Api, ordinals: Vec<(u32, State)>) -> Vec<Member> {
     ordinals
         .into_iter()
@@ -261,7 +160,7 @@ fn members(api: &Api, ordinals: Vec<(u32, State)>) -> Vec<Member> {
             let endpoint = api.identity.by_ordinal(ordinal);
             Member {
                 ordinal,
-                id: endpoint.as_ref().map(|e| e.id),
+                id: endpoint.as_ref().map(|e| e.id.into()),
                 hostname: endpoint.map(|e| e.hostname),
                 state,
             }
@@ -269,21 +168,25 @@ fn members(api: &Api, ordinals: Vec<(u32, State)>) -> Vec<Member> {
         .collect()
 }
 
-fn states(answer: &Answer, set: &EndpointSet, part: &Part) -> Vec<(u32, State)> {
+fn states(
+    answer: &Answer,
+    set: &EndpointSet,
+    (offset, limit): (u32, Option<u32>),
+) -> Vec<(u32, State)> {
     set.iter()
-        .skip(part.offset)
-        .take(part.limit.unwrap_or(usize::MAX))
+        .skip(offset as usize)
+        .take(limit.map_or(usize::MAX, |limit| limit as usize))
         .filter_map(|ordinal| Some((ordinal, answer.coverage().state_of(ordinal)?)))
         .collect()
 }
 
 /// The endpoints that gave a row.
-#[utoipa::path(get, path = "/questions/{id}/rows/{table}/{row}/endpoints", tag = "answers", security(("session" = []), ("token" = ["read"])),
+#[utoipa::path(get, path = "/questions/{id}/rows/{table}/{row}/endpoints", operation_id = "list_row_endpoints", tag = "answers", security(("session" = []), ("token" = ["read"])),
     params(
-        ("id" = u64, Path, description = "The question's number"),
+        ("id" = inline(QuestionId), Path, description = "The question's number"),
         ("table" = u32, Path, description = "The table's number"),
         ("row" = u32, Path, description = "The row's number"),
-        Part
+        MembersQuery
     ), responses(
     (status = OK, body = Vec<Member>),
     (status = NOT_FOUND, body = ErrorBody),
@@ -292,30 +195,22 @@ async fn row_endpoints(
     _caller: Reads,
     Shared(api): Shared<Arc<Api>>,
     Path((id, table, row)): Path<(QuestionId, u32, u32)>,
-    Query(part): Query<Part>,
+    Query(part): Query<MembersQuery>,
 ) -> Result<axum::Json<Vec<Member>>, ApiError> {
     let found = api
         .questions
-        .with_answer(id, |answer, _| {
+        .with_answer(id.into(), |answer, _| {
             answer
                 .endpoints(table, row)
-                .map(|set| states(answer, &set, &part))
+                .map(|set| states(answer, &set, (part.offset, part.limit)))
         })
         .await??;
     Ok(axum::Json(members(&api, found)))
 }
 
-/// Which state.
-#[derive(Deserialize, IntoParams)]
-#[into_params(parameter_in = Query)]
-pub(super) struct StateQuery {
-    /// Only endpoints in this state; all unless told.
-    state: Option<String>,
-}
-
 /// The endpoints of an answer with their states.
-#[utoipa::path(get, path = "/questions/{id}/endpoints", tag = "answers", security(("session" = []), ("token" = ["read"])),
-    params(("id" = u64, Path, description = "The question's number"), StateQuery, Part), responses(
+#[utoipa::path(get, path = "/questions/{id}/endpoints", operation_id = "list_answer_endpoints", tag = "answers", security(("session" = []), ("token" = ["read"])),
+    params(("id" = inline(QuestionId), Path, description = "The question's number"), StatesQuery), responses(
     (status = OK, body = Vec<Member>),
     (status = NOT_FOUND, body = ErrorBody),
     (status = UNPROCESSABLE_ENTITY, description = "No such state", body = ErrorBody),
@@ -324,42 +219,24 @@ async fn endpoints(
     _caller: Reads,
     Shared(api): Shared<Arc<Api>>,
     Path(id): Path<QuestionId>,
-    Query(query): Query<StateQuery>,
-    Query(part): Query<Part>,
+    Query(query): Query<StatesQuery>,
 ) -> Result<axum::Json<Vec<Member>>, ApiError> {
-    let state = query.state.as_deref().map(parse_state).transpose()?;
     let found = api
         .questions
-        .with_answer(id, |answer, _| {
-            let set = match state {
+        .with_answer(id.into(), |answer, _| {
+            let set = match query.state {
                 Some(state) => answer.coverage().endpoints(state),
                 None => answer.coverage().all(),
             };
-            states(answer, &set, &part)
+            states(answer, &set, (query.offset, query.limit))
         })
         .await?;
     Ok(axum::Json(members(&api, found)))
 }
 
-/// Something that went wrong on endpoints.
-#[derive(Serialize, ToSchema)]
-pub(super) struct ProblemInfo {
-    /// The sensor.
-    sensor: String,
-    /// The state it led to.
-    #[schema(value_type = String)]
-    state: State,
-    /// What the endpoints said.
-    message: String,
-    /// How many said it.
-    count: u64,
-    /// The first of them, 100 at most, by ordinal.
-    endpoints: Vec<u32>,
-}
-
 /// What went wrong, by sensor and message.
-#[utoipa::path(get, path = "/questions/{id}/problems", tag = "answers", security(("session" = []), ("token" = ["read"])),
-    params(("id" = u64, Path, description = "The question's number")), responses(
+#[utoipa::path(get, path = "/questions/{id}/problems", operation_id = "list_problems", tag = "answers", security(("session" = []), ("token" = ["read"])),
+    params(("id" = inline(QuestionId), Path, description = "The question's number")), responses(
     (status = OK, body = Vec<ProblemInfo>),
     (status = NOT_FOUND, body = ErrorBody),
 ))]
@@ -370,7 +247,7 @@ async fn problems(
 ) -> Result<axum::Json<Vec<ProblemInfo>>, ApiError> {
     let problems = api
         .questions
-        .with_answer(id, |answer, _| answer.problems())
+        .with_answer(id.into(), |answer, _| answer.problems())
         .await?;
     let infos = problems
         .into_iter()
@@ -384,55 +261,11 @@ async fn problems(
     Ok(axum::Json(infos.collect()))
 }
 
-/// Which table, and how much of each list.
-#[derive(Deserialize, IntoParams)]
-#[into_params(parameter_in = Query)]
-pub(super) struct CompareQuery {
-    /// Number of the table, 0 unless told.
-    #[serde(default)]
-    table: u32,
-    /// Rows to leave out at the beginning of each list.
-    #[serde(default)]
-    offset: usize,
-    /// Rows of each list at most, 1,000 unless told, 10,000 at most.
-    limit: Option<usize>,
-}
-
-/// A row of a comparison.
-#[derive(Serialize, ToSchema)]
-pub(super) struct ComparedRow {
-    /// Its cells.
-    cells: Vec<String>,
-    /// Endpoints that gave it in the left answer.
-    left: u64,
-    /// Endpoints that gave it in the right answer.
-    right: u64,
-}
-
-/// Two answers side by side.
-#[derive(Serialize, ToSchema)]
-pub(super) struct ComparisonInfo {
-    /// The table's columns.
-    columns: Vec<TableColumn>,
-    /// Rows of the left answer only.
-    only_left: Vec<ComparedRow>,
-    /// How many there are in all.
-    only_left_total: usize,
-    /// Rows of the right answer only.
-    only_right: Vec<ComparedRow>,
-    /// How many there are in all.
-    only_right_total: usize,
-    /// Rows of both.
-    both: Vec<ComparedRow>,
-    /// How many there are in all.
-    both_total: usize,
-}
-
 /// Compares a table of two answers: rows of the left only, of the right only, and of both, with counts.
-#[utoipa::path(get, path = "/questions/{id}/compare/{other}", tag = "answers", security(("session" = []), ("token" = ["read"])),
+#[utoipa::path(get, path = "/questions/{id}/compare/{other}", operation_id = "compare_answers", tag = "answers", security(("session" = []), ("token" = ["read"])),
     params(
-        ("id" = u64, Path, description = "The left question's number"),
-        ("other" = u64, Path, description = "The right question's number"),
+        ("id" = inline(QuestionId), Path, description = "The left question's number"),
+        ("other" = inline(QuestionId), Path, description = "The right question's number"),
         CompareQuery
     ), responses(
     (status = OK, body = ComparisonInfo),
@@ -447,7 +280,9 @@ async fn compare(
 ) -> Result<axum::Json<ComparisonInfo>, ApiError> {
     let info = api
         .questions
-        .with_answers(left, right, |left, right| compared(left, right, &query))
+        .with_answers(left.into(), right.into(), |left, right| {
+            compared(left, right, &query)
+        })
         .await??;
     Ok(axum::Json(info))
 }
@@ -466,13 +301,14 @@ fn compared(
         ));
     }
     let found = answer::compare(left, right, query.table)?;
-    let limit = query.limit.unwrap_or(1000).min(LARGEST_LIMIT);
+    let limit = query.limit.unwrap_or(1000).min(LARGEST_LIMIT) as usize;
+    let offset = query.offset as usize;
     let cells = |answer: &Answer, row: u32| -> Result<Vec<String>, ApiError> {
         Ok(texts(&answer.row(query.table, row)?))
     };
     let part = |rows: &[answer::OneSided], answer: &Answer, is_left: bool| {
         rows.iter()
-            .skip(query.offset)
+            .skip(offset)
             .take(limit)
             .map(|row| {
                 Ok(ComparedRow {
@@ -486,13 +322,13 @@ fn compared(
     Ok(ComparisonInfo {
         columns: columns(table),
         only_left: part(&found.only_left, left, true)?,
-        only_left_total: found.only_left.len(),
+        only_left_total: found.only_left.len() as u64,
         only_right: part(&found.only_right, right, false)?,
-        only_right_total: found.only_right.len(),
+        only_right_total: found.only_right.len() as u64,
         both: found
             .both
             .iter()
-            .skip(query.offset)
+            .skip(offset)
             .take(limit)
             .map(|row| {
                 Ok(ComparedRow {
@@ -502,7 +338,7 @@ fn compared(
                 })
             })
             .collect::<Result<_, ApiError>>()?,
-        both_total: found.both.len(),
+        both_total: found.both.len() as u64,
     })
 }
 

@@ -7,82 +7,66 @@ use crate::auth::AuthError;
 use crate::auth::password::PasswordError;
 use crate::quota::QuotaError;
 use crate::store::StoreError;
+pub use api::error::{ErrorBody, ErrorCode};
+use api::error::{ErrorContent, Place};
 use axum::Json;
 use axum::extract::rejection::{JsonRejection, PathRejection, QueryRejection};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use serde::Serialize;
-use serde_json::{Value, json};
 use std::error::Error;
 
 /// An error with its status.
 #[derive(Debug)]
 pub struct ApiError {
     status: StatusCode,
-    code: &'static str,
+    code: ErrorCode,
     message: String,
-    details: Value,
+    details: Option<Place>,
     retry_after: Option<u64>,
-}
-
-/// The body of every error.
-#[derive(Serialize, utoipa::ToSchema)]
-pub struct ErrorBody {
-    /// The error.
-    pub error: ErrorContent,
-}
-
-/// What went wrong.
-#[derive(Serialize, utoipa::ToSchema)]
-pub struct ErrorContent {
-    /// For programs: `unauthenticated`, `forbidden`, `password_change_required`, `csrf`, `not_found`, `conflict`, `invalid`, `parse`,
-    /// `too_many`, `quota`, `too_large`, `unavailable`, `internal`.
-    pub code: &'static str,
-    /// For people.
-    pub message: String,
-    /// More, such as the place of an error in a question; `null` when there is none.
-    #[schema(value_type = Object)]
-    pub details: Value,
 }
 
 /// The code of an error, as an extension of its reply: [`super::middleware`] notes refusals by it.
 #[derive(Clone, Copy, Debug)]
-pub struct Code(pub &'static str);
+pub struct Code(pub ErrorCode);
 
 impl ApiError {
     /// An error.
-    pub fn new(status: StatusCode, code: &'static str, message: impl Into<String>) -> Self {
+    pub fn new(status: StatusCode, code: ErrorCode, message: impl Into<String>) -> Self {
         Self {
             status,
             code,
             message: message.into(),
-            details: Value::Null,
+            details: None,
             retry_after: None,
         }
     }
 
     /// A value breaks a rule.
     pub fn invalid(message: impl Into<String>) -> Self {
-        Self::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid", message)
+        Self::new(
+            StatusCode::UNPROCESSABLE_ENTITY,
+            ErrorCode::Invalid,
+            message,
+        )
     }
 
     /// The object is not there.
     pub fn not_found(message: impl Into<String>) -> Self {
-        Self::new(StatusCode::NOT_FOUND, "not_found", message)
+        Self::new(StatusCode::NOT_FOUND, ErrorCode::NotFound, message)
     }
 
     /// The caller may not.
     pub fn forbidden(message: impl Into<String>) -> Self {
-        Self::new(StatusCode::FORBIDDEN, "forbidden", message)
+        Self::new(StatusCode::FORBIDDEN, ErrorCode::Forbidden, message)
     }
 
     /// A text is no question.
     pub fn parse(error: &question::ParseError) -> Self {
         Self {
-            details: json!(error),
+            details: Some(error.clone().into()),
             ..Self::new(
                 StatusCode::UNPROCESSABLE_ENTITY,
-                "parse",
+                ErrorCode::Parse,
                 error.message.clone(),
             )
         }
@@ -93,7 +77,7 @@ impl ApiError {
         tracing::error!(error, "a request failed");
         Self::new(
             StatusCode::INTERNAL_SERVER_ERROR,
-            "internal",
+            ErrorCode::Internal,
             "the server failed; its log tells why, under this reply's x-request-id",
         )
     }
@@ -105,7 +89,7 @@ impl ApiError {
             retry_after: Some(5),
             ..Self::new(
                 StatusCode::SERVICE_UNAVAILABLE,
-                "unavailable",
+                ErrorCode::Unavailable,
                 error.to_string(),
             )
         }
@@ -139,7 +123,7 @@ impl From<StoreError> for ApiError {
         match &error {
             StoreError::Missing(_) => Self::not_found(error.to_string()),
             StoreError::Conflict(_) => {
-                Self::new(StatusCode::CONFLICT, "conflict", error.to_string())
+                Self::new(StatusCode::CONFLICT, ErrorCode::Conflict, error.to_string())
             }
             StoreError::Full { .. } | StoreError::Busy { .. } | StoreError::Closed => {
                 Self::unavailable(&error)
@@ -153,18 +137,22 @@ impl From<AuthError> for ApiError {
     fn from(error: AuthError) -> Self {
         let message = error.to_string();
         match error {
-            AuthError::WrongPassword | AuthError::Unauthenticated => {
-                Self::new(StatusCode::UNAUTHORIZED, "unauthenticated", message)
-            }
+            AuthError::WrongPassword | AuthError::Unauthenticated => Self::new(
+                StatusCode::UNAUTHORIZED,
+                ErrorCode::Unauthenticated,
+                message,
+            ),
             AuthError::TooMany(wait) => Self {
                 retry_after: Some(wait.as_secs() + 1),
-                ..Self::new(StatusCode::TOO_MANY_REQUESTS, "too_many", message)
+                ..Self::new(StatusCode::TOO_MANY_REQUESTS, ErrorCode::TooMany, message)
             },
             AuthError::Forbidden(_) | AuthError::SessionOnly => Self::forbidden(message),
-            AuthError::OneTimePassword => {
-                Self::new(StatusCode::FORBIDDEN, "password_change_required", message)
-            }
-            AuthError::Csrf => Self::new(StatusCode::FORBIDDEN, "csrf", message),
+            AuthError::OneTimePassword => Self::new(
+                StatusCode::FORBIDDEN,
+                ErrorCode::PasswordChangeRequired,
+                message,
+            ),
+            AuthError::Csrf => Self::new(StatusCode::FORBIDDEN, ErrorCode::Csrf, message),
             AuthError::Invalid(_) => Self::invalid(message),
             AuthError::Store(error) => error.into(),
             AuthError::Password(error @ PasswordError::Busy) => Self::unavailable(&error),
@@ -179,7 +167,11 @@ impl From<QuotaError> for ApiError {
     fn from(error: QuotaError) -> Self {
         match error {
             QuotaError::Store(error) => error.into(),
-            other => Self::new(StatusCode::TOO_MANY_REQUESTS, "quota", other.to_string()),
+            other => Self::new(
+                StatusCode::TOO_MANY_REQUESTS,
+                ErrorCode::Quota,
+                other.to_string(),
+            ),
         }
     }
 }
@@ -188,9 +180,9 @@ impl From<JsonRejection> for ApiError {
     fn from(rejection: JsonRejection) -> Self {
         let status = rejection.status();
         let code = if status == StatusCode::PAYLOAD_TOO_LARGE {
-            "too_large"
+            ErrorCode::TooLarge
         } else {
-            "invalid"
+            ErrorCode::Invalid
         };
         Self::new(status, code, rejection.body_text())
     }

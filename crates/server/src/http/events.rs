@@ -6,24 +6,23 @@
 //! server stops, and when the follower's session or token ends: a stream may live longer than a right to read it.
 
 use super::Api;
-use super::answers::RowInfo;
+use super::answers::row_info;
 use super::error::{ApiError, ErrorBody};
 use super::extract::{Path, Reads, credential};
 use crate::auth::Credential;
 use crate::metrics::Follower;
 use crate::model::ids::QuestionId;
 use answer::State;
+use api::answer::{ChangedTable, ChangesEvent};
+use api::ids::LARGEST;
 use axum::extract::State as Shared;
 use axum::http::HeaderMap;
 use axum::response::sse::{Event, KeepAlive, Sse};
 use futures_util::stream::{self, Stream};
-use serde::Serialize;
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::Instant;
-use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -38,33 +37,6 @@ const RECHECK: Duration = Duration::from_secs(30);
 
 pub(super) fn routes() -> OpenApiRouter<Arc<Api>> {
     OpenApiRouter::new().routes(routes!(events))
-}
-
-/// Data of an event named `changes`.
-#[derive(Serialize, ToSchema)]
-pub(super) struct ChangesEvent {
-    /// Version of the answer.
-    version: u64,
-    /// Tables with changed rows.
-    tables: Vec<ChangedTable>,
-    /// Endpoints by state, now.
-    #[schema(value_type = BTreeMap<String, u64>)]
-    coverage: BTreeMap<State, u64>,
-    /// Rows that limits cut off on endpoints, now.
-    rows_cut: u64,
-    /// False when more rows changed than an event holds (1,000 of each table): take a page of `/rows` instead.
-    complete: bool,
-    /// True when no more will come; the stream ends.
-    done: bool,
-}
-
-/// Changed rows of a table.
-#[derive(Serialize, ToSchema)]
-pub(super) struct ChangedTable {
-    /// The table's number.
-    table: u32,
-    /// Rows that are new or have another count.
-    rows: Vec<RowInfo>,
 }
 
 struct Follow {
@@ -83,9 +55,9 @@ struct Follow {
 }
 
 /// Follows an answer: events named `changes`.
-#[utoipa::path(get, path = "/questions/{id}/events", tag = "answers", security(("session" = []), ("token" = ["read"])),
+#[utoipa::path(get, path = "/questions/{id}/events", operation_id = "follow_answer", tag = "answers", security(("session" = []), ("token" = ["read"])),
     params(
-        ("id" = u64, Path, description = "The question's number"),
+        ("id" = inline(api::ids::QuestionId), Path, description = "The question's number"),
         ("last-event-id" = Option<String>, Header, description = "Id of the last event seen, to go on from there")
     ), responses(
     (status = OK, description = "A stream of events", content_type = "text/event-stream", body = ChangesEvent),
@@ -95,9 +67,10 @@ async fn events(
     _caller: Reads,
     Shared(api): Shared<Arc<Api>>,
     headers: HeaderMap,
-    Path(id): Path<QuestionId>,
+    Path(id): Path<api::ids::QuestionId>,
 ) -> Result<Sse<impl Stream<Item = Result<Event, axum::Error>>>, ApiError> {
     let credential = credential(&headers).ok_or(crate::auth::AuthError::Unauthenticated)?;
+    let id = id.into();
     let version = api.questions.follow(id).await?;
     let closed = api.questions.info(id).await?.closed;
     // A closed answer may have been read back from the store meanwhile, with other versions.
@@ -205,11 +178,11 @@ impl Follow {
                 .into_iter()
                 .map(|table| ChangedTable {
                     table: table.table,
-                    rows: table.rows.into_iter().map(Into::into).collect(),
+                    rows: table.rows.into_iter().map(row_info).collect(),
                 })
                 .collect(),
             coverage: changes.coverage,
-            rows_cut: changes.rows_cut,
+            rows_cut: changes.rows_cut.min(LARGEST),
             complete: changes.complete,
             done,
         }))

@@ -6,7 +6,7 @@
 //! `x-csrf-token`: a foreign page can send the cookie, but can neither read that token nor set that header.
 
 use super::Api;
-use super::error::ApiError;
+use super::error::{ApiError, ErrorCode};
 use crate::auth::{AuthError, Caller, Credential, secret};
 use crate::model::actor::Actor;
 use crate::model::role::Permission;
@@ -25,7 +25,7 @@ use zeroize::Zeroizing;
 pub const COOKIE: &str = "__Host-cordon";
 
 /// Header with the session's token.
-pub const CSRF: &str = "x-csrf-token";
+pub use api::CSRF_HEADER as CSRF;
 
 /// Name of the cookie that tells a device somebody signed in with before.
 pub const DEVICE_COOKIE: &str = "__Host-cordon-device";
@@ -199,7 +199,7 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Json<T> {
                 discard(request.into_body()).await;
                 return Err(ApiError::new(
                     StatusCode::PAYLOAD_TOO_LARGE,
-                    "too_large",
+                    ErrorCode::TooLarge,
                     format!("a request's body has {} bytes at most", super::LONGEST_BODY),
                 ));
             }
@@ -210,7 +210,7 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Json<T> {
             Ok(read) => read,
             Err(_) => Err(ApiError::new(
                 StatusCode::REQUEST_TIMEOUT,
-                "invalid",
+                ErrorCode::Invalid,
                 "the request's body took too long",
             )),
         }

@@ -5,19 +5,18 @@
 //! administrator, as a new version that the audit log tells; and a group that open questions were asked by cannot be removed.
 
 use super::Api;
-use super::error::{ApiError, ErrorBody};
+use super::error::{ApiError, ErrorBody, ErrorCode};
 use super::extract::{Asks, Json, Path, Reads};
 use crate::auth::Caller;
 use crate::model::audit::Deed;
 use crate::model::role::Permission;
 use crate::names;
 use crate::store::groups::{NewGroup, StoredGroup};
+use api::group::{GroupChange, GroupInfo, GroupToCreate};
 use axum::extract::State;
 use axum::http::StatusCode;
-use serde::{Deserialize, Serialize};
 use serde_json::json;
 use std::sync::Arc;
-use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -27,48 +26,14 @@ pub(super) fn routes() -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(change_group, delete_group))
 }
 
-/// A computer group: a name that stands for a filter in the from clause.
-#[derive(Serialize, ToSchema)]
-pub(super) struct GroupInfo {
-    /// Name.
-    name: String,
-    /// The filter, as it would stand after `from all machines with`.
-    filter: String,
-    /// Who may change and remove it, beside administrators; `null` when that person is gone.
-    owner: Option<String>,
-    /// Grows with each change of what the name means, also when a removed group is made again.
-    version: u64,
-    /// When it got this version.
-    #[schema(format = DateTime)]
-    changed_at: String,
-}
-
-impl From<StoredGroup> for GroupInfo {
-    fn from(group: StoredGroup) -> Self {
-        Self {
-            name: group.name,
-            filter: group.filter,
-            owner: group.owner_name,
-            version: group.version,
-            changed_at: super::accounts::time(group.changed_at),
-        }
+fn info(group: StoredGroup) -> GroupInfo {
+    GroupInfo {
+        name: group.name,
+        filter: group.filter,
+        owner: group.owner_name,
+        version: group.version,
+        changed_at: super::accounts::time(group.changed_at),
     }
-}
-
-/// A group to be added.
-#[derive(Deserialize, ToSchema)]
-pub(super) struct GroupToCreate {
-    /// Name: up to 128 characters of one script; nothing invisible, nothing that looks like another group's or a sensor's name.
-    name: String,
-    /// The filter, as it would stand after `from all machines with`.
-    filter: String,
-}
-
-/// What a group is to mean.
-#[derive(Deserialize, ToSchema)]
-pub(super) struct GroupChange {
-    /// The filter, as it would stand after `from all machines with`.
-    filter: String,
 }
 
 /// A filter in canonical form, with the groups in it replaced by their filters.
@@ -95,7 +60,7 @@ fn sensor_like(api: &Api, name: &str) -> Option<String> {
 }
 
 /// All groups, by name.
-#[utoipa::path(get, path = "/groups", tag = "groups", security(("session" = []), ("token" = ["read"])), responses(
+#[utoipa::path(get, path = "/groups", operation_id = "list_groups", tag = "groups", security(("session" = []), ("token" = ["read"])), responses(
     (status = OK, body = Vec<GroupInfo>),
 ))]
 async fn groups(
@@ -103,11 +68,11 @@ async fn groups(
     State(api): State<Arc<Api>>,
 ) -> Result<axum::Json<Vec<GroupInfo>>, ApiError> {
     let groups = api.store.stored_groups().await?;
-    Ok(axum::Json(groups.into_iter().map(Into::into).collect()))
+    Ok(axum::Json(groups.into_iter().map(info).collect()))
 }
 
 /// Adds a group, owned by the caller; its filter is stored in canonical form.
-#[utoipa::path(post, path = "/groups", tag = "groups", security(("session" = []), ("token" = ["ask"])), request_body = GroupToCreate, responses(
+#[utoipa::path(post, path = "/groups", operation_id = "create_group", tag = "groups", security(("session" = []), ("token" = ["ask"])), request_body = GroupToCreate, responses(
     (status = CREATED, body = GroupInfo),
     (status = CONFLICT, description = "The name is taken, or looks like one that is", body = ErrorBody),
     (status = UNPROCESSABLE_ENTITY, description = "The name or the filter is none", body = ErrorBody),
@@ -122,7 +87,7 @@ async fn create_group(
     if let Some(sensor) = sensor_like(&api, name) {
         return Err(ApiError::new(
             StatusCode::CONFLICT,
-            "conflict",
+            ErrorCode::Conflict,
             format!("`{name}` looks like the sensor `{sensor}`; choose another name"),
         ));
     }
@@ -136,7 +101,7 @@ async fn create_group(
         .with(json!({"filter": group.filter}));
     let made = api.store.create_group(group, deed).await?;
     api.reload_groups().await?;
-    Ok((StatusCode::CREATED, axum::Json(made.into())))
+    Ok((StatusCode::CREATED, axum::Json(info(made))))
 }
 
 /// The group, if the caller may change it.
@@ -158,7 +123,7 @@ async fn own(api: &Api, caller: &Caller, name: &str) -> Result<StoredGroup, ApiE
 }
 
 /// Gives a group another meaning, as a new version. Questions asked before keep what they meant.
-#[utoipa::path(put, path = "/groups/{name}", tag = "groups", security(("session" = []), ("token" = ["ask"])),
+#[utoipa::path(put, path = "/groups/{name}", operation_id = "change_group", tag = "groups", security(("session" = []), ("token" = ["ask"])),
     params(("name" = String, Path, description = "The group's name")), request_body = GroupChange, responses(
     (status = OK, body = GroupInfo),
     (status = FORBIDDEN, description = "It belongs to somebody else", body = ErrorBody),
@@ -180,11 +145,11 @@ async fn change_group(
         .change_group(group.name, group.version, filter, deed)
         .await?;
     api.reload_groups().await?;
-    Ok(axum::Json(changed.into()))
+    Ok(axum::Json(info(changed)))
 }
 
 /// Removes a group that no open question was asked by.
-#[utoipa::path(delete, path = "/groups/{name}", tag = "groups", security(("session" = []), ("token" = ["ask"])),
+#[utoipa::path(delete, path = "/groups/{name}", operation_id = "delete_group", tag = "groups", security(("session" = []), ("token" = ["ask"])),
     params(("name" = String, Path, description = "The group's name")), responses(
     (status = NO_CONTENT, description = "Removed"),
     (status = FORBIDDEN, description = "It belongs to somebody else", body = ErrorBody),

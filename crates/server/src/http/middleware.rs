@@ -101,6 +101,7 @@ pub async fn around(State(api): State<Arc<Api>>, mut request: Request, next: Nex
     let shown_path = path.clone();
     let span = tracing::info_span!("request", id, %method, path);
     let started = Instant::now();
+    let trust = api.identity.trust_version();
     let mut response = next.run(request).instrument(span.clone()).await;
     let status = response.status();
     let took = started.elapsed();
@@ -128,6 +129,11 @@ pub async fn around(State(api): State<Arc<Api>>, mut request: Request, next: Nex
     let headers = response.headers_mut();
     for (name, value) in HEADERS {
         headers.insert(name, value);
+    }
+    // Of the API only: a page has no use for it.
+    if route.starts_with(api::BASE) {
+        let version = HeaderValue::from(trust);
+        headers.insert(HeaderName::from_static(api::TRUST_HEADER), version);
     }
     if !headers.contains_key(header::CACHE_CONTROL) {
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));

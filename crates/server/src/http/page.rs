@@ -76,3 +76,40 @@ async fn scrape(State(api): State<Arc<Api>>) -> Result<impl IntoResponse, ApiErr
     let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
     Ok(([(header::CONTENT_TYPE, kind)], text))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The ranges of a character class of JavaScript that is written with `\u{…}` alone.
+    fn ranges(class: &str) -> Vec<(u32, u32)> {
+        let mut ranges: Vec<(u32, u32)> = Vec::new();
+        for piece in class.split("\\u{").skip(1) {
+            let (hex, rest) = piece.split_once('}').expect("a closing brace");
+            let code = u32::from_str_radix(hex, 16).expect("a code point");
+            match ranges.last_mut() {
+                Some(last) if last.1 == u32::MAX => last.1 = code,
+                _ => ranges.push((code, code)),
+            }
+            if let (Some(last), "-") = (ranges.last_mut(), rest) {
+                last.1 = u32::MAX;
+            }
+        }
+        ranges
+    }
+
+    #[test]
+    fn the_page_shows_what_hides_as_terminals_and_csv_do() {
+        let script = std::str::from_utf8(SCRIPT).expect("text");
+        let (_, class) = script.split_once("const HIDDEN = /[").expect("a class");
+        let (class, _) = class.split_once("]/gu;").expect("its end");
+        let ranges = ranges(class);
+        for c in '\0'..=char::MAX {
+            let hidden = ranges
+                .iter()
+                .any(|(a, b)| (*a..=*b).contains(&u32::from(c)));
+            let escaped = question::cell::printable(c.to_string().as_bytes()) != c.to_string();
+            assert_eq!(hidden, escaped && !['\n', '\t'].contains(&c), "{c:?}");
+        }
+    }
+}

@@ -11,23 +11,12 @@ use super::authority::{CertificateError, RequestedKey};
 use crate::fleet::Link;
 use crate::model::actor::Actor;
 use crate::model::audit::Deed;
-use crate::model::endpoint::Endpoint;
+use crate::model::endpoint::{Certified, Endpoint};
 use jiff::Timestamp;
 use protocol::message::{Credentials, Holds};
 use protocol::sealing::SealingPublic;
 use rcgen::PublicKeyData;
 use sha2::{Digest as _, Sha256};
-
-/// A certificate that was made for an endpoint.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Certified {
-    /// SHA-256 of it.
-    pub digest: [u8; 32],
-    /// Authority (hex SHA-256) that issued it.
-    pub issuer: String,
-    /// Its end.
-    pub until: Timestamp,
-}
 
 /// A certificate that an endpoint showed in a handshake, verified.
 pub(crate) struct Shown {

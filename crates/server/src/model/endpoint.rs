@@ -129,3 +129,14 @@ pub enum Refusal {
     #[error("the server cannot enrol at the moment; try again")]
     Unavailable,
 }
+
+/// A certificate that was made for an endpoint.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Certified {
+    /// SHA-256 of it.
+    pub digest: [u8; 32],
+    /// Authority (hex SHA-256) that issued it.
+    pub issuer: String,
+    /// Its end.
+    pub until: jiff::Timestamp,
+}

@@ -2,6 +2,7 @@
 
 mod accounts;
 mod answers;
+mod boundaries;
 mod contract;
 mod noted;
 mod operations;

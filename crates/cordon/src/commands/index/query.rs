@@ -48,7 +48,7 @@ pub fn run(home: &Home, args: QueryArgs) -> Result<ExitCode> {
     for path in query::unanswered(&connection)?.iter().take(3) {
         anstream::eprintln!(
             "{} did not answer when it was looked at last; what is known of it is as it was before",
-            text::readable(path)
+            question::cell::printable(path)
         );
     }
     if args.count {
@@ -72,7 +72,10 @@ pub fn run(home: &Home, args: QueryArgs) -> Result<ExitCode> {
             any = true;
             outcome = object(&record)
                 .map_err(anyhow::Error::from)
-                .and_then(|object| Ok(writeln!(out, "{object}")?));
+                .and_then(|object| {
+                    let line = object.to_string();
+                    Ok(writeln!(out, "{}", question::cell::harmless_json(&line))?)
+                });
             if outcome.is_ok() {
                 ControlFlow::Continue(())
             } else {

@@ -241,7 +241,12 @@ async fn exports_hold_every_row_and_disarm_hostile_cells() {
     assert_eq!(csv.matches("\r\n").count(), 1503);
     assert!(csv.starts_with("Name,User,Count\r\nname 0,u,1\r\n"));
     assert!(csv.contains("\"'=cmd|'/C calc'!A0\",<script>alert(1)</script>,1\r\n"));
+    assert!(
+        csv.contains("\r\n\\xFF\\xFE,\\u{202E}\\x1B[2J,1\r\n"),
+        "nothing hides"
+    );
     let lines = export("jsonl").await;
+    assert!(!lines.contains('\u{202e}'), "nothing hides");
     assert_eq!(lines.lines().count(), 1502);
     let last: Value = serde_json::from_str(lines.lines().last().expect("a line")).expect("JSON");
     assert_eq!(
@@ -251,6 +256,15 @@ async fn exports_hold_every_row_and_disarm_hostile_cells() {
     let whole: Value = serde_json::from_str(&export("json").await).expect("JSON");
     assert_eq!(whole["rows"].as_array().map(Vec::len), Some(1502));
     assert_eq!(whole["coverage"], json!({"answered": 1, "pending": 1}));
+    // A row of both endpoints comes first or last, where rows are sorted by their counts.
+    let (_, channel, order) = &mut agents[1];
+    channel.answer(*order, &[&["name 7", "u"]]).await;
+    channel.stored().await;
+    let common = export("jsonl&sort=-count").await;
+    assert!(common.starts_with("{\"cells\":{\"Name\":\"name 7\",\"User\":\"u\"},\"count\":2}\n"));
+    assert_eq!(common.lines().count(), 1502);
+    let rare = export("csv&sort=count").await;
+    assert!(rare.ends_with("name 7,u,2\r\n"));
     web.refused(
         Method::GET,
         &format!("/questions/{id}/export?format=xls"),

@@ -64,6 +64,7 @@ const TABLE: &[(&str, &str, Needs)] = &[
     ("GET", "/trust", ADMIN),
     ("POST", "/trust/rotate", ADMIN),
     ("POST", "/trust/drop-old", ADMIN),
+    ("GET", "/authorities", Needs::SignIn),
 ];
 
 /// A path of this template that names nothing there is.

@@ -1,0 +1,177 @@
+//! Signing in and out, users, and API tokens.
+
+use crate::Secret;
+use crate::ids::{ApiTokenId, UserId};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+/// What an operation needs. Each is also the name of a scope.
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, ToSchema,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum Permission {
+    /// See questions, answers, endpoints and sensors.
+    Read,
+    /// Ask questions and cancel them; make groups.
+    Ask,
+    /// Manage users, endpoints, enrolment and trust; read the audit log.
+    Admin,
+}
+
+/// What a person may do.
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, ToSchema,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum Role {
+    /// Everything.
+    Administrator,
+    /// Read and ask.
+    Operator,
+    /// Read only.
+    Reader,
+}
+
+/// A name and a password.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct Login {
+    /// User name.
+    pub name: String,
+    /// Password.
+    #[schema(inline)]
+    pub password: Secret,
+}
+
+/// A session that began; its secret is in the cookie.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct LoggedIn {
+    /// To be sent as `x-csrf-token` with every request that is not a GET.
+    pub csrf: String,
+    /// User name.
+    pub name: String,
+    /// Role.
+    pub role: Role,
+    /// Whether somebody else set the password: nothing but changing it works until that is done.
+    pub one_time_password: bool,
+}
+
+/// The caller.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct Me {
+    /// User name.
+    pub name: String,
+    /// Role.
+    pub role: Role,
+    /// What this session or token may do.
+    pub permissions: Vec<Permission>,
+    /// Whether somebody else set the password: nothing but changing it works until that is done.
+    pub one_time_password: bool,
+    /// The session's token for `x-csrf-token`; `null` for API tokens, which need none.
+    #[schema(required)]
+    pub csrf: Option<String>,
+}
+
+/// A change of the caller's own password.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct PasswordChange {
+    /// The password until now.
+    #[schema(inline)]
+    pub current: Secret,
+    /// The password from now on, at least 12 characters.
+    #[schema(inline)]
+    pub new: Secret,
+    /// Numbers of API tokens that go on; all others of the caller end.
+    #[serde(default)]
+    pub keep_tokens: Vec<ApiTokenId>,
+}
+
+/// A user.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct UserInfo {
+    /// Number.
+    pub id: UserId,
+    /// Name.
+    pub name: String,
+    /// Role.
+    pub role: Role,
+    /// Whether somebody else set the password and it was not changed yet.
+    pub one_time_password: bool,
+    /// Whether this is no person but the server's own account for programs on its machine.
+    pub service: bool,
+    /// When they were added.
+    pub created_at: Timestamp,
+}
+
+/// A user to be added.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct UserToCreate {
+    /// Name: 1 to 64 letters, digits or any of `. _ - @`.
+    pub name: String,
+    /// Role.
+    pub role: Role,
+    /// First password, at least 12 characters; without one, the server makes it.
+    #[serde(default)]
+    #[schema(inline)]
+    pub password: Option<Secret>,
+}
+
+/// A user that was added.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct UserCreated {
+    /// Number.
+    pub id: UserId,
+    /// Name.
+    pub name: String,
+    /// The password the server made, told this once only; `null` when it was given.
+    #[schema(required, inline)]
+    pub password: Option<Secret>,
+}
+
+/// An API token, without its secret.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct ApiTokenInfo {
+    /// Number.
+    pub id: ApiTokenId,
+    /// What its owner calls it.
+    pub name: String,
+    /// For whom it acts.
+    pub user: String,
+    /// What it may do, as far as its owner may.
+    pub scopes: Vec<Permission>,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// When it ends.
+    pub expires_at: Timestamp,
+    /// Its last use, to the minute.
+    #[schema(required)]
+    pub used_at: Option<Timestamp>,
+}
+
+/// An API token to be made.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct ApiTokenToCreate {
+    /// What to call it: 1 to 64 letters, digits, spaces or any of `. _ - @`.
+    pub name: String,
+    /// What it should be able to do. What the caller may not do is left out.
+    #[schema(min_items = 1)]
+    pub scopes: Vec<Permission>,
+    /// Its life in seconds, 366 days at most.
+    #[schema(minimum = 1, maximum = 31_622_400)]
+    pub expires_seconds: u64,
+}
+
+/// An API token that was made.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct ApiTokenCreated {
+    /// Number.
+    pub id: ApiTokenId,
+    /// The token, told this once only.
+    #[schema(inline)]
+    pub token: Secret,
+    /// What it may do.
+    pub scopes: Vec<Permission>,
+    /// When it ends.
+    pub expires_at: Timestamp,
+}

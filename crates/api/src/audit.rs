@@ -1,0 +1,99 @@
+//! Reading and checking the audit log.
+
+use crate::ids::{EntryHash, EntryNumber};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use std::collections::BTreeMap;
+use utoipa::{IntoParams, ToSchema};
+
+/// Which entries.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct EntriesQuery {
+    /// Only entries with a smaller number: the next page after the last entry seen.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[param(inline)]
+    pub before: Option<EntryNumber>,
+    /// Only what this user or token did, exactly as it stands in `who`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub who: Option<String>,
+    /// Only actions that start so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub action: Option<String>,
+    /// At most this many, 100 unless told, 10,000 at most.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limit: Option<u32>,
+}
+
+/// An entry of the audit log.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct EntryInfo {
+    /// Number.
+    pub number: EntryNumber,
+    /// When.
+    pub at: Timestamp,
+    /// Who, as shown to people.
+    pub who: String,
+    /// What they did: `login`, `question.ask`, `endpoint.revoke`, …
+    pub action: String,
+    /// To what.
+    pub object: String,
+    /// More about it; each action has members of its own.
+    pub detail: BTreeMap<String, Value>,
+    /// Hash of this entry and all before it.
+    pub hash: EntryHash,
+}
+
+/// A head that was noted before.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct NotedHead {
+    /// Number of an entry noted elsewhere; only together with `hash`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[param(inline)]
+    pub number: Option<EntryNumber>,
+    /// Its hash as noted; only together with `number`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[param(inline)]
+    pub hash: Option<EntryHash>,
+}
+
+/// What a check of the log found.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Verdict {
+    /// Entries that are good, counted from the first.
+    pub good: u64,
+    /// Hash of the last good entry.
+    pub head: EntryHash,
+    /// The first thing that is wrong, if any.
+    #[schema(required)]
+    pub fault: Option<Fault>,
+}
+
+/// The first entry that breaks the chain.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Fault {
+    /// Number of the entry.
+    pub number: EntryNumber,
+    /// What is wrong with it.
+    pub problem: Problem,
+}
+
+/// How an entry can be wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Problem {
+    /// Its number does not follow the one before: entries are missing or were put in.
+    OutOfOrder,
+    /// It does not name the hash of the entry before.
+    Unlinked,
+    /// Its fields do not give its hash: it was changed.
+    Changed,
+    /// The head record knows it, the log does not: it was cut from the end.
+    Missing,
+    /// The log goes on after the entry that the head record names as the last.
+    BeyondHead,
+    /// The entry that was noted elsewhere has another hash: the log was rewritten.
+    Rewritten,
+}

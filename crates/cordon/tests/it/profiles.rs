@@ -1,0 +1,128 @@
+//! Whose profile is used, what its token may do, and how it follows the server's authorities.
+
+use crate::support::{OWN_PASSWORD, Server, cordon, text};
+use std::fs::Permissions;
+use std::io::Write as _;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+use std::process::{Output, Stdio};
+
+fn said(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+fn with(profile: &Path, args: &[&str]) -> Output {
+    cordon()
+        .args(args)
+        .arg("--profile")
+        .arg(profile)
+        .output()
+        .expect("it runs")
+}
+
+#[test]
+fn a_profile_in_the_working_directory_is_used_only_when_it_is_the_users_alone() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let server = Server::start(&folder.path().join("server"));
+    let profile = server.profile();
+    let here = folder.path().join("here");
+    let dot = here.join(".cordon");
+    std::fs::create_dir_all(&dot).expect("made");
+    std::fs::copy(profile, dot.join("profile.json")).expect("copied");
+    std::fs::set_permissions(&dot, Permissions::from_mode(0o755)).expect("set");
+    let list = || {
+        cordon()
+            .arg("endpoints")
+            .current_dir(&here)
+            .env("HOME", &here)
+            .env_remove("XDG_CONFIG_HOME")
+            .output()
+            .expect("it runs")
+    };
+    let used = list();
+    assert!(used.status.success(), "{used:?}");
+    assert!(
+        said(&used).contains("with the profile .cordon/profile.json"),
+        "{used:?}"
+    );
+    for (place, mode) in [(dot.clone(), 0o777), (dot.join("profile.json"), 0o666)] {
+        std::fs::set_permissions(&place, Permissions::from_mode(mode)).expect("set");
+        let refused = list();
+        assert_eq!(refused.status.code(), Some(2), "{refused:?}");
+        assert!(
+            said(&refused).contains("is not used") && said(&refused).contains("others may write"),
+            "{refused:?}"
+        );
+        std::fs::set_permissions(&place, Permissions::from_mode(0o700)).expect("set");
+    }
+    assert!(list().status.success());
+}
+
+#[test]
+fn a_token_may_no_more_than_was_asked_for() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let server = Server::start(&folder.path().join("server"));
+    server.profile();
+    let narrow = folder.path().join("narrow.json");
+    let mut login = cordon()
+        .args(["login", &server.http, "--authority"])
+        .arg(server.data.join("authority.pem"))
+        .arg("--profile")
+        .arg(&narrow)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("login starts");
+    writeln!(login.stdin.take().expect("piped"), "{OWN_PASSWORD}").expect("written");
+    let output = login.wait_with_output().expect("login ends");
+    assert!(text(&output).contains("may read and ask."), "{output:?}");
+    let listed = with(&narrow, &["endpoints"]);
+    assert!(listed.status.success(), "{listed:?}");
+    let refused = with(&narrow, &["token", "create"]);
+    assert_eq!(refused.status.code(), Some(2), "{refused:?}");
+    assert!(said(&refused).contains("--admin"), "{refused:?}");
+}
+
+#[test]
+fn a_profile_follows_a_replaced_authority() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let server = Server::start(&folder.path().join("server"));
+    let profile = server.profile();
+    let certificates = || {
+        let text = std::fs::read_to_string(&profile).expect("a profile");
+        text.matches("BEGIN CERTIFICATE").count()
+    };
+    let status = with(&profile, &["trust", "status"]);
+    assert!(
+        said(&status).contains("No replacement is under way"),
+        "{status:?}"
+    );
+    let left = folder.path().join("left.json");
+    std::fs::copy(&profile, &left).expect("copied");
+
+    let rotated = with(&profile, &["trust", "rotate", "authority"]);
+    assert!(rotated.status.success(), "{rotated:?}");
+    assert!(
+        text(&rotated).contains("old, still believed"),
+        "{rotated:?}"
+    );
+    let again = with(&profile, &["trust", "rotate", "authority"]);
+    assert_eq!(again.status.code(), Some(2), "one at a time: {again:?}");
+    assert!(said(&again).contains("authorities changed"), "{again:?}");
+    assert_eq!(certificates(), 2);
+
+    let dropped = with(&profile, &["trust", "drop", "authority"]);
+    assert!(dropped.status.success(), "{dropped:?}");
+    let after = with(&profile, &["endpoints"]);
+    assert!(after.status.success(), "{after:?}");
+    assert_eq!(certificates(), 1);
+    assert!(
+        with(&profile, &["endpoints"]).stderr.is_empty(),
+        "said once"
+    );
+
+    // One that was not used meanwhile cannot know the new authority, and says what to do.
+    let stranger = with(&left, &["endpoints"]);
+    assert_eq!(stranger.status.code(), Some(2), "{stranger:?}");
+    assert!(said(&stranger).contains("cordon login"), "{stranger:?}");
+}
