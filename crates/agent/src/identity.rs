@@ -121,6 +121,8 @@ struct Stored {
     authorities: Vec<String>,
     #[serde(default)]
     order_keys: Vec<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    recovery_keys: Vec<String>,
     #[serde(default)]
     servers: Vec<String>,
     #[serde(default)]
@@ -256,6 +258,8 @@ impl Identity {
                 version: stored.trust_version,
                 authorities: decode_all(&stored.authorities).ok_or_else(field("authorities"))?,
                 order_keys: decode_all(&stored.order_keys).ok_or_else(field("order_keys"))?,
+                recovery_keys: decode_all(&stored.recovery_keys)
+                    .ok_or_else(field("recovery_keys"))?,
                 servers: stored.servers,
             },
             token_servers: stored.token_servers,
@@ -283,6 +287,7 @@ impl Identity {
             trust_version: self.trust.version,
             authorities: encode_all(&self.trust.authorities),
             order_keys: encode_all(&self.trust.order_keys),
+            recovery_keys: encode_all(&self.trust.recovery_keys),
             servers: self.trust.servers.clone(),
             token_servers: self.token_servers.clone(),
             revoked: self.revoked,

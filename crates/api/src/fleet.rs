@@ -1,7 +1,7 @@
 //! Endpoints, enrolment tokens, and the replacement of keys.
 
 use crate::Secret;
-use crate::ids::{EndpointId, EnrolmentTokenId, Fingerprint, OrderKey};
+use crate::ids::{EndpointId, EnrolmentTokenId, Fingerprint, OrderKey, RecoveryKey};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -199,6 +199,8 @@ pub struct TrustStatus {
     pub authorities: Vec<Fingerprint>,
     /// Order keys, oldest first.
     pub order_keys: Vec<OrderKey>,
+    /// Recovery keys that agents pin; none until one is made on the server's machine.
+    pub recovery_keys: Vec<RecoveryKey>,
     /// Approved endpoints that have not been told of this version, or hold a certificate of an older authority. They would
     /// be locked out if the old part were dropped now.
     pub behind: u64,

@@ -196,6 +196,11 @@ bytes_id!(
     "an order key"
 );
 bytes_id!(
+    /// A key that is kept off line and may sign trust after a theft.
+    RecoveryKey,
+    "a recovery key"
+);
+bytes_id!(
     /// SHA-256 of an entry of the audit log and all before it.
     EntryHash,
     "the hash of an entry of the audit log"

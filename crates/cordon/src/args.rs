@@ -149,6 +149,12 @@ pub struct ServerArgs {
     /// Logs as JSON lines
     #[arg(long)]
     pub log_json: bool,
+    /// File with the passphrase of the private keys [default: the credential `cordon-keys` of the unit, if there is one]
+    #[arg(long, global = true, value_name = "FILE")]
+    pub key_passphrase: Option<PathBuf>,
+    /// File with the authority's private key while it is kept outside the data folder; need not be there
+    #[arg(long, value_name = "FILE")]
+    pub authority_key: Option<PathBuf>,
     /// Open questions that one asker may have
     #[arg(long, default_value_t = ::server::quota::Limits::default().questions, value_name = "N")]
     pub quota_questions: u32,
@@ -211,6 +217,52 @@ pub enum ServerAction {
         /// User name; added if there is none
         #[arg(long, default_value = ::server::auth::FIRST_ADMINISTRATOR, value_name = "NAME")]
         user: String,
+    },
+    /// Look after the private keys; see docs/keys.md
+    Keys {
+        /// What to do.
+        #[command(subcommand)]
+        action: KeysAction,
+    },
+}
+
+/// What is done with a stopped server's keys.
+#[derive(Subcommand, Debug)]
+pub enum KeysAction {
+    /// Encrypt the keys at rest with a passphrase, or with another one
+    Encrypt {
+        /// File with the new passphrase; the old one, if any, is --key-passphrase
+        #[arg(long, value_name = "FILE")]
+        new: PathBuf,
+    },
+    /// Keep the keys without encryption
+    Decrypt,
+    /// Move the authority's private key to a file, to be kept away from this machine
+    AuthorityOut {
+        /// A file that is not there yet
+        #[arg(long, value_name = "FILE")]
+        to: PathBuf,
+    },
+    /// Put the authority's private key back
+    AuthorityIn {
+        /// The file it was moved to
+        #[arg(long, value_name = "FILE")]
+        from: PathBuf,
+    },
+    /// Make a recovery key, to be kept away from this machine
+    Recovery {
+        /// A file that is not there yet
+        #[arg(long, value_name = "FILE")]
+        to: PathBuf,
+        /// File with the recovery key that it replaces
+        #[arg(long, value_name = "FILE")]
+        old: Option<PathBuf>,
+    },
+    /// After a theft: new keys, under the recovery key's signature; all sessions and tokens end
+    Recover {
+        /// File with the recovery key
+        #[arg(long, value_name = "FILE")]
+        key: PathBuf,
     },
 }
 

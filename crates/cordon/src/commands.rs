@@ -38,7 +38,7 @@ pub fn run(cli: Cli) -> Result<ExitCode> {
         Command::Server(mut args) => match args.action.take() {
             Some(action) => {
                 log_to_stderr(&quiet(&cli.log), args.log_json)?;
-                runtime()?.block_on(server::act(action, &args.data))?;
+                runtime()?.block_on(server::act(action, &args))?;
             }
             None => {
                 log_to_stderr(&cli.log, args.log_json)?;

@@ -185,7 +185,7 @@ pub struct Credentials {
 /// Whom an agent believes.
 #[derive(Clone, PartialEq, Message)]
 pub struct Trust {
-    /// Grows with each change.
+    /// Grows with each change; see [`Self::epoch`].
     #[prost(uint64, tag = "1")]
     pub version: u64,
     /// Certificate authorities, DER; two while one replaces another.
@@ -197,9 +197,28 @@ pub struct Trust {
     /// Servers in the order to try them, `host:port`; empty keeps the agent's own list.
     #[prost(string, repeated, tag = "4")]
     pub servers: Vec<String>,
+    /// Ed25519 public keys (32 bytes) whose private halves are kept off line: they may sign a trust in place of everything that was
+    /// stolen, and nothing else. Once an agent holds some, only one of them can change them.
+    #[prost(bytes = "vec", repeated, tag = "5")]
+    pub recovery_keys: Vec<Vec<u8>>,
 }
 
-/// A [`Trust`] signed by an order key that the agent already holds.
+impl Trust {
+    /// The upper half of the version. An order key can only sign within the epoch that an agent holds, a recovery key only a later one:
+    /// so no thief of order keys can outrun a recovery, whatever version they name.
+    #[must_use]
+    pub const fn epoch(&self) -> u64 {
+        self.version >> 32
+    }
+
+    /// The first version of the epoch after this version's.
+    #[must_use]
+    pub const fn next_epoch(version: u64) -> u64 {
+        ((version >> 32) + 1) << 32
+    }
+}
+
+/// A [`Trust`] signed by an order key that the agent already holds, or by a recovery key.
 #[derive(Clone, PartialEq, Message)]
 pub struct SignedTrust {
     /// Encoded [`Trust`].

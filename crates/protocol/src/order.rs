@@ -72,6 +72,11 @@ pub enum Refused {
         /// Orders under way.
         open: usize,
     },
+    /// A change of trust that takes another kind of key.
+    #[error(
+        "this change of trust does not fit the key that signed it: recovery keys begin a new epoch and change recovery keys, order keys neither"
+    )]
+    NotByRecovery,
     /// Seen before and done.
     #[error("order {number} was carried out before")]
     Replayed {
@@ -95,6 +100,7 @@ impl Refused {
             Self::NoTargets => "no-targets",
             Self::Cancelled { .. } => "cancelled",
             Self::Busy { .. } => "busy",
+            Self::NotByRecovery => "not-by-recovery",
             Self::Replayed { .. } => "replayed",
         }
     }
@@ -239,21 +245,39 @@ pub fn sign_trust(trust: &Trust, key: &SigningKey) -> SignedTrust {
 
 /// Checks a trust bundle against what is trusted so far; an older or equal version is refused as a replay.
 ///
+/// An order key signs within the epoch that is held, and cannot touch recovery keys once there are some; a recovery key begins a new
+/// epoch. See [`Trust::epoch`].
+///
 /// # Errors
 /// [`Refused`], to be reported.
 pub fn check_trust(signed: &SignedTrust, held: &Trust) -> Result<Trust, Refused> {
+    let by_recovery = held.recovery_keys.contains(&signed.key);
+    let trusted = if by_recovery {
+        &held.recovery_keys
+    } else {
+        &held.order_keys
+    };
     verify(
         TRUST_DOMAIN,
         &signed.trust,
         &signed.key,
         &signed.signature,
-        &held.order_keys,
+        trusted,
     )?;
     let trust = Trust::decode(signed.trust.as_slice()).map_err(|_| Refused::NotUnderstood)?;
     if trust.version <= held.version {
         return Err(Refused::Replayed {
             number: trust.version,
         });
+    }
+    let same_epoch = trust.epoch() == held.epoch();
+    let touches_recovery =
+        !held.recovery_keys.is_empty() && trust.recovery_keys != held.recovery_keys;
+    if by_recovery == same_epoch || (!by_recovery && touches_recovery) {
+        return Err(Refused::NotByRecovery);
+    }
+    if trust.recovery_keys.iter().any(|key| key.len() != 32) {
+        return Err(Refused::NotUnderstood);
     }
     if trust.authorities.is_empty() || trust.order_keys.is_empty() {
         return Err(Refused::NotUnderstood);

@@ -36,8 +36,7 @@ pub use causes::chain;
 pub use complete::{Completion, Suggestion, SuggestionKind, complete};
 pub use error::ParseError;
 pub use interpret::{Reading, interpret};
-pub use parse::groups_named;
-pub use parse::parse;
+pub use parse::{groups_named, parse};
 pub use plan::{Plan, PlannedColumn, PlannedPart, TablePlan, plan};
 
 /// Longest question, in characters, both as typed and in canonical form.

@@ -6,27 +6,34 @@
 //! store and, because every connection asks for one, in memory as well: a change goes to the store first.
 
 pub(crate) mod authority;
+mod away;
 mod certificates;
 mod enrol;
 pub(crate) use certificates::{KeyStanding, Shown};
 pub(crate) use enrol::tame;
 mod guesses;
+mod keep;
 mod manage;
+pub mod offline;
 mod rotate;
 pub(crate) mod tls;
 pub(crate) mod trust;
 pub(crate) mod vault;
 
 pub use authority::{CertificateError, ENDPOINT_LIFE};
+pub use keep::KeepError;
 pub use manage::ManageError;
 pub(crate) use manage::{Doubled, REVOKED};
 pub use rotate::RotateError;
 pub use tls::TlsError;
 pub use trust::TrustError;
 pub use vault::VaultError;
+pub use vault::seal::{CREDENTIAL, Passphrase, SealError};
 
 use crate::audit::Tally;
 use crate::fleet::Fleet;
+use crate::model::actor::Actor;
+use crate::model::audit::Deed;
 use crate::model::clock::Clock;
 use crate::model::endpoint::{Endpoint, Standing};
 use crate::model::ids::EndpointId;
@@ -34,16 +41,19 @@ use crate::store::{Store, StoreError};
 use answer::EndpointSet;
 use arc_swap::ArcSwap;
 use authority::Authority;
+use away::Away;
 use ed25519_dalek::SigningKey;
 use protocol::message::{Order, SignedOrder};
 use std::collections::{BTreeMap, HashMap};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
 use tls::{ClientCheck, ShownCertificate};
 use tokio::sync::watch;
-use trust::TrustState;
+use trust::{Epoch, TrustState};
 use vault::{Secrets, Vault};
 
+/// Name of the folder with the keys, inside the data folder.
+const FOLDER: &str = "identity";
 /// A server certificate with less life left than this is made anew.
 const RENEW_SERVER_BEFORE_SECONDS: i64 = 130 * 86_400;
 
@@ -53,6 +63,9 @@ pub enum IdentityError {
     /// The key file.
     #[error("the server's keys are not usable")]
     Vault(#[source] VaultError),
+    /// Changed keys.
+    #[error("the server's keys could not be kept")]
+    Keep(#[source] KeepError),
     /// A certificate.
     #[error("a certificate could not be made")]
     Certificate(#[source] CertificateError),
@@ -86,6 +99,19 @@ impl Registry {
     }
 }
 
+/// How keys and certificates are looked after.
+#[derive(Clone, Debug, Default)]
+pub struct Settings {
+    /// What the server is reached by; stands in its certificate.
+    pub names: Vec<String>,
+    /// Whether every new endpoint waits for an administrator.
+    pub approve_all: bool,
+    /// What the keys are encrypted with at rest.
+    pub passphrase: Option<Passphrase>,
+    /// Where the authority's private key lies while it is not in the data folder, if it is there at all.
+    pub authority_key: Option<PathBuf>,
+}
+
 /// The server's identity and everyone else's.
 pub struct Identity {
     store: Arc<dyn Store>,
@@ -94,6 +120,7 @@ pub struct Identity {
     guesses: guesses::Guesses,
     clock: Clock,
     vault: Vault,
+    away: Away,
     secrets: tokio::sync::Mutex<Secrets>,
     trust: ArcSwap<TrustState>,
     shown: Arc<ShownCertificate>,
@@ -105,43 +132,64 @@ pub struct Identity {
 }
 
 impl Identity {
-    /// Reads the keys, or makes them at the first start, and reads the endpoints. `names` are what the server is reached by;
-    /// with `approve_all` every new endpoint waits for an administrator.
+    /// Reads the keys, or makes them at the first start, and reads the endpoints.
     ///
     /// # Errors
     /// [`IdentityError`].
     pub async fn open(
         data_dir: &Path,
-        names: &[String],
-        approve_all: bool,
+        settings: Settings,
         store: Arc<dyn Store>,
         fleet: Arc<Fleet>,
         tally: Arc<Tally>,
         clock: Clock,
     ) -> Result<Arc<Self>, IdentityError> {
-        let vault = Vault::open(data_dir.join("identity")).map_err(IdentityError::Vault)?;
+        let Settings {
+            names,
+            passphrase,
+            authority_key,
+            ..
+        } = &settings;
+        let vault =
+            Vault::open(data_dir.join(FOLDER), passphrase.clone()).map_err(IdentityError::Vault)?;
+        keep::repair(&vault, store.as_ref())
+            .await
+            .map_err(IdentityError::Keep)?;
+        let away = Away::new(authority_key.clone());
         let now = clock.seconds();
-        let loaded = vault.load().map_err(IdentityError::Vault)?;
-        let first = loaded.is_none();
-        let mut secrets = match loaded {
-            Some(secrets) => secrets,
-            None => make_secrets(names, now)?,
+        let secrets = match vault.load().map_err(IdentityError::Vault)? {
+            None => {
+                let secrets = make_secrets(names, now)?;
+                let deed = Deed::new(Actor::Server, "trust.create", "keys");
+                keep::keep(&vault, store.as_ref(), &secrets, deed)
+                    .await
+                    .map_err(IdentityError::Keep)?;
+                secrets
+            }
+            Some(held) => {
+                let mut secrets = held.secrets;
+                let renewed = renew_server(&mut secrets, names, &away, now)?;
+                let mut deed = None;
+                if vault.seals() && !held.sealed {
+                    deed = Some(Deed::new(Actor::Server, "trust.encrypt", "keys"));
+                }
+                if renewed {
+                    let detail = serde_json::json!({"names": names});
+                    let own = "the server's certificate";
+                    deed = Some(Deed::new(Actor::Server, "trust.certificate", own).with(detail));
+                }
+                if let Some(deed) = deed {
+                    keep::keep(&vault, store.as_ref(), &secrets, deed)
+                        .await
+                        .map_err(IdentityError::Keep)?;
+                }
+                secrets
+            }
         };
         let trust = TrustState::load(&secrets).map_err(IdentityError::Trust)?;
         let showing = trust
             .showing()
             .ok_or(IdentityError::Trust(TrustError::Empty))?;
-        let stale = secrets.server.not_after - now < RENEW_SERVER_BEFORE_SECONDS
-            || secrets.server.names != names
-            || secrets.server.issuer != hex::encode(showing.fingerprint());
-        if stale {
-            secrets.server = showing
-                .issue_server(names, now)
-                .map_err(IdentityError::Certificate)?;
-        }
-        if first || stale {
-            vault.save(&secrets).map_err(IdentityError::Vault)?;
-        }
         let shown = ShownCertificate::new(&secrets.server, &showing.certificate)
             .map_err(IdentityError::Tls)?;
         let check = ClientCheck::new(&trust.certificates()).map_err(IdentityError::Tls)?;
@@ -156,6 +204,7 @@ impl Identity {
             guesses: guesses::Guesses::default(),
             clock,
             vault,
+            away,
             secrets: tokio::sync::Mutex::new(secrets),
             trust: ArcSwap::from_pointee(trust),
             shown: Arc::new(shown),
@@ -163,7 +212,7 @@ impl Identity {
             registry: RwLock::new(registry),
             members: watch::Sender::new(0),
             servers: RwLock::new(Vec::new()),
-            approve_all,
+            approve_all: settings.approve_all,
         }))
     }
 
@@ -289,7 +338,37 @@ impl Identity {
     }
 }
 
-fn make_secrets(names: &[String], now: i64) -> Result<Secrets, IdentityError> {
+/// Makes the server's certificate anew where it is old, for other names, or of an authority that is shown no more. Says whether it did.
+fn renew_server(
+    secrets: &mut Secrets,
+    names: &[String],
+    away: &Away,
+    now: i64,
+) -> Result<bool, IdentityError> {
+    let trust = TrustState::load(secrets).map_err(IdentityError::Trust)?;
+    let showing = trust
+        .showing()
+        .ok_or(IdentityError::Trust(TrustError::Empty))?;
+    let held = &secrets.server;
+    let foreign = held.issuer != hex::encode(showing.fingerprint());
+    let stale = held.not_after - now < RENEW_SERVER_BEFORE_SECONDS || held.names != names;
+    if !foreign && !stale {
+        return Ok(false);
+    }
+    match away.with(showing, |authority| authority.issue_server(names, now)) {
+        Ok(server) => {
+            secrets.server = server;
+            Ok(true)
+        }
+        Err(CertificateError::Away) if !foreign && held.not_after > now => {
+            tracing::warn!(until = %jiff::Timestamp::from_second(held.not_after).unwrap_or_default(), "the server's certificate should be made anew, and the authority's key is not at hand; the old one is shown");
+            Ok(false)
+        }
+        Err(error) => Err(IdentityError::Certificate(error)),
+    }
+}
+
+pub(crate) fn make_secrets(names: &[String], now: i64) -> Result<Secrets, IdentityError> {
     let authority = Authority::create(now).map_err(IdentityError::Certificate)?;
     let server = Authority::load(&authority)
         .and_then(|a| a.issue_server(names, now))
@@ -300,10 +379,11 @@ fn make_secrets(names: &[String], now: i64) -> Result<Secrets, IdentityError> {
         trust_version: 0,
         authorities: vec![authority],
         order_keys: vec![hex::encode(key.to_bytes())],
+        recovery_keys: Vec::new(),
         server,
         trust_history: Vec::new(),
     };
-    trust::sign_next(&mut secrets, &key).map_err(IdentityError::Trust)?;
+    trust::sign_next(&mut secrets, &key, Epoch::Same).map_err(IdentityError::Trust)?;
     Ok(secrets)
 }
 

@@ -116,7 +116,7 @@ impl Metrics {
         let labels = RequestLabels {
             // Methods are the client's words; only those the server knows become label values.
             method: match method {
-                "GET" | "POST" | "DELETE" | "HEAD" => method.to_owned(),
+                "GET" | "POST" | "PUT" | "DELETE" | "HEAD" => method.to_owned(),
                 _ => "other".to_owned(),
             },
             route: route.to_owned(),

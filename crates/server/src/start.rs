@@ -10,7 +10,7 @@ use crate::fleet::Fleet;
 use crate::gateway::{self, Gateway, Limits, Timing};
 use crate::http::client::Proxies;
 use crate::http::{self, Api};
-use crate::identity::{Identity, IdentityError, ManageError, TlsError};
+use crate::identity::{Identity, IdentityError, ManageError, Passphrase, TlsError};
 use crate::model::clock::Clock;
 use crate::orders::Orders;
 use crate::questions::{QuestionError, Questions};
@@ -40,6 +40,10 @@ pub struct Config {
     pub catalogue: Catalogue,
     /// Whether every new endpoint waits for an administrator.
     pub approve_enrolments: bool,
+    /// What the private keys are encrypted with at rest.
+    pub key_passphrase: Option<Passphrase>,
+    /// File with the authority's private key, where that is kept outside the data folder.
+    pub authority_key: Option<PathBuf>,
     /// Times of the agent channel.
     pub timing: Timing,
     /// What all agents together may take.
@@ -67,6 +71,8 @@ impl Config {
             names: vec!["localhost".into(), "127.0.0.1".into()],
             catalogue,
             approve_enrolments: false,
+            key_passphrase: None,
+            authority_key: None,
             timing: Timing::default(),
             limits: Limits::default(),
             quota: crate::quota::Limits::default(),
@@ -217,8 +223,12 @@ async fn begin(
     let fleet = Arc::new(Fleet::new());
     let identity = Identity::open(
         &config.data_dir,
-        &config.names,
-        config.approve_enrolments,
+        crate::identity::Settings {
+            names: config.names.clone(),
+            approve_all: config.approve_enrolments,
+            passphrase: config.key_passphrase,
+            authority_key: config.authority_key,
+        },
         Arc::clone(&store),
         Arc::clone(&fleet),
         Arc::clone(&tally),

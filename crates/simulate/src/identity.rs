@@ -336,6 +336,7 @@ mod tests {
             version: 1,
             authorities: vec![b"ca".to_vec()],
             order_keys: vec![vec![7; 32]],
+            recovery_keys: Vec::new(),
             servers: vec![],
         }
     }

@@ -174,6 +174,7 @@ impl Server {
             version: 1,
             authorities: vec![self.authority.der.clone()],
             order_keys: vec![self.key.verifying_key().to_bytes().to_vec()],
+            recovery_keys: Vec::new(),
             servers: Vec::new(),
         }
     }

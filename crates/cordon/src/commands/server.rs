@@ -1,17 +1,83 @@
 //! `cordon server`: running one, and what is done on its machine while it is stopped.
 
 use super::ownership;
-use crate::args::{HeadArgs, ServerAction, ServerArgs};
+use crate::args::{HeadArgs, KeysAction, ServerAction, ServerArgs};
 use anyhow::{Context, Result};
 use server::audit::{Destinations, Webhook};
 use server::auth::FirstPassword;
 use server::http::client::Proxies;
+use server::identity::Passphrase;
+use server::identity::offline::Offline;
 use std::io::IsTerminal as _;
 use std::path::PathBuf;
 
-/// Runs an action on the data folder of a stopped server.
-pub async fn act(action: ServerAction, data: &std::path::Path) -> Result<()> {
+/// What the private keys are encrypted with.
+fn passphrase(args: &ServerArgs) -> Result<Option<Passphrase>> {
+    Ok(match &args.key_passphrase {
+        Some(path) => Some(Passphrase::read(path)?),
+        None => Passphrase::from_credential()?,
+    })
+}
+
+async fn keys(action: KeysAction, args: &ServerArgs) -> Result<()> {
+    let clock = ::server::model::clock::Clock::system();
+    let mut keys = Offline::open(&args.data, passphrase(args)?, clock).await?;
     match action {
+        KeysAction::Encrypt { new } => {
+            keys.set_passphrase(Some(Passphrase::read(&new)?)).await?;
+            anstream::println!(
+                "The keys are encrypted. Start the server with --key-passphrase {}, or with the credential {} in its unit.",
+                new.display(),
+                ::server::identity::CREDENTIAL
+            );
+        }
+        KeysAction::Decrypt => {
+            keys.set_passphrase(None).await?;
+            anstream::println!(
+                "The keys lie in {} without encryption.",
+                args.data.display()
+            );
+        }
+        KeysAction::AuthorityOut { to } => {
+            keys.take_authority_key(&to).await?;
+            anstream::println!(
+                "The authority's private key is in {} alone: take it away from this machine, and keep a copy. Start the server with --authority-key naming where it will be when machines are to be enrolled.",
+                to.display()
+            );
+        }
+        KeysAction::AuthorityIn { from } => {
+            keys.put_authority_key(&from).await?;
+            anstream::println!(
+                "The authority's private key is back; remove {}.",
+                from.display()
+            );
+        }
+        KeysAction::Recovery { to, old } => {
+            keys.make_recovery_key(&to, old.as_deref()).await?;
+            anstream::println!(
+                "The recovery key is in {}: take it away from this machine, and keep a copy. Agents hear of it when they connect next.",
+                to.display()
+            );
+        }
+        KeysAction::Recover { key } => {
+            keys.recover(&key).await?;
+            anstream::println!(
+                "New keys are in place; all sessions, API tokens and enrolment tokens have ended. Next: `cordon server reset-admin`, look through the users and the audit log, start the server, and drop the old authority when no endpoint is behind (docs/keys.md)."
+            );
+        }
+    }
+    Ok(())
+}
+
+/// Runs an action on the data folder of a stopped server.
+pub async fn act(action: ServerAction, args: &ServerArgs) -> Result<()> {
+    let data = &args.data;
+    match action {
+        ServerAction::Keys { action } => {
+            let done = keys(action, args).await;
+            ownership::leave_to_owner(data)?;
+            done
+        }
         ServerAction::ResetAdmin { user } => {
             let clock = ::server::model::clock::Clock::system();
             let first = ::server::auth::first::reset_administrator(data, &user, clock).await;
@@ -31,6 +97,8 @@ pub async fn run(args: ServerArgs) -> Result<()> {
             questions: args.quota_questions,
             endpoint_hours: args.quota_endpoint_hours,
         },
+        key_passphrase: passphrase(&args)?,
+        authority_key: args.authority_key,
         proxies: Proxies::read(&args.trusted_proxies)?,
         metrics: args.metrics,
         audit: destinations(args.heads)?,

@@ -40,9 +40,11 @@ fn show(form: Output, status: &TrustStatus) -> Result<()> {
     };
     let authorities = status.authorities.iter().map(ToString::to_string);
     let keys = status.order_keys.iter().map(ToString::to_string);
+    let recovery = status.recovery_keys.iter().map(ToString::to_string);
     let rows = [
         ("authority", authorities.collect::<Vec<_>>()),
         ("order-key", keys.collect()),
+        ("recovery-key", recovery.collect()),
     ]
     .into_iter()
     .flat_map(|(what, all)| {
@@ -91,6 +93,7 @@ mod tests {
             version: 2,
             authorities: vec![Fingerprint([1; 32])],
             order_keys: vec![OrderKey([2; 32])],
+            recovery_keys: Vec::new(),
             behind: 3,
         };
         assert!(next(&status).contains("No replacement"));

@@ -10,6 +10,7 @@ mod index_crash;
 mod index_image;
 mod index_service;
 mod index_walk;
+mod keys;
 #[cfg(unix)]
 mod outlives;
 mod pinning;

@@ -49,6 +49,15 @@ impl Process {
         self.0.kill().expect("kill");
         self.0.wait().expect("wait");
     }
+
+    /// SIGTERM, and waits.
+    #[cfg(unix)]
+    pub fn end(&mut self) {
+        let id = i32::try_from(self.0.id()).expect("a process's number");
+        let id = rustix::process::Pid::from_raw(id).expect("a process's number");
+        rustix::process::kill_process(id, rustix::process::Signal::TERM).expect("told");
+        self.0.wait().expect("wait");
+    }
 }
 
 impl Drop for Process {
@@ -70,7 +79,12 @@ pub struct Server {
 impl Server {
     /// Starts for the first time.
     pub fn start(data: &Path) -> Self {
-        Self::start_at(data, "127.0.0.1:0", "127.0.0.1:0", true)
+        Self::start_with(data, &[])
+    }
+
+    /// Starts with further arguments.
+    pub fn start_with(data: &Path, extra: &[&str]) -> Self {
+        Self::start_at(data, "127.0.0.1:0", "127.0.0.1:0", extra)
     }
 
     /// Starts again after it ended or was killed.
@@ -80,12 +94,12 @@ impl Server {
             &self.data,
             self.http.trim_start_matches("https://"),
             &self.agents,
-            false,
+            &[],
         );
         self.process = again.process;
     }
 
-    fn start_at(data: &Path, http: &str, agents: &str, first: bool) -> Self {
+    fn start_at(data: &Path, http: &str, agents: &str, extra: &[&str]) -> Self {
         let child = cordon()
             .args([
                 "server",
@@ -98,6 +112,7 @@ impl Server {
                 "--data",
             ])
             .arg(data)
+            .args(extra)
             .stdout(Stdio::piped())
             .spawn()
             .expect("the server starts");
@@ -114,11 +129,10 @@ impl Server {
         };
         let http = next("Console and API: ");
         let agents = next("Agents connect to: ");
-        let password = first.then(|| {
-            let file = next("Administrator admin, one-time password in: ");
-            let text = std::fs::read_to_string(&file).expect("the password's file");
-            text.trim_end().to_owned()
-        });
+        // There as long as nobody changed it.
+        let password = std::fs::read_to_string(data.join("one-time-password"))
+            .ok()
+            .map(|text| text.trim_end().to_owned());
         std::thread::spawn(move || lines.for_each(drop));
         Self {
             process,

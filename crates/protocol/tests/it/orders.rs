@@ -158,13 +158,13 @@ fn trust_passes_on_only_from_a_key_that_is_trusted_and_only_forwards() {
         version,
         authorities: vec![vec![1]],
         order_keys: trusted(&key(2)),
-        servers: vec![],
+        ..Trust::default()
     };
     let held = Trust {
         version: 3,
         authorities: vec![vec![1]],
         order_keys: trusted(&key(1)),
-        servers: vec![],
+        ..Trust::default()
     };
     let next = order::sign_trust(&bundle(4), &key(1));
     assert_eq!(order::check_trust(&next, &held), Ok(bundle(4)));
@@ -184,12 +184,91 @@ fn trust_passes_on_only_from_a_key_that_is_trusted_and_only_forwards() {
         order::check_trust(&order::sign_trust(&without, &key(1)), &held),
         Err(Refused::NotUnderstood)
     );
+    let elsewhere = Trust {
+        version: Trust::next_epoch(3),
+        ..bundle(4)
+    };
+    assert_eq!(
+        order::check_trust(&order::sign_trust(&elsewhere, &key(1)), &held),
+        Err(Refused::NotByRecovery),
+        "an order key cannot begin an epoch"
+    );
     // The signature of an order is none of a trust bundle, even over the same bytes.
     let mut crossed = next.clone();
     crossed.signature = order::sign(an_order(), &key(1)).signature;
     assert_eq!(
         order::check_trust(&crossed, &held),
         Err(Refused::BadSignature)
+    );
+}
+
+#[test]
+fn a_recovery_key_begins_a_new_epoch_that_no_order_key_can_reach_or_undo() {
+    let held = Trust {
+        version: 7,
+        authorities: vec![vec![1]],
+        order_keys: trusted(&key(1)),
+        recovery_keys: trusted(&key(9)),
+        ..Trust::default()
+    };
+    let trust = |version, order: u8, recovery: u8| Trust {
+        version,
+        order_keys: trusted(&key(order)),
+        recovery_keys: trusted(&key(recovery)),
+        ..held.clone()
+    };
+    let check = |trust: &Trust, signer: u8, held: &Trust| {
+        order::check_trust(&order::sign_trust(trust, &key(signer)), held)
+    };
+    let next = Trust::next_epoch(7);
+    let recovered = check(&trust(next, 2, 9), 9, &held).expect("the recovery key is believed");
+    assert_eq!(recovered.epoch(), 1);
+    assert!(
+        check(&trust(next + 5, 2, 8), 9, &held).is_ok(),
+        "it may replace itself"
+    );
+    for (what, wrong, signer, held) in [
+        ("the epoch is not new", trust(8, 2, 9), 9, &held),
+        ("an order key begins an epoch", trust(next, 2, 9), 1, &held),
+        (
+            "an order key changes recovery keys",
+            trust(8, 1, 8),
+            1,
+            &held,
+        ),
+        ("the last epoch again", trust(next, 2, 9), 9, &recovered),
+    ] {
+        let refused = check(&wrong, signer, held);
+        assert!(
+            matches!(
+                refused,
+                Err(Refused::NotByRecovery | Refused::Replayed { .. })
+            ),
+            "{what}: {refused:?}"
+        );
+    }
+    assert_eq!(
+        check(&trust(next + 1, 1, 9), 1, &recovered),
+        Err(Refused::UnknownKey),
+        "what was stolen is worth nothing"
+    );
+    // A thief who was first, with the largest version an order key can name.
+    let thiefs = check(&trust(next - 1, 3, 9), 1, &held).expect("an order key was believed");
+    assert!(check(&trust(next, 2, 9), 9, &thiefs).is_ok());
+    // Where there is none yet, an order key brings the first.
+    let before = Trust {
+        recovery_keys: vec![],
+        ..held.clone()
+    };
+    assert!(check(&trust(8, 1, 9), 1, &before).is_ok());
+    let mut odd = trust(8, 1, 9);
+    odd.recovery_keys = vec![vec![1; 31]];
+    assert_eq!(check(&odd, 1, &before), Err(Refused::NotUnderstood));
+    // A recovery key signs no orders.
+    let signed = order::sign(an_order(), &key(9));
+    assert_eq!(
+        order::open(&signed, &held.order_keys),
+        Err(Refused::UnknownKey)
     );
 }
 

@@ -5,7 +5,7 @@
 //! the end of a window one entry, `refusals.counted`, tells what was counted, the busiest peers first. So a flood costs at most one
 //! entry in ten seconds and one more in a window, however many peers take part.
 //!
-//! **Reads** of answers: one entry, `answer.read`, for each reader and question in an hour.
+//! **Reads** of answers: one entry, `answer.read`, for each reader and question in an hour; renewals of certificates likewise.
 //!
 //! Entries are handed to a task, so that nobody waits for the disk to be refused or to read; what is on its way when the process is killed
 //! is lost.
@@ -27,16 +27,16 @@ use tokio_util::task::TaskTracker;
 
 /// Repeated refusals are counted this long before they are told.
 pub const WINDOW: Duration = Duration::from_secs(600);
-/// A reader of an answer is noted again after this.
-pub const READ_AGAIN: Duration = Duration::from_secs(3600);
+/// What may come often is noted again after this.
+pub const AGAIN: Duration = Duration::from_secs(3600);
 /// Entries on their way to the store.
-const QUEUE: usize = 1024;
+const QUEUE: usize = 16 << 10;
 /// Kinds of refusals that are counted apart; the rest is counted by action.
 const APART: usize = 2000;
 /// Of these, told in an entry.
 const TOLD: usize = 50;
-/// Readers remembered.
-const READERS: usize = 20_000;
+/// Deeds remembered that come often.
+const REMEMBERED: usize = 20_000;
 /// Longest text of a stranger that is kept.
 const LONGEST: usize = 200;
 
@@ -83,7 +83,7 @@ struct Counts {
     /// Repetitions since the first, and its address as it was shown.
     kinds: HashMap<Kind, (u64, IpAddr)>,
     others: HashMap<&'static str, u64>,
-    reads: HashMap<(String, QuestionId), Moment>,
+    seldom: HashMap<(String, &'static str, String), Moment>,
 }
 
 /// Counts refusals and reads, and notes them.
@@ -169,27 +169,38 @@ impl Tally {
 
     /// Notes that somebody reads an answer, once in an hour.
     pub(crate) fn read(&self, who: &Actor, question: QuestionId, address: IpAddr) {
+        self.seldom(
+            Deed::new(who.clone(), "answer.read", format!("question {question}"))
+                .with(json!({"address": address})),
+        );
+    }
+
+    /// Notes a deed that may come often, once in an hour for each who, what and object.
+    pub(crate) fn seldom(&self, deed: Deed) {
         let now = self.clock.moment();
         {
             let mut counts = self.counts();
-            let key = (who.to_string(), question);
-            let lately = |at: &Moment| now.since(*at) < READ_AGAIN;
-            if counts.reads.get(&key).is_some_and(lately) {
+            let key = (deed.who.to_string(), deed.action, deed.object.clone());
+            let lately = |at: &Moment| now.since(*at) < AGAIN;
+            if counts.seldom.get(&key).is_some_and(lately) {
                 return;
             }
-            if counts.reads.len() >= READERS {
-                counts.reads.retain(|_, at| lately(at));
+            if counts.seldom.len() >= REMEMBERED {
+                counts.seldom.retain(|_, at| lately(at));
             }
-            if counts.reads.len() >= READERS {
+            if counts.seldom.len() >= REMEMBERED {
                 // Rather an entry too many than one too few.
-                counts.reads.clear();
+                counts.seldom.clear();
             }
-            counts.reads.insert(key, now);
+            counts.seldom.insert(key, now);
         }
-        let deed = Deed::new(who.clone(), "answer.read", format!("question {question}"))
-            .with(json!({"address": address}));
+        let (who, action) = (deed.who.to_string(), deed.action);
         if self.queue.try_send(deed).is_err() {
-            tracing::error!(%who, %question, "the audit log cannot keep up: a reader of an answer is not in it");
+            tracing::error!(
+                who,
+                action,
+                "the audit log cannot keep up: this is not in it"
+            );
         }
     }
 
@@ -405,7 +416,7 @@ mod tests {
             world.tally.read(&ada, QuestionId(question), home);
         }
         world.tally.read(&Actor::Server, QuestionId(1), home);
-        world.clock.advance(READ_AGAIN);
+        world.clock.advance(AGAIN);
         world.tally.read(&ada, QuestionId(1), home);
         let read: Vec<_> = world
             .entries()

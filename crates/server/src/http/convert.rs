@@ -8,7 +8,7 @@ use crate::model::ids::{ApiTokenId, EndpointId, QuestionId, TokenId, UserId};
 use crate::model::{audit, endpoint, role, trust};
 use api::account::{Permission, Role};
 use api::fleet::{AgentVitals, Standing, TrustPart, TrustStatus};
-use api::ids::{EntryHash, EntryNumber, Fingerprint, LARGEST, OrderKey};
+use api::ids::{EntryHash, EntryNumber, Fingerprint, LARGEST, OrderKey, RecoveryKey};
 
 macro_rules! numbers {
     ($($model:ident = $api:ident),+ $(,)?) => {$(
@@ -97,10 +97,12 @@ impl From<trust::TrustStatus> for TrustStatus {
     fn from(status: trust::TrustStatus) -> Self {
         let authorities = status.authorities.iter();
         let keys = status.order_keys.iter();
+        let recovery = status.recovery_keys.iter();
         Self {
             version: status.version,
             authorities: authorities.map(|hex| Fingerprint(bytes(hex))).collect(),
             order_keys: keys.map(|hex| OrderKey(bytes(hex))).collect(),
+            recovery_keys: recovery.map(|hex| RecoveryKey(bytes(hex))).collect(),
             behind: status.behind,
         }
     }

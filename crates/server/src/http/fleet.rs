@@ -3,7 +3,7 @@
 use super::Api;
 use super::error::{ApiError, ErrorBody, ErrorCode};
 use super::extract::{Administers, Json, Path, Query, Reads, SignedIn};
-use crate::identity::{ManageError, RotateError};
+use crate::identity::{CertificateError, KeepError, ManageError, RotateError};
 use crate::model::endpoint::{Endpoint, Standing, TokenInfo, TokenRequest};
 use api::Secret;
 use api::fleet::{
@@ -52,7 +52,12 @@ impl From<RotateError> for ApiError {
             RotateError::UnderWay(_) | RotateError::NothingToDrop(_) | RotateError::Behind(_) => {
                 Self::new(StatusCode::CONFLICT, ErrorCode::Conflict, error.to_string())
             }
-            RotateError::Store(error) => error.into(),
+            RotateError::Certificate(CertificateError::Away) => Self::new(
+                StatusCode::CONFLICT,
+                ErrorCode::Conflict,
+                CertificateError::Away.to_string(),
+            ),
+            RotateError::Keep(KeepError::Store(error)) => error.into(),
             other => Self::internal(&other),
         }
     }

@@ -66,6 +66,11 @@ pub enum CertificateError {
     /// The endpoint is gone.
     #[error("the endpoint is not known any more")]
     NoEndpoint,
+    /// The private key is elsewhere.
+    #[error(
+        "the authority's private key is kept elsewhere and is not at hand; what needs it waits"
+    )]
+    Away,
 }
 
 /// An authority ready to sign.
@@ -76,7 +81,8 @@ pub(crate) struct Authority {
     pub pem: String,
     /// Its name as it stands in what it issued, DER.
     pub subject: Vec<u8>,
-    issuer: Issuer<'static, KeyPair>,
+    /// `None` while the private key is kept elsewhere.
+    issuer: Option<Issuer<'static, KeyPair>>,
 }
 
 /// A key that asked for a certificate and showed, by its signature, that it is there.
@@ -151,7 +157,6 @@ impl Authority {
 
     /// Reads an authority back.
     pub fn load(secret: &AuthoritySecret) -> Result<Self, CertificateError> {
-        let key = KeyPair::from_pem(&secret.key).map_err(make("the authority's key"))?;
         let certificate =
             CertificateDer::from_pem_slice(secret.certificate.as_bytes()).map_err(|source| {
                 CertificateError::Stored {
@@ -159,8 +164,14 @@ impl Authority {
                     source,
                 }
             })?;
-        let issuer = Issuer::from_ca_cert_der(&certificate, key)
-            .map_err(make("an issuer from the authority's certificate"))?;
+        let issuer = if secret.key.is_empty() {
+            None
+        } else {
+            let key = KeyPair::from_pem(&secret.key).map_err(make("the authority's key"))?;
+            let issuer = Issuer::from_ca_cert_der(&certificate, key)
+                .map_err(make("an issuer from the authority's certificate"))?;
+            Some(issuer)
+        };
         let subject = x509_parser::parse_x509_certificate(&certificate)
             .map(|(_, parsed)| parsed.subject().as_raw().to_vec())
             .map_err(|_| CertificateError::Unreadable)?;
@@ -169,6 +180,30 @@ impl Authority {
             pem: secret.certificate.clone(),
             subject,
             issuer,
+        })
+    }
+
+    /// Whether the private key is here.
+    pub fn can_issue(&self) -> bool {
+        self.issuer.is_some()
+    }
+
+    fn issuer(&self) -> Result<&Issuer<'static, KeyPair>, CertificateError> {
+        self.issuer.as_ref().ok_or(CertificateError::Away)
+    }
+
+    /// The same authority with this private key (PKCS #8 PEM); `None` when it is another's.
+    pub fn with_key(&self, pem: &str) -> Option<Self> {
+        let key = KeyPair::from_pem(pem).ok()?;
+        let (_, certificate) = x509_parser::parse_x509_certificate(&self.certificate).ok()?;
+        if certificate.public_key().raw != key.subject_public_key_info().as_slice() {
+            return None;
+        }
+        Some(Self {
+            certificate: self.certificate.clone(),
+            pem: self.pem.clone(),
+            subject: self.subject.clone(),
+            issuer: Some(Issuer::from_ca_cert_der(&self.certificate, key).ok()?),
         })
     }
 
@@ -205,7 +240,7 @@ impl Authority {
         }
         let not_after = set_life(&mut params, now, SERVER_LIFE);
         let certificate = params
-            .signed_by(&key, &self.issuer)
+            .signed_by(&key, self.issuer()?)
             .map_err(make("the server's certificate"))?;
         Ok(ServerSecret {
             names: names.to_vec(),
@@ -240,7 +275,7 @@ impl Authority {
         params.use_authority_key_identifier_extension = true;
         let not_after = set_life(&mut params, now, ENDPOINT_LIFE);
         let certificate = params
-            .signed_by(key, &self.issuer)
+            .signed_by(key, self.issuer()?)
             .map_err(make("an endpoint's certificate"))?;
         Ok(Issued {
             certificate: certificate.der().clone(),

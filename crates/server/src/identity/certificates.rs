@@ -95,8 +95,17 @@ impl Identity {
             self.amend(endpoint.ordinal, |e| e.keys = endpoint.keys);
         }
         let (credentials, certified) = self.issue(&endpoint, key.key(), endpoint.sealing())?;
+        self.note_renewal(link, &endpoint, "it asked");
         link.told().certificate = Some(certified);
         Ok(credentials)
+    }
+
+    /// Once in an hour for each endpoint: however often it asks, the log does not grow by it.
+    fn note_renewal(&self, link: &Link, endpoint: &Endpoint, reason: &str) {
+        let deed = keys_deed(endpoint, "endpoint.renew").with(serde_json::json!({
+            "ordinal": endpoint.ordinal, "address": link.address(), "reason": reason,
+        }));
+        self.tally.seldom(deed);
     }
 
     /// A new certificate for the keys a connected endpoint has already.
@@ -107,6 +116,7 @@ impl Identity {
             .by_ordinal(link.ordinal)
             .ok_or(CertificateError::NoEndpoint)?;
         let (credentials, certified) = self.issue(&endpoint, &key, endpoint.sealing())?;
+        self.note_renewal(link, &endpoint, "its authority was replaced");
         link.told().certificate = Some(certified);
         Ok(credentials)
     }
@@ -120,7 +130,9 @@ impl Identity {
         let trust = self.trust.load();
         let authority = trust.issuing().ok_or(CertificateError::NoEndpoint)?;
         let now = self.clock.seconds();
-        let issued = authority.issue_endpoint(endpoint.id, key, sealing, now)?;
+        let issued = self.away.with(authority, |a| {
+            a.issue_endpoint(endpoint.id, key, sealing, now)
+        })?;
         let certified = Certified {
             digest: Sha256::digest(&issued.certificate).into(),
             issuer: trust.issuer(),

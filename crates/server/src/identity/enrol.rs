@@ -4,7 +4,7 @@
 //! connection broke before it had its certificate asks again with the same key and gets one, without using the token again.
 
 use super::Identity;
-use super::authority::RequestedKey;
+use super::authority::{CertificateError, RequestedKey};
 use crate::audit::Refused;
 use crate::model::actor::Actor;
 use crate::model::endpoint::{Refusal, Standing};
@@ -22,6 +22,15 @@ pub(crate) fn tame(text: &str, longest: usize) -> String {
         .filter(|c| !c.is_control())
         .take(longest)
         .collect()
+}
+
+fn waiting() -> Enrolled {
+    Enrolled {
+        credentials: None,
+        waiting: true,
+        refused: String::new(),
+        retry_after_seconds: ASK_AGAIN_SECONDS,
+    }
 }
 
 impl Identity {
@@ -105,22 +114,24 @@ impl Identity {
         };
         match endpoint.standing {
             Standing::Revoked => Err(Refusal::Revoked),
-            Standing::Waiting => Ok(Enrolled {
-                credentials: None,
-                waiting: true,
-                refused: String::new(),
-                retry_after_seconds: ASK_AGAIN_SECONDS,
-            }),
+            Standing::Waiting => Ok(waiting()),
             Standing::Approved => {
                 self.amend(endpoint.ordinal, |e| e.keys = endpoint.keys);
                 let issued = self.issue(&endpoint, key.key(), endpoint.sealing());
-                let (credentials, certified) = issued.map_err(|error| {
-                    tracing::error!(
-                        error = &error as &dyn std::error::Error,
-                        "a certificate could not be issued"
-                    );
-                    Refusal::Unavailable
-                })?;
+                let (credentials, certified) = match issued {
+                    Ok(issued) => issued,
+                    Err(CertificateError::Away) => {
+                        tracing::warn!(ordinal = endpoint.ordinal, id = %endpoint.id, "an endpoint waits for its certificate: the authority's key is not at hand");
+                        return Ok(waiting());
+                    }
+                    Err(error) => {
+                        tracing::error!(
+                            error = &error as &dyn std::error::Error,
+                            "a certificate could not be issued"
+                        );
+                        return Err(Refusal::Unavailable);
+                    }
+                };
                 // It is not enrolled before it has written all of this down.
                 self.trust_held(endpoint.ordinal, self.trust_version());
                 self.certificate_held(endpoint.ordinal, &certified).await;

@@ -1,15 +1,16 @@
 //! Replacing the authority and the order key under running agents. The steps are told in [`super::trust`].
 
 use super::authority::{Authority, CertificateError};
-use super::trust::{TrustError, TrustState, seed, sign_next};
-use super::vault::{AuthoritySecret, Secrets, VaultError};
+use super::keep::{KeepError, keep};
+use super::tls::{ClientCheck, ShownCertificate};
+use super::trust::{Epoch, TrustError, TrustState, seed, sign_next};
+use super::vault::{AuthoritySecret, Secrets};
 use super::{Identity, TlsError};
 use crate::fleet::{Link, Outgoing};
 use crate::model::actor::Actor;
 use crate::model::audit::Deed;
 use crate::model::endpoint::Standing;
 use crate::model::trust::{TrustPart, TrustStatus};
-use crate::store::StoreError;
 use protocol::message::{ToAgent, server_says};
 use std::sync::Arc;
 
@@ -33,15 +34,12 @@ pub enum RotateError {
     /// The new trust is not usable.
     #[error("the new trust is not usable")]
     Trust(#[source] TrustError),
-    /// The key file.
+    /// The key file and the audit entry.
     #[error("the new keys could not be kept")]
-    Vault(#[source] VaultError),
+    Keep(#[source] KeepError),
     /// TLS.
     #[error("the new certificates cannot be used")]
     Tls(#[source] TlsError),
-    /// The audit entry.
-    #[error("the change could not be entered into the audit log")]
-    Store(#[source] StoreError),
 }
 
 impl Identity {
@@ -68,6 +66,7 @@ impl Identity {
                 .map(|a| hex::encode(a.fingerprint()))
                 .collect(),
             order_keys: trust.public_keys().iter().map(hex::encode).collect(),
+            recovery_keys: trust.bundle.recovery_keys.iter().map(hex::encode).collect(),
             behind: behind as u64,
         }
     }
@@ -131,7 +130,7 @@ impl Identity {
                 let names = next.server.names.clone();
                 if let Some(first) = next.authorities.first() {
                     next.server = Authority::load(first)
-                        .and_then(|a| a.issue_server(&names, now))
+                        .and_then(|a| self.away.with(&a, |a| a.issue_server(&names, now)))
                         .map_err(RotateError::Certificate)?;
                 }
             }
@@ -157,21 +156,23 @@ impl Identity {
             let signer = trust
                 .signing()
                 .ok_or(RotateError::Trust(TrustError::Empty))?;
-            sign_next(&mut next, signer).map_err(RotateError::Trust)?;
+            sign_next(&mut next, signer, Epoch::Same).map_err(RotateError::Trust)?;
         }
+        // What could be unusable is made before anything is kept: what is kept can be used.
         let state = TrustState::load(&next).map_err(RotateError::Trust)?;
+        let check = ClientCheck::new(&state.certificates()).map_err(RotateError::Tls)?;
+        let showing = state
+            .showing()
+            .ok_or(RotateError::Trust(TrustError::Empty))?;
+        let shown =
+            ShownCertificate::new(&next.server, &showing.certificate).map_err(RotateError::Tls)?;
         let deed = Deed::new(by.clone(), action, part.name())
             .with(serde_json::json!({ "version": next.trust_version }));
-        self.store.note(deed).await.map_err(RotateError::Store)?;
-        self.vault.save(&next).map_err(RotateError::Vault)?;
-        self.check
-            .replace(&state.certificates())
-            .map_err(RotateError::Tls)?;
-        if let Some(showing) = state.showing() {
-            self.shown
-                .replace(&next.server, &showing.certificate)
-                .map_err(RotateError::Tls)?;
-        }
+        keep(&self.vault, self.store.as_ref(), &next, deed)
+            .await
+            .map_err(RotateError::Keep)?;
+        self.check.replace(check);
+        self.shown.replace(shown);
         self.trust.store(Arc::new(state));
         *held = next;
         for link in self.fleet.links() {

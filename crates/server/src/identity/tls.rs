@@ -63,13 +63,8 @@ impl ShownCertificate {
         Ok(Self(ArcSwap::from_pointee(certified(secret, authority)?)))
     }
     /// Shows another one from now on.
-    pub fn replace(
-        &self,
-        secret: &ServerSecret,
-        authority: &CertificateDer<'static>,
-    ) -> Result<(), TlsError> {
-        self.0.store(Arc::new(certified(secret, authority)?));
-        Ok(())
+    pub fn replace(&self, other: Self) {
+        self.0.store(other.0.into_inner());
     }
 }
 
@@ -104,10 +99,9 @@ impl ClientCheck {
     pub fn new(authorities: &[CertificateDer<'static>]) -> Result<Self, TlsError> {
         Ok(Self(ArcSwap::from_pointee(verifier(authorities)?)))
     }
-    /// Believes these authorities from now on.
-    pub fn replace(&self, authorities: &[CertificateDer<'static>]) -> Result<(), TlsError> {
-        self.0.store(Arc::new(verifier(authorities)?));
-        Ok(())
+    /// Believes the authorities of another one from now on.
+    pub fn replace(&self, other: Self) {
+        self.0.store(other.0.into_inner());
     }
 }
 

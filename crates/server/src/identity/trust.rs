@@ -42,7 +42,7 @@ pub(crate) struct TrustState {
     pub bundle: Trust,
     /// Every bundle, with its version, as a frame.
     frames: Vec<(u64, Arc<[u8]>)>,
-    /// Every order key that any bundle named.
+    /// Every order key that any bundle named since the last recovery.
     known_keys: Vec<Vec<u8>>,
 }
 
@@ -65,6 +65,7 @@ impl TrustState {
             return Err(TrustError::Empty);
         }
         let mut known_keys: Vec<Vec<u8>> = Vec::new();
+        let mut epoch = 0;
         let frames = secrets
             .trust_history
             .iter()
@@ -75,6 +76,11 @@ impl TrustState {
                 let frame = protocol::frame::encode(&ToAgent {
                     body: Some(server_says::Body::Trust(signed)),
                 });
+                if trust.epoch() > epoch {
+                    // After a recovery no key of before counts, not even for what it signed long ago: a thief may have it.
+                    epoch = trust.epoch();
+                    known_keys.clear();
+                }
                 for key in trust.order_keys {
                     if !known_keys.contains(&key) {
                         known_keys.push(key);
@@ -83,7 +89,7 @@ impl TrustState {
                 Ok((trust.version, Arc::from(frame)))
             })
             .collect::<Result<Vec<_>, TrustError>>()?;
-        let bundle = bundle(secrets.trust_version, &authorities, &order_keys);
+        let bundle = bundle(secrets, &authorities, &order_keys)?;
         Ok(Self {
             authorities,
             order_keys,
@@ -126,7 +132,7 @@ impl TrustState {
         self.bundle.order_keys.clone()
     }
 
-    /// Whether any bundle ever named this order key.
+    /// Whether any bundle since the last recovery named this order key.
     pub fn knew(&self, key: &[u8]) -> bool {
         self.known_keys.iter().any(|known| known == key)
     }
@@ -160,7 +166,7 @@ impl TrustState {
     }
 }
 
-fn order_keys(secrets: &Secrets) -> Result<Vec<SigningKey>, TrustError> {
+pub(super) fn order_keys(secrets: &Secrets) -> Result<Vec<SigningKey>, TrustError> {
     secrets
         .order_keys
         .iter()
@@ -172,9 +178,13 @@ fn order_keys(secrets: &Secrets) -> Result<Vec<SigningKey>, TrustError> {
         .collect()
 }
 
-fn bundle(version: u64, authorities: &[Authority], order_keys: &[SigningKey]) -> Trust {
-    Trust {
-        version,
+fn bundle(
+    secrets: &Secrets,
+    authorities: &[Authority],
+    order_keys: &[SigningKey],
+) -> Result<Trust, TrustError> {
+    Ok(Trust {
+        version: secrets.trust_version,
         authorities: authorities
             .iter()
             .map(|a| a.certificate.as_ref().to_vec())
@@ -184,18 +194,39 @@ fn bundle(version: u64, authorities: &[Authority], order_keys: &[SigningKey]) ->
             .map(|k| k.verifying_key().to_bytes().to_vec())
             .collect(),
         servers: Vec::new(),
-    }
+        recovery_keys: secrets
+            .recovery_keys
+            .iter()
+            .map(|key| hex::decode(key).map_err(TrustError::OrderKey))
+            .collect::<Result<_, _>>()?,
+    })
+}
+
+/// Which epoch a new bundle is of; see [`Trust::epoch`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Epoch {
+    /// The one of the bundle before: an order key signs.
+    Same,
+    /// The next: a recovery key signs.
+    Next,
 }
 
 /// Raises the version and signs what `secrets` holds now. The signer must be a key that agents held before the change.
-pub(crate) fn sign_next(secrets: &mut Secrets, signer: &SigningKey) -> Result<(), TrustError> {
-    secrets.trust_version += 1;
+pub(crate) fn sign_next(
+    secrets: &mut Secrets,
+    signer: &SigningKey,
+    epoch: Epoch,
+) -> Result<(), TrustError> {
+    secrets.trust_version = match epoch {
+        Epoch::Same => secrets.trust_version + 1,
+        Epoch::Next => Trust::next_epoch(secrets.trust_version),
+    };
     let authorities = secrets
         .authorities
         .iter()
         .map(|a| Authority::load(a).map_err(TrustError::Authority))
         .collect::<Result<Vec<_>, _>>()?;
-    let trust = bundle(secrets.trust_version, &authorities, &order_keys(secrets)?);
+    let trust = bundle(secrets, &authorities, &order_keys(secrets)?)?;
     let signed = protocol::order::sign_trust(&trust, signer);
     secrets
         .trust_history

@@ -32,6 +32,8 @@ pub struct TrustStatus {
     pub authorities: Vec<String>,
     /// Order keys (hex), oldest first.
     pub order_keys: Vec<String>,
+    /// Recovery keys (hex) that agents pin; none until one is made.
+    pub recovery_keys: Vec<String>,
     /// Approved endpoints that have not been told of this version, or hold a certificate of an older authority. They would
     /// be locked out if the old part were dropped now.
     pub behind: u64,

@@ -116,6 +116,9 @@ pub trait Accounts {
     /// Ends a session.
     fn end_session(&self, digest: Digest, deed: Deed) -> Reply<'_, ()>;
 
+    /// Ends every session, API token and enrolment token, and forgets all devices.
+    fn end_all_access(&self, at: jiff::Timestamp, deed: Deed) -> Reply<'_, ()>;
+
     /// Tokens of one user, or all.
     fn api_tokens(&self, user: Option<UserId>) -> Reply<'_, Vec<ApiToken>>;
     /// The token of this digest, over or not.

@@ -4,6 +4,7 @@ mod accounts;
 mod answers;
 mod boundaries;
 mod contract;
+mod groups;
 mod noted;
 mod operations;
 

@@ -7,6 +7,7 @@
 mod api;
 mod enrolment;
 mod hostile;
+mod keys;
 mod orders;
 mod questions;
 mod start;

@@ -106,6 +106,23 @@ impl World {
         Self::start(folder, config).await
     }
 
+    /// The same, with something done while the server is stopped, and another configuration afterwards.
+    pub async fn restart_with(
+        self,
+        between: impl AsyncFnOnce(&Path),
+        change: impl FnOnce(&mut Config),
+    ) -> Self {
+        let Self {
+            folder,
+            running,
+            mut config,
+        } = self;
+        soon("the drain", running.drain()).await;
+        between(folder.path()).await;
+        change(&mut config);
+        Self::start(folder, config).await
+    }
+
     /// The first administrator's, as long as it is unchanged.
     pub fn one_time_password(&self) -> String {
         let first = self.running.first_password.as_ref().unwrap();

@@ -134,6 +134,7 @@ impl Server {
             version: 1,
             authorities: vec![self.authority.clone()],
             order_keys: vec![self.order_key.verifying_key().to_bytes().to_vec()],
+            recovery_keys: Vec::new(),
             servers: vec![],
         }
     }

@@ -265,6 +265,23 @@ impl Accounts for SqliteStore {
         })
     }
 
+    fn end_all_access(&self, at: jiff::Timestamp, deed: Deed) -> Reply<'_, ()> {
+        self.write(move |tx| {
+            let sessions = tx.execute("DELETE FROM sessions", [])?;
+            let api_tokens = tx.execute("DELETE FROM api_tokens", [])?;
+            tx.execute("DELETE FROM devices", [])?;
+            let enrolment_tokens = tx.execute(
+                "UPDATE enrolment_tokens SET revoked_at = ?1 WHERE revoked_at IS NULL",
+                [at.as_millisecond()],
+            )?;
+            let ended = serde_json::json!({
+                "sessions": sessions, "api_tokens": api_tokens, "enrolment_tokens": enrolment_tokens,
+            });
+            audit::append(tx, &deed.also("ended", ended))?;
+            Ok(())
+        })
+    }
+
     fn api_tokens(&self, of: Option<UserId>) -> Reply<'_, Vec<ApiToken>> {
         self.read(move |db| {
             let mut statement = db.prepare_cached(&format!(
