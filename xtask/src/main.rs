@@ -103,7 +103,8 @@ fn main() -> Result<()> {
                 "--workspace",
                 "--no-fail-fast",
             ])?;
-            cargo(&["test", "--locked", "--workspace", "--doc", "--quiet"])
+            cargo(&["test", "--locked", "--workspace", "--doc", "--quiet"])?;
+            contract::check(contract::FEW, 1)
         }
         Task::Lint => lint(),
         Task::Advisories => packages::advisories(),

@@ -40,7 +40,7 @@ pub struct Login {
     /// User name.
     pub name: String,
     /// Password.
-    #[schema(inline)]
+    #[schema(value_type = String, format = Password)]
     pub password: Secret,
 }
 
@@ -77,10 +77,10 @@ pub struct Me {
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct PasswordChange {
     /// The password until now.
-    #[schema(inline)]
+    #[schema(value_type = String, format = Password)]
     pub current: Secret,
     /// The password from now on, at least 12 characters.
-    #[schema(inline)]
+    #[schema(value_type = String, format = Password)]
     pub new: Secret,
     /// Numbers of API tokens that go on; all others of the caller end.
     #[serde(default)]
@@ -113,7 +113,7 @@ pub struct UserToCreate {
     pub role: Role,
     /// First password, at least 12 characters; without one, the server makes it.
     #[serde(default)]
-    #[schema(inline)]
+    #[schema(value_type = Option<String>, format = Password)]
     pub password: Option<Secret>,
 }
 
@@ -125,7 +125,7 @@ pub struct UserCreated {
     /// Name.
     pub name: String,
     /// The password the server made, told this once only; `null` when it was given.
-    #[schema(required, inline)]
+    #[schema(required, value_type = Option<String>, format = Password)]
     pub password: Option<Secret>,
 }
 
@@ -168,7 +168,7 @@ pub struct ApiTokenCreated {
     /// Number.
     pub id: ApiTokenId,
     /// The token, told this once only.
-    #[schema(inline)]
+    #[schema(value_type = String, format = Password)]
     pub token: Secret,
     /// What it may do.
     pub scopes: Vec<Permission>,

@@ -166,6 +166,27 @@ pub struct ComparisonInfo {
     pub both_total: u64,
 }
 
+/// An event of the stream that follows an answer, as <https://html.spec.whatwg.org/multipage/server-sent-events.html> has it. Never built
+/// as one value: it is the lines of the stream.
+#[derive(ToSchema)]
+pub struct AnswerEvent {
+    /// What kind of event it is.
+    pub event: EventName,
+    /// To go on from here with `last-event-id`.
+    pub id: String,
+    /// A `ChangesEvent` as JSON.
+    #[schema(content_media_type = "application/json")]
+    pub data: String,
+}
+
+/// Names of events.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum EventName {
+    /// The answer changed.
+    Changes,
+}
+
 /// Data of an event named `changes`.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct ChangesEvent {
@@ -230,9 +251,11 @@ pub struct ExportQuery {
     pub table: u32,
     /// Form of the file.
     #[serde(default)]
+    #[param(inline)]
     pub format: ExportFormat,
     /// Order of the rows. One by count is that of the beginning: rows that come during the export are left out.
     #[serde(default)]
+    #[param(inline)]
     pub sort: ExportOrder,
 }
 

@@ -174,7 +174,7 @@ pub struct EnrolmentTokenCreated {
     /// Number.
     pub id: EnrolmentTokenId,
     /// The token, told this once only.
-    #[schema(inline)]
+    #[schema(value_type = String, format = Password)]
     pub token: Secret,
     /// Last moment.
     pub expires_at: Timestamp,

@@ -1,10 +1,8 @@
 //! Passwords and tokens on their way through a request or a reply: wiped from memory afterwards, and never shown by `Debug`.
+//! In the document they are strings in the format `password`; the fields say so.
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::fmt;
-use utoipa::openapi::schema::{KnownFormat, ObjectBuilder, SchemaFormat, Type};
-use utoipa::openapi::{RefOr, Schema};
-use utoipa::{PartialSchema, ToSchema};
 use zeroize::Zeroizing;
 
 /// A password or a token.
@@ -42,15 +40,3 @@ impl<'de> Deserialize<'de> for Secret {
         String::deserialize(deserializer).map(Self::from)
     }
 }
-
-impl PartialSchema for Secret {
-    fn schema() -> RefOr<Schema> {
-        ObjectBuilder::new()
-            .schema_type(Type::String)
-            .format(Some(SchemaFormat::KnownFormat(KnownFormat::Password)))
-            .description(Some("A password or a token."))
-            .into()
-    }
-}
-
-impl ToSchema for Secret {}

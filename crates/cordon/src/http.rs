@@ -69,21 +69,7 @@ impl HttpError {
     /// Whether the server showed a certificate that no believed authority vouches for.
     #[must_use]
     pub fn is_stranger(&self) -> bool {
-        let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(self);
-        while let Some(error) = cause {
-            // An I/O error hides what it carries from its own causes.
-            let carried = error
-                .downcast_ref::<std::io::Error>()
-                .and_then(|e| e.get_ref());
-            let tls = carried
-                .and_then(|e| e.downcast_ref::<rustls::Error>())
-                .or_else(|| error.downcast_ref::<rustls::Error>());
-            if matches!(tls, Some(rustls::Error::InvalidCertificate(_))) {
-                return true;
-            }
-            cause = error.source();
-        }
-        false
+        is_stranger(self)
     }
 
     /// Whether the request surely did not reach the server.
@@ -97,6 +83,17 @@ impl HttpError {
     pub fn is_passing(&self) -> bool {
         matches!(self, Self::Send(_) | Self::Body(_)) && !self.is_stranger()
     }
+}
+
+fn is_stranger(error: &(dyn std::error::Error + 'static)) -> bool {
+    if let Some(rustls::Error::InvalidCertificate(_)) = error.downcast_ref() {
+        return true;
+    }
+    // An I/O error hides what it carries from its own causes, and may carry another.
+    let carried = error
+        .downcast_ref::<std::io::Error>()
+        .and_then(std::io::Error::get_ref);
+    carried.is_some_and(|inner| is_stranger(inner)) || error.source().is_some_and(is_stranger)
 }
 
 type Connector = BoxCloneSyncService<Uri, Wire, BoxError>;

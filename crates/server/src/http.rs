@@ -1,6 +1,7 @@
 //! The HTTPS port: the API under `/api/v1`, described by an OpenAPI 3.1 document, and a small console page.
 //!
-//! - [`mod@serve`]: accepting, TLS, draining; [`middleware`]: what surrounds every request.
+//! - [`mod@serve`]: accepting, TLS, draining; [`middleware`]: what surrounds every request; [`unread`]: bodies that
+//!   nobody wants.
 //! - [`client`]: from where a request comes; [`extract`]: callers and their permissions; [`error`]: errors as the API tells them.
 //! - A module for each subject holds its routes; each handler declares its path, permission and replies beside its code. What
 //!   requests and replies hold is the crate `api`'s; [`convert`] turns the server's model into it.
@@ -23,6 +24,7 @@ pub mod middleware;
 mod page;
 mod questions;
 pub mod serve;
+mod unread;
 
 pub use document::openapi;
 pub use serve::serve;
@@ -122,6 +124,7 @@ pub fn router(api: Arc<Api>) -> Result<Router, serde_json::Error> {
         })
         .layer(DefaultBodyLimit::max(LONGEST_BODY))
         .layer(CatchPanicLayer::custom(panicked))
+        .layer(layers::from_fn(unread::read_the_rest))
         .layer(layers::from_fn_with_state(
             Arc::clone(&api),
             middleware::around,

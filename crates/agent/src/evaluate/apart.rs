@@ -191,7 +191,7 @@ impl Listener for Taking {
 
     fn take(&mut self, piece: &[u8]) -> Result<ControlFlow<()>, SensorError> {
         self.frames.add(piece);
-        while let Some(part) = self.frames.next::<AnswerPart>().map_err(|problem| {
+        while let Some(part) = self.frames.take::<AnswerPart>().map_err(|problem| {
             let what = "what the process of the sensor says".into();
             SensorError::Form { what, problem }
         })? {

@@ -1,6 +1,7 @@
 //! Sensors whose behaviour a test decides.
 
-use agent::evaluate::source::{Gathered, Sensors};
+use agent::evaluate::gathered::Gathered;
+use agent::evaluate::source::Sensors;
 use question::catalogue::{Limits, Platforms};
 use question::{Catalogue, Sensor, ValueType};
 use sensors::framework::{Request, SensorError, Sink};

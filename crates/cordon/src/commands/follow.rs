@@ -77,7 +77,7 @@ pub async fn follow(
         }
     };
     tokio::select! {
-        ended = follower.to_the_end(&mut changed) => ended?,
+        ended = follower.until_the_end(&mut changed) => ended?,
         () = timeout => {}
         () = stop => {}
     }
@@ -85,7 +85,7 @@ pub async fn follow(
 }
 
 impl Follower<'_> {
-    async fn to_the_end(
+    async fn until_the_end(
         &mut self,
         changed: &mut impl FnMut(&Coverage, &mut dyn Iterator<Item = (u32, &ApiRow)>),
     ) -> Result<()> {

@@ -190,3 +190,31 @@ fn completions_and_version_are_printed() {
     assert!(text(&run(&["completions", "bash"])).contains("cordon"));
     assert!(text(&run(&["version"])).contains("protocol 1"));
 }
+
+#[test]
+fn a_revocation_is_lifted_on_the_machine_and_only_once() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let lift = || {
+        cordon()
+            .args(["agent", "lift-revocation", "--data"])
+            .arg(folder.path())
+            .output()
+            .expect("ran")
+    };
+    let nothing = lift();
+    assert_ne!(nothing.status.code(), Some(0));
+    assert!(
+        String::from_utf8_lossy(&nothing.stderr).contains("no identity"),
+        "{nothing:?}"
+    );
+    let mut identity = agent::identity::Identity::generate(folder.path()).expect("an identity");
+    identity.revoked = true;
+    identity.save().expect("written");
+    let lifted = lift();
+    assert_eq!(lifted.status.code(), Some(0), "{lifted:?}");
+    let kept = agent::identity::Identity::load(folder.path())
+        .expect("readable")
+        .expect("there");
+    assert!(!kept.revoked && kept.lifted.is_some_and(|lifted| !lifted.by.is_empty()));
+    assert_ne!(lift().status.code(), Some(0), "there is nothing to lift");
+}

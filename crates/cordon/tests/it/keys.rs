@@ -57,7 +57,11 @@ fn a_change_of_keys_is_never_without_its_entry_nor_an_entry_without_its_change()
                 let rotate = api.post::<Value>("/trust/rotate", json!({"what": "order-key"}));
                 drop(rotate.await);
                 let drop_old = json!({"what": "order-key", "force": true});
-                if api.post::<Value>("/trust/drop-old", drop_old).await.is_err() {
+                if api
+                    .post::<Value>("/trust/drop-old", drop_old)
+                    .await
+                    .is_err()
+                {
                     return;
                 }
             }
@@ -89,7 +93,12 @@ fn exported_heads_show_what_a_whole_chain_hides() {
     server.process.end();
     good(&verify(&data, &["--heads", &heads_text]));
     let said = text(&verify(&data, &[]));
-    let head = said.trim_end().rsplit(' ').next().expect("a head").to_owned();
+    let head = said
+        .trim_end()
+        .rsplit(' ')
+        .next()
+        .expect("a head")
+        .to_owned();
     good(&verify(&data, &["--head", &head]));
     let nonsense = verify(&data, &["--head", "12"]);
     assert_eq!(nonsense.status.code(), Some(2), "{nonsense:?}");
@@ -166,7 +175,10 @@ fn keys_are_looked_after_on_the_machine() {
     good(&with(&two, &["authority-out", "--to", &authority]));
     good(&with(&two, &["recovery", "--to", &recovery]));
     for written in [&authority, &recovery] {
-        let mode = std::fs::metadata(written).expect("there").permissions().mode();
+        let mode = std::fs::metadata(written)
+            .expect("there")
+            .permissions()
+            .mode();
         assert_eq!(mode & 0o777, 0o600);
         let again = with(&two, &["recovery", "--to", written, "--old", &recovery]);
         assert_eq!(again.status.code(), Some(2), "nothing is overwritten");

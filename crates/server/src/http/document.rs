@@ -6,6 +6,7 @@
 use super::{
     Api, accounts, answers, audit, events, export, extract, fleet, groups, language, questions,
 };
+use api::answer::ChangesEvent;
 use api::error::ErrorBody;
 use axum::Router;
 use std::sync::Arc;
@@ -28,7 +29,7 @@ use utoipa_axum::router::OpenApiRouter;
                        a signed-in user's role must allow (administrator: all; operator: read, ask; reader: read).",
         license(name = "Apache-2.0", identifier = "Apache-2.0")
     ),
-    components(schemas(ErrorBody)),
+    components(schemas(ErrorBody, ChangesEvent)),
     modifiers(&Schemes)
 )]
 struct Document;

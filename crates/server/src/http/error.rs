@@ -21,7 +21,7 @@ pub struct ApiError {
     status: StatusCode,
     code: ErrorCode,
     message: String,
-    details: Option<Place>,
+    details: Option<Box<Place>>,
     retry_after: Option<u64>,
 }
 
@@ -63,7 +63,7 @@ impl ApiError {
     /// A text is no question.
     pub fn parse(error: &question::ParseError) -> Self {
         Self {
-            details: Some(error.clone().into()),
+            details: Some(Box::new(error.clone().into())),
             ..Self::new(
                 StatusCode::UNPROCESSABLE_ENTITY,
                 ErrorCode::Parse,
@@ -102,7 +102,7 @@ impl IntoResponse for ApiError {
             error: ErrorContent {
                 code: self.code,
                 message: self.message,
-                details: self.details,
+                details: self.details.map(|place| *place),
             },
         };
         let mut response = (self.status, Json(body)).into_response();

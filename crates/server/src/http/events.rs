@@ -13,7 +13,7 @@ use crate::auth::Credential;
 use crate::metrics::Follower;
 use crate::model::ids::QuestionId;
 use answer::State;
-use api::answer::{ChangedTable, ChangesEvent};
+use api::answer::{AnswerEvent, ChangedTable, ChangesEvent};
 use api::ids::LARGEST;
 use axum::extract::State as Shared;
 use axum::http::HeaderMap;
@@ -60,7 +60,7 @@ struct Follow {
         ("id" = inline(api::ids::QuestionId), Path, description = "The question's number"),
         ("last-event-id" = Option<String>, Header, description = "Id of the last event seen, to go on from there")
     ), responses(
-    (status = OK, description = "A stream of events", content_type = "text/event-stream", body = ChangesEvent),
+    (status = OK, description = "A stream of events", content_type = "text/event-stream", body = AnswerEvent),
     (status = NOT_FOUND, body = ErrorBody),
 ))]
 async fn events(

@@ -10,11 +10,9 @@ use super::error::{ApiError, ErrorCode};
 use crate::auth::{AuthError, Caller, Credential, secret};
 use crate::model::actor::Actor;
 use crate::model::role::Permission;
-use axum::body::Body;
 use axum::extract::{FromRequest, FromRequestParts, Request};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, Method, StatusCode, header};
-use futures_util::StreamExt as _;
 use serde::de::DeserializeOwned;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, OnceLock};
@@ -173,19 +171,6 @@ impl FromRequestParts<Arc<Api>> for Client {
 /// For a request's body: whoever sends it by the drop must not hold a connection for ever.
 const BODY: Duration = Duration::from_secs(30);
 
-/// Reads what a client sends in vain, within bounds: a connection closed over unread bytes is reset, and the client would see that
-/// instead of the reply.
-async fn discard(body: Body) {
-    let mut left: usize = 8 << 20;
-    let mut body = body.into_data_stream();
-    while let Some(Ok(chunk)) = body.next().await {
-        let Some(rest) = left.checked_sub(chunk.len()) else {
-            return;
-        };
-        left = rest;
-    }
-}
-
 /// A JSON body.
 pub struct Json<T>(pub T);
 
@@ -196,7 +181,6 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Json<T> {
             let length = request.headers().get(header::CONTENT_LENGTH);
             let length = length.and_then(|l| l.to_str().ok()?.parse::<u64>().ok());
             if length.is_some_and(|l| l > super::LONGEST_BODY as u64) {
-                discard(request.into_body()).await;
                 return Err(ApiError::new(
                     StatusCode::PAYLOAD_TOO_LARGE,
                     ErrorCode::TooLarge,

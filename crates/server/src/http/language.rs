@@ -18,6 +18,17 @@ pub(super) fn routes() -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(sensor))
 }
 
+/// No question is longer than this, so no help with one is given.
+fn bounded(text: &str) -> Result<(), ApiError> {
+    let most = question::MAX_CHARACTERS;
+    if text.chars().nth(most).is_some() {
+        return Err(ApiError::invalid(format!(
+            "a question has at most {most} characters"
+        )));
+    }
+    Ok(())
+}
+
 /// Reads a question without asking it.
 #[utoipa::path(post, path = "/questions/parse", operation_id = "parse_question", tag = "language", security(("session" = []), ("token" = ["read"])), request_body = Text, responses(
     (status = OK, body = Parsed),
@@ -40,28 +51,32 @@ async fn parse(
 /// Readings of free words, best first; none when nothing fits.
 #[utoipa::path(post, path = "/questions/interpret", operation_id = "interpret_words", tag = "language", security(("session" = []), ("token" = ["read"])), request_body = Text, responses(
     (status = OK, body = Vec<ReadingInfo>),
+    (status = UNPROCESSABLE_ENTITY, description = "The text is too long", body = ErrorBody),
 ))]
 async fn interpret(
     _caller: Reads,
     State(api): State<Arc<Api>>,
     Json(Text { text }): Json<Text>,
-) -> axum::Json<Vec<ReadingInfo>> {
+) -> Result<axum::Json<Vec<ReadingInfo>>, ApiError> {
+    bounded(&text)?;
     let readings = question::interpret(&text, &api.catalogue.now());
-    axum::Json(readings.into_iter().map(Into::into).collect())
+    Ok(axum::Json(readings.into_iter().map(Into::into).collect()))
 }
 
 /// What may come next at the cursor.
 #[utoipa::path(post, path = "/questions/complete", operation_id = "complete_question", tag = "language", security(("session" = []), ("token" = ["read"])), request_body = TextWithCursor, responses(
     (status = OK, body = CompletionInfo),
+    (status = UNPROCESSABLE_ENTITY, description = "The text is too long", body = ErrorBody),
 ))]
 async fn complete(
     _caller: Reads,
     State(api): State<Arc<Api>>,
     Json(at): Json<TextWithCursor>,
-) -> axum::Json<CompletionInfo> {
+) -> Result<axum::Json<CompletionInfo>, ApiError> {
+    bounded(&at.text)?;
     let cursor = at.cursor as usize;
     let found = question::complete(&at.text, cursor, &api.catalogue.now());
-    axum::Json(found.into())
+    Ok(axum::Json(found.into()))
 }
 
 /// All sensors.

@@ -139,7 +139,7 @@ async fn without_the_authoritys_key_all_but_new_certificates_works() {
     let mut new = Agent::new();
     let enrolled = new.enrol(&world, &secret).await;
     assert!(enrolled.waiting && enrolled.credentials.is_none());
-    assert_eq!(Agent::new().enrol(&world, &secret).await.waiting, false);
+    assert!(!Agent::new().enrol(&world, &secret).await.waiting);
 
     // Another key helps nobody; the right one does, while it is there.
     std::fs::write(

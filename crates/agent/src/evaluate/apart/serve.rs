@@ -80,7 +80,7 @@ fn read(input: impl Read) -> Result<Job, ServeError> {
     read.map_err(ServeError::Job)?;
     let mut frames = Frames::default();
     frames.add(&bytes);
-    let job = frames.next::<Job>().and_then(|job| match job {
+    let job = frames.take::<Job>().and_then(|job| match job {
         Some(job) if !job.sensor.is_empty() => Ok(job),
         _ => Err("it is not whole".into()),
     });
@@ -189,7 +189,7 @@ mod tests {
         let mut frames = Frames::default();
         frames.add(&output.into_inner().unwrap());
         let mut rows = 0;
-        while let Some(part) = frames.next::<AnswerPart>().unwrap() {
+        while let Some(part) = frames.take::<AnswerPart>().unwrap() {
             rows += part.rows.len();
         }
         assert_eq!(rows, 40);

@@ -107,7 +107,7 @@ impl Frames {
     ///
     /// # Errors
     /// A sentence, when what came is no message. Nothing that follows can be understood then.
-    pub fn next<M: Message + Default>(&mut self) -> Result<Option<M>, String> {
+    pub fn take<M: Message + Default>(&mut self) -> Result<Option<M>, String> {
         let rest = self.bytes.get(self.read..).unwrap_or_default();
         let Some((length, rest)) = rest.split_first_chunk::<4>() else {
             return Ok(None);
@@ -148,10 +148,10 @@ mod tests {
         let sent = Job::new("Folder Contents", &request, limits);
         let mut frames = Frames::default();
         for byte in sent.encoded() {
-            assert_eq!(frames.next::<Job>(), Ok(None));
+            assert_eq!(frames.take::<Job>(), Ok(None));
             frames.add(&[byte]);
         }
-        let job = frames.next::<Job>().unwrap().unwrap();
+        let job = frames.take::<Job>().unwrap().unwrap();
         assert_eq!(job, sent);
         assert_eq!(job.limits(), limits);
         assert_eq!(job.request().parameters, request.parameters);
@@ -166,7 +166,7 @@ mod tests {
             for piece in pieces {
                 frames.add(&piece);
                 loop {
-                    match frames.next::<Job>() {
+                    match frames.take::<Job>() {
                         Ok(Some(_)) => {}
                         Ok(None) => break,
                         Err(_) => return Ok(()),

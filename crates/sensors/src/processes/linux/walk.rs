@@ -257,6 +257,30 @@ mod tests {
     }
 
     #[test]
+    fn a_process_that_ended_while_it_was_looked_at_is_counted() {
+        let mut child = std::process::Command::new("/bin/cat")
+            .stdin(std::process::Stdio::piped())
+            .spawn()
+            .unwrap();
+        let process = Process::new(i32::try_from(child.id()).unwrap()).unwrap();
+        let notes = Notes::default();
+        assert_eq!(command_line(&process, &notes).unwrap(), b"/bin/cat");
+        note_if_gone(&notes, &process);
+        assert!(notes.problems().is_empty());
+        child.kill().unwrap();
+        child.wait().unwrap();
+        assert_eq!(command_line(&process, &notes), None);
+        assert!(notes.problems().is_empty(), "gone is no problem by itself");
+        note_if_gone(&notes, &process);
+        let told = notes.problems();
+        assert_eq!(told.len(), 1);
+        assert!(
+            told[0].to_string().contains("rows are not whole"),
+            "{told:?}"
+        );
+    }
+
+    #[test]
     fn threads_of_the_kernel_merge_and_others_keep_their_names() {
         let name = |name: &[u8], kernel| {
             Running {

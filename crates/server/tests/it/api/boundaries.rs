@@ -200,6 +200,41 @@ async fn values_at_and_beyond_the_edges_are_answered_as_documented() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn whoever_sends_a_large_body_in_vain_is_told_why() {
+    let world = World::new().await;
+    let admin = Web::admin(&world).await;
+    let forged = admin.with_bearer(&format!("cordon_{}", "A".repeat(43)));
+    let large = json!({"text": "x".repeat(4 << 20)});
+    for (web, path, status) in [
+        (&forged, "/questions/interpret", 401),
+        (&admin, "/questions/interpret", 413),
+        (&admin, "/nothing", 404),
+        (&admin, "/sensors", 405),
+    ] {
+        // Often enough for some of it to be under way when the reply is ready.
+        for _ in 0..10 {
+            let reply = web.send(Method::POST, path, Some(large.clone())).await;
+            assert_eq!(reply.status().as_u16(), status, "{path}");
+            reply.bytes().await.expect("a whole reply");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_text_longer_than_any_question_gets_no_help() {
+    let world = World::new().await;
+    let web = Web::admin(&world).await;
+    for path in ["parse", "interpret", "complete"] {
+        let path = format!("/questions/{path}");
+        let body = |length: usize| Some(json!({"text": "x".repeat(length), "cursor": 0}));
+        let (status, value) = web.call(Method::POST, &path, body(32_001)).await;
+        assert_eq!(status.as_u16(), 422, "{path}: {value}");
+        let (status, value) = web.call(Method::POST, &path, body(32_000)).await;
+        assert!(!status.is_server_error(), "{path}: {value}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_error_without_a_place_says_so_and_an_empty_list_is_no_question_to_everybody() {
     let world = World::new().await;
     let web = Web::admin(&world).await;
