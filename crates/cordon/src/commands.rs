@@ -9,6 +9,7 @@ pub mod follow;
 mod index;
 mod login;
 mod ownership;
+mod problems;
 mod questions;
 mod rows;
 #[cfg(unix)]

@@ -2,7 +2,7 @@
 
 use super::explain::{self, Understood};
 use super::follow::{self, Live};
-use super::rows;
+use super::{problems, rows};
 use crate::api::{ApiError, ApiQuestion, Client};
 use crate::args::{AskArgs, Output};
 use crate::http::HttpError;
@@ -175,7 +175,10 @@ async fn remote(text: &str, form: Output, args: &AskArgs) -> Result<ExitCode> {
         rare: args.rare,
         most: if live { args.rows } else { usize::MAX },
     };
-    let extra = json!({"question": question.text, "id": question.id, "coverage": coverage});
+    let mut extra = json!({"question": question.text, "id": question.id, "coverage": coverage});
+    if form == Output::Json {
+        extra["problems"] = json!(problems::of(&client, &question).await?);
+    }
     let printed = rows::print(&client, &question, how, extra).await?;
     if form == Output::Table {
         if printed.hidden > 0 {
@@ -186,6 +189,7 @@ async fn remote(text: &str, form: Output, args: &AskArgs) -> Result<ExitCode> {
         }
         anstream::eprintln!("{}", follow::states(&coverage));
     }
+    problems::tell(&client, &question).await;
     let failed = coverage
         .iter()
         .any(|(state, count)| *count > 0 && went_wrong(*state));

@@ -1,8 +1,8 @@
 //! `cordon questions`: list, show with coverage, cancel.
 
-use super::{follow, rows};
+use super::{follow, problems, rows};
 use crate::api::{ApiQuestion, Client};
-use crate::args::{QuestionAction, QuestionsArgs};
+use crate::args::{Output, QuestionAction, QuestionsArgs};
 use crate::output::{self, Table};
 use anyhow::Result;
 use serde_json::{Value, json};
@@ -41,7 +41,10 @@ pub async fn run(args: QuestionsArgs) -> Result<()> {
                 rare,
                 most: if terminal { rows } else { usize::MAX },
             };
-            let extra = json!({"question": question.text, "id": question.id, "coverage": question.coverage});
+            let mut extra = json!({"question": question.text, "id": question.id, "coverage": question.coverage});
+            if args.output == Output::Json {
+                extra["problems"] = json!(problems::of(&client, &question).await?);
+            }
             let printed = rows::print(&client, &question, form, extra).await?;
             if printed.hidden > 0 {
                 anstream::eprintln!(
@@ -50,6 +53,7 @@ pub async fn run(args: QuestionsArgs) -> Result<()> {
                 );
             }
             anstream::eprintln!("{}", follow::states(&question.coverage));
+            problems::tell(&client, &question).await;
             Ok(())
         }
         Some(QuestionAction::Cancel { id }) => {

@@ -217,7 +217,7 @@ fn a_sensor_that_crashes_is_an_error_and_takes_nobody_with_it() {
     let answer = json_of(&output);
     assert_eq!(state(&answer), "error", "{output:?}");
     assert!(
-        problems(&answer)[0].contains("ended by signal 11"),
+        problems(&answer)[0].contains("ended by signal 6"),
         "{answer}"
     );
 }

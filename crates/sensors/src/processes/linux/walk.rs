@@ -234,6 +234,7 @@ pub fn failed(what: &str, error: ProcError) -> SensorError {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::io::{Read as _, Write as _};
 
     #[test]
     fn gone_is_no_problem_and_closed_is_one() {
@@ -260,8 +261,12 @@ mod tests {
     fn a_process_that_ended_while_it_was_looked_at_is_counted() {
         let mut child = std::process::Command::new("/bin/cat")
             .stdin(std::process::Stdio::piped())
+            .stdout(std::process::Stdio::piped())
             .spawn()
             .unwrap();
+        // Whoever answers has got over the moment in which a new program has no command line yet.
+        child.stdin.as_mut().unwrap().write_all(b"x").unwrap();
+        child.stdout.as_mut().unwrap().read_exact(&mut [0]).unwrap();
         let process = Process::new(i32::try_from(child.id()).unwrap()).unwrap();
         let notes = Notes::default();
         assert_eq!(command_line(&process, &notes).unwrap(), b"/bin/cat");

@@ -1,0 +1,78 @@
+//! What went wrong on endpoints, told beside an answer: coverage says how many could not see everything, this says what and why.
+
+use crate::api::{ApiQuestion, Client};
+use ::api::answer::ProblemInfo;
+use anyhow::Result;
+use question::cell;
+
+/// Lines that are printed at most; the JSON form has all.
+const MOST: usize = 20;
+
+/// What went wrong with a question, most endpoints first.
+pub(crate) async fn of(client: &Client, question: &ApiQuestion) -> Result<Vec<ProblemInfo>> {
+    let path = format!("/questions/{}/problems", question.id);
+    let mut problems: Vec<ProblemInfo> = client.get(&path).await?;
+    problems.sort_by_key(|problem| std::cmp::Reverse(problem.count));
+    Ok(problems)
+}
+
+/// Prints what went wrong with a question on standard error. It comes after the answer, and an answer without it is still one.
+pub(crate) async fn tell(client: &Client, question: &ApiQuestion) {
+    match of(client, question).await {
+        Ok(problems) => report(&problems),
+        Err(error) => {
+            anstream::eprintln!("cordon: what went wrong on endpoints cannot be told: {error:#}")
+        }
+    }
+}
+
+fn report(problems: &[ProblemInfo]) {
+    for problem in problems.iter().take(MOST) {
+        anstream::eprintln!("{}", line(problem));
+    }
+    if let Some(more @ 1..) = problems.len().checked_sub(MOST) {
+        anstream::eprintln!("… {more} more problems: `--output json` gives all");
+    }
+}
+
+fn line(problem: &ProblemInfo) -> String {
+    let state = problem.state.words();
+    let message = cell::printable(problem.message.as_bytes());
+    let count = problem.count;
+    let endpoints = if count == 1 { "endpoint" } else { "endpoints" };
+    if problem.sensor.is_empty() {
+        format!("{state}: {message} ({count} {endpoints})")
+    } else {
+        let sensor = cell::printable(problem.sensor.as_bytes());
+        format!("{state}: {sensor}: {message} ({count} {endpoints})")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ::api::EndpointState;
+
+    #[test]
+    fn a_problem_says_state_sensor_reason_and_how_many() {
+        let mut problem = ProblemInfo {
+            sensor: "Open Files".to_owned(),
+            state: EndpointState::Denied,
+            message: "/proc/1/fd: no\x1b right".to_owned(),
+            count: 2,
+            endpoints: vec![1, 2],
+        };
+        let told = line(&problem);
+        assert!(
+            told.starts_with("denied: Open Files: /proc/1/fd: no"),
+            "{told}"
+        );
+        assert!(
+            told.ends_with("(2 endpoints)") && !told.contains('\x1b'),
+            "{told}"
+        );
+        problem.sensor.clear();
+        problem.count = 1;
+        assert!(line(&problem).ends_with("(1 endpoint)"));
+    }
+}
