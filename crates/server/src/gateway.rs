@@ -17,6 +17,7 @@ mod strangers;
 
 use crate::fleet::Fleet;
 use crate::identity::Identity;
+use crate::model::clock::Clock;
 use crate::orders::{Memory, Orders};
 use protocol::message::Goodbye;
 use std::net::SocketAddr;
@@ -98,6 +99,7 @@ pub(crate) struct Gateway {
     orders: Arc<Orders>,
     tls: TlsAcceptor,
     timing: Timing,
+    clock: Clock,
     memory: Memory,
     strangers: Strangers,
     tally: Tally,
@@ -130,6 +132,7 @@ impl Gateway {
         orders: Arc<Orders>,
         timing: Timing,
         limits: Limits,
+        clock: Clock,
     ) -> Result<Arc<Self>, crate::identity::TlsError> {
         let tls = TlsAcceptor::from(identity.agent_channel()?);
         let gateway = Arc::new(Self {
@@ -138,6 +141,7 @@ impl Gateway {
             orders,
             tls,
             timing,
+            clock,
             memory: Memory::new(limits.answers),
             strangers: Strangers::new(limits.strangers),
             tally: Tally::default(),

@@ -290,7 +290,7 @@ async fn begin(
         proxies: config.proxies.clone(),
         clock: config.clock.clone(),
         metrics: crate::metrics::Metrics::default(),
-        requests: http::middleware::RequestIds::default(),
+        requests: http::middleware::RequestIds::new(&config.clock),
         stop: services.stop.clone(),
     });
     let router = http::router(Arc::clone(&api)).map_err(StartError::Api)?;
@@ -302,6 +302,7 @@ async fn begin(
         orders,
         config.timing,
         config.limits,
+        config.clock,
     )
     .map_err(StartError::Tls)?;
     let mut serving = vec![tokio::spawn(http::serve(

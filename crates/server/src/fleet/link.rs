@@ -6,6 +6,7 @@
 use super::{AgentVitals, Presence};
 use crate::model::endpoint::Certified;
 use crate::model::ids::EndpointId;
+use jiff::Timestamp;
 use protocol::lane::Lane;
 use protocol::message::{Goodbye, Vitals};
 use std::collections::VecDeque;
@@ -116,6 +117,7 @@ impl Link {
         key: &[u8],
         address: SocketAddr,
         credit: u32,
+        since: Timestamp,
     ) -> Arc<Self> {
         Arc::new(Self {
             ordinal,
@@ -123,7 +125,7 @@ impl Link {
             instance: instance.into(),
             key: key.into(),
             address,
-            since: jiff::Timestamp::now(),
+            since,
             started: Instant::now(),
             heard_ms: AtomicU64::new(0),
             vitals: Mutex::new(None),
@@ -394,6 +396,7 @@ mod tests {
             b"k",
             ([127, 0, 0, 1], 9).into(),
             2,
+            Timestamp::UNIX_EPOCH,
         )
     }
 

@@ -191,7 +191,15 @@ impl Gateway {
             _ => return Err(Rejected::Unexpected),
         };
         let instance = hello.instance.get(..64).unwrap_or(&hello.instance);
-        let link = Link::new(endpoint.ordinal, id, instance, key, address, hello.credit);
+        let link = Link::new(
+            endpoint.ordinal,
+            id,
+            instance,
+            key,
+            address,
+            hello.credit,
+            self.clock.now(),
+        );
         let Some(membership) = self.place(&link).await else {
             let reason = "another process is connected with this identity, and it answers";
             dismiss(&mut stream, reason, 60_000, false).await;
@@ -256,7 +264,7 @@ impl Gateway {
         let welcome = Welcome {
             protocol: protocol::VERSION,
             ordinal: link.ordinal,
-            now: jiff::Timestamp::now().as_second(),
+            now: self.clock.now().as_second(),
             keep_alive_seconds: u32::try_from(protocol::KEEP_ALIVE_SECONDS).unwrap_or(60),
         };
         frame::write(stream, &say(server_says::Body::Welcome(welcome)))

@@ -9,6 +9,7 @@ use super::error::Code;
 use super::extract::{Client, Peer, Sender};
 use crate::audit::Refused;
 use crate::model::actor::Actor;
+use crate::model::clock::Clock;
 use crate::model::ids::QuestionId;
 use axum::extract::{MatchedPath, Request, State};
 use axum::http::{HeaderName, HeaderValue, Method, StatusCode, header};
@@ -59,16 +60,15 @@ pub struct RequestIds {
     next: AtomicU64,
 }
 
-impl Default for RequestIds {
-    fn default() -> Self {
+impl RequestIds {
+    /// Ids of a server that started now.
+    pub fn new(clock: &Clock) -> Self {
         Self {
-            start: jiff::Timestamp::now().as_millisecond(),
+            start: clock.now().as_millisecond(),
             next: AtomicU64::new(1),
         }
     }
-}
 
-impl RequestIds {
     fn next(&self) -> String {
         let number = self.next.fetch_add(1, Ordering::Relaxed);
         format!("{}-{number}", self.run())
