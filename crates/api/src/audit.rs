@@ -62,8 +62,10 @@ pub struct NotedHead {
 /// What a check of the log found.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Verdict {
-    /// Entries that are good, counted from the first.
+    /// Entries that are good, counted from the first, with those that were cut off.
     pub good: u64,
+    /// Entries that were exported and cut off the front; the exports hold them.
+    pub cut: u64,
     /// Hash of the last good entry.
     pub head: EntryHash,
     /// The first thing that is wrong, if any.
@@ -96,4 +98,6 @@ pub enum Problem {
     BeyondHead,
     /// The entry that was noted elsewhere has another hash: the log was rewritten.
     Rewritten,
+    /// Entries before it are gone, and no entry behind it says that they were exported and cut off.
+    NotVouched,
 }

@@ -37,6 +37,8 @@ pub enum ErrorCode {
     Csrf,
     /// It is not there.
     NotFound,
+    /// It was there and was removed because of its age or size.
+    Gone,
     /// It stands against what is there.
     Conflict,
     /// A value breaks a rule.
@@ -51,6 +53,12 @@ pub enum ErrorCode {
     TooLarge,
     /// Not at the moment; `retry-after` says when to try again.
     Unavailable,
+    /// The server's disk is full; nothing was stored.
+    Full,
+    /// What the server has stored is damaged; the message says what an administrator has to do.
+    Damaged,
+    /// The server cannot read or write its disk.
+    Disk,
     /// The server failed.
     Internal,
 }

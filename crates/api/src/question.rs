@@ -36,6 +36,18 @@ pub struct Asked {
     pub rows_cut: u64,
     /// Number of the signed order.
     pub order: u64,
+    /// Whether it stays however old it gets.
+    pub kept: bool,
+    /// When its answers were removed because of their age or size; the numbers above are what is left of them.
+    #[schema(required)]
+    pub answers_removed_at: Option<Timestamp>,
+}
+
+/// Whether a question stays.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize, ToSchema)]
+pub struct ToKeep {
+    /// `true`: it and its answers stay however old they get; `false`: they go when they are old.
+    pub keep: bool,
 }
 
 /// The tables of an answer; never none.

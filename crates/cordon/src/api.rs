@@ -127,6 +127,13 @@ impl Client {
         read(path, self.response(Method::POST, path, body, &[]).await?).await
     }
 
+    /// POST with a reply that has no body.
+    pub async fn post_for_nothing(&self, path: &str, what: impl Serialize) -> Result<()> {
+        let body = body(&what)?;
+        self.response(Method::POST, path, body, &[]).await?;
+        Ok(())
+    }
+
     /// DELETE.
     pub async fn delete(&self, path: &str) -> Result<()> {
         self.response(Method::DELETE, path, None, &[]).await?;

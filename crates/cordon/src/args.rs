@@ -1,11 +1,14 @@
 //! The command line as data. Each command's work is in [`crate::commands`], one file each.
 
 mod index;
+mod server;
 
 pub use index::{
     BenchArgs, ExportArgs, ExportFormat, IndexAction, IndexArgs, ListArgs, QueryArgs, QuerySort,
     RunArgs, VerifyArgs,
 };
+
+pub use server::{HeadArgs, KeysAction, RetentionArgs, ServerAction, ServerArgs};
 
 use ::api::ids::{EndpointId, EnrolmentTokenId, QuestionId};
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -40,8 +43,8 @@ pub struct Cli {
 pub enum Command {
     /// Run a server and an agent on this machine, and print a first answer
     Up(UpArgs),
-    /// Run a server, or look after a stopped one
-    Server(ServerArgs),
+    /// Run a server, or look after its data folder
+    Server(Box<ServerArgs>),
     /// Run the agent in the foreground, or ask the one that runs how it stands
     Agent(AgentArgs),
     /// Give this machine an identity with an enrolment token
@@ -104,94 +107,6 @@ pub struct UpArgs {
     pub once: bool,
 }
 
-/// Arguments of `server`.
-#[derive(Args, Debug)]
-pub struct ServerArgs {
-    /// What to do on the machine of a stopped server; none runs it
-    #[command(subcommand)]
-    pub action: Option<ServerAction>,
-    /// Folder for everything that is kept
-    #[arg(
-        long,
-        global = true,
-        default_value = "/var/lib/cordon/server",
-        env = "CORDON_DATA",
-        value_name = "DIR"
-    )]
-    pub data: PathBuf,
-    /// Address of console and API
-    #[arg(
-        long,
-        default_value = "0.0.0.0:8443",
-        env = "CORDON_HTTP",
-        value_name = "ADDRESS"
-    )]
-    pub http: SocketAddr,
-    /// Address for agents
-    #[arg(
-        long,
-        default_value = "0.0.0.0:17472",
-        env = "CORDON_AGENTS",
-        value_name = "ADDRESS"
-    )]
-    pub agents: SocketAddr,
-    /// Name or address by which agents and browsers reach this server (repeat for several)
-    #[arg(
-        long = "name",
-        env = "CORDON_NAMES",
-        value_delimiter = ',',
-        value_name = "NAME"
-    )]
-    pub names: Vec<String>,
-    /// New endpoints wait until an administrator approves them
-    #[arg(long, env = "CORDON_APPROVE")]
-    pub approve: bool,
-    /// Logs as JSON lines
-    #[arg(long)]
-    pub log_json: bool,
-    /// File with the passphrase of the private keys [default: the credential `cordon-keys` of the unit, if there is one]
-    #[arg(long, global = true, value_name = "FILE")]
-    pub key_passphrase: Option<PathBuf>,
-    /// File with the authority's private key while it is kept outside the data folder; need not be there
-    #[arg(long, value_name = "FILE")]
-    pub authority_key: Option<PathBuf>,
-    /// Open questions that one asker may have
-    #[arg(long, default_value_t = ::server::quota::Limits::default().questions, value_name = "N")]
-    pub quota_questions: u32,
-    /// Hours that one asker's open questions may wait for endpoints: life times endpoints, all together
-    #[arg(long, default_value_t = ::server::quota::Limits::default().endpoint_hours, value_name = "N")]
-    pub quota_endpoint_hours: u64,
-    /// Proxy whose X-Forwarded-For is believed, an address or network (repeat for several); of all others it is ignored
-    #[arg(long = "trusted-proxy", value_name = "NETWORK")]
-    pub trusted_proxies: Vec<String>,
-    /// Serve health and metrics at this address, in the clear and without a sign-in
-    #[arg(long, value_name = "ADDRESS")]
-    pub metrics: Option<SocketAddr>,
-    /// Where heads of the audit log go.
-    #[command(flatten)]
-    pub heads: HeadArgs,
-}
-
-/// Where the server sends heads of its audit log, so that cutting or rewriting the log shows.
-#[derive(Args, Debug, Default)]
-pub struct HeadArgs {
-    /// Append each new head of the audit log to this file
-    #[arg(long, value_name = "FILE")]
-    pub audit_file: Option<PathBuf>,
-    /// Send each new head to a system log: `local`, or one that listens on UDP
-    #[arg(long, value_name = "local|HOST:PORT")]
-    pub audit_syslog: Option<::server::audit::Syslog>,
-    /// Post each new head to this https:// address
-    #[arg(long, value_name = "URL", requires = "audit_webhook_authority")]
-    pub audit_webhook: Option<String>,
-    /// File with the bearer token for the webhook
-    #[arg(long, value_name = "FILE", requires = "audit_webhook")]
-    pub audit_webhook_token: Option<PathBuf>,
-    /// File with the authorities (PEM) that are believed about the webhook, such as /etc/ssl/certs/ca-certificates.crt
-    #[arg(long, value_name = "FILE", requires = "audit_webhook")]
-    pub audit_webhook_authority: Option<PathBuf>,
-}
-
 /// What to do with the agent of this machine, other than to run it.
 #[derive(Subcommand, Debug)]
 pub enum AgentAction {
@@ -206,63 +121,6 @@ pub enum AgentAction {
         /// Folder with the agent's identity and spool
         #[arg(long, default_value_os_t = default_agent_dir(), env = "CORDON_AGENT_DIR", value_name = "DIR")]
         data: PathBuf,
-    },
-}
-
-/// What is done on a server's machine while it is stopped.
-#[derive(Subcommand, Debug)]
-pub enum ServerAction {
-    /// Give an administrator a one-time password; their sessions and API tokens end
-    ResetAdmin {
-        /// User name; added if there is none
-        #[arg(long, default_value = ::server::auth::FIRST_ADMINISTRATOR, value_name = "NAME")]
-        user: String,
-    },
-    /// Look after the private keys; see docs/keys.md
-    Keys {
-        /// What to do.
-        #[command(subcommand)]
-        action: KeysAction,
-    },
-}
-
-/// What is done with a stopped server's keys.
-#[derive(Subcommand, Debug)]
-pub enum KeysAction {
-    /// Encrypt the keys at rest with a passphrase, or with another one
-    Encrypt {
-        /// File with the new passphrase; the old one, if any, is --key-passphrase
-        #[arg(long, value_name = "FILE")]
-        new: PathBuf,
-    },
-    /// Keep the keys without encryption
-    Decrypt,
-    /// Move the authority's private key to a file, to be kept away from this machine
-    AuthorityOut {
-        /// A file that is not there yet
-        #[arg(long, value_name = "FILE")]
-        to: PathBuf,
-    },
-    /// Put the authority's private key back
-    AuthorityIn {
-        /// The file it was moved to
-        #[arg(long, value_name = "FILE")]
-        from: PathBuf,
-    },
-    /// Make a recovery key, to be kept away from this machine
-    Recovery {
-        /// A file that is not there yet
-        #[arg(long, value_name = "FILE")]
-        to: PathBuf,
-        /// File with the recovery key that it replaces
-        #[arg(long, value_name = "FILE")]
-        old: Option<PathBuf>,
-    },
-    /// After a theft: new keys, under the recovery key's signature; all sessions and tokens end
-    Recover {
-        /// File with the recovery key
-        #[arg(long, value_name = "FILE")]
-        key: PathBuf,
     },
 }
 
@@ -469,6 +327,19 @@ pub enum QuestionAction {
     },
     /// Stop it
     Cancel {
+        /// Question id.
+        id: QuestionId,
+    },
+    /// Keep it with its answers, however old it gets
+    Keep {
+        /// Question id.
+        id: QuestionId,
+        /// No longer: it goes when it is old
+        #[arg(long)]
+        no: bool,
+    },
+    /// Delete it with its answers, for good; it must have ended
+    Delete {
         /// Question id.
         id: QuestionId,
     },

@@ -39,12 +39,12 @@ pub fn run(cli: Cli) -> Result<ExitCode> {
         Command::Server(mut args) => match args.action.take() {
             Some(action) => {
                 log_to_stderr(&quiet(&cli.log), args.log_json)?;
-                runtime()?.block_on(server::act(action, &args))?;
+                return runtime()?.block_on(server::act(action, &args));
             }
             None => {
                 log_to_stderr(&cli.log, args.log_json)?;
                 keep_memory_private()?;
-                runtime()?.block_on(server::run(args))?;
+                runtime()?.block_on(server::run(*args))?;
             }
         },
         Command::Agent(args) => agent::run(args, &cli.log)?,

@@ -32,8 +32,7 @@ pub async fn announce(store: &dyn store::Store) -> Result<(), StoreError> {
 
 /// Checks the log in a database file. The server need not run, and may.
 pub fn verify_file(database: &Path, noted: &[Head]) -> Result<Verdict, StoreError> {
-    let connection = store::sqlite::open_offline(database)?;
-    store::sqlite::verify_audit(&connection, noted).map_err(|e| e.located(database))
+    store::sqlite::verify_audit(database, noted)
 }
 
 /// Checks the log in a server's data folder.

@@ -23,6 +23,7 @@ mod language;
 pub mod middleware;
 mod page;
 mod questions;
+mod retention;
 pub mod serve;
 mod unread;
 

@@ -9,6 +9,7 @@
 //! - [`fleet`]: who is connected; [`gateway`]: how.
 //! - [`mod@start`]: putting it all together.
 //! - [`orders`]: numbers, signing and delivery of whatever endpoints shall do; [`questions`]: the life of a question, from asking to its kept answer.
+//! - [`data`]: whether a data folder is whole; [`retention`]: what is old goes.
 //! - [`http`]: the HTTPS port with the API and the console page; [`metrics`]: counts for Prometheus.
 
 #![cfg_attr(not(test), deny(clippy::indexing_slicing, clippy::string_slice))]
@@ -17,6 +18,7 @@ pub mod audit;
 pub mod auth;
 mod bucket;
 pub mod catalogue;
+pub mod data;
 mod files;
 pub mod fleet;
 pub mod gateway;
@@ -28,6 +30,7 @@ mod names;
 pub mod orders;
 pub mod questions;
 pub mod quota;
+pub mod retention;
 pub mod start;
 pub mod store;
 

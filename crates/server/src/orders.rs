@@ -111,7 +111,7 @@ impl Orders {
                     approved_by: String::new(),
                     targets: targets.unwrap_or_default(),
                     digest: Vec::new(),
-                    payload: Some(draft.payload),
+                    payload: Some(draft.payload.clone()),
                 };
                 let signed = identity.sign(order).ok_or(SealError::NoKey)?;
                 if frame(&signed).len() > protocol::frame::MAX {

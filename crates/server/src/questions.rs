@@ -10,6 +10,7 @@ mod info;
 mod live;
 mod merge;
 mod restore;
+mod retention;
 mod watch;
 
 pub use info::{AskError, QuestionError, QuestionInfo};

@@ -6,6 +6,7 @@
 use crate::audit::{Destinations, Export, Tally};
 use crate::auth::{Auth, AuthError, FirstPassword};
 use crate::catalogue::SharedCatalogue;
+use crate::data::HalfError;
 use crate::fleet::Fleet;
 use crate::gateway::{self, Gateway, Limits, Timing};
 use crate::http::client::Proxies;
@@ -15,7 +16,8 @@ use crate::model::clock::Clock;
 use crate::orders::Orders;
 use crate::questions::{QuestionError, Questions};
 use crate::quota::Quotas;
-use crate::store::sqlite::SqliteStore;
+use crate::retention::{self, Retention};
+use crate::store::sqlite::{self, SqliteStore};
 use crate::store::{Store, StoreError};
 use protocol::token::EnrolmentToken;
 use question::Catalogue;
@@ -58,6 +60,10 @@ pub struct Config {
     pub audit: Destinations,
     /// Where time comes from.
     pub clock: Clock,
+    /// How the store is opened.
+    pub store: sqlite::Options,
+    /// How long things stay.
+    pub retention: retention::Limits,
 }
 
 impl Config {
@@ -80,6 +86,8 @@ impl Config {
             metrics: None,
             audit: Destinations::default(),
             clock: Clock::system(),
+            store: sqlite::Options::default(),
+            retention: retention::Limits::default(),
         }
     }
 }
@@ -87,6 +95,9 @@ impl Config {
 /// Why the server did not start.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
+    /// Half of what a server keeps is missing.
+    #[error("the data folder is not whole")]
+    Half(#[source] HalfError),
     /// The store.
     #[error("the store cannot be opened")]
     Store(#[source] StoreError),
@@ -154,6 +165,7 @@ pub struct Running {
     export: Option<Export>,
     gateway: Arc<Gateway>,
     serving: Vec<tokio::task::JoinHandle<()>>,
+    sweeping: tokio::task::JoinHandle<()>,
 }
 
 /// Starts a server.
@@ -165,8 +177,10 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
     allow_connections();
     // All ports before anything is stored: a server that cannot listen on one leaves nothing behind.
     let ports = Ports::open(&config)?;
+    crate::data::check(&config.data_dir).map_err(StartError::Half)?;
     let store: Arc<dyn Store> = Arc::new(
-        SqliteStore::open(&config.data_dir, config.clock.clone()).map_err(StartError::Store)?,
+        SqliteStore::open_with(&config.data_dir, config.clock.clone(), config.store)
+            .map_err(StartError::Store)?,
     );
     crate::audit::announce(store.as_ref())
         .await
@@ -302,7 +316,7 @@ async fn begin(
         orders,
         config.timing,
         config.limits,
-        config.clock,
+        config.clock.clone(),
     )
     .map_err(StartError::Tls)?;
     let mut serving = vec![tokio::spawn(http::serve(
@@ -323,6 +337,14 @@ async fn begin(
             services.stop.clone(),
         )));
     }
+    let retention = Retention::new(
+        Arc::clone(&services.store),
+        Arc::clone(&services.questions),
+        config.clock,
+        config.retention,
+        config.data_dir.join(retention::export::FOLDER),
+    );
+    let sweeping = tokio::spawn(retention.run(services.stop.clone()));
     tracing::info!(%http, %agents, "the server is ready");
     Ok(Running {
         http,
@@ -336,6 +358,7 @@ async fn begin(
         export: None,
         gateway,
         serving,
+        sweeping,
     })
 }
 
@@ -417,6 +440,9 @@ impl Running {
             if let Err(error) = port.await {
                 tracing::error!(%error, "a port ended badly");
             }
+        }
+        if let Err(error) = self.sweeping.await {
+            tracing::error!(%error, "the sweeps ended badly");
         }
         self.services.questions.stop().await;
         self.tally.stop().await;

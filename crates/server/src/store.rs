@@ -4,7 +4,7 @@
 //! is known; a write's reply ends only after it is safely on disk. Where a change must be audited, the method takes
 //! the [`Deed`](crate::model::audit::Deed) and writes both in one transaction, so neither exists without the other.
 //!
-//! A second implementation (PostgreSQL) has to satisfy the same traits and the same tests.
+//! A second implementation (PostgreSQL) has to satisfy the same traits and to run the same suite of tests (`suite`).
 
 pub mod accounts;
 pub mod audit;
@@ -16,28 +16,23 @@ pub mod orders;
 pub mod questions;
 pub mod quota;
 pub mod sqlite;
+#[cfg(test)]
+mod suite;
+pub mod upkeep;
 
 pub use accounts::Accounts;
 pub use audit::Audit;
 pub use endpoints::Endpoints;
-pub use error::StoreError;
+pub use error::{Reply, Result, StoreError};
 pub use groups::Groups;
 pub use orders::Orders;
 pub use questions::Questions;
 pub use quota::Quota;
-
-use std::future::Future;
-use std::pin::Pin;
-
-/// What a method of the store gives.
-pub type Result<T> = std::result::Result<T, StoreError>;
-
-/// A future answer of the store. Dropping the future of a write that was begun does not undo it.
-pub type Reply<'a, T> = Pin<Box<dyn Future<Output = Result<T>> + Send + 'a>>;
+pub use upkeep::Upkeep;
 
 /// Everything the server keeps, by subject.
 pub trait Store:
-    Accounts + Audit + Endpoints + Groups + Orders + Questions + Quota + Send + Sync + 'static
+    Accounts + Audit + Endpoints + Groups + Orders + Questions + Quota + Upkeep + Send + Sync + 'static
 {
     /// What was written so far.
     fn write_counts(&self) -> WriteCounts;

@@ -1,9 +1,10 @@
-//! `cordon questions`: list, show with coverage, cancel.
+//! `cordon questions`: list, show with coverage, cancel, keep, delete.
 
 use super::{follow, problems, rows};
 use crate::api::{ApiQuestion, Client};
 use crate::args::{Output, QuestionAction, QuestionsArgs};
 use crate::output::{self, Table};
+use ::api::question::ToKeep;
 use anyhow::Result;
 use serde_json::{Value, json};
 use std::io::IsTerminal;
@@ -61,6 +62,25 @@ pub async fn run(args: QuestionsArgs) -> Result<()> {
             anstream::println!(
                 "Cancelled: endpoints that still work on it are told to stop; what they answered is kept."
             );
+            Ok(())
+        }
+        Some(QuestionAction::Keep { id, no }) => {
+            let path = format!("/questions/{id}/keep");
+            client.post_for_nothing(&path, ToKeep { keep: !no }).await?;
+            anstream::println!(
+                "{}",
+                if no {
+                    "It goes when it is old."
+                } else {
+                    "It stays with its answers, however old it gets."
+                }
+            );
+            Ok(())
+        }
+        Some(QuestionAction::Delete { id }) => {
+            let path = format!("/questions/{id}/delete");
+            client.post_for_nothing(&path, json!({})).await?;
+            anstream::println!("Deleted for good; the audit log says so.");
             Ok(())
         }
     }

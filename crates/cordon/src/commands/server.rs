@@ -1,7 +1,10 @@
 //! `cordon server`: running one, and what is done on its machine while it is stopped.
 
+mod upkeep;
+
 use super::ownership;
-use crate::args::{HeadArgs, KeysAction, ServerAction, ServerArgs};
+use crate::args::{HeadArgs, KeysAction, RetentionArgs, ServerAction, ServerArgs};
+use ::server::retention::Limits;
 use anyhow::{Context, Result};
 use server::audit::{Destinations, Webhook};
 use server::auth::FirstPassword;
@@ -10,6 +13,8 @@ use server::identity::Passphrase;
 use server::identity::offline::Offline;
 use std::io::IsTerminal as _;
 use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
 
 /// What the private keys are encrypted with.
 fn passphrase(args: &ServerArgs) -> Result<Option<Passphrase>> {
@@ -19,7 +24,7 @@ fn passphrase(args: &ServerArgs) -> Result<Option<Passphrase>> {
     })
 }
 
-async fn keys(action: KeysAction, args: &ServerArgs) -> Result<()> {
+async fn keys(action: KeysAction, args: &ServerArgs) -> Result<ExitCode> {
     let clock = ::server::model::clock::Clock::system();
     let mut keys = Offline::open(&args.data, passphrase(args)?, clock).await?;
     match action {
@@ -66,25 +71,34 @@ async fn keys(action: KeysAction, args: &ServerArgs) -> Result<()> {
             );
         }
     }
-    Ok(())
+    Ok(ExitCode::SUCCESS)
 }
 
-/// Runs an action on the data folder of a stopped server.
-pub async fn act(action: ServerAction, args: &ServerArgs) -> Result<()> {
+/// Runs an action on a data folder.
+pub async fn act(action: ServerAction, args: &ServerArgs) -> Result<ExitCode> {
     let data = &args.data;
     match action {
         ServerAction::Keys { action } => {
+            ::server::data::check(data)?;
             let done = keys(action, args).await;
             ownership::leave_to_owner(data)?;
             done
         }
         ServerAction::ResetAdmin { user } => {
+            ::server::data::check(data)?;
             let clock = ::server::model::clock::Clock::system();
             let first = ::server::auth::first::reset_administrator(data, &user, clock).await;
             ownership::leave_to_owner(data)?;
             let first = first?;
             anstream::println!("{}", told(&first));
-            Ok(())
+            Ok(ExitCode::SUCCESS)
+        }
+        ServerAction::Check => upkeep::look(data),
+        ServerAction::Salvage { into } => upkeep::save(data, &into),
+        ServerAction::Vacuum => {
+            let written = upkeep::write_anew(data);
+            ownership::leave_to_owner(data)?;
+            written
         }
     }
 }
@@ -92,7 +106,7 @@ pub async fn act(action: ServerAction, args: &ServerArgs) -> Result<()> {
 /// Runs a server until it is told to end, then drains it.
 pub async fn run(args: ServerArgs) -> Result<()> {
     ownership::must_be_ours(&args.data)?;
-    let config = ::server::Config {
+    let mut config = ::server::Config {
         quota: ::server::quota::Limits {
             questions: args.quota_questions,
             endpoint_hours: args.quota_endpoint_hours,
@@ -106,8 +120,10 @@ pub async fn run(args: ServerArgs) -> Result<()> {
         agents: args.agents,
         names: args.names,
         approve_enrolments: args.approve,
+        retention: limits(&args.retention),
         ..::server::Config::local(args.data.clone(), ::sensors::catalogue())
     };
+    config.store.spare = mib(args.retention.spare_mib);
     let mut running = ::server::start(config).await?;
     // What `cordon login --authority` wants; it is public.
     let authority = args.data.join("authority.pem");
@@ -122,6 +138,22 @@ pub async fn run(args: ServerArgs) -> Result<()> {
     tracing::info!("draining");
     running.drain().await;
     Ok(())
+}
+
+fn mib(count: u64) -> u64 {
+    count.saturating_mul(1 << 20)
+}
+
+fn limits(args: &RetentionArgs) -> Limits {
+    let days = |days: u32| Duration::from_secs(u64::from(days) * 86_400);
+    Limits {
+        answers_age: days(args.answers_days),
+        answers_size: mib(args.answers_mib),
+        questions_age: days(args.questions_days),
+        audit_age: days(args.audit_days),
+        audit_size: mib(args.audit_mib),
+        ..Limits::default()
+    }
 }
 
 /// Reads the files that the arguments name.

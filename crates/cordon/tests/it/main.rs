@@ -2,6 +2,7 @@
 
 mod command_line;
 mod crash_walk;
+mod data_folder;
 mod first_start;
 mod fleet;
 #[cfg(target_os = "linux")]

@@ -78,12 +78,14 @@ same!(
     Missing,
     BeyondHead,
     Rewritten,
+    NotVouched,
 );
 
 impl From<audit::Verdict> for api::audit::Verdict {
     fn from(verdict: audit::Verdict) -> Self {
         Self {
             good: verdict.good,
+            cut: verdict.cut,
             head: EntryHash(bytes(&verdict.head)),
             fault: verdict.fault.map(|fault| api::audit::Fault {
                 number: EntryNumber::of(fault.number),

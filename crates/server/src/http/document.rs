@@ -5,6 +5,7 @@
 
 use super::{
     Api, accounts, answers, audit, events, export, extract, fleet, groups, language, questions,
+    retention,
 };
 use api::answer::ChangesEvent;
 use api::error::ErrorBody;
@@ -52,6 +53,7 @@ pub(super) fn parts() -> (Router<Arc<Api>>, OpenApi) {
         .merge(accounts::routes())
         .merge(language::routes())
         .merge(questions::routes())
+        .merge(retention::routes())
         .merge(answers::routes())
         .merge(events::routes())
         .merge(export::routes())

@@ -82,6 +82,41 @@ impl ApiError {
         )
     }
 
+    /// What is stored is damaged; where, goes to the log only.
+    pub fn damaged(error: &(dyn Error + 'static)) -> Self {
+        tracing::error!(error, "a request met damaged data");
+        Self::new(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            ErrorCode::Damaged,
+            "what the server has stored is damaged: an administrator must stop it and look with `cordon server check`; \
+             `cordon server salvage` saves what can be read, or the last backup is restored",
+        )
+    }
+
+    /// The disk is full; nothing was stored.
+    fn full(error: &(dyn Error + 'static)) -> Self {
+        tracing::error!(error, "a request found no room on the disk");
+        Self {
+            retry_after: Some(60),
+            ..Self::new(
+                StatusCode::INSUFFICIENT_STORAGE,
+                ErrorCode::Full,
+                "the server's disk is full and nothing was stored: an administrator must make room, by deleting questions or on \
+                 the machine; signing in, tokens and deletion still work",
+            )
+        }
+    }
+
+    /// The disk does not read or write.
+    fn disk(error: &(dyn Error + 'static)) -> Self {
+        tracing::error!(error, "a request met a failing disk");
+        Self::new(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            ErrorCode::Disk,
+            "the server cannot read or write its disk: an administrator must check the disk and its mount options",
+        )
+    }
+
     /// The server cannot at the moment; the message is fit for the caller.
     fn unavailable(error: &(dyn Error + 'static)) -> Self {
         tracing::error!(error, "a request could not be served now");
@@ -125,9 +160,12 @@ impl From<StoreError> for ApiError {
             StoreError::Conflict(_) => {
                 Self::new(StatusCode::CONFLICT, ErrorCode::Conflict, error.to_string())
             }
-            StoreError::Full { .. } | StoreError::Busy { .. } | StoreError::Closed => {
-                Self::unavailable(&error)
-            }
+            StoreError::Full { .. } => Self::full(&error),
+            StoreError::Damaged { .. }
+            | StoreError::Content { .. }
+            | StoreError::Incomplete { .. } => Self::damaged(&error),
+            StoreError::Disk { .. } => Self::disk(&error),
+            StoreError::Busy { .. } | StoreError::Closed => Self::unavailable(&error),
             _ => Self::internal(&error),
         }
     }

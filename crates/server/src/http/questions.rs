@@ -46,6 +46,8 @@ impl From<QuestionInfo> for Asked {
             // What endpoints say of it may be any number.
             rows_cut: info.rows_cut.min(LARGEST),
             order: info.order,
+            kept: info.kept,
+            answers_removed_at: info.answers_removed_at,
         }
     }
 }
@@ -57,7 +59,11 @@ impl From<QuestionError> for ApiError {
             QuestionError::Closed(_) => {
                 Self::new(StatusCode::CONFLICT, ErrorCode::Conflict, error.to_string())
             }
+            QuestionError::Removed { .. } => {
+                Self::new(StatusCode::GONE, ErrorCode::Gone, error.to_string())
+            }
             QuestionError::Store(error) => error.into(),
+            QuestionError::Damaged { .. } | QuestionError::Answer { .. } => Self::damaged(&error),
             other => Self::internal(&other),
         }
     }

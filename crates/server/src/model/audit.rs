@@ -134,11 +134,33 @@ impl std::str::FromStr for Head {
     }
 }
 
+/// The action of an entry that vouches for a cut: entries up to some number were exported and taken off the front.
+pub const CUT: &str = "audit.cut";
+
+/// What the detail of a [`CUT`] entry must hold.
+#[must_use]
+pub fn cut_detail(through: Head) -> serde_json::Value {
+    serde_json::json!({"through": through.number, "hash": hex::encode(through.hash)})
+}
+
+fn vouches(entry: &Entry, anchor: Head) -> bool {
+    let detail: Option<serde_json::Value> = serde_json::from_str(&entry.detail).ok();
+    entry.action == CUT
+        && detail.is_some_and(|detail| {
+            let wanted = cut_detail(anchor);
+            ["through", "hash"]
+                .iter()
+                .all(|k| detail.get(k) == wanted.get(k))
+        })
+}
+
 /// What a check found.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct Verdict {
-    /// Entries that are good, counted from the first.
+    /// Entries that are good, counted from the first, with those that were cut off.
     pub good: u64,
+    /// Entries that were exported and cut off the front; the exports hold them.
+    pub cut: u64,
     /// Hash of the last good entry, in hexadecimal digits.
     pub head: String,
     /// The first thing that is wrong, if any.
@@ -156,11 +178,17 @@ impl Verdict {
 impl fmt::Display for Verdict {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.fault {
-            None => write!(
-                f,
-                "the audit log is intact: {} entries, head {}",
-                self.good, self.head
-            ),
+            None => {
+                write!(
+                    f,
+                    "the audit log is intact: {} entries, head {}",
+                    self.good, self.head
+                )?;
+                if self.cut > 0 {
+                    write!(f, ", the first {} of them exported and cut off", self.cut)?;
+                }
+                Ok(())
+            }
             Some(fault) => write!(
                 f,
                 "the audit log is broken at entry {}: {}; the {} entries before it are good, head {}",
@@ -198,6 +226,8 @@ pub enum Problem {
     BeyondHead,
     /// The entry that was noted elsewhere has another hash: the log was rewritten.
     Rewritten,
+    /// Entries before it are gone, and no entry behind it says that they were exported and cut off.
+    NotVouched,
 }
 
 impl Problem {
@@ -209,6 +239,9 @@ impl Problem {
             Self::Missing => "it was cut from the end of the log",
             Self::BeyondHead => "it was added behind the recorded end of the log",
             Self::Rewritten => "its hash is not the one that was noted, the log was rewritten",
+            Self::NotVouched => {
+                "everything before it is gone, and the log does not say that it was exported"
+            }
         }
     }
 }
@@ -219,20 +252,39 @@ pub fn verify<E>(
     head: Head,
     noted: &[Head],
 ) -> Result<Verdict, E> {
+    let start = Head {
+        number: 0,
+        hash: [0; 32],
+    };
+    verify_from(start, entries, head, noted)
+}
+
+/// Checks the entries behind `anchor`, the last one that was cut off the front; one of them must vouch for the cut. A noted head
+/// that lies before the anchor says nothing about them.
+pub fn verify_from<E>(
+    anchor: Head,
+    entries: impl IntoIterator<Item = Result<Entry, E>>,
+    head: Head,
+    noted: &[Head],
+) -> Result<Verdict, E> {
     let mut noted = noted.to_vec();
     noted.retain(|n| n.number > 0);
     noted.sort_unstable_by_key(|n| n.number);
     let furthest = noted.last().map_or(0, |n| n.number);
     let mut noted = noted.into_iter().peekable();
-    let mut last = Head {
-        number: 0,
-        hash: [0; 32],
-    };
+    let mut last = anchor;
+    let mut vouched = anchor.number == 0 && anchor.hash == [0; 32];
     let verdict = |last: Head, fault: Option<(u64, Problem)>| Verdict {
         good: last.number,
+        cut: anchor.number,
         head: hex::encode(last.hash),
         fault: fault.map(|(number, problem)| Fault { number, problem }),
     };
+    while let Some(n) = noted.next_if(|n| n.number <= anchor.number) {
+        if n.number == anchor.number && n.hash != anchor.hash {
+            return Ok(verdict(anchor, Some((anchor.number, Problem::Rewritten))));
+        }
+    }
     for entry in entries {
         let entry = entry?;
         let expected = last.number + 1;
@@ -256,6 +308,7 @@ pub fn verify<E>(
         if problem.is_some() {
             return Ok(verdict(last, problem));
         }
+        vouched = vouched || vouches(&entry, anchor);
         last = Head {
             number: entry.number,
             hash: entry.hash,
@@ -266,6 +319,8 @@ pub fn verify<E>(
         Some((last.number + 1, Problem::Missing))
     } else if last.hash != head.hash {
         Some((last.number, Problem::Changed))
+    } else if !vouched {
+        Some((anchor.number + 1, Problem::NotVouched))
     } else {
         None
     };
@@ -424,6 +479,65 @@ mod tests {
                 problem: Problem::Missing
             })
         );
+    }
+
+    /// The same log without its first entries, and with an entry at its end that vouches for the cut, or for another.
+    fn cut(count: u64, at: usize, vouched: Head) -> Vec<Entry> {
+        let mut log = log(count);
+        let last = log.last().expect("some").clone();
+        let mut cut = Entry {
+            number: count + 1,
+            action: CUT.into(),
+            detail: cut_detail(vouched).to_string(),
+            previous: last.hash,
+            ..last
+        };
+        cut.hash = cut.digest();
+        log.push(cut);
+        log.split_off(at)
+    }
+
+    #[test]
+    fn a_log_cut_off_at_the_front_is_good_when_an_entry_vouches_for_it() {
+        let whole = log(5);
+        let anchor = Head {
+            number: 3,
+            hash: whole[2].hash,
+        };
+        let check = |entries: &[Entry], anchor, noted: &[Head]| {
+            let last = entries.last().expect("some");
+            let head = Head {
+                number: last.number,
+                hash: last.hash,
+            };
+            let entries = entries
+                .iter()
+                .cloned()
+                .map(Ok::<_, std::convert::Infallible>);
+            verify_from(anchor, entries, head, noted).expect("reading from memory does not fail")
+        };
+        let left = cut(5, 3, anchor);
+        let verdict = check(&left, anchor, &[]);
+        assert_eq!((verdict.fault, verdict.good, verdict.cut), (None, 6, 3));
+        assert_eq!(check(&left, anchor, &[anchor]).fault, None);
+        let wrong = Head {
+            hash: [1; 32],
+            ..anchor
+        };
+        assert!(check(&left, anchor, &[wrong]).fault.is_some());
+        // Cut further than was said, or without a word.
+        let further = Head {
+            number: 4,
+            hash: whole[3].hash,
+        };
+        let fault = check(&cut(5, 4, anchor), further, &[]).fault;
+        assert_eq!(fault.map(|f| f.problem), Some(Problem::NotVouched));
+        let fault = check(&whole[3..], anchor, &[]).fault;
+        assert_eq!(fault.map(|f| f.problem), Some(Problem::NotVouched));
+        // From the middle, as before.
+        let mut middle = left;
+        middle.remove(1);
+        assert!(check(&middle, anchor, &[]).fault.is_some());
     }
 
     #[test]

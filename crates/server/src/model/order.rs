@@ -26,8 +26,8 @@ pub struct StoredOrder {
     pub expires_at: Timestamp,
 }
 
-/// Signs the order once its number is known.
-pub type Seal = Box<dyn FnOnce(u64) -> Result<SignedOrder, SealError> + Send>;
+/// Signs the order once its number is known; again with another number when the first could not be kept.
+pub type Seal = Box<dyn Fn(u64) -> Result<SignedOrder, SealError> + Send>;
 
 /// An order that has no number yet: it gets one in the transaction that keeps it, so that no two servers over one store give the
 /// same, and a restored backup gives none again.

@@ -114,6 +114,7 @@ impl Questions {
             targets,
             cancelled: false,
             closed: false,
+            kept: false,
         };
         let live = Arc::new(Live::new(parts, answer, &self.catalogue.now(), &self.clock));
         self.refresh(&live);

@@ -39,6 +39,10 @@ pub struct QuestionInfo {
     pub rows_cut: u64,
     /// Number of the signed order.
     pub order: u64,
+    /// Whether it stays however old it gets.
+    pub kept: bool,
+    /// When its answers were removed; the numbers above are what is left of them.
+    pub answers_removed_at: Option<Timestamp>,
 }
 
 /// Why a question was not asked.
@@ -76,6 +80,16 @@ pub enum QuestionError {
     /// It is over.
     #[error("question {0} is closed already")]
     Closed(QuestionId),
+    /// Its answers are not kept any more.
+    #[error(
+        "the answers to question {id} were removed on {at} because of their age or size; its numbers in sum are left"
+    )]
+    Removed {
+        /// Which.
+        id: QuestionId,
+        /// When.
+        at: Timestamp,
+    },
     /// The store.
     #[error("the question could not be read or stored")]
     Store(#[source] StoreError),
@@ -147,5 +161,7 @@ pub(super) fn from_store(stored: &StoredQuestion) -> Result<QuestionInfo, Questi
         rows: summary.rows,
         rows_cut: summary.rows_cut,
         order: stored.order,
+        kept: stored.kept,
+        answers_removed_at: stored.answers_removed_at,
     })
 }

@@ -38,6 +38,7 @@ pub(crate) struct Live {
     cancelled: AtomicBool,
     ending: AtomicBool,
     closed: AtomicBool,
+    kept: AtomicBool,
     answer: RwLock<Answer>,
     inbox: Mutex<Option<mpsc::Sender<Job>>>,
     clock: Clock,
@@ -56,6 +57,7 @@ pub(super) struct Parts {
     pub targets: Option<EndpointSet>,
     pub cancelled: bool,
     pub closed: bool,
+    pub kept: bool,
 }
 
 /// What the merging task is asked to do.
@@ -88,6 +90,7 @@ impl Live {
             cancelled: AtomicBool::new(parts.cancelled),
             ending: AtomicBool::new(false),
             closed: AtomicBool::new(parts.closed),
+            kept: AtomicBool::new(parts.kept),
             answer: RwLock::new(answer),
             inbox: Mutex::new(None),
             clock: clock.clone(),
@@ -118,6 +121,10 @@ impl Live {
     /// True for the first who asks: that one ends the question, because its time is over.
     pub(super) fn begin_end(&self) -> bool {
         !self.ending.swap(true, Ordering::AcqRel)
+    }
+
+    pub(super) fn set_kept(&self, kept: bool) {
+        self.kept.store(kept, Ordering::Release);
     }
 
     pub(super) fn set_cancelled(&self) {
@@ -203,6 +210,8 @@ impl Live {
             rows: summary.rows,
             rows_cut: summary.rows_cut,
             order: self.order,
+            kept: self.kept.load(Ordering::Acquire),
+            answers_removed_at: None,
         }
     }
 }

@@ -155,6 +155,9 @@ impl Questions {
     /// Builds a question and its answer from the store.
     pub(super) async fn load(&self, stored: StoredQuestion) -> Result<Arc<Live>, QuestionError> {
         let id = stored.id;
+        if let Some(at) = stored.answers_removed_at {
+            return Err(QuestionError::Removed { id, at });
+        }
         let plan = info::plan(&stored)?;
         let failed = |source| QuestionError::Answer { id, source };
         let mut answer = Live::empty_answer(&plan, &self.spill);
@@ -222,6 +225,7 @@ impl Questions {
             targets,
             cancelled: stored.cancelled_at.is_some(),
             closed: stored.closed,
+            kept: stored.kept,
         };
         Ok(Arc::new(Live::new(
             parts,

@@ -3,7 +3,7 @@
 //! Secrets never come here: passwords arrive as argon2id strings, cookies and tokens as SHA-256 digests.
 //! All times are seconds since 1970, given by the caller, so that expiry can be tested without waiting.
 
-use super::Reply;
+use super::error::Reply;
 use crate::model::account::{ApiToken, Device, Digest, Session, SessionLimits, User};
 use crate::model::audit::Deed;
 use crate::model::ids::{ApiTokenId, UserId};

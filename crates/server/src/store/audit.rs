@@ -1,6 +1,6 @@
-//! The audit log as the store keeps it. See [`crate::audit`] for what it is and how it is checked.
+//! The audit log as the store keeps it. See [`crate::model::audit`] for what it is and how it is checked.
 
-use super::Reply;
+use super::error::Reply;
 use crate::model::audit::{Deed, Entry, Head, Verdict};
 
 /// Which entries a reader wants: newest first.

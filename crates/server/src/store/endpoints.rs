@@ -1,6 +1,6 @@
 //! What is kept about endpoints and enrolment tokens.
 
-use super::Reply;
+use super::error::Reply;
 use crate::model::audit::Deed;
 use crate::model::endpoint::{Endpoint, Keys, Refusal, Standing, TokenInfo};
 use crate::model::ids::{EndpointId, TokenId};

@@ -1,8 +1,26 @@
 //! What can go wrong in the store, told so that an operator knows what to do.
+//!
+//! These are the store's words, not those of what keeps it: an implementation puts its own error underneath as the source. Every
+//! failure of a method names the operation that failed, as in "keeping answers to question 7".
 
 use crate::model::order::SealError;
+use std::borrow::Cow;
+use std::future::Future;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
+use std::pin::Pin;
+
+/// What a method of the store gives.
+pub type Result<T> = std::result::Result<T, StoreError>;
+
+/// A future answer of the store. Dropping the future of a write that was begun does not undo it.
+pub type Reply<'a, T> = Pin<Box<dyn Future<Output = Result<T>> + Send + 'a>>;
+
+/// What lay underneath.
+pub type Cause = Box<dyn std::error::Error + Send + Sync>;
+
+/// What the store was doing, as in "keeping answers to question 7".
+pub type Operation = Cow<'static, str>;
 
 /// A failure of the store.
 #[derive(Debug, thiserror::Error)]
@@ -13,7 +31,7 @@ pub enum StoreError {
         .0.display()
     )]
     InUse(PathBuf),
-    /// The folder or its lock could not be made or opened.
+    /// The folder, or a file that the store needs beside the database, could not be made or opened.
     #[error("cannot open {}; check that the folder exists and that this account may write there", .path.display())]
     Folder {
         /// The file or folder.
@@ -22,62 +40,29 @@ pub enum StoreError {
         #[source]
         source: io::Error,
     },
-    /// SQLite could not open or prepare the database.
+    /// The database could not be opened.
     #[error("cannot open the database {}", .path.display())]
     Open {
         /// The database.
         path: PathBuf,
-        /// What SQLite said.
+        /// Why.
         #[source]
-        source: rusqlite::Error,
+        source: Cause,
     },
     /// The file is some other program's database.
     #[error("{} is not a Cordon database; give the server a folder of its own", .0.display())]
     Foreign(PathBuf),
-    /// The file does not hold what a database must hold.
+    /// A file of the store is missing, emptied or cut: what it held would be gone without a word.
     #[error(
-        "the database {} is damaged; stop the server, keep the file for analysis and restore the last backup",
-        .path.display()
+        "the store in {} is not whole: {what}; restore the last backup into a new folder, or save what can be read with \
+         `cordon server salvage --data {} --into NEW-FOLDER`",
+        .folder.display(), .folder.display()
     )]
-    Damaged {
-        /// The database.
-        path: PathBuf,
-        /// What SQLite said.
-        #[source]
-        source: rusqlite::Error,
-    },
-    /// No room to write.
-    #[error(
-        "no space left to write {}; nothing was stored; free some space on that disk and try again",
-        .path.display()
-    )]
-    Full {
-        /// The database.
-        path: PathBuf,
-        /// What SQLite said.
-        #[source]
-        source: rusqlite::Error,
-    },
-    /// The disk refused to read or write.
-    #[error("reading or writing {} failed; check the disk and its mount options", .path.display())]
-    Disk {
-        /// The database.
-        path: PathBuf,
-        /// What SQLite said.
-        #[source]
-        source: rusqlite::Error,
-    },
-    /// Some other program holds a lock inside the database.
-    #[error(
-        "the database {} is locked by another program; close the program that has it open",
-        .path.display()
-    )]
-    Busy {
-        /// The database.
-        path: PathBuf,
-        /// What SQLite said.
-        #[source]
-        source: rusqlite::Error,
+    Incomplete {
+        /// The data folder.
+        folder: PathBuf,
+        /// What is wrong.
+        what: String,
     },
     /// A newer program wrote this database.
     #[error(
@@ -112,9 +97,66 @@ pub enum StoreError {
         number: u32,
         /// Its name.
         name: &'static str,
-        /// What SQLite said.
+        /// Why.
         #[source]
-        source: rusqlite::Error,
+        source: Cause,
+    },
+    /// What is stored does not hold what it must hold.
+    #[error(
+        "{operation} failed: the database {} is damaged; stop the server and look with `cordon server check`; \
+         `cordon server salvage` saves what can be read, or restore the last backup",
+        .path.display()
+    )]
+    Damaged {
+        /// What was being done.
+        operation: Operation,
+        /// The database.
+        path: PathBuf,
+        /// What was found.
+        #[source]
+        source: Cause,
+    },
+    /// No room to write.
+    #[error(
+        "{operation} failed: no space left to write {}; nothing was stored; free some space on that disk and try again",
+        .path.display()
+    )]
+    Full {
+        /// What was being done.
+        operation: Operation,
+        /// The database.
+        path: PathBuf,
+        /// What was said underneath.
+        #[source]
+        source: Cause,
+    },
+    /// The disk refused to read or write.
+    #[error(
+        "{operation} failed: {} cannot be read or written; check the disk and its mount options",
+        .path.display()
+    )]
+    Disk {
+        /// What was being done.
+        operation: Operation,
+        /// The database.
+        path: PathBuf,
+        /// What was said underneath.
+        #[source]
+        source: Cause,
+    },
+    /// Some other program holds a lock inside the database.
+    #[error(
+        "{operation} failed: the database {} is locked by another program; close the program that has it open",
+        .path.display()
+    )]
+    Busy {
+        /// What was being done.
+        operation: Operation,
+        /// The database.
+        path: PathBuf,
+        /// What was said underneath.
+        #[source]
+        source: Cause,
     },
     /// The object is not there.
     #[error("{0} does not exist")]
@@ -125,55 +167,39 @@ pub enum StoreError {
     /// The order could not be signed; nothing was stored.
     #[error("the order could not be signed")]
     Seal(#[source] SealError),
+    /// A value is taken, or what it refers to is missing, where the caller made sure that this cannot be.
+    #[error("{operation} failed: it contradicts what is stored")]
+    Constraint {
+        /// What was being done.
+        operation: Operation,
+        /// What was said underneath.
+        #[source]
+        source: Cause,
+    },
     /// A stored value is not what this program writes.
-    #[error("the database holds an unreadable {what}")]
+    #[error("{operation} failed: the database holds an unreadable {what}")]
     Content {
+        /// What was being done.
+        operation: Operation,
         /// Which value.
         what: &'static str,
         /// Why.
         #[source]
-        source: Box<dyn std::error::Error + Send + Sync>,
+        source: Cause,
     },
-    /// Any other failure of a statement.
-    #[error("a statement on the database failed")]
-    Query(#[source] rusqlite::Error),
+    /// Any other failure.
+    #[error("{operation} failed in the database")]
+    Statement {
+        /// What was being done.
+        operation: Operation,
+        /// What was said underneath.
+        #[source]
+        source: Cause,
+    },
     /// The job panicked; its changes were undone.
-    #[error("a job of the store failed unexpectedly and was undone; this is a defect of Cordon")]
-    Panicked,
+    #[error("{0} failed unexpectedly and was undone; this is a defect of Cordon")]
+    Panicked(Operation),
     /// The store was closed.
     #[error("the store is closed because the server is stopping")]
     Closed,
-}
-
-impl From<rusqlite::Error> for StoreError {
-    fn from(source: rusqlite::Error) -> Self {
-        Self::Query(source)
-    }
-}
-
-impl StoreError {
-    /// Gives a plain statement failure the meaning it has for the operator, now that the file is known.
-    #[must_use]
-    pub fn located(self, path: &Path) -> Self {
-        use rusqlite::ErrorCode as Code;
-        let Self::Query(source) = self else {
-            return self;
-        };
-        let path = path.to_owned();
-        match source.sqlite_error_code() {
-            Some(Code::DiskFull) => Self::Full { path, source },
-            Some(Code::DatabaseCorrupt | Code::NotADatabase) => Self::Damaged { path, source },
-            Some(Code::SystemIoFailure | Code::ReadOnly | Code::CannotOpen) => {
-                Self::Disk { path, source }
-            }
-            Some(Code::DatabaseBusy | Code::DatabaseLocked) => Self::Busy { path, source },
-            _ => Self::Query(source),
-        }
-    }
-
-    /// Whether this is a violated constraint: the value is taken, or what it refers to is missing.
-    #[must_use]
-    pub fn is_constraint(&self) -> bool {
-        matches!(self, Self::Query(e) if e.sqlite_error_code() == Some(rusqlite::ErrorCode::ConstraintViolation))
-    }
 }

@@ -1,6 +1,6 @@
 //! Computer groups: a name that stands for a filter, with an owner and a version.
 
-use super::Reply;
+use super::error::Reply;
 use crate::model::audit::Deed;
 use crate::model::ids::{QuestionId, UserId};
 use question::catalogue::Group;

@@ -3,7 +3,7 @@
 //! The lock is the kernel's (advisory), so it ends with the process however that ends, and no stale file can keep
 //! a server from starting. Offline readers (`cordon audit verify`) do not take it.
 
-use super::{Result, StoreError};
+use super::error::{Result, StoreError};
 use std::fs::{File, OpenOptions, TryLockError};
 use std::path::Path;
 

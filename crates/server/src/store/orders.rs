@@ -1,6 +1,6 @@
 //! Signed orders. Whoever is the subject of an order keeps it together with itself; here is what is common to all.
 
-use super::Reply;
+use super::error::Reply;
 use crate::model::order::StoredOrder;
 use jiff::Timestamp;
 

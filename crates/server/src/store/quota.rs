@@ -1,6 +1,6 @@
 //! What an asker keeps open, for their quota.
 
-use super::Reply;
+use super::error::Reply;
 use crate::model::ids::UserId;
 
 /// An open question, as far as it costs.

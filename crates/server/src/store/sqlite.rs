@@ -4,59 +4,133 @@
 //! savepoint) and answers their callers after the commit: see [`writer`]. A few threads own read-only connections
 //! ([`readers`]); WAL lets them read beside the writer. The schema grows by [`migrate`].
 //!
-//! A domain method is one expression: `self.write(move |tx| …)` or `self.read(move |db| …)`.
+//! A domain method is one expression: `self.write("what it does", move |tx| …)` or `self.read(…, move |db| …)`. Inside, failures
+//! are [`fault`]s; they become the store's own errors, with that name, on their way out.
 
 mod accounts;
-pub(crate) mod audit;
+mod answers;
+mod audit;
+mod chain;
+pub mod check;
+mod connection;
+mod convert;
 mod endpoints;
+pub(crate) mod fault;
 mod groups;
-mod ids;
 pub mod migrate;
 mod orders;
+mod pack;
 mod questions;
 mod quota;
 mod readers;
+mod reserve;
+pub mod salvage;
+mod state;
+mod upkeep;
+mod vacuum;
+mod values;
+mod wal;
 mod writer;
 
+pub use connection::{FILE_NAME, holds_anything};
+pub use reserve::{RESERVE_FILE, RESERVE_SIZE};
+pub use state::STATE_FILE;
+pub use vacuum::vacuum;
+
+use super::error::{Operation, Reply, Result, StoreError};
 use super::lock::FolderLock;
-use super::{Reply, Result, StoreError};
+use crate::model::audit::{Head, Verdict};
 use crate::model::clock::Clock;
+use check::Brief;
+use fault::Fault;
 use readers::Readers;
-use rusqlite::{Connection, OpenFlags};
+use reserve::Reserve;
+use rusqlite::Connection;
+use state::StateFile;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
-use writer::{Tx, Writer};
+use writer::{Desk, Tx, Weight, Writer};
 
-/// Name of the database in the data folder.
-pub const FILE_NAME: &str = "cordon.db";
-/// Marks the file as ours (`application_id`): "Crdn".
-const APPLICATION_ID: i32 = 0x4372_646e;
-const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 const READERS: usize = 4;
+
+/// What can be set about a store.
+#[derive(Clone, Copy, Debug)]
+pub struct Options {
+    /// How long the look for damage at the start may take.
+    pub check: Duration,
+    /// Bytes of the reserve for small changes on a full disk; 0 for none.
+    pub reserve: u64,
+    /// Bytes that stay free on the disk: with less, no new question is taken.
+    pub spare: u64,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            check: Duration::from_secs(2),
+            reserve: RESERVE_SIZE,
+            spare: 64 << 20,
+        }
+    }
+}
 
 /// The open store. Dropping it finishes the jobs that were accepted, then closes the file.
 pub struct SqliteStore {
     writer: Writer,
     readers: Readers,
     path: PathBuf,
+    spare: u64,
     // Last, so that it is let go of only after the connections are closed.
     _lock: FolderLock,
 }
 
 impl SqliteStore {
-    /// Opens or makes the database in `folder`, takes the folder's lock and brings the schema up to date.
+    /// Opens or makes the database in `folder`, takes the folder's lock, looks for damage and brings the schema up to date.
     pub fn open(folder: &Path, clock: Clock) -> Result<Self> {
-        make_private_folder(folder)?;
+        Self::open_with(folder, clock, Options::default())
+    }
+
+    /// The same with other options.
+    pub fn open_with(folder: &Path, clock: Clock, options: Options) -> Result<Self> {
+        connection::make_private_folder(folder)?;
         let lock = FolderLock::take(folder)?;
         let path = folder.join(FILE_NAME);
-        let mut connection = open_writing(&path)?;
+        let state = StateFile::of(folder);
+        let last = state.read().map_err(|source| StoreError::Folder {
+            path: state.path().to_owned(),
+            source,
+        })?;
+        check::whole(folder, last)?;
+        let mut connection = connection::open_writing(&path)?;
+        match check::briefly(&mut connection, &path, options.check)? {
+            Brief::Whole => {}
+            Brief::Until(table) => tracing::info!(
+                table,
+                "the look for damage took all its time; `cordon server check` looks at the rest"
+            ),
+        }
+        let reserve = Reserve::new(folder, options.reserve);
         migrate::apply(&mut connection, &path, migrate::MIGRATIONS)?;
+        convert::run(&mut connection)
+            .map_err(|e| e.told("bringing answers into their new form".into(), &path))?;
+        vacuum::once(&connection, &path);
+        if let Err(error) = state.set_open() {
+            // On a full disk: a loss of the log is then not noticed at the next start, but a server that does not start is worse.
+            tracing::warn!(%error, path = %state.path().display(), "it could not be noted that the store is open");
+        }
         let readers = Readers::start(&path, READERS)?;
-        let writer = Writer::start(connection, &path, clock)?;
+        let desk = Desk {
+            connection,
+            path: path.clone(),
+            reserve,
+            state,
+        };
+        let writer = Writer::start(desk, clock)?;
         Ok(Self {
             writer,
             readers,
             path,
+            spare: options.spare,
             _lock: lock,
         })
     }
@@ -71,17 +145,49 @@ impl SqliteStore {
     /// the reply comes after the commit. A job must not begin or end transactions itself.
     pub(crate) fn write<T: Send + 'static>(
         &self,
-        job: impl FnOnce(&Tx<'_>) -> Result<T> + Send + 'static,
+        operation: impl Into<Operation>,
+        job: impl FnOnce(&Tx<'_>) -> fault::Result<T> + Send + 'static,
     ) -> Reply<'static, T> {
-        self.writer.submit(job)
+        let mut once = Some(job);
+        self.writer
+            .submit(operation.into(), Weight::Ordinary, move |tx| {
+                once.take().map_or(Err(Fault::Panicked), |job| job(tx))
+            })
+    }
+
+    /// The same for a small change that must work on a full disk: it may use the reserve, and may run twice.
+    pub(crate) fn write_small<T: Send + 'static>(
+        &self,
+        operation: impl Into<Operation>,
+        job: impl FnMut(&Tx<'_>) -> fault::Result<T> + Send + 'static,
+    ) -> Reply<'static, T> {
+        self.writer.submit(operation.into(), Weight::Small, job)
+    }
+
+    /// The same for a change that others will follow which need much more room: refused while the disk has little left.
+    pub(crate) fn write_growing<T: Send + 'static>(
+        &self,
+        operation: impl Into<Operation>,
+        job: impl FnOnce(&Tx<'_>) -> fault::Result<T> + Send + 'static,
+    ) -> Reply<'static, T> {
+        let operation = operation.into();
+        match reserve::free(&self.path) {
+            Some(free) if free < self.spare => {
+                let error = reserve::too_little(free, self.spare);
+                let error = Fault::Sqlite(error).told(operation, &self.path);
+                Box::pin(std::future::ready(Err(error)))
+            }
+            _ => self.write(operation, job),
+        }
     }
 
     /// Runs a job on a read-only connection; it sees everything whose reply was given before.
     pub(crate) fn read<T: Send + 'static>(
         &self,
-        job: impl FnOnce(&Connection) -> Result<T> + Send + 'static,
+        operation: impl Into<Operation>,
+        job: impl FnOnce(&Connection) -> fault::Result<T> + Send + 'static,
     ) -> Reply<'static, T> {
-        self.readers.submit(job)
+        self.readers.submit(operation.into(), job)
     }
 }
 
@@ -91,111 +197,10 @@ impl super::Store for SqliteStore {
     }
 }
 
-/// Opens the database of a folder read-only, without the folder's lock: for offline checks beside a running server.
-pub fn open_offline(path: &Path) -> Result<Connection> {
-    open_reading(path)
-}
-
-/// Checks the audit log of an open database; see [`crate::audit::verify_file`].
-pub(crate) fn verify_audit(
-    connection: &Connection,
-    noted: &[crate::model::audit::Head],
-) -> Result<crate::model::audit::Verdict> {
-    audit::verify(connection, noted)
-}
-
-fn make_private_folder(folder: &Path) -> Result<()> {
-    let mut builder = std::fs::DirBuilder::new();
-    builder.recursive(true);
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::DirBuilderExt as _;
-        builder.mode(0o700);
-    }
-    builder.create(folder).map_err(|source| StoreError::Folder {
-        path: folder.to_owned(),
-        source,
-    })
-}
-
-fn open_writing(path: &Path) -> Result<Connection> {
-    let opened = |source| StoreError::Open {
-        path: path.to_owned(),
-        source,
-    };
-    let located = |e: rusqlite::Error| StoreError::from(e).located(path);
-    let connection = Connection::open_with_flags(
-        path,
-        OpenFlags::SQLITE_OPEN_READ_WRITE
-            | OpenFlags::SQLITE_OPEN_CREATE
-            | OpenFlags::SQLITE_OPEN_NO_MUTEX,
-    )
-    .map_err(opened)?;
-    #[cfg(unix)]
-    restrict(path)?;
-    connection.busy_timeout(BUSY_TIMEOUT).map_err(located)?;
-    let application: i32 = connection
-        .pragma_query_value(None, "application_id", |row| row.get(0))
-        .map_err(located)?;
-    let tables: i64 = connection
-        .query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))
-        .map_err(located)?;
-    if application != APPLICATION_ID {
-        if tables > 0 {
-            return Err(StoreError::Foreign(path.to_owned()));
-        }
-        connection
-            .pragma_update(None, "application_id", APPLICATION_ID)
-            .map_err(located)?;
-    }
-    connection
-        .pragma_update(None, "journal_mode", "WAL")
-        .map_err(located)?;
-    // FULL: an acknowledged change survives a power cut, not only a killed process.
-    connection
-        .pragma_update(None, "synchronous", "FULL")
-        .map_err(located)?;
-    connection
-        .pragma_update(None, "foreign_keys", true)
-        .map_err(located)?;
-    connection
-        .pragma_update(None, "trusted_schema", false)
-        .map_err(located)?;
-    connection.set_prepared_statement_cache_capacity(128);
-    Ok(connection)
-}
-
-fn open_reading(path: &Path) -> Result<Connection> {
-    let connection = Connection::open_with_flags(
-        path,
-        OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX,
-    )
-    .map_err(|source| StoreError::Open {
-        path: path.to_owned(),
-        source,
-    })?;
-    let located = |e: rusqlite::Error| StoreError::from(e).located(path);
-    connection.busy_timeout(BUSY_TIMEOUT).map_err(located)?;
-    connection
-        .pragma_update(None, "query_only", true)
-        .map_err(located)?;
-    connection
-        .pragma_update(None, "trusted_schema", false)
-        .map_err(located)?;
-    connection.set_prepared_statement_cache_capacity(128);
-    Ok(connection)
-}
-
-#[cfg(unix)]
-fn restrict(path: &Path) -> Result<()> {
-    use std::os::unix::fs::PermissionsExt as _;
-    // SQLite gives -wal and -shm the mode of the main file.
-    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600)).map_err(|source| {
-        StoreError::Folder {
-            path: path.to_owned(),
-            source,
-        }
-    })
+/// Checks the audit log in a database file, with or without a running server.
+pub fn verify_audit(path: &Path, noted: &[Head]) -> Result<Verdict> {
+    let connection = connection::open_reading(path)?;
+    chain::verify(&connection, noted).map_err(|e| e.told("checking the audit log".into(), path))
 }
 
 #[cfg(test)]

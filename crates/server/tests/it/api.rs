@@ -4,9 +4,11 @@ mod accounts;
 mod answers;
 mod boundaries;
 mod contract;
+mod damage;
 mod groups;
 mod noted;
 mod operations;
+mod retention;
 
 use crate::support::World;
 use contract::Contract;

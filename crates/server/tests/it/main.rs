@@ -6,9 +6,13 @@
 
 mod api;
 mod enrolment;
+mod folders;
+#[cfg(target_os = "linux")]
+mod full_disk;
 mod hostile;
 mod keys;
 mod orders;
 mod questions;
+mod retention;
 mod start;
 mod support;

@@ -75,18 +75,35 @@ impl World {
 
     pub async fn configured(change: impl FnOnce(&mut Config)) -> Self {
         let folder = Arc::new(tempfile::tempdir().unwrap());
+        Self::over(folder, change).await.unwrap()
+    }
+
+    /// Over this folder, with a configuration that the test changes; or why it did not start.
+    pub async fn over(
+        folder: Arc<tempfile::TempDir>,
+        change: impl FnOnce(&mut Config),
+    ) -> Result<Self, server::StartError> {
         let mut config = Config::local(folder.path().to_owned(), catalogue());
         change(&mut config);
         Self::start(folder, config).await
     }
 
-    async fn start(folder: Arc<tempfile::TempDir>, config: Config) -> Self {
-        let running = server::start(config.clone()).await.unwrap();
-        Self {
+    async fn start(
+        folder: Arc<tempfile::TempDir>,
+        config: Config,
+    ) -> Result<Self, server::StartError> {
+        let running = server::start(config.clone()).await?;
+        Ok(Self {
             folder,
             running,
             config,
-        }
+        })
+    }
+
+    /// Stops the server; its folder stays.
+    pub async fn stop(self) -> Arc<tempfile::TempDir> {
+        soon("the drain", self.running.drain()).await;
+        self.folder
     }
 
     /// Stops the server and starts it again over the same folder.
@@ -103,7 +120,7 @@ impl World {
         } = self;
         soon("the drain", running.drain()).await;
         change(folder.path());
-        Self::start(folder, config).await
+        Self::start(folder, config).await.unwrap()
     }
 
     /// The same, with something done while the server is stopped, and another configuration afterwards.
@@ -120,7 +137,7 @@ impl World {
         soon("the drain", running.drain()).await;
         between(folder.path()).await;
         change(&mut config);
-        Self::start(folder, config).await
+        Self::start(folder, config).await.unwrap()
     }
 
     /// The first administrator's, as long as it is unchanged.

@@ -1,8 +1,10 @@
 //! Users, sessions and API tokens in SQLite.
 
 use super::super::accounts::{Accounts, Ended, NewApiToken, NewPassword, NewSession, NewUser};
-use super::super::{Reply, Result, StoreError};
-use super::{SqliteStore, audit};
+use super::super::error::Reply;
+use super::SqliteStore;
+use super::chain::append;
+use super::fault::{Fault, Result};
 use crate::model::account::{ApiToken, Device, Digest, Session, User};
 use crate::model::audit::Deed;
 use crate::model::ids::{ApiTokenId, UserId};
@@ -19,7 +21,7 @@ const TOKEN: &str = "t.id, t.name, t.scopes, t.created_at, t.expires_at, t.used_
 
 impl Accounts for SqliteStore {
     fn users(&self) -> Reply<'_, Vec<User>> {
-        self.read(|db| {
+        self.read("reading the users", |db| {
             let mut statement =
                 db.prepare_cached(&format!("SELECT {USER} FROM users u ORDER BY u.name"))?;
             let users = statement.query_map([], |row| user(row, 0))?;
@@ -28,7 +30,7 @@ impl Accounts for SqliteStore {
     }
 
     fn user_with_password(&self, name: String) -> Reply<'_, Option<(User, String)>> {
-        self.read(move |db| {
+        self.read("reading a user", move |db| {
             let found = db
                 .prepare_cached(&format!(
                     "SELECT {USER}, u.password FROM users u WHERE u.name = ?1"
@@ -40,27 +42,27 @@ impl Accounts for SqliteStore {
     }
 
     fn create_user(&self, user: NewUser, deed: Deed) -> Reply<'_, UserId> {
-        self.write(move |tx| {
+        self.write_small(format!("adding the user `{}`", user.name), move |tx| {
             let id = insert_user(tx, &user)?;
-            audit::append(tx, &deed)?;
+            append(tx, &deed)?;
             Ok(id)
         })
     }
 
     fn create_first_user(&self, user: NewUser, deed: Deed) -> Reply<'_, bool> {
-        self.write(move |tx| {
+        self.write_small("adding the first administrator", move |tx| {
             let some = "SELECT EXISTS (SELECT 1 FROM users WHERE service = 0)";
             if tx.query_row(some, [], |row| row.get(0))? {
                 return Ok(false);
             }
             insert_user(tx, &user)?;
-            audit::append(tx, &deed)?;
+            append(tx, &deed)?;
             Ok(true)
         })
     }
 
     fn delete_user(&self, name: String, deed: Deed) -> Reply<'_, ()> {
-        self.write(move |tx| {
+        self.write_small(format!("removing the user `{name}`"), move |tx| {
             let known: Option<(String, bool)> = tx
                 .query_row(
                     "SELECT role, service FROM users WHERE name = ?1",
@@ -69,25 +71,25 @@ impl Accounts for SqliteStore {
                 )
                 .optional()?;
             let (role, service) =
-                known.ok_or_else(|| StoreError::Missing(format!("the user `{name}`")))?;
+                known.ok_or_else(|| Fault::missing(format!("the user `{name}`")))?;
             let administrators: i64 = tx.query_row(
                 "SELECT count(*) FROM users WHERE role = 'administrator' AND service = 0",
                 [],
                 |row| row.get(0),
             )?;
             if role == Role::Administrator.as_str() && !service && administrators == 1 {
-                return Err(StoreError::Conflict(format!(
+                return Err(Fault::conflict(format!(
                     "`{name}` is the last administrator; add another one first"
                 )));
             }
             tx.execute("DELETE FROM users WHERE name = ?1", [&name])?;
-            audit::append(tx, &deed)?;
+            append(tx, &deed)?;
             Ok(())
         })
     }
 
     fn unclaimed(&self) -> Reply<'_, Vec<(User, String)>> {
-        self.read(|db| {
+        self.read("reading the administrators", |db| {
             let mut statement = db.prepare_cached(&format!(
                 "SELECT {USER}, u.password FROM users u
                  WHERE u.role = 'administrator' AND u.one_time = 1 AND u.by_server = 1 ORDER BY u.id"
@@ -99,24 +101,26 @@ impl Accounts for SqliteStore {
     }
 
     fn reset_user(&self, user: NewUser, deed: Deed) -> Reply<'_, UserId> {
-        self.write(move |tx| {
-            let known: Option<(UserId, bool)> = tx
-                .query_row(
-                    "SELECT id, service FROM users WHERE name = ?1",
-                    [&user.name],
-                    |row| Ok((row.get(0)?, row.get(1)?)),
-                )
-                .optional()?;
-            let id = match known {
-                None => insert_user(tx, &user)?,
-                Some((_, true)) => {
-                    return Err(StoreError::Conflict(format!(
-                        "`{}` is the server's own account and has no password",
-                        user.name
-                    )));
-                }
-                Some((id, false)) => {
-                    tx.execute(
+        self.write_small(
+            format!("giving the user `{}` a one-time password", user.name),
+            move |tx| {
+                let known: Option<(UserId, bool)> = tx
+                    .query_row(
+                        "SELECT id, service FROM users WHERE name = ?1",
+                        [&user.name],
+                        |row| Ok((row.get(0)?, row.get(1)?)),
+                    )
+                    .optional()?;
+                let id = match known {
+                    None => insert_user(tx, &user)?,
+                    Some((_, true)) => {
+                        return Err(Fault::conflict(format!(
+                            "`{}` is the server's own account and has no password",
+                            user.name
+                        )));
+                    }
+                    Some((id, false)) => {
+                        tx.execute(
                         "UPDATE users SET password = ?2, role = ?3, one_time = ?4, by_server = ?5
                          WHERE id = ?1",
                         params![
@@ -127,17 +131,18 @@ impl Accounts for SqliteStore {
                             user.by_server
                         ],
                     )?;
-                    id
-                }
-            };
-            end_all(tx, id, None, &[])?;
-            audit::append(tx, &deed)?;
-            Ok(id)
-        })
+                        id
+                    }
+                };
+                end_all(tx, id, None, &[])?;
+                append(tx, &deed)?;
+                Ok(id)
+            },
+        )
     }
 
     fn service_token(&self, user: NewUser, token: NewApiToken, deed: Deed) -> Reply<'_, ()> {
-        self.write(move |tx| {
+        self.write_small("keeping the token of the server's own account", move |tx| {
             let known: Option<(UserId, bool)> = tx
                 .query_row(
                     "SELECT id, service FROM users WHERE name = ?1",
@@ -148,7 +153,7 @@ impl Accounts for SqliteStore {
             let id = match known {
                 Some((id, true)) => id,
                 Some((_, false)) => {
-                    return Err(StoreError::Conflict(format!(
+                    return Err(Fault::conflict(format!(
                         "a person has the name `{}`",
                         user.name
                     )));
@@ -159,32 +164,42 @@ impl Accounts for SqliteStore {
                 "DELETE FROM api_tokens WHERE user_id = ?1 AND name = ?2",
                 params![id, token.name],
             )?;
-            insert_token(tx, &NewApiToken { user: id, ..token })?;
-            audit::append(tx, &deed)?;
+            insert_token(
+                tx,
+                &NewApiToken {
+                    user: id,
+                    ..token.clone()
+                },
+            )?;
+            append(tx, &deed)?;
             Ok(())
         })
     }
 
     fn set_password(&self, new: NewPassword, mut deed: Deed) -> Reply<'_, Ended> {
-        self.write(move |tx| {
-            let changed = tx.execute(
-                "UPDATE users SET password = ?2, one_time = 0, by_server = 0 WHERE id = ?1",
-                params![new.user, new.password],
-            )?;
-            if changed == 0 {
-                return Err(StoreError::Missing(format!("user {}", new.user)));
-            }
-            let ended = end_all(tx, new.user, new.keep_session, &new.keep_tokens)?;
-            deed.detail = serde_json::json!({
-                "sessions_ended": ended.sessions, "tokens_ended": ended.tokens,
-            });
-            audit::append(tx, &deed)?;
-            Ok(ended)
-        })
+        self.write_small(
+            format!("keeping a new password of user {}", new.user),
+            move |tx| {
+                let changed = tx.execute(
+                    "UPDATE users SET password = ?2, one_time = 0, by_server = 0 WHERE id = ?1",
+                    params![new.user, new.password],
+                )?;
+                if changed == 0 {
+                    return Err(Fault::missing(format!("user {}", new.user)));
+                }
+                let ended = end_all(tx, new.user, new.keep_session, &new.keep_tokens)?;
+                deed.detail = serde_json::json!({
+                    "sessions_ended": ended.sessions, "tokens_ended": ended.tokens,
+                });
+                append(tx, &deed)?;
+                Ok(ended)
+            },
+        )
     }
 
     fn begin_session(&self, new: NewSession, deed: Deed) -> Reply<'_, ()> {
-        self.write(move |tx| {
+        let operation = format!("beginning a session of user {}", new.user);
+        self.write_small(operation, move |tx| {
             tx.prepare_cached("DELETE FROM sessions WHERE seen_at < ?1 OR created_at < ?2")?
                 .execute([
                     new.now.saturating_sub(new.limits.idle),
@@ -206,13 +221,13 @@ impl Accounts for SqliteStore {
                 )?
                 .execute(params![new.user, DEVICES])?;
             }
-            audit::append(tx, &deed)?;
+            append(tx, &deed)?;
             Ok(())
         })
     }
 
     fn device(&self, digest: Digest) -> Reply<'_, Option<Device>> {
-        self.read(move |db| {
+        self.read("looking a known device up", move |db| {
             let found = db
                 .prepare_cached(
                     "SELECT u.name, d.seen_at FROM devices d JOIN users u ON u.id = d.user_id
@@ -230,7 +245,7 @@ impl Accounts for SqliteStore {
     }
 
     fn session(&self, digest: Digest) -> Reply<'_, Option<Session>> {
-        self.read(move |db| {
+        self.read("reading a session", move |db| {
             let found = db
                 .prepare_cached(&format!(
                     "SELECT {USER}, s.created_at, s.seen_at
@@ -249,7 +264,7 @@ impl Accounts for SqliteStore {
     }
 
     fn touch_session(&self, digest: Digest, now: i64) -> Reply<'_, ()> {
-        self.write(move |tx| {
+        self.write("noting the use of a session", move |tx| {
             tx.prepare_cached("UPDATE sessions SET seen_at = max(seen_at, ?2) WHERE digest = ?1")?
                 .execute(params![digest, now])?;
             Ok(())
@@ -257,16 +272,16 @@ impl Accounts for SqliteStore {
     }
 
     fn end_session(&self, digest: Digest, deed: Deed) -> Reply<'_, ()> {
-        self.write(move |tx| {
+        self.write_small("ending a session", move |tx| {
             if tx.execute("DELETE FROM sessions WHERE digest = ?1", [digest])? > 0 {
-                audit::append(tx, &deed)?;
+                append(tx, &deed)?;
             }
             Ok(())
         })
     }
 
     fn end_all_access(&self, at: jiff::Timestamp, deed: Deed) -> Reply<'_, ()> {
-        self.write(move |tx| {
+        self.write_small("ending all sessions and tokens", move |tx| {
             let sessions = tx.execute("DELETE FROM sessions", [])?;
             let api_tokens = tx.execute("DELETE FROM api_tokens", [])?;
             tx.execute("DELETE FROM devices", [])?;
@@ -277,13 +292,13 @@ impl Accounts for SqliteStore {
             let ended = serde_json::json!({
                 "sessions": sessions, "api_tokens": api_tokens, "enrolment_tokens": enrolment_tokens,
             });
-            audit::append(tx, &deed.also("ended", ended))?;
+            append(tx, &deed.clone().also("ended", ended))?;
             Ok(())
         })
     }
 
     fn api_tokens(&self, of: Option<UserId>) -> Reply<'_, Vec<ApiToken>> {
-        self.read(move |db| {
+        self.read("reading the API tokens", move |db| {
             let mut statement = db.prepare_cached(&format!(
                 "SELECT {TOKEN}, {USER} FROM api_tokens t JOIN users u ON u.id = t.user_id
                  WHERE ?1 IS NULL OR t.user_id = ?1 ORDER BY t.id"
@@ -294,7 +309,7 @@ impl Accounts for SqliteStore {
     }
 
     fn api_token(&self, digest: Digest) -> Reply<'_, Option<ApiToken>> {
-        self.read(move |db| {
+        self.read("reading an API token", move |db| {
             let found = db
                 .prepare_cached(&format!(
                     "SELECT {TOKEN}, {USER} FROM api_tokens t JOIN users u ON u.id = t.user_id
@@ -307,15 +322,18 @@ impl Accounts for SqliteStore {
     }
 
     fn create_api_token(&self, token: NewApiToken, deed: Deed) -> Reply<'_, ApiTokenId> {
-        self.write(move |tx| {
-            let id = insert_token(tx, &token)?;
-            audit::append(tx, &deed)?;
-            Ok(id)
-        })
+        self.write_small(
+            format!("adding an API token of user {}", token.user),
+            move |tx| {
+                let id = insert_token(tx, &token)?;
+                append(tx, &deed)?;
+                Ok(id)
+            },
+        )
     }
 
     fn touch_api_token(&self, id: ApiTokenId, now: i64) -> Reply<'_, ()> {
-        self.write(move |tx| {
+        self.write(format!("noting the use of API token {id}"), move |tx| {
             tx.prepare_cached("UPDATE api_tokens SET used_at = ?2 WHERE id = ?1")?
                 .execute(params![id, now])?;
             Ok(())
@@ -323,15 +341,15 @@ impl Accounts for SqliteStore {
     }
 
     fn delete_api_token(&self, id: ApiTokenId, user: Option<UserId>, deed: Deed) -> Reply<'_, ()> {
-        self.write(move |tx| {
+        self.write_small(format!("removing API token {id}"), move |tx| {
             let deleted = tx.execute(
                 "DELETE FROM api_tokens WHERE id = ?1 AND (?2 IS NULL OR user_id = ?2)",
                 params![id, user],
             )?;
             if deleted == 0 {
-                return Err(StoreError::Missing(format!("API token {id}")));
+                return Err(Fault::missing(format!("API token {id}")));
             }
-            audit::append(tx, &deed)?;
+            append(tx, &deed)?;
             Ok(())
         })
     }
@@ -398,7 +416,7 @@ fn insert_user(tx: &Connection, user: &NewUser) -> Result<UserId> {
             |row| row.get(0),
         )
         .optional()?;
-    id.ok_or_else(|| StoreError::Conflict(format!("a user `{}` exists already", user.name)))
+    id.ok_or_else(|| Fault::conflict(format!("a user `{}` exists already", user.name)))
 }
 
 /// Reads the columns of [`USER`] from this place on.

@@ -1,16 +1,17 @@
 //! Endpoints and enrolment tokens in SQLite.
 
 use super::super::endpoints::{Applicant, Endpoints, Enrolment, NewToken, Sighting};
-use super::super::{Reply, Result, StoreError};
+use super::super::error::Reply;
 use super::SqliteStore;
-use super::audit::append;
+use super::chain::append;
+use super::fault::{Fault, Result};
+use super::values::{maybe_time, time};
 use super::writer::Tx;
 use crate::model::actor::Actor;
 use crate::model::audit::Deed;
 use crate::model::endpoint::{Endpoint, Keys, Refusal, Standing, TokenInfo};
 use crate::model::ids::TokenId;
 use jiff::Timestamp;
-use rusqlite::types::Type;
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 
 const ENDPOINT: &str = "SELECT id, ordinal, hostname, platform, agent_version, standing, doubled, enrolled_at, last_seen,
@@ -23,23 +24,6 @@ fn standing_number(standing: Standing) -> i64 {
         Standing::Approved => 1,
         Standing::Revoked => 2,
     }
-}
-
-/// A column with milliseconds since 1970.
-pub(super) fn time(row: &Row<'_>, at: usize) -> rusqlite::Result<Timestamp> {
-    millis(at, row.get(at)?)
-}
-
-fn millis(at: usize, value: i64) -> rusqlite::Result<Timestamp> {
-    Timestamp::from_millisecond(value)
-        .map_err(|e| rusqlite::Error::FromSqlConversionFailure(at, Type::Integer, Box::new(e)))
-}
-
-/// The same, where it may be NULL.
-pub(super) fn maybe_time(row: &Row<'_>, at: usize) -> rusqlite::Result<Option<Timestamp>> {
-    row.get::<_, Option<i64>>(at)?
-        .map(|value| millis(at, value))
-        .transpose()
 }
 
 fn endpoint(row: &Row<'_>) -> rusqlite::Result<Endpoint> {
@@ -85,7 +69,7 @@ fn token(row: &Row<'_>) -> rusqlite::Result<TokenInfo> {
 
 impl Endpoints for SqliteStore {
     fn endpoints(&self) -> Reply<'_, Vec<Endpoint>> {
-        self.read(|db| {
+        self.read("reading the endpoints", |db| {
             let mut statement = db.prepare_cached(&format!("{ENDPOINT} ORDER BY ordinal"))?;
             let rows = statement.query_map([], endpoint)?;
             Ok(rows.collect::<rusqlite::Result<_>>()?)
@@ -93,11 +77,11 @@ impl Endpoints for SqliteStore {
     }
 
     fn enrol(&self, applicant: Applicant) -> Reply<'_, Enrolment> {
-        self.write(move |tx| enrol(tx, &applicant))
+        self.write("enrolling an endpoint", move |tx| enrol(tx, &applicant))
     }
 
     fn set_standing(&self, ordinal: u32, standing: Standing, deed: Deed) -> Reply<'_, ()> {
-        self.write(move |tx| {
+        self.write_small(format!("changing the standing of endpoint {ordinal}"), move |tx| {
             let clears = standing == Standing::Approved;
             let changed = tx
                 .prepare_cached(
@@ -112,29 +96,35 @@ impl Endpoints for SqliteStore {
     }
 
     fn set_doubled(&self, ordinal: u32, deed: Deed) -> Reply<'_, ()> {
-        self.write(move |tx| {
-            let changed = tx
-                .prepare_cached("UPDATE endpoints SET doubled = 1 WHERE ordinal = ?1")?
-                .execute([ordinal])?;
-            present(changed, || format!("endpoint {ordinal}"))?;
-            append(tx, &deed)?;
-            Ok(())
-        })
+        self.write_small(
+            format!("marking endpoint {ordinal} as doubled"),
+            move |tx| {
+                let changed = tx
+                    .prepare_cached("UPDATE endpoints SET doubled = 1 WHERE ordinal = ?1")?
+                    .execute([ordinal])?;
+                present(changed, || format!("endpoint {ordinal}"))?;
+                append(tx, &deed)?;
+                Ok(())
+            },
+        )
     }
 
     fn set_keys(&self, ordinal: u32, keys: Keys, deed: Option<Deed>) -> Reply<'_, ()> {
-        self.write(move |tx| {
-            let changed = set_keys(tx, ordinal, keys)?;
-            present(changed, || format!("endpoint {ordinal}"))?;
-            if let Some(deed) = deed {
-                append(tx, &deed)?;
-            }
-            Ok(())
-        })
+        self.write(
+            format!("keeping the keys of endpoint {ordinal}"),
+            move |tx| {
+                let changed = set_keys(tx, ordinal, keys)?;
+                present(changed, || format!("endpoint {ordinal}"))?;
+                if let Some(deed) = deed {
+                    append(tx, &deed)?;
+                }
+                Ok(())
+            },
+        )
     }
 
     fn certificates_issued(&self, issued: Vec<(u32, String, Timestamp)>) -> Reply<'_, ()> {
-        self.write(move |tx| {
+        self.write("noting issued certificates", move |tx| {
             let mut statement = tx.prepare_cached(
                 "UPDATE endpoints SET issuer = ?2, certificate_until = ?3 WHERE ordinal = ?1",
             )?;
@@ -146,7 +136,7 @@ impl Endpoints for SqliteStore {
     }
 
     fn sightings(&self, sightings: Vec<Sighting>) -> Reply<'_, ()> {
-        self.write(move |tx| {
+        self.write("noting which endpoints were seen", move |tx| {
             let mut statement = tx.prepare_cached(
                 "UPDATE endpoints SET last_seen = ?2, hostname = ?3, platform = ?4, agent_version = ?5, machine = ?6,
                  trust_version = ?7 WHERE ordinal = ?1",
@@ -167,7 +157,7 @@ impl Endpoints for SqliteStore {
     }
 
     fn add_token(&self, new: NewToken, mut deed: Deed) -> Reply<'_, TokenInfo> {
-        self.write(move |tx| {
+        self.write_small("adding an enrolment token", move |tx| {
             tx.prepare_cached(
                 "INSERT INTO enrolment_tokens (secret, uses, expires_at, approve, created_by, created_at)
                  VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
@@ -192,7 +182,7 @@ impl Endpoints for SqliteStore {
     }
 
     fn tokens(&self) -> Reply<'_, Vec<TokenInfo>> {
-        self.read(|db| {
+        self.read("reading the enrolment tokens", |db| {
             let mut statement = db.prepare_cached(&format!("{TOKEN} ORDER BY id DESC"))?;
             let rows = statement.query_map([], token)?;
             Ok(rows.collect::<rusqlite::Result<_>>()?)
@@ -200,7 +190,7 @@ impl Endpoints for SqliteStore {
     }
 
     fn revoke_token(&self, id: TokenId, at: Timestamp, deed: Deed) -> Reply<'_, ()> {
-        self.write(move |tx| {
+        self.write_small(format!("withdrawing enrolment token {id}"), move |tx| {
             let changed = tx
                 .prepare_cached(
                     "UPDATE enrolment_tokens SET revoked_at = coalesce(revoked_at, ?2) WHERE id = ?1",
@@ -222,7 +212,7 @@ fn set_keys(tx: &Connection, ordinal: u32, keys: Keys) -> Result<usize> {
 
 fn present(changed: usize, what: impl FnOnce() -> String) -> Result<()> {
     if changed == 0 {
-        return Err(StoreError::Missing(what()));
+        return Err(Fault::missing(what()));
     }
     Ok(())
 }

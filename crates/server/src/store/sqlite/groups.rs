@@ -1,8 +1,10 @@
 //! Groups in SQLite.
 
+use super::super::error::{Reply, StoreError};
 use super::super::groups::{Groups, NewGroup, StoredGroup};
-use super::super::{Reply, Result, StoreError};
-use super::{SqliteStore, audit};
+use super::SqliteStore;
+use super::chain::append;
+use super::fault::{Fault, Result};
 use crate::model::audit::Deed;
 use crate::model::ids::QuestionId;
 use crate::names;
@@ -32,7 +34,7 @@ fn one(db: &Connection, name: &str) -> Result<StoredGroup> {
         .prepare_cached(&format!("{GROUP} WHERE g.name = ?1"))?
         .query_row([name], stored)
         .optional()?;
-    found.ok_or_else(|| StoreError::Missing(format!("the group `{name}`")))
+    found.ok_or_else(|| Fault::missing(format!("the group `{name}`")))
 }
 
 /// The group, if it still has the version that was looked at.
@@ -40,14 +42,14 @@ fn unchanged(db: &Connection, name: &str, version: u64) -> Result<()> {
     if one(db, name)?.version == version {
         return Ok(());
     }
-    Err(StoreError::Conflict(format!(
+    Err(Fault::conflict(format!(
         "somebody changed the group `{name}` meanwhile; look at it again"
     )))
 }
 
 impl Groups for SqliteStore {
     fn groups(&self) -> Reply<'_, Vec<Group>> {
-        self.read(|db| {
+        self.read("reading the groups", |db| {
             let mut statement =
                 db.prepare_cached("SELECT name, filter FROM groups ORDER BY name")?;
             let groups = statement.query_map([], |row| {
@@ -61,7 +63,7 @@ impl Groups for SqliteStore {
     }
 
     fn stored_groups(&self) -> Reply<'_, Vec<StoredGroup>> {
-        self.read(|db| {
+        self.read("reading the groups", |db| {
             let mut statement = db.prepare_cached(&format!("{GROUP} ORDER BY g.name"))?;
             let groups = statement.query_map([], stored)?;
             Ok(groups.collect::<rusqlite::Result<_>>()?)
@@ -69,14 +71,14 @@ impl Groups for SqliteStore {
     }
 
     fn create_group(&self, group: NewGroup, deed: Deed) -> Reply<'_, StoredGroup> {
-        self.write(move |tx| {
+        self.write(format!("adding the group `{}`", group.name), move |tx| {
             let names: Vec<String> = tx
                 .prepare_cached("SELECT name FROM groups")?
                 .query_map([], |row| row.get(0))?
                 .collect::<rusqlite::Result<_>>()?;
             let name = &group.name;
             if let Some(taken) = names.iter().find(|taken| names::alike(taken, name)) {
-                return Err(StoreError::Conflict(if taken == name {
+                return Err(Fault::conflict(if taken == name {
                     format!("a group `{name}` exists already")
                 } else {
                     format!("`{name}` looks like the group `{taken}`; choose another name")
@@ -101,7 +103,7 @@ impl Groups for SqliteStore {
                 group.owner,
                 version
             ])?;
-            audit::append(tx, &deed.also("version", version))?;
+            append(tx, &deed.also("version", version))?;
             one(tx, name)
         })
     }
@@ -113,7 +115,7 @@ impl Groups for SqliteStore {
         filter: String,
         deed: Deed,
     ) -> Reply<'_, StoredGroup> {
-        self.write(move |tx| {
+        self.write(format!("changing the group `{name}`"), move |tx| {
             unchanged(tx, &name, version)?;
             let next: i64 = tx
                 .prepare_cached(
@@ -124,13 +126,13 @@ impl Groups for SqliteStore {
                 "UPDATE groups SET filter = ?2, version = ?3, changed_at = ?4 WHERE name = ?1",
             )?
             .execute(params![name, filter, next, tx.now.as_second()])?;
-            audit::append(tx, &deed.also("version", next))?;
+            append(tx, &deed.also("version", next))?;
             one(tx, &name)
         })
     }
 
     fn delete_group(&self, name: String, version: u64, deed: Deed) -> Reply<'_, ()> {
-        self.write(move |tx| {
+        self.write_small(format!("removing the group `{name}`"), move |tx| {
             unchanged(tx, &name, version)?;
             let open: Vec<String> = tx
                 .prepare_cached(
@@ -142,20 +144,20 @@ impl Groups for SqliteStore {
                 })?
                 .collect::<rusqlite::Result<_>>()?;
             if !open.is_empty() {
-                return Err(StoreError::Conflict(format!(
+                return Err(Fault::conflict(format!(
                     "open questions were asked by the group `{name}`: {}; cancel them or wait for their end",
                     open.join(", ")
                 )));
             }
             tx.execute("DELETE FROM group_uses WHERE name = ?1", [&name])?;
             tx.execute("DELETE FROM groups WHERE name = ?1", [&name])?;
-            audit::append(tx, &deed)?;
+            append(tx, &deed)?;
             Ok(())
         })
     }
 
     fn note_groups(&self, question: QuestionId, names: Vec<String>, deed: Deed) -> Reply<'_, ()> {
-        self.write(move |tx| {
+        self.write(format!("noting the groups of question {question}"), move |tx| {
             let mut versions = serde_json::Map::new();
             for name in &names {
                 let Some(group) = optional(one(tx, name))? else {
@@ -168,7 +170,7 @@ impl Groups for SqliteStore {
                 .execute(params![group.name, question])?;
                 versions.insert(group.name, group.version.into());
             }
-            audit::append(tx, &deed.also("versions", versions))?;
+            append(tx, &deed.also("versions", versions))?;
             Ok(())
         })
     }
@@ -177,7 +179,7 @@ impl Groups for SqliteStore {
 fn optional<T>(found: Result<T>) -> Result<Option<T>> {
     match found {
         Ok(found) => Ok(Some(found)),
-        Err(StoreError::Missing(_)) => Ok(None),
+        Err(Fault::Store(StoreError::Missing(_))) => Ok(None),
         Err(error) => Err(error),
     }
 }

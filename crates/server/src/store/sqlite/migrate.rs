@@ -4,10 +4,11 @@
 //! the SHA-256 of its text. A file that was released is never changed again: a differing checksum is refused, as is
 //! a database that knows migrations this program does not.
 
-use super::super::{Result, StoreError};
+use super::super::error::{Result, StoreError};
+use super::fault::Fault;
 use rusqlite::{Connection, TransactionBehavior, params};
 use sha2::{Digest, Sha256};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 /// One step of the schema.
@@ -46,11 +47,14 @@ pub const MIGRATIONS: &[Migration] = &[
     migration!(25, "0025-endpoint-keys"),
     migration!(30, "0030-people"),
     migration!(31, "0031-groups"),
+    migration!(40, "0040-answer-chunks"),
+    migration!(41, "0041-retention"),
 ];
 
 /// Brings the database up to date, or says why it must not be touched.
 pub fn apply(connection: &mut Connection, path: &Path, migrations: &[Migration]) -> Result<()> {
-    let located = |e: rusqlite::Error| StoreError::from(e).located(path);
+    let told =
+        |e: rusqlite::Error| Fault::from(e).told("bringing the database up to date".into(), path);
     connection
         .execute_batch(
             "CREATE TABLE IF NOT EXISTS migrations (
@@ -60,8 +64,8 @@ pub fn apply(connection: &mut Connection, path: &Path, migrations: &[Migration])
                  applied_at TEXT NOT NULL
              ) STRICT",
         )
-        .map_err(located)?;
-    let applied = applied(connection).map_err(located)?;
+        .map_err(told)?;
+    let applied = applied(connection).map_err(told)?;
     let known = migrations.iter().map(|m| m.number).max().unwrap_or(0);
     if let Some(found) = applied
         .keys()
@@ -88,7 +92,7 @@ pub fn apply(connection: &mut Connection, path: &Path, migrations: &[Migration])
                 run(connection, migration, &checksum).map_err(|source| StoreError::Migration {
                     number: migration.number,
                     name: migration.name,
-                    source,
+                    source: Box::new(source),
                 })?;
                 tracing::info!(
                     number = migration.number,
@@ -99,6 +103,13 @@ pub fn apply(connection: &mut Connection, path: &Path, migrations: &[Migration])
         }
     }
     Ok(())
+}
+
+/// Numbers of the migrations that a database has; none when that cannot be read.
+pub(super) fn numbers(connection: &Connection) -> BTreeSet<u32> {
+    applied(connection)
+        .map(|applied| applied.into_keys().collect())
+        .unwrap_or_default()
 }
 
 fn applied(connection: &Connection) -> rusqlite::Result<BTreeMap<u32, Vec<u8>>> {

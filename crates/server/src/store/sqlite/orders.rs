@@ -1,22 +1,16 @@
 //! Orders in SQLite. A number is given in the transaction that keeps its order.
 
-use super::super::{Orders, Reply, Result, StoreError};
+use super::super::error::{Reply, StoreError};
+use super::super::orders::Orders;
 use super::SqliteStore;
-use super::endpoints::time;
+use super::fault::{Fault, Result};
+use super::values::{number, time, unsigned};
 use super::writer::Tx;
 use crate::model::ids::QuestionId;
 use crate::model::order::{NewOrder, OrderKind, StoredOrder};
 use jiff::Timestamp;
 use protocol::message::SignedOrder;
 use rusqlite::{Row, params};
-
-pub(super) fn number(value: u64) -> i64 {
-    i64::try_from(value).unwrap_or(i64::MAX)
-}
-
-pub(super) fn unsigned(value: i64) -> u64 {
-    u64::try_from(value).unwrap_or(0)
-}
 
 /// The next number: above every number ever given, and not below the clock, so that a store restored from an old backup gives none
 /// again.
@@ -32,9 +26,9 @@ pub(super) fn add(
     tx: &Tx<'_>,
     order_number: u64,
     kind: OrderKind,
-    order: NewOrder,
+    order: &NewOrder,
 ) -> Result<StoredOrder> {
-    let signed = (order.seal)(order_number).map_err(StoreError::Seal)?;
+    let signed = (order.seal)(order_number).map_err(|e| Fault::Store(StoreError::Seal(e)))?;
     let (question, cancels) = match kind {
         OrderKind::Question(id) => (id, false),
         OrderKind::Cancel(id) => (id, true),
@@ -81,7 +75,7 @@ fn stored(row: &Row<'_>) -> rusqlite::Result<StoredOrder> {
 
 impl Orders for SqliteStore {
     fn live_orders(&self, now: Timestamp) -> Reply<'_, Vec<StoredOrder>> {
-        self.read(move |db| {
+        self.read("reading the open orders", move |db| {
             let mut statement = db.prepare_cached(
                 "SELECT number, question, cancels, body, key, signature, expires_at FROM orders
                  WHERE expires_at > ?1 ORDER BY number",
@@ -92,10 +86,13 @@ impl Orders for SqliteStore {
     }
 
     fn resign_order(&self, order: u64, key: Vec<u8>, signature: Vec<u8>) -> Reply<'_, ()> {
-        self.write(move |tx| {
-            tx.prepare_cached("UPDATE orders SET key = ?2, signature = ?3 WHERE number = ?1")?
-                .execute(params![number(order), key, signature])?;
-            Ok(())
-        })
+        self.write(
+            format!("keeping a new signature of order {order}"),
+            move |tx| {
+                tx.prepare_cached("UPDATE orders SET key = ?2, signature = ?3 WHERE number = ?1")?
+                    .execute(params![number(order), key, signature])?;
+                Ok(())
+            },
+        )
     }
 }

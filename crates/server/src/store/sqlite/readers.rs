@@ -1,6 +1,8 @@
 //! Read-only connections, a thread each, fed by one queue. WAL gives every job the newest committed state.
 
-use super::super::{Reply, Result, StoreError};
+use super::super::error::{Operation, Reply, Result, StoreError};
+use super::connection::open_reading;
+use super::fault::{self, Fault};
 use rusqlite::Connection;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
@@ -24,7 +26,7 @@ impl Readers {
         let jobs = Arc::new(Mutex::new(jobs));
         let mut threads = Vec::new();
         for number in 0..count {
-            let connection = super::open_reading(path)?;
+            let connection = open_reading(path)?;
             let jobs = Arc::clone(&jobs);
             let thread = std::thread::Builder::new()
                 .name(format!("store-reader-{number}"))
@@ -44,7 +46,8 @@ impl Readers {
 
     pub(super) fn submit<T: Send + 'static>(
         &self,
-        job: impl FnOnce(&Connection) -> Result<T> + Send + 'static,
+        operation: Operation,
+        job: impl FnOnce(&Connection) -> fault::Result<T> + Send + 'static,
     ) -> Reply<'static, T> {
         let queue = self.queue.clone();
         let path = Arc::clone(&self.path);
@@ -52,8 +55,8 @@ impl Readers {
             let (tell, told) = oneshot::channel();
             let job: Job = Box::new(move |db| {
                 let result =
-                    catch_unwind(AssertUnwindSafe(|| job(db))).unwrap_or(Err(StoreError::Panicked));
-                drop(tell.send(result.map_err(|e| e.located(&path))));
+                    catch_unwind(AssertUnwindSafe(|| job(db))).unwrap_or(Err(Fault::Panicked));
+                drop(tell.send(result.map_err(|e| e.told(operation, &path))));
             });
             let queue = queue.ok_or(StoreError::Closed)?;
             queue.send(job).await.map_err(|_| StoreError::Closed)?;

@@ -1,12 +1,30 @@
-//! The store's base: group commit, migrations, the lock, and what happens when things break.
+//! What only SQLite has: group commit, migrations, the lock, and what happens when files break. What every store must do is
+//! the suite's.
 
+use super::chain::append;
+use super::fault::Fault;
 use super::migrate::Migration;
 use super::*;
 use crate::model::actor::Actor;
 use crate::model::audit::{Deed, Problem};
-use crate::store::{Audit as _, Store as _};
+use crate::store::Audit as _;
+use crate::store::suite::{self, Place};
+use crate::store::{Store, StoreError};
 use std::sync::Arc;
 use std::sync::mpsc;
+
+mod answers;
+mod damage;
+
+struct Folder(tempfile::TempDir);
+
+impl Place for Folder {
+    fn open(&self) -> Arc<dyn Store> {
+        Arc::new(open(self.0.path()))
+    }
+}
+
+suite::suite!(Folder(folder()));
 
 fn folder() -> tempfile::TempDir {
     tempfile::tempdir().expect("a temporary folder")
@@ -16,7 +34,7 @@ fn open(folder: &Path) -> SqliteStore {
     SqliteStore::open(folder, Clock::system()).expect("the store opens")
 }
 
-fn group(name: &str) -> impl FnOnce(&Tx<'_>) -> Result<()> + Send + 'static {
+fn group(name: &str) -> impl FnOnce(&Tx<'_>) -> fault::Result<()> + Send + 'static {
     let name = name.to_owned();
     move |tx| {
         tx.execute(
@@ -29,7 +47,7 @@ fn group(name: &str) -> impl FnOnce(&Tx<'_>) -> Result<()> + Send + 'static {
 
 async fn groups(store: &SqliteStore) -> Vec<String> {
     store
-        .read(|db| {
+        .read("a test", |db| {
             let mut statement = db.prepare("SELECT name FROM groups ORDER BY name")?;
             let names = statement.query_map([], |row| row.get(0))?;
             Ok(names.collect::<rusqlite::Result<_>>()?)
@@ -45,7 +63,7 @@ async fn jobs_share_a_commit_and_one_failure_harms_no_other() {
     // Holds the writer until all jobs wait.
     let (go, wait) = mpsc::channel::<()>();
     let (entered, started) = tokio::sync::oneshot::channel();
-    let holder = tokio::spawn(store.write(move |_| {
+    let holder = tokio::spawn(store.write("a test", move |_| {
         entered.send(()).expect("the test waits");
         wait.recv().expect("the test lets go");
         Ok(())
@@ -53,9 +71,9 @@ async fn jobs_share_a_commit_and_one_failure_harms_no_other() {
     started.await.expect("the holder runs");
     let mut jobs = Vec::new();
     for name in ["a", "b", "a", "c"] {
-        jobs.push(tokio::spawn(store.write(group(name))));
+        jobs.push(tokio::spawn(store.write("a test", group(name))));
     }
-    let panicking = tokio::spawn(store.write(|tx| -> Result<()> {
+    let panicking = tokio::spawn(store.write("a test", |tx| -> fault::Result<()> {
         group("d")(tx)?;
         panic!("on purpose")
     }));
@@ -70,13 +88,13 @@ async fn jobs_share_a_commit_and_one_failure_harms_no_other() {
     for job in jobs {
         match job.await.expect("no panic") {
             Ok(()) => good += 1,
-            Err(error) => assert!(error.is_constraint(), "{error:?}"),
+            Err(error) => assert!(matches!(error, StoreError::Constraint { .. }), "{error:?}"),
         }
     }
     assert_eq!(good, 3);
     assert!(matches!(
         panicking.await.expect("caught"),
-        Err(StoreError::Panicked)
+        Err(StoreError::Panicked(_))
     ));
     assert_eq!(groups(&store).await, ["a", "b", "c"]);
     let counts = store.write_counts();
@@ -90,21 +108,11 @@ async fn jobs_share_a_commit_and_one_failure_harms_no_other() {
 }
 
 #[tokio::test]
-async fn what_was_acknowledged_is_there_after_reopening() {
-    let folder = folder();
-    {
-        let store = open(folder.path());
-        store.write(group("kept")).await.expect("it is stored");
-    }
-    assert_eq!(groups(&open(folder.path())).await, ["kept"]);
-}
-
-#[tokio::test]
 async fn a_full_disk_is_said_and_the_store_goes_on() {
     let folder = folder();
     let store = open(folder.path());
     store
-        .write(|tx| {
+        .write("a test", |tx| {
             let pages: i64 = tx.pragma_query_value(None, "page_count", |row| row.get(0))?;
             tx.pragma_update_and_check(None, "max_page_count", pages + 4, |_| Ok(()))?;
             Ok(())
@@ -112,13 +120,17 @@ async fn a_full_disk_is_said_and_the_store_goes_on() {
         .await
         .expect("the limit is set");
     let error = store
-        .write(group(&"x".repeat(1 << 20)))
+        .write("a test", group(&"x".repeat(1 << 20)))
         .await
         .expect_err("no room");
     assert!(matches!(error, StoreError::Full { .. }), "{error:?}");
-    assert!(error.to_string().contains("cordon.db"));
+    let text = error.to_string();
+    assert!(
+        text.contains("a test failed") && text.contains("cordon.db"),
+        "{text}"
+    );
     store
-        .write(group("small"))
+        .write("a test", group("small"))
         .await
         .expect("there is room for this");
     assert_eq!(groups(&store).await, ["small"]);
@@ -244,9 +256,9 @@ async fn the_audit_chain_holds_across_jobs_and_reveals_a_changed_file() {
         }
         // A deed of a job that fails is gone with it, and leaves no gap.
         let failed = store
-            .write(|tx| -> Result<()> {
-                audit::append(tx, &Deed::new(Actor::Server, "test", "undone"))?;
-                Err(StoreError::Conflict("on purpose".into()))
+            .write("a test", |tx| -> fault::Result<()> {
+                append(tx, &Deed::new(Actor::Server, "test", "undone"))?;
+                Err(Fault::conflict("on purpose"))
             })
             .await;
         assert!(failed.is_err());

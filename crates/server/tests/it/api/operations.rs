@@ -45,6 +45,8 @@ const TABLE: &[(&str, &str, Needs)] = &[
     ("POST", "/questions", ASK),
     ("GET", "/questions/{id}", READ),
     ("DELETE", "/questions/{id}", ASK),
+    ("POST", "/questions/{id}/keep", ASK),
+    ("POST", "/questions/{id}/delete", ASK),
     ("GET", "/questions/{id}/rows", READ),
     ("GET", "/questions/{id}/rows/{table}/{row}/endpoints", READ),
     ("GET", "/questions/{id}/endpoints", READ),
