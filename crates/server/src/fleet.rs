@@ -32,15 +32,13 @@ struct Connected {
 }
 
 /// A connection as shown to people.
-#[derive(Clone, Debug, Serialize, utoipa::ToSchema)]
+#[derive(Clone, Debug, Serialize)]
 pub struct Presence {
     /// Ordinal of the endpoint.
     pub ordinal: u32,
     /// Where it connects from.
-    #[schema(value_type = String)]
     pub address: SocketAddr,
     /// Since when.
-    #[schema(value_type = String, format = DateTime)]
     pub since: jiff::Timestamp,
     /// Seconds since its last message.
     pub silent_seconds: u64,
@@ -49,7 +47,7 @@ pub struct Presence {
 }
 
 /// See [`protocol::message::Vitals`].
-#[derive(Clone, Copy, Debug, Serialize, utoipa::ToSchema)]
+#[derive(Clone, Copy, Debug, Serialize)]
 pub struct AgentVitals {
     /// Resident memory in bytes.
     pub memory: u64,

@@ -155,7 +155,7 @@ fn vouches(entry: &Entry, anchor: Head) -> bool {
 }
 
 /// What a check found.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Verdict {
     /// Entries that are good, counted from the first, with those that were cut off.
     pub good: u64,
@@ -202,7 +202,7 @@ impl fmt::Display for Verdict {
 }
 
 /// The first entry that breaks the chain.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Fault {
     /// Number of the entry.
     pub number: u64,
@@ -211,7 +211,7 @@ pub struct Fault {
 }
 
 /// How an entry can be wrong.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Problem {
     /// Its number does not follow the one before: entries are missing or were put in.

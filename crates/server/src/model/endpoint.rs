@@ -4,7 +4,7 @@ use super::ids::{EndpointId, TokenId};
 use serde::{Deserialize, Serialize};
 
 /// Whether an endpoint may work.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, utoipa::ToSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Standing {
     /// Enrolled, but an administrator has to approve it.
@@ -16,7 +16,7 @@ pub enum Standing {
 }
 
 /// An endpoint as the server knows it. Whether it is connected is [`crate::fleet::Fleet`]'s to say.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Endpoint {
     /// Its identity.
     pub id: EndpointId,
@@ -33,13 +33,10 @@ pub struct Endpoint {
     /// Two machines showed this identity, or it moved to another machine; cleared by approving the endpoint again.
     pub doubled: bool,
     /// When it enrolled.
-    #[schema(value_type = String, format = DateTime)]
     pub enrolled_at: jiff::Timestamp,
     /// When it was last connected.
-    #[schema(value_type = Option<String>, format = DateTime)]
     pub last_seen: Option<jiff::Timestamp>,
     /// End of its newest certificate.
-    #[schema(value_type = Option<String>, format = DateTime)]
     pub certificate_until: Option<jiff::Timestamp>,
     /// Facts about the machine, hashed; see [`protocol::message::Hello::machine`].
     #[serde(skip)]
@@ -68,7 +65,7 @@ pub struct Keys {
 }
 
 /// An enrolment token as listed: never its secret.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct TokenInfo {
     /// Number.
     pub id: TokenId,
@@ -77,17 +74,14 @@ pub struct TokenInfo {
     /// Machines it let in.
     pub used: u32,
     /// Last moment.
-    #[schema(value_type = String, format = DateTime)]
     pub expires_at: jiff::Timestamp,
     /// Whether its endpoints wait for approval.
     pub approve: bool,
     /// Who made it.
     pub created_by: String,
     /// When.
-    #[schema(value_type = String, format = DateTime)]
     pub created_at: jiff::Timestamp,
     /// When it was withdrawn.
-    #[schema(value_type = Option<String>, format = DateTime)]
     pub revoked_at: Option<jiff::Timestamp>,
 }
 

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 /// What is replaced.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum TrustPart {
     /// The certificate authority.
@@ -24,7 +24,7 @@ impl TrustPart {
 }
 
 /// Where a replacement stands.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct TrustStatus {
     /// Version of the trust bundle.
     pub version: u64,
