@@ -175,10 +175,7 @@ async fn remote(text: &str, form: Output, args: &AskArgs) -> Result<ExitCode> {
         rare: args.rare,
         most: if live { args.rows } else { usize::MAX },
     };
-    let mut extra = json!({"question": question.text, "id": question.id, "coverage": coverage});
-    if form == Output::Json {
-        extra["problems"] = json!(problems::of(&client, &question).await?);
-    }
+    let extra = problems::beside(&client, &question, &coverage, form).await?;
     let printed = rows::print(&client, &question, how, extra).await?;
     if form == Output::Table {
         if printed.hidden > 0 {

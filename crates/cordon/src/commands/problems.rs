@@ -1,15 +1,36 @@
 //! What went wrong on endpoints, told beside an answer: coverage says how many could not see everything, this says what and why.
 
-use crate::api::{ApiQuestion, Client};
+use crate::api::{ApiQuestion, Client, Coverage};
+use crate::args::Output;
 use ::api::answer::ProblemInfo;
 use anyhow::Result;
 use question::cell;
+use serde_json::{Value, json};
 
 /// Lines that are printed at most; the JSON form has all.
 const MOST: usize = 20;
 
+/// What the JSON form says beside the tables.
+pub(crate) async fn beside(
+    client: &Client,
+    question: &ApiQuestion,
+    coverage: &Coverage,
+    form: Output,
+) -> Result<Value> {
+    let problems = match form {
+        Output::Json => of(client, question).await?,
+        _ => Vec::new(),
+    };
+    Ok(json!({
+        "question": question.text,
+        "id": question.id,
+        "coverage": coverage,
+        "problems": problems,
+    }))
+}
+
 /// What went wrong with a question, most endpoints first.
-pub(crate) async fn of(client: &Client, question: &ApiQuestion) -> Result<Vec<ProblemInfo>> {
+async fn of(client: &Client, question: &ApiQuestion) -> Result<Vec<ProblemInfo>> {
     let path = format!("/questions/{}/problems", question.id);
     let mut problems: Vec<ProblemInfo> = client.get(&path).await?;
     problems.sort_by_key(|problem| std::cmp::Reverse(problem.count));

@@ -2,7 +2,7 @@
 
 use super::{follow, problems, rows};
 use crate::api::{ApiQuestion, Client};
-use crate::args::{Output, QuestionAction, QuestionsArgs};
+use crate::args::{QuestionAction, QuestionsArgs};
 use crate::output::{self, Table};
 use ::api::question::ToKeep;
 use anyhow::Result;
@@ -42,10 +42,8 @@ pub async fn run(args: QuestionsArgs) -> Result<()> {
                 rare,
                 most: if terminal { rows } else { usize::MAX },
             };
-            let mut extra = json!({"question": question.text, "id": question.id, "coverage": question.coverage});
-            if args.output == Output::Json {
-                extra["problems"] = json!(problems::of(&client, &question).await?);
-            }
+            let extra =
+                problems::beside(&client, &question, &question.coverage, args.output).await?;
             let printed = rows::print(&client, &question, form, extra).await?;
             if printed.hidden > 0 {
                 anstream::eprintln!(

@@ -234,7 +234,7 @@ pub fn failed(what: &str, error: ProcError) -> SensorError {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::io::{Read as _, Write as _};
+    use std::io::Write as _;
 
     #[test]
     fn gone_is_no_problem_and_closed_is_one() {
