@@ -21,7 +21,9 @@ pub fn run_all() -> Result<()> {
     let tools = tools(&target)?;
     let mut command = Command::new(tools.join("cargo-zigbuild"));
     command
-        .args(["zigbuild", "--locked", "--workspace", second::BUILD_STD])
+        // Fuzzers need a runtime of this system; they are compiled with the rest of the workspace.
+        .args(["zigbuild", "--locked", "--workspace", "--exclude", "*-fuzz"])
+        .arg(second::BUILD_STD)
         .args(["--target", TARGET])
         .current_dir(root())
         .env("CARGO_TARGET_DIR", &target);
