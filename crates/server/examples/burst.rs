@@ -101,7 +101,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     }
     println!("all {QUESTIONS} answers in memory: {} MiB", resident());
     // Beyond the time after which an answer that nobody looks at is forgotten, and beyond the next look at the memory.
-    for minute in 1..=8 {
+    for minute in 1..=12 {
         clock.advance(Duration::from_secs(60));
         tokio::time::sleep(Duration::from_millis(300)).await;
         println!("minute {minute}: {} MiB", resident());

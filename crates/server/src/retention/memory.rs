@@ -1,8 +1,8 @@
 //! Memory goes back to the system after a burst.
 //!
 //! The system's allocator keeps what was freed for the next time, in as many pools as there were threads; after an answer of hundreds
-//! of megabytes that is most of the process. So when the process has grown a good deal since the last time, the allocator is asked to
-//! give back what it does not use.
+//! of megabytes that is most of the process. So as long as the process has a good deal more than it ever did with, the allocator is
+//! asked now and then to give back what it does not use. Asking once is not enough: an answer is in use for minutes after it was read.
 
 use crate::model::clock::Clock;
 use std::time::Duration;
@@ -10,20 +10,55 @@ use tokio_util::sync::CancellationToken;
 
 /// Time between two looks.
 const LOOK: Duration = Duration::from_secs(30);
+/// The same while nothing comes back: what the process holds is in use then, and nobody tells when that ends.
+const LONGEST: Duration = Duration::from_secs(300);
 /// Growth that is worth the work.
 const GROWTH: u64 = 32 << 20;
 
+/// When to look again, and what is much.
+struct Watch {
+    /// The least that the process ever had.
+    least: u64,
+    pause: Duration,
+}
+
+impl Watch {
+    fn new(least: u64) -> Self {
+        Self { least, pause: LOOK }
+    }
+
+    /// Whether this much is worth asking the allocator.
+    fn is_much(&mut self, resident: u64) -> bool {
+        self.least = self.least.min(resident);
+        let much = resident >= self.least.saturating_add(GROWTH);
+        if !much {
+            self.pause = LOOK;
+        }
+        much
+    }
+
+    /// Takes note of what came of asking.
+    fn gave(&mut self, before: u64, after: u64) {
+        self.least = self.least.min(after);
+        self.pause = if before.saturating_sub(after) >= GROWTH {
+            LOOK
+        } else {
+            self.pause.saturating_mul(2).min(LONGEST)
+        };
+    }
+}
+
 /// Looks now and then until told to stop.
 pub(super) async fn watch(clock: Clock, stop: CancellationToken) {
-    let mut least = resident().unwrap_or(0);
+    let Some(least) = resident() else { return };
+    let mut watch = Watch::new(least);
     loop {
         tokio::select! {
             () = stop.cancelled() => return,
-            () = clock.sleep(LOOK) => {}
+            () = clock.sleep(watch.pause) => {}
         }
         let Some(before) = resident() else { return };
-        if before < least.saturating_add(GROWTH) {
-            least = least.min(before);
+        if !watch.is_much(before) {
             continue;
         }
         // It walks through all that was freed.
@@ -31,8 +66,13 @@ pub(super) async fn watch(clock: Clock, stop: CancellationToken) {
             tracing::error!(%error, "giving memory back failed");
             return;
         }
-        least = resident().unwrap_or(before);
-        tracing::debug!(before, after = least, "memory was given back");
+        let after = resident().unwrap_or(before);
+        watch.gave(before, after);
+        tracing::debug!(
+            before,
+            after,
+            "the allocator gave back what it does not use"
+        );
     }
 }
 
@@ -65,6 +105,26 @@ fn give_back() {}
 #[cfg(all(test, target_os = "linux", target_env = "gnu"))]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_freed_long_after_the_burst_is_asked_for_again() {
+        let mib = |count: u64| count << 20;
+        let mut watch = Watch::new(mib(60));
+        assert!(!watch.is_much(mib(80)));
+        // All of it is in use, for as long as somebody looks at it.
+        for pause in [60, 120, 240, 300, 300] {
+            assert!(watch.is_much(mib(280)));
+            watch.gave(mib(280), mib(275));
+            assert_eq!(watch.pause, Duration::from_secs(pause));
+        }
+        assert!(
+            watch.is_much(mib(275)),
+            "it grows no more, but may be free now"
+        );
+        watch.gave(mib(275), mib(70));
+        assert_eq!(watch.pause, LOOK);
+        assert!(!watch.is_much(mib(70)));
+    }
 
     #[test]
     fn what_was_freed_in_pieces_goes_back() {
