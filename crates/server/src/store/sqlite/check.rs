@@ -6,7 +6,7 @@
 
 use super::super::error::{Result, StoreError};
 use super::super::lock::FolderLock;
-use super::connection::{FILE_NAME, open_reading};
+use super::connection::{FILE_NAME, open_looking};
 use super::fault::Fault;
 use super::state::{State, StateFile};
 use super::wal::{self, Log};
@@ -247,7 +247,7 @@ pub fn thoroughly(folder: &Path) -> Result<Report> {
             hash: [0; 32],
         },
     };
-    let connection = open_reading(&path)?;
+    let connection = open_looking(&path)?;
     match tables(&connection) {
         Ok(tables) => {
             for table in tables {

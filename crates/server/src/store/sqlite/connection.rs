@@ -95,6 +95,42 @@ pub(super) fn open_reading(path: &Path) -> Result<Connection> {
     Ok(connection)
 }
 
+/// The same for a database that no server may have open. SQLite makes a log where there is none, even for a reader; but a log that is
+/// missing is what tells that it was lost, so none is made here.
+pub(super) fn open_looking(path: &Path) -> Result<Connection> {
+    let log = path.with_file_name(format!("{FILE_NAME}-wal"));
+    if log.exists() {
+        return open_reading(path);
+    }
+    open(
+        Path::new(&unchanging(path)),
+        OpenFlags::SQLITE_OPEN_READ_ONLY
+            | OpenFlags::SQLITE_OPEN_NO_MUTEX
+            | OpenFlags::SQLITE_OPEN_URI,
+    )
+}
+
+/// The name of a database file that nobody changes: <https://www.sqlite.org/uri.html>.
+fn unchanging(path: &Path) -> String {
+    use std::fmt::Write as _;
+    let mut name = String::from("file:");
+    if cfg!(windows) && path.is_absolute() {
+        name.push('/');
+    }
+    for byte in path.as_os_str().as_encoded_bytes() {
+        match byte {
+            b'\\' if cfg!(windows) => name.push('/'),
+            b'/' | b':' | b'-' | b'_' | b'.' | b'0'..=b'9' | b'a'..=b'z' | b'A'..=b'Z' => {
+                name.push(char::from(*byte));
+            }
+            // Writing into a text does not fail.
+            other => drop(write!(name, "%{other:02X}")),
+        }
+    }
+    name.push_str("?immutable=1");
+    name
+}
+
 fn open(path: &Path, flags: OpenFlags) -> Result<Connection> {
     let connection =
         Connection::open_with_flags(path, flags).map_err(|source| StoreError::Open {

@@ -7,7 +7,7 @@
 
 use super::super::error::{Result, StoreError};
 use super::super::lock::FolderLock;
-use super::connection::{self, FILE_NAME, open_reading, open_writing};
+use super::connection::{self, FILE_NAME, open_looking, open_writing};
 use super::fault::Fault;
 use super::state::StateFile;
 use super::writer::Tx;
@@ -130,7 +130,7 @@ pub fn salvage(from: &Path, into: &Path, now: Timestamp) -> Result<Salvaged> {
     let source_path = from.join(FILE_NAME);
     let path = into.join(FILE_NAME);
     let told = |e: Fault| e.told("salvaging".into(), &path);
-    let source = open_reading(&source_path)?;
+    let source = open_looking(&source_path)?;
     // A database that was cut is read as far as it goes; without this nothing of it is.
     source
         .pragma_update(None, "writable_schema", true)

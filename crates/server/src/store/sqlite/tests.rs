@@ -27,7 +27,11 @@ impl Place for Folder {
 suite::suite!(Folder(folder()));
 
 fn folder() -> tempfile::TempDir {
-    tempfile::tempdir().expect("a temporary folder")
+    // A name that says something else where it is part of an address.
+    tempfile::Builder::new()
+        .prefix("store ?#%41 &ö")
+        .tempdir()
+        .expect("a temporary folder")
 }
 
 fn open(folder: &Path) -> SqliteStore {

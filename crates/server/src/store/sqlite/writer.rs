@@ -4,7 +4,7 @@
 //! Each runs in its own savepoint: its failure undoes its own work only. A caller hears of success after the commit,
 //! never before; when the commit itself fails, every job of the group gets that failure.
 //!
-//! On a full disk small jobs, those of an administrator, live off the [`reserve`](super::reserve): they are run again after it gave
+//! On a full disk small jobs, those of an administrator, live off the [`reserve`]: they are run again after it gave
 //! way. All others are refused until it could be made anew.
 
 use super::super::WriteCounts;

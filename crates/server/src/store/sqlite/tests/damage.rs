@@ -256,6 +256,11 @@ async fn a_lost_log_is_found_after_a_crash() {
     let salvaged = saved(lost.path(), new.path());
     assert_eq!(rows(&salvaged, "audit"), ENTRIES, "what is in the database");
     open(new.path());
+    let verdict = super::super::verify_audit(&lost.path().join(FILE_NAME), &[]).expect("read");
+    assert!(verdict.is_intact());
+    // Whoever looks leaves nothing that the next start would take for the log.
+    assert!(!lost.path().join(&log).exists());
+    says(&refused(lost.path()), &["missing"]);
     // A backup was put back on purpose.
     std::fs::remove_file(lost.path().join(STATE_FILE)).expect("removed");
     open(lost.path());
