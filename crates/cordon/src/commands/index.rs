@@ -129,13 +129,15 @@ fn show_config(home: &Home) -> Result<ExitCode> {
 
 fn start(home: &Home) -> Result<ExitCode> {
     home.make()?;
+    // Looked at first: a service that waits begins as soon as it is wanted, and that is a start.
+    let running = home.running()?;
     home.set_wanted(true)?;
     let program = std::env::current_exe().context("cannot find this program's own file")?;
     match ::index::service::start(home, &program)? {
-        ::index::service::Started::Already(pid) => {
+        ::index::service::Started::Already(pid) if running.is_some() => {
             anstream::println!("indexing already, process {pid}")
         }
-        ::index::service::Started::Now(pid) => {
+        ::index::service::Started::Already(pid) | ::index::service::Started::Now(pid) => {
             anstream::println!("indexing started, process {pid}")
         }
     }
