@@ -303,10 +303,21 @@ fn holder(path: PathBuf) -> Result<Option<Holder>, HomeError> {
     match file.try_lock_shared() {
         Ok(()) => Ok(Some(Holder { pid: None })),
         Err(std::fs::TryLockError::WouldBlock) => Ok(Some(Holder {
-            pid: Some(written(&path).unwrap_or_default()),
+            pid: Some(holding(&path)),
         })),
         Err(std::fs::TryLockError::Error(source)) => Err(HomeError::Read { path, source }),
     }
+}
+
+/// The number of the process that holds this lock; it writes it right after it took the lock. 0 when it does not.
+fn holding(path: &Path) -> u32 {
+    for _ in 0..LOOKERS {
+        if let Some(pid) = written(path) {
+            return pid;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(1));
+    }
+    0
 }
 
 /// The number of the process that wrote it into the lock.
@@ -333,6 +344,25 @@ fn alone(file: &File) -> Result<(), std::fs::TryLockError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn who_has_just_taken_a_lock_is_waited_for() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("run.lock");
+        let lock = File::create(&path).unwrap();
+        lock.lock().unwrap();
+        let (looks, looked) = std::sync::mpsc::channel();
+        let writer = std::thread::spawn(move || {
+            looked.recv().unwrap();
+            std::io::Write::write_all(&mut &lock, b"77\n").unwrap();
+            lock
+        });
+        looks.send(()).unwrap();
+        let found = holder(path.clone()).unwrap().unwrap();
+        assert_eq!(found.pid, Some(77));
+        drop(writer.join().unwrap());
+        assert!(holder(path).unwrap().unwrap().pid.is_none());
+    }
 
     #[test]
     fn one_process_at_a_time() {
