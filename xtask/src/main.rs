@@ -1,4 +1,4 @@
-//! The developer's commands: `cargo xtask up | test | lint | advisories | bench | contract | windows | macos | machine | package | packages | deps`.
+//! The developer's commands: `cargo xtask up | test | lint | advisories | bench | contract | windows | macos | machine | mounts | package | packages | deps`.
 //!
 //! Each is thin: it makes sure that what it needs is installed, then runs the ordinary tools. `.ci/run` calls `test` and nothing else.
 
@@ -12,6 +12,7 @@ mod contract;
 mod deps;
 mod machine;
 mod macos;
+mod mounts;
 mod package;
 mod packages;
 mod second;
@@ -71,6 +72,8 @@ enum Task {
     Macos,
     /// Index this whole machine and compare with find and sha256sum, before and after a storm of changes (needs root)
     Machine,
+    /// Walk at random through mounts and file operations on each kind of file system while they are indexed (needs root)
+    Mounts(mounts::Args),
     /// Make Debian and RPM packages and check them; `--try` installs, upgrades and removes them on a machine of its own
     Package(package::Args),
     /// Install the Debian packages that tests use
@@ -127,6 +130,7 @@ fn main() -> Result<()> {
         Task::Windows => windows::run_all(),
         Task::Macos => macos::run_all(),
         Task::Machine => machine::run(),
+        Task::Mounts(args) => mounts::run_all(&args),
         Task::Package(args) => package::run_all(&args),
         Task::Packages => packages::install(),
         Task::Deps => deps::check(&root()),

@@ -38,7 +38,13 @@ pub fn main() -> ExitCode {
             if broken_pipe {
                 return ExitCode::SUCCESS;
             }
-            anstream::eprintln!("cordon: {}", output::shown(&format!("{error:#}")));
+            let text = output::shown(&format!("{error:#}"));
+            // Standard error may lie on a full disk: the exit status says it all the same.
+            let written = std::io::Write::write_fmt(
+                &mut anstream::stderr(),
+                format_args!("cordon: {text}\n"),
+            );
+            drop(written);
             ExitCode::from(EXIT_ERROR)
         }
     }

@@ -20,8 +20,13 @@
 //!   have been seen, or was looked at when it led to another file: whoever knows the file by any name looks at that. With
 //!   `written`, hashes that are known by then are of no use. Needs Linux 5.17.
 //! - [`Change::Lost`]: changes were lost; everything on this mount (on all of them, without one) may differ.
+//! - [`Change::Mounts`]: the table of mounts is another. What is mounted over a folder hides it, and the kernel tells
+//!   nothing of it when that goes again.
+//! - [`Change::Hidden`]: something changed in a directory to which no path leads at the moment. It is to be listed once
+//!   one does.
+//! - [`Change::Point`]: nobody's notice but that of whoever learned of it from the table of mounts.
 //!
-//! Changes in a directory that is gone, or to which no path leads any more, are left out: its own end is reported.
+//! Changes in a directory that is gone are left out: its own end is reported.
 //!
 //! # Where to look
 //! Paths change while one reads. A [`DirectoryKey`] names the directory by device and inode; its path is the one that led
@@ -94,11 +99,11 @@ impl DirectoryKey {
         open(self).map_err(|source| self.failed(source))
     }
 
-    /// The same directory with the path of this moment; none when it is removed or no path leads there any more.
+    /// The same directory with the path of this moment.
     ///
     /// # Errors
     /// [`WatchError::Directory`] when it cannot be looked for.
-    pub fn now(&self) -> Result<Option<Self>, WatchError> {
+    pub fn now(&self) -> Result<Sight, WatchError> {
         now(self).map_err(|source| self.failed(source))
     }
 
@@ -126,6 +131,17 @@ impl Hash for DirectoryKey {
     fn hash<H: Hasher>(&self, state: &mut H) {
         self.identity().hash(state);
     }
+}
+
+/// Where a directory is.
+#[derive(Clone, Debug)]
+pub enum Sight {
+    /// A path leads there.
+    Here(DirectoryKey),
+    /// Its path leads elsewhere: something is mounted over it, or nothing that is mounted shows it.
+    Hidden(DirectoryKey),
+    /// It is removed, or its file system is away.
+    Gone,
 }
 
 /// Where to look again. See the module's text for what each one asks for.
@@ -160,6 +176,18 @@ pub enum Change {
     Lost {
         /// Where; everywhere when not known.
         mount: Option<PathBuf>,
+    },
+    /// Something was mounted, unmounted or moved.
+    Mounts,
+    /// Something changed in a directory that is there, and to which no path leads at the moment.
+    Hidden {
+        /// Which, with the path that it would have.
+        directory: DirectoryKey,
+    },
+    /// Something was mounted on a path, or what was mounted there is no longer.
+    Point {
+        /// Where.
+        path: Vec<u8>,
     },
 }
 
@@ -230,6 +258,18 @@ pub enum WatchError {
         #[source]
         source: std::io::Error,
     },
+    /// Only a subvolume is mounted, and the file system as a whole, which could be watched, cannot be had.
+    #[error("the file system of which {} shows a subvolume cannot be watched", .path.display())]
+    Top {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The kernel does not tell what is watched.
+    #[error("cannot read which file systems are watched")]
+    Marks(#[source] std::io::Error),
     /// The file system's directories cannot be found again by their handles.
     #[error("directories at {} cannot be opened by handle", .path.display())]
     Handles {

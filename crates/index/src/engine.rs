@@ -42,7 +42,11 @@ pub enum Message {
         inode: u64,
         /// Its path.
         path: Vec<u8>,
+        /// Whether nothing was kept before, so that there is nothing that it could contradict.
+        anew: bool,
     },
+    /// A directory that is kept, and of which there is no entry in its parent: parent, number, path.
+    Stray(DirectoryId, DirectoryId, Vec<u8>),
     /// A directory that cannot be read (a system error number), or can be again (`None`).
     Problem(DirectoryId, Option<i32>),
     /// Entries of a directory that has none yet.
@@ -76,14 +80,15 @@ pub struct Digested {
 }
 
 impl Message {
-    /// Of a directory that a walk is in.
-    pub fn directory(directory: &Directory) -> Self {
+    /// Of a directory that a walk is in. `anew`: nothing was kept before.
+    pub fn directory(directory: &Directory, anew: bool) -> Self {
         Self::Directory {
             id: directory.id,
             parent: directory.parent,
             volume: directory.volume,
             inode: directory.inode,
             path: directory.path.clone(),
+            anew,
         }
     }
 
@@ -360,7 +365,17 @@ pub(crate) fn apply(
             volume,
             inode,
             path,
+            anew: true,
         } => writer.directory(id, parent, volume, inode, &path),
+        Message::Directory {
+            id,
+            parent,
+            volume,
+            inode,
+            path,
+            anew: false,
+        } => writer.directory_among(id, parent, volume, inode, &path),
+        Message::Stray(parent, id, path) => writer.remove_stray(parent, id, &path),
         Message::Problem(id, problem) => writer.problem(id, problem),
         Message::New(dir, found) => {
             let mut statement = writer.insert_statement()?;

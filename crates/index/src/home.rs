@@ -216,8 +216,29 @@ impl Home {
             path: path.to_owned(),
             source,
         };
-        std::fs::write(&beside, content).map_err(failed)?;
-        std::fs::rename(&beside, path).map_err(failed)
+        let done = std::fs::write(&beside, content).and_then(|()| std::fs::rename(&beside, path));
+        done.map_err(|error| {
+            // What is half written helps nobody.
+            std::fs::remove_file(&beside).ok();
+            failed(error)
+        })
+    }
+
+    /// Puts a file in place whole; on a disk that has no room for another one, over the former one, where it has its room
+    /// already.
+    ///
+    /// # Errors
+    /// [`HomeError::Write`].
+    pub fn replace_anyhow(&self, path: &Path, content: &[u8]) -> Result<(), HomeError> {
+        let Err(error) = self.replace(path, content) else {
+            return Ok(());
+        };
+        let over = |file: &Path| -> std::io::Result<()> {
+            let file = File::options().write(true).open(file)?;
+            std::io::Write::write_all(&mut &file, content)?;
+            file.set_len(content.len() as u64)
+        };
+        over(path).map_err(|_| error)
     }
 
     /// When somebody last said what is wanted: a start that is asked for again is news, too.
@@ -275,9 +296,11 @@ impl Home {
         match alone(&file) {
             Ok(()) => {
                 let text = format!("{}\n", std::process::id());
-                file.set_len(0)
-                    .and_then(|()| std::io::Write::write_all(&mut &file, text.as_bytes()))
-                    .map_err(failed(path))?;
+                // Over what stands there, and cut after it: that needs no room. The lock is what counts; a number that a full
+                // disk does not take is not known to others.
+                std::io::Write::write_all(&mut &file, text.as_bytes())
+                    .and_then(|()| file.set_len(text.len() as u64))
+                    .ok();
                 Ok(Lock { _file: file })
             }
             Err(std::fs::TryLockError::WouldBlock) => Err(HomeError::Busy {

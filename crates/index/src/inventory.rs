@@ -113,7 +113,7 @@ impl<F: FnMut(Message) -> Result<(), Stop>> First<F> {
             return Ok(());
         }
         self.current = Some(directory.id);
-        (self.tell)(Message::directory(directory))
+        (self.tell)(Message::directory(directory, true))
     }
 }
 
@@ -173,12 +173,25 @@ struct Current {
     met: HashSet<i64>,
     /// The last entry when the comparison began: later ones are what it told itself.
     newest: i64,
-    /// Kept subdirectories by path.
-    below: HashMap<Vec<u8>, DirectoryId>,
+    /// Kept subdirectories that were not met yet, by path: number and inode. There is one of each path, as a rule.
+    below: HashMap<Vec<u8>, Vec<(DirectoryId, u64)>>,
     /// Whether nothing was kept of this directory before.
     new: bool,
     /// Whether it could not be read before.
     problem: bool,
+}
+
+impl Current {
+    /// The number of a subdirectory that was met, if one is kept: of several the one of its inode. The others are strays.
+    fn meet(&mut self, path: &[u8], inode: u64) -> Option<DirectoryId> {
+        let kept = self.below.get_mut(path)?;
+        let at = kept.iter().position(|(_, i)| *i == inode).unwrap_or(0);
+        let (id, _) = kept.swap_remove(at);
+        if kept.is_empty() {
+            self.below.remove(path);
+        }
+        Some(id)
+    }
 }
 
 impl<C: Borrow<Connection>, F: FnMut(Message) -> Result<(), Stop>> Compare<C, F> {
@@ -214,7 +227,7 @@ impl<C: Borrow<Connection>, F: FnMut(Message) -> Result<(), Stop>> Compare<C, F>
         let read = load(self.read.borrow(), directory);
         let (current, moved) = self.or_stop(read)?;
         if current.new || moved {
-            (self.tell)(Message::directory(directory))?;
+            (self.tell)(Message::directory(directory, false))?;
         }
         self.current = Some(current);
         Ok(())
@@ -266,6 +279,15 @@ impl<C: Borrow<Connection>, F: FnMut(Message) -> Result<(), Stop>> Compare<C, F>
         for names in gone.chunks(TOLD_AT_ONCE) {
             (self.tell)(Message::Gone(directory.id, names.to_vec()))?;
         }
+        if !current.below.is_empty() {
+            // What lies below an entry goes with it.
+            let gone: HashSet<_> = gone.iter().map(|n| join(&directory.path, n)).collect();
+            for (path, strays) in current.below {
+                for (id, _) in strays.into_iter().filter(|_| !gone.contains(&path)) {
+                    (self.tell)(Message::Stray(directory.id, id, path.clone()))?;
+                }
+            }
+        }
         if had_problem {
             (self.tell)(Message::Problem(directory.id, None))?;
         }
@@ -291,15 +313,17 @@ fn load(connection: &Connection, directory: &Directory) -> Result<(Current, bool
     let moved = kept
         .as_ref()
         .is_some_and(|(inode, path, _)| *inode != directory.inode || *path != directory.path);
-    let below = connection
-        .prepare_cached("SELECT path, id FROM directory WHERE parent = ?1")
-        .and_then(|mut s| {
-            s.query_map([directory.id], |row| {
-                Ok((bytes(row.get_ref(0)?).to_vec(), row.get(1)?))
-            })?
-            .collect()
-        })
+    let mut below: HashMap<Vec<u8>, Vec<(DirectoryId, u64)>> = HashMap::new();
+    let mut statement = connection
+        .prepare_cached("SELECT path, id, inode FROM directory WHERE parent = ?1")
         .map_err(&failed)?;
+    let mut rows = statement.query([directory.id]).map_err(&failed)?;
+    while let Some(row) = rows.next().map_err(&failed)? {
+        let path = bytes(row.get_ref(0).map_err(&failed)?).to_vec();
+        let inode: i64 = row.get(2).map_err(&failed)?;
+        let one = (row.get(1).map_err(&failed)?, inode.cast_unsigned());
+        below.entry(path).or_default().push(one);
+    }
     let current = Current {
         id: directory.id,
         children: Writer::children(connection, directory.id, MOST_AT_ONCE)?,
@@ -351,8 +375,9 @@ impl<C: Borrow<Connection>, F: FnMut(Message) -> Result<(), Stop>> Visitor for C
             .directories()
             .map(|seen| {
                 let path = join(&directory.path, seen.name);
-                let kept = self.current.as_ref().and_then(|c| c.below.get(&path));
-                Descend::Into(kept.copied().unwrap_or_else(|| self.rules.number()))
+                let kept = self.current.as_mut();
+                let kept = kept.and_then(|c| c.meet(&path, seen.attributes.inode));
+                Descend::Into(kept.unwrap_or_else(|| self.rules.number()))
             })
             .collect();
         if self.rules.gather == Gather::All {

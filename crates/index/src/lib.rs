@@ -2,7 +2,8 @@
 //!
 //! Works alone (`cordon index …`), without any server. The parts, from the disk up:
 //!
-//! - [`mounts`] chooses the file systems, [`walk`] reads their directories, [`entry`] is what is known of a file;
+//! - [`mounts`] chooses the file systems, [`ground`] says what there is to index now, [`walk`] reads its directories,
+//!   [`entry`] is what is known of a file, [`times`] how its times are kept;
 //!   [`extended`] adds attributes and capabilities, [`principals`] the names of owners and groups;
 //! - [`store`] is the database, [`engine`] the one thread that writes it;
 //! - [`inventory`] finds the difference between disk and database, [`hashpass`] reads what waits for its hashes,
@@ -27,6 +28,7 @@ pub mod entry;
 pub mod export;
 pub mod extended;
 pub mod glob;
+pub mod ground;
 pub mod hashpass;
 pub mod home;
 pub mod image;
@@ -47,5 +49,6 @@ pub mod store;
 pub mod stuck;
 pub mod text;
 pub mod throttle;
+pub mod times;
 pub mod verify;
 pub mod walk;

@@ -15,12 +15,14 @@
 //! - An entry that is gone from its place is kept aside until the end of the batch; what turns up elsewhere meanwhile and
 //!   is the same inode of the same birth takes it, with its hashes and all that lies below.
 //! - New directories are listed at the end of the batch, from their open parent: what was moved into one is known by then.
+//! - What a mount covers is not there, and is listed again when the mount is gone: nothing else tells what happened
+//!   there meanwhile.
 //! - Other names of a file of several are known from the database alone. They are believed to be gone only in a directory
 //!   that proves to be the one meant; else they wait for the notice that tells where it is now.
 
 mod batch;
 
-use crate::changes::Change;
+use crate::changes::{Change, DirectoryKey};
 use crate::inventory::Rules;
 use crate::store::StoreError;
 use crate::store::write::Writer;
@@ -40,6 +42,8 @@ pub struct Applied {
     pub lost: bool,
     /// Something is to be looked at once more with the next batch, be it an empty one.
     pub unsettled: bool,
+    /// Directories to which no path led: they are to be listed when one does.
+    pub hidden: Vec<DirectoryKey>,
 }
 
 /// What it takes to apply changes.
@@ -108,6 +112,14 @@ impl Live {
                 _ => return false,
             }
         }
+    }
+
+    /// Whether something is mounted on a path, or on a folder above it that lies in this one.
+    fn covered(&self, path: &[u8], within: &[u8]) -> bool {
+        let points = self.mount_points.iter();
+        points
+            .filter(|point| point.len() > within.len())
+            .any(|point| crate::mounts::within(path, point))
     }
 
     /// Whether nothing is to be known of a path, or nothing but what a walk says.

@@ -76,6 +76,8 @@ struct Writer {
     file: Option<File>,
     size: u64,
     lost: u64,
+    /// The last line may have been written in part.
+    torn: bool,
     recent: VecDeque<String>,
 }
 
@@ -98,6 +100,17 @@ impl Log {
         Self::open_with(folder, level, CAP, Timestamp::now)
     }
 
+    /// As [`Self::open`], but one that cannot be opened now is opened as soon as that can be done; what is said meanwhile is
+    /// counted.
+    #[must_use]
+    pub fn open_sooner_or_later(folder: &Path, level: Level) -> Self {
+        Self::open(folder, level).unwrap_or_else(|_| {
+            let mut writer = Writer::new();
+            writer.lost = 1;
+            Self::with(folder, level, CAP, Timestamp::now, writer)
+        })
+    }
+
     /// With another cap and clock, for tests.
     ///
     /// # Errors
@@ -114,26 +127,25 @@ impl Log {
         })?;
         // What is left of an earlier run is looked after as well as can be; the log itself is what counts.
         rotation::recover(folder).ok();
-        let mut writer = Writer {
-            file: None,
-            size: 0,
-            lost: 0,
-            recent: VecDeque::new(),
-        };
+        let mut writer = Writer::new();
         if level != Level::None {
             writer.open(folder).map_err(|source| LogError::Open {
                 path: folder.join(NAME),
                 source,
             })?;
         }
-        Ok(Self(Arc::new(Inner {
+        Ok(Self::with(folder, level, cap, now, writer))
+    }
+
+    fn with(folder: &Path, level: Level, cap: u64, now: fn() -> Timestamp, writer: Writer) -> Self {
+        Self(Arc::new(Inner {
             folder: folder.to_owned(),
             level: AtomicU8::new(level as u8),
             cap,
             now,
             writer: Mutex::new(writer),
             state: Mutex::new(String::new()),
-        })))
+        }))
     }
 
     /// How much is written now.
@@ -237,6 +249,16 @@ impl Log {
 }
 
 impl Writer {
+    const fn new() -> Self {
+        Self {
+            file: None,
+            size: 0,
+            lost: 0,
+            torn: false,
+            recent: VecDeque::new(),
+        }
+    }
+
     fn open(&mut self, folder: &Path) -> io::Result<()> {
         let mut options = File::options();
         options.append(true).create(true);
@@ -279,7 +301,8 @@ impl Writer {
         };
         if self.lost > 0 {
             let lost = format!(
-                "[{} GMT] [Warning] [log] [{}] {} entries could not be written\n",
+                "{}[{} GMT] [Warning] [log] [{}] {} entries could not be written\n",
+                if self.torn { "\n" } else { "" },
                 (log.now)().strftime("%Y-%m-%d %H:%M:%S"),
                 thread(),
                 self.lost
@@ -288,7 +311,9 @@ impl Writer {
             self.size += lost.len() as u64;
             self.lost = 0;
         }
+        self.torn = true;
         file.write_all(line.as_bytes())?;
+        self.torn = false;
         self.size += line.len() as u64;
         Ok(())
     }

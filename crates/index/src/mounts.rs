@@ -4,13 +4,20 @@
 //! mounts of the same device the one that shows the most of it, so bind mounts and Btrfs subvolumes mounted beside
 //! their top level are not walked twice. An overlay shows files that lie on other file systems; it is indexed only
 //! where nothing else shows them, as the root of a container or a live system.
+//!
+//! What counts is what a path leads to: a mount may hide another one, the folder that it covers, and the mounts in that
+//! folder. [`visible`] tells which are left, [`on`] which of them a path leads into.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
 
 /// A mounted file system.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Mount {
+    /// Its number, which the system may give again once it is unmounted.
+    pub id: u64,
+    /// The number of the mount in which its point lies.
+    pub parent: u64,
     /// Where it is mounted: absolute path.
     pub point: Vec<u8>,
     /// Which part of the file system is mounted there.
@@ -59,7 +66,10 @@ pub fn parse(table: &[u8]) -> Vec<Mount> {
 
 fn parse_line(line: &[u8]) -> Option<Mount> {
     let mut fields = line.split(|b| *b == b' ');
-    let device = std::str::from_utf8(fields.nth(2)?).ok()?;
+    let number = |field: Option<&[u8]>| std::str::from_utf8(field?).ok()?.parse().ok();
+    let id = number(fields.next())?;
+    let parent = number(fields.next())?;
+    let device = std::str::from_utf8(fields.next()?).ok()?;
     let (major, minor) = device.split_once(':')?;
     let root = unescape(fields.next()?);
     let point = unescape(fields.next()?);
@@ -68,6 +78,8 @@ fn parse_line(line: &[u8]) -> Option<Mount> {
     let source = unescape(rest.next().unwrap_or_default());
     let options = rest.next().unwrap_or_default().to_vec();
     Some(Mount {
+        id,
+        parent,
         point,
         root,
         device: (major.parse().ok()?, minor.parse().ok()?),
@@ -98,43 +110,147 @@ fn unescape(field: &[u8]) -> Vec<u8> {
     out
 }
 
-/// The mounts to index, in the order of their paths. `excluded` are types that the configuration leaves out.
+/// The mounts to which their point leads: those that no other covers, be it themselves or a folder above them.
 #[must_use]
-pub fn choose(mounts: &[Mount], excluded: &[String]) -> Vec<Mount> {
-    // What is mounted over an earlier mount hides it.
-    let visible: Vec<&Mount> = mounts
+pub fn visible(mounts: &[Mount]) -> Vec<&Mount> {
+    let by_id: HashMap<u64, &Mount> = mounts.iter().map(|m| (m.id, m)).collect();
+    // Of two on one point of one mount, which a table read in pieces may show, the later.
+    let taken: HashMap<(u64, &[u8]), u64> = mounts
         .iter()
-        .enumerate()
-        .filter(|(at, m)| {
-            !mounts
-                .iter()
-                .skip(at + 1)
-                .any(|later| later.point == m.point)
-        })
-        .map(|(_, m)| m)
+        .filter(|m| m.id != m.parent)
+        .map(|m| ((m.parent, m.point.as_slice()), m.id))
         .collect();
-    let wanted: Vec<&Mount> = visible
-        .into_iter()
-        .filter(|m| {
-            LOCAL.contains(&m.kind.as_str())
-                && !excluded.iter().any(|e| e.eq_ignore_ascii_case(&m.kind))
-                && (m.kind != "overlay" || m.point == b"/")
-        })
-        .collect();
-    let mut chosen: Vec<&Mount> = Vec::new();
-    let mut ranked = wanted;
-    // The widest view of a device first; of equals the one with the shortest path.
-    ranked.sort_by_key(|m| (m.root.len(), m.point.len(), m.point.clone()));
-    for mount in ranked {
-        let shown = chosen
-            .iter()
-            .any(|c| c.device == mount.device && within(&mount.root, &c.root));
-        if !shown {
-            chosen.push(mount);
+    let mut reached: HashMap<u64, bool> = HashMap::new();
+    for mount in mounts {
+        // Upwards to the first whose lot is known, and down again.
+        let mut way = Vec::new();
+        let mut at = Some(mount);
+        let mut lot = true;
+        while let Some(mount) = at {
+            if let Some(known) = reached.get(&mount.id) {
+                lot = *known;
+                break;
+            }
+            // For now, so that a table that leads in circles ends here.
+            reached.insert(mount.id, true);
+            way.push(mount);
+            at = by_id.get(&mount.parent).copied();
+        }
+        for mount in way.into_iter().rev() {
+            let hidden = upwards(&mount.point).any(|above| {
+                taken
+                    .get(&(mount.parent, above))
+                    .is_some_and(|id| *id != mount.id)
+            });
+            lot = lot && !hidden;
+            reached.insert(mount.id, lot);
         }
     }
-    let mut chosen: Vec<Mount> = chosen.into_iter().cloned().collect();
-    chosen.sort_by(|a, b| a.point.cmp(&b.point));
+    mounts
+        .iter()
+        .filter(|m| {
+            reached.get(&m.id).copied().unwrap_or_default()
+                && !taken.contains_key(&(m.id, m.point.as_slice()))
+        })
+        .collect()
+}
+
+/// A path and every folder above it.
+fn upwards(path: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let mut next = Some(path);
+    std::iter::from_fn(move || {
+        let now = next?;
+        next = match now.iter().rposition(|b| *b == b'/') {
+            _ if now == b"/" => None,
+            Some(0) => Some(b"/".as_slice()),
+            Some(at) => now.get(..at),
+            None => None,
+        };
+        Some(now)
+    })
+}
+
+/// The mount into which a path leads, among those that are [`visible`].
+#[must_use]
+pub fn on<'m>(path: &[u8], visible: &[&'m Mount]) -> Option<&'m Mount> {
+    let around = visible.iter().filter(|m| within(path, &m.point));
+    around.max_by_key(|m| m.point.len()).copied()
+}
+
+/// A folder that may be indexed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Candidate<'m> {
+    /// Its path.
+    pub path: Vec<u8>,
+    /// The mount in which it lies.
+    pub mount: &'m Mount,
+}
+
+impl Candidate<'_> {
+    /// Which part of the file system it is.
+    #[must_use]
+    pub fn part(&self) -> Vec<u8> {
+        let mount = self.mount;
+        let inner = self.path.strip_prefix(mount.point.as_slice());
+        below(&mount.root, inner.unwrap_or_default())
+    }
+}
+
+/// A path in a folder.
+fn below(folder: &[u8], inner: &[u8]) -> Vec<u8> {
+    let inner = inner.strip_prefix(b"/").unwrap_or(inner);
+    if inner.is_empty() {
+        return folder.to_vec();
+    }
+    crate::entry::join(folder, inner)
+}
+
+/// The mounts whose files are this machine's own, but for the types that the configuration leaves out.
+#[must_use]
+pub fn wanted<'m>(visible: &[&'m Mount], excluded: &[String]) -> Vec<Candidate<'m>> {
+    let wanted = visible.iter().filter(|m| {
+        is_local(&m.kind)
+            && !excluded.iter().any(|e| e.eq_ignore_ascii_case(&m.kind))
+            && (m.kind != "overlay" || m.point == b"/")
+    });
+    let candidate = |mount: &&'m Mount| Candidate {
+        path: mount.point.clone(),
+        mount: *mount,
+    };
+    wanted.map(candidate).collect()
+}
+
+/// Whether a type of file system holds files of this machine, all of whose changes are made here.
+#[must_use]
+pub fn is_local(kind: &str) -> bool {
+    LOCAL.contains(&kind)
+}
+
+/// So many of these that each file is shown once, in the order of their paths: what another one shows is left out.
+#[must_use]
+pub fn once<'m>(candidates: Vec<Candidate<'m>>, visible: &[&'m Mount]) -> Vec<Candidate<'m>> {
+    let mut ranked: Vec<(Vec<u8>, Candidate<'m>)> =
+        candidates.into_iter().map(|c| (c.part(), c)).collect();
+    // The widest view of a device first; of equals the one with the shortest path.
+    ranked.sort_by(|(a, one), (b, other)| {
+        (a.len(), one.path.len(), &one.path).cmp(&(b.len(), other.path.len(), &other.path))
+    });
+    let mut chosen: Vec<(Vec<u8>, Candidate<'m>)> = Vec::new();
+    for (part, candidate) in ranked {
+        let shown = chosen.iter().any(|(wider, by)| {
+            by.mount.device == candidate.mount.device
+                && within(&part, wider)
+                && part.strip_prefix(wider.as_slice()).is_some_and(|inner| {
+                    // Unless something is mounted over it there.
+                    on(&below(&by.path, inner), visible).is_some_and(|m| m.id == by.mount.id)
+                })
+        });
+        if !shown {
+            chosen.push((part, candidate));
+        }
+    }
+    let mut chosen: Vec<Candidate<'m>> = chosen.into_iter().map(|(_, c)| c).collect();
+    chosen.sort_by(|a, b| a.path.cmp(&b.path));
     chosen
 }
 
@@ -147,10 +263,10 @@ pub fn within(path: &[u8], folder: &[u8]) -> bool {
     }
 }
 
-/// Every mount point: paths that a walk of the file system above must not even look at.
+/// The points of these mounts: paths that a walk of the file system above must not even look at.
 #[must_use]
-pub fn points(mounts: &[Mount]) -> HashSet<Vec<u8>> {
-    mounts.iter().map(|m| m.point.clone()).collect()
+pub fn points(visible: &[&Mount]) -> HashSet<Vec<u8>> {
+    visible.iter().map(|m| m.point.clone()).collect()
 }
 
 /// The mounts of this machine.
@@ -176,6 +292,8 @@ pub fn current() -> Result<Vec<Mount>, MountsError> {
         (b"/".to_vec(), "apfs")
     };
     Ok(vec![Mount {
+        id: 1,
+        parent: 0,
         root: b"/".to_vec(),
         source: point.clone(),
         point,
@@ -191,9 +309,11 @@ mod tests {
 
     fn chosen(table: &str, excluded: &[&str]) -> Vec<String> {
         let excluded: Vec<String> = excluded.iter().map(|e| (*e).to_owned()).collect();
-        choose(&parse(table.as_bytes()), &excluded)
+        let mounts = parse(table.as_bytes());
+        let visible = visible(&mounts);
+        once(wanted(&visible, &excluded), &visible)
             .iter()
-            .map(|m| String::from_utf8_lossy(&m.point).into_owned())
+            .map(|c| String::from_utf8_lossy(&c.path).into_owned())
             .collect()
     }
 
@@ -243,6 +363,37 @@ mod tests {
         let table =
             "27 1 254:0 / /mnt rw - ext4 /dev/vda rw\n28 27 0:40 / /mnt rw - nfs host:/ rw\n";
         assert!(chosen(table, &[]).is_empty());
+    }
+
+    #[test]
+    fn what_a_mount_covers_is_hidden_with_all_that_is_mounted_in_it() {
+        let table = "27 1 254:0 / / rw - ext4 /dev/vda rw\n\
+            28 27 0:40 / /mnt/a rw - tmpfs none rw\n\
+            29 28 0:41 / /mnt/a/in rw - tmpfs none rw\n\
+            30 27 0:42 / /mnt rw - tmpfs none rw\n";
+        assert_eq!(chosen(table, &[]), ["/", "/mnt"]);
+        let twice = "27 1 254:0 / / rw - ext4 /dev/vda rw\n\
+            28 27 0:40 / /mnt rw - tmpfs none rw\n\
+            29 28 0:41 / /mnt/in rw - tmpfs none rw\n\
+            30 28 0:42 / /mnt rw - tmpfs none rw\n\
+            31 30 0:43 / /mnt/in rw - tmpfs none rw\n";
+        let mounts = parse(twice.as_bytes());
+        let ids: Vec<u64> = visible(&mounts).iter().map(|m| m.id).collect();
+        assert_eq!(ids, [27, 30, 31]);
+    }
+
+    #[test]
+    fn what_is_covered_where_the_view_is_wider_is_indexed_where_it_is_seen() {
+        let table = "27 1 254:0 / / rw - ext4 /dev/vda rw\n\
+            28 27 254:0 /srv/x /data rw - ext4 /dev/vda rw\n\
+            29 27 0:40 / /srv/x rw - tmpfs none rw\n";
+        assert_eq!(chosen(table, &[]), ["/", "/data", "/srv/x"]);
+    }
+
+    #[test]
+    fn a_table_that_leads_in_circles_is_read() {
+        let table = "1 2 0:1 / /a rw - tmpfs none rw\n2 1 0:2 / /b rw - tmpfs none rw\n3 3 0:3 / / rw - tmpfs none rw\n";
+        assert_eq!(chosen(table, &[]), ["/", "/a", "/b"]);
     }
 
     #[test]

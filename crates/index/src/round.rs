@@ -5,21 +5,21 @@
 
 use crate::config::{Config, Hashes};
 use crate::engine::{Engine, Teller};
+use crate::ground::{Ground, Missing};
 use crate::hashpass::{Plan, Progress};
-use crate::mounts::{self, MountsError};
-use crate::scan::{self, Place, ScanError, Survey};
+use crate::mounts::MountsError;
+use crate::scan::{self, ScanError, Survey};
 use crate::stop::Stop;
 use crate::store::{self, StoreError, doing};
-use crate::stuck::{Patience, Question};
+use crate::stuck::Patience;
 use crate::text;
 use hashing::{Kinds, Pace};
 use rusqlite::Connection;
 use std::cell::Cell;
-use std::collections::BTreeMap;
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Instant;
 
 /// Failure of a round.
 #[derive(Debug, thiserror::Error)]
@@ -28,13 +28,12 @@ pub enum RoundError {
     #[error(transparent)]
     Mounts(#[from] MountsError),
     /// A folder that is to be indexed cannot be found.
-    #[error("cannot index {}", .path.display())]
+    #[error("cannot index {}: {why}", .path.display())]
     Root {
         /// Which.
         path: PathBuf,
         /// Why.
-        #[source]
-        source: std::io::Error,
+        why: String,
     },
     /// The database is not of this machine's file systems.
     #[error("the database {} is of the image {image}, which is not to be compared with this machine; `cordon index run --once --image` indexes it again into another", .database.display())]
@@ -99,56 +98,47 @@ pub(crate) fn every(count: u32, pacer: &Pacer) -> bool {
 }
 
 impl Round {
-    /// The places that this configuration means, now.
+    /// What this configuration means to be indexed, now.
     ///
     /// # Errors
-    /// [`RoundError::Mounts`], [`RoundError::Root`].
-    pub fn places(&self) -> Result<Vec<Place>, RoundError> {
-        let mounts = mounts::current()?;
-        let chosen = mounts::choose(&mounts, &self.config.filesystem_types_to_exclude);
-        if self.roots.is_empty() {
-            return Ok(chosen.iter().map(Place::from).collect());
-        }
-        let mut places: Vec<Place> = Vec::new();
-        for root in &self.roots {
-            let path = real(root).map_err(|source| RoundError::Root {
-                path: root.clone(),
-                source,
-            })?;
-            let path = text::from_native(path.as_os_str());
-            let on = mounts
-                .iter()
-                .filter(|m| mounts::within(&path, &m.point))
-                .max_by_key(|m| m.point.len());
-            places.push(Place {
-                kind: on.map(|m| m.kind.clone()).unwrap_or_default(),
-                source: on.map(|m| m.source.clone()).unwrap_or_default(),
-                path: path.clone(),
-            });
-            // Local file systems mounted below belong to the folder.
-            places.extend(
-                chosen
-                    .iter()
-                    .filter(|m| m.point != path && mounts::within(&m.point, &path))
-                    .map(Place::from),
-            );
-        }
-        places.sort_by(|a, b| a.path.cmp(&b.path));
-        places.dedup_by(|a, b| a.path == b.path);
-        Ok(places)
+    /// [`RoundError::Mounts`].
+    pub fn ground(&self) -> Result<Ground, RoundError> {
+        Ok(Ground::now(
+            &self.roots,
+            &self.config.filesystem_types_to_exclude,
+        )?)
     }
 
-    /// How the walks are made.
+    /// The ground on which a round that is made once, for somebody who waits for it, is to stand.
     ///
     /// # Errors
-    /// As [`Self::places`].
+    /// [`RoundError::Mounts`]; [`RoundError::Root`] when a folder is not there.
+    pub fn whole_ground(&self) -> Result<Ground, RoundError> {
+        let ground = self.ground()?;
+        if let Some(Missing { path, why }) = ground.missing().next().cloned() {
+            return Err(RoundError::Root { path, why });
+        }
+        Ok(ground)
+    }
+
+    /// How the walks are made, of what there is now.
+    ///
+    /// # Errors
+    /// As [`Self::ground`].
     pub fn survey(&self) -> Result<Survey, RoundError> {
+        Ok(self.survey_of(&self.ground()?))
+    }
+
+    /// How the walks of this ground are made.
+    #[must_use]
+    pub fn survey_of(&self, ground: &Ground) -> Survey {
         let config = Arc::clone(&self.config);
         let (pacer, between) = (Arc::clone(&self.pacer), Arc::clone(&self.pacer));
         let each = self.config.file_indexes_per_throttle.max(1);
-        Ok(Survey {
-            places: self.places()?,
-            mount_points: mounts::points(&mounts::current()?),
+        Survey {
+            places: ground.places.clone(),
+            only: None,
+            mount_points: ground.points.clone(),
             threads: self.threads,
             excluded: Arc::new(move |path| config.excludes_indexing(path)),
             pacer,
@@ -165,15 +155,24 @@ impl Round {
             met: Arc::clone(&self.met),
             permissions: self.config.scan_file_permissions,
             patience: Patience::default(),
-        })
+        }
     }
 
-    /// Brings the inventory up to date. Returns whether it came to its end.
+    /// Brings the inventory of a ground up to date: of these places, or of all without. Returns whether it came to its end.
     ///
     /// # Errors
     /// [`RoundError`].
-    pub fn inventory(&self, teller: &Teller) -> Result<bool, RoundError> {
-        Ok(scan::inventory(&self.survey()?, teller)?)
+    pub fn inventory(
+        &self,
+        ground: &Ground,
+        only: Option<HashSet<Vec<u8>>>,
+        teller: &Teller,
+    ) -> Result<bool, RoundError> {
+        let survey = Survey {
+            only,
+            ..self.survey_of(ground)
+        };
+        Ok(scan::inventory(&survey, teller)?)
     }
 
     /// Calls `work` with the plan of a hash pass.
@@ -235,9 +234,12 @@ impl Round {
     /// # Errors
     /// [`RoundError`].
     pub fn once(&self, text: String, hashes: bool, shown: impl FnOnce()) -> Result<(), RoundError> {
+        let ground = self.whole_ground()?;
         self.alone(|teller| {
             // A failed engine shows when it is finished, with its reason.
-            if self.inventory(teller)? && self.keep_configuration(text, teller).is_ok() {
+            if self.inventory(&ground, None, teller)?
+                && self.keep_configuration(text, teller).is_ok()
+            {
                 shown();
                 if hashes {
                     self.hash(teller)?;
@@ -260,31 +262,6 @@ impl Round {
         drop(teller);
         engine.finish().map_err(ScanError::Engine)?;
         outcome
-    }
-}
-
-/// What a folder was found to be last, for the time in which its file system does not answer: another path for it would
-/// make what is known of it another folder's.
-static REAL: Mutex<BTreeMap<PathBuf, PathBuf>> = Mutex::new(BTreeMap::new());
-
-/// A path without links. That of a folder which does not answer is as it was.
-fn real(path: &Path) -> std::io::Result<PathBuf> {
-    let folder = path.to_owned();
-    let question = Question::ask(&text::from_native(path.as_os_str()), move || {
-        std::fs::canonicalize(folder)
-    });
-    let answer = question.answer(Instant::now() + Patience::default().probe);
-    let mut known = REAL.lock().unwrap_or_else(PoisonError::into_inner);
-    match answer {
-        Some(found) => {
-            let found = found?;
-            known.insert(path.to_owned(), found.clone());
-            Ok(found)
-        }
-        None => known
-            .get(path)
-            .cloned()
-            .map_or_else(|| std::path::absolute(path), Ok),
     }
 }
 
@@ -342,13 +319,18 @@ pub fn of_database(database: &Path) -> Result<Round, RoundError> {
         })
         .map_err(doing("read what is indexed"))?;
     Ok(Round {
-        config: Arc::new(config),
         database: database.to_owned(),
         home: store::fact::<String>(&connection, "home")?.map(PathBuf::from),
-        roots: roots
-            .into_iter()
-            .map(|path| PathBuf::from(text::native(&path)))
-            .collect(),
+        // Where nothing is indexed, as long as each folder is waited for, nothing is to be found either.
+        roots: if roots.is_empty() {
+            config.index_only.clone()
+        } else {
+            roots
+                .into_iter()
+                .map(|path| PathBuf::from(text::native(&path)))
+                .collect()
+        },
+        config: Arc::new(config),
         pacer: Arc::new(|| true),
         threads: threads(),
         numbers: Arc::default(),

@@ -1,9 +1,9 @@
 //! One round of the Index: the inventory of all roots, then the hashes of what waits.
 
 use crate::engine::{Bundle, EngineError, Teller};
+use crate::ground::Place;
 use crate::hashpass::{self, PassError, Plan, Progress};
 use crate::inventory::{Compare, First, Gather, Own, Rules, next_number, root_number};
-use crate::mounts::Mount;
 use crate::stop::Stop;
 use crate::store::write::Writer;
 use crate::store::write::extended::RECORDED;
@@ -35,31 +35,12 @@ pub enum ScanError {
     Pass(#[from] PassError),
 }
 
-/// A file system, or a folder, to index.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Place {
-    /// Absolute path.
-    pub path: Vec<u8>,
-    /// Type of its file system.
-    pub kind: String,
-    /// Its device.
-    pub source: Vec<u8>,
-}
-
-impl From<&Mount> for Place {
-    fn from(mount: &Mount) -> Self {
-        Self {
-            path: mount.point.clone(),
-            kind: mount.kind.clone(),
-            source: mount.source.clone(),
-        }
-    }
-}
-
 /// How walks are made.
 pub struct Survey {
-    /// Where they begin.
+    /// What is indexed; walks begin there.
     pub places: Vec<Place>,
+    /// Those of them that are walked, by their paths; all of them without.
+    pub only: Option<HashSet<Vec<u8>>>,
     /// Paths that are another walk's, or nobody's.
     pub mount_points: HashSet<Vec<u8>>,
     /// Threads.
@@ -147,7 +128,10 @@ fn own_files(database: &Path, home: Option<&Path>) -> Own {
 /// # Errors
 /// [`ScanError`].
 pub fn inventory(survey: &Survey, teller: &Teller) -> Result<bool, ScanError> {
-    survey.met.store(0, Ordering::Relaxed);
+    let part = survey.only.is_some();
+    if !part {
+        survey.met.store(0, Ordering::Relaxed);
+    }
     let places = survey.places.clone();
     let numbers = Arc::clone(&survey.numbers);
     let permissions = survey.permissions;
@@ -156,15 +140,19 @@ pub fn inventory(survey: &Survey, teller: &Teller) -> Result<bool, ScanError> {
         writer.record_permissions(permissions)?;
         prepare(writer, &places, &numbers, &pacer)
     });
-    let Ok(prepared) = prepared else {
+    let Ok(mut prepared) = prepared else {
         return Ok(false);
     };
+    if let Some(only) = &survey.only {
+        prepared.roots.retain(|root| only.contains(&root.path));
+    }
     let gather = match (permissions, prepared.recorded) {
         (false, _) => Gather::No,
         (true, false) => Gather::All,
         (true, true) => Gather::Changed,
     };
     let rules = survey.rules_gathering(prepared.next, gather);
+    let volumes: HashSet<i64> = prepared.roots.iter().map(|root| root.volume).collect();
     let (roots, mut silent) = answering(survey.patience, prepared.roots, |root| &root.path);
     let walked = if prepared.first {
         first_walk(survey, &rules, roots, teller)?
@@ -175,21 +163,28 @@ pub fn inventory(survey: &Survey, teller: &Teller) -> Result<bool, ScanError> {
         return Ok(false);
     }
     silent.extend(walked.stuck);
+    let all_met = !part && silent.is_empty();
+    let walked: Vec<i64> = volumes.into_iter().collect();
     let finished = teller.call(move |writer| {
         let connection = writer.connection();
         store::make_indexes(connection, &later)?;
         writer.principals_of(Path::new("/"))?;
         no_answer(writer, &silent)?;
-        if permissions && silent.is_empty() {
+        if permissions && all_met {
             store::set_fact(connection, RECORDED, 1)?;
         }
         let now = jiff::Timestamp::now().as_second();
-        connection
-            .execute(
-                "UPDATE volume SET walked = ?1 WHERE id NOT IN (SELECT volume FROM directory WHERE problem = ?2)",
-                [now, stuck::TIMED_OUT.into()],
-            )
-            .map_err(doing("keep when it was walked"))?;
+        for volume in walked {
+            connection
+                .execute(
+                    "UPDATE volume SET walked = ?1 WHERE id = ?2 AND id NOT IN (SELECT volume FROM directory WHERE problem = ?3)",
+                    [now, volume, stuck::TIMED_OUT.into()],
+                )
+                .map_err(doing("keep when it was walked"))?;
+        }
+        if part {
+            return Ok(());
+        }
         store::set_fact(connection, "inventoried", now)
     });
     Ok(finished.is_ok())

@@ -9,6 +9,7 @@
 
 mod bell;
 mod keep;
+mod places;
 mod process;
 mod session;
 mod watch;
@@ -30,6 +31,9 @@ use std::time::Duration;
 /// Between two looks at configuration, wish and status.
 const BEAT: Duration = Duration::from_millis(500);
 
+/// Between two looks whether a full disk has room again.
+const LOW_SPACE: Duration = Duration::from_secs(5);
+
 /// Failure of the indexing process.
 #[derive(Debug, thiserror::Error)]
 pub enum ServiceError {
@@ -42,9 +46,6 @@ pub enum ServiceError {
     /// A round.
     #[error(transparent)]
     Round(#[from] RoundError),
-    /// The log.
-    #[error(transparent)]
-    Log(#[from] crate::log::LogError),
     /// A list of hashes.
     #[error(transparent)]
     Match(#[from] crate::matching::MatchError),
@@ -124,7 +125,8 @@ fn index(home: &Home, stop: &Arc<AtomicBool>) -> Result<Ended, ServiceError> {
     let _lock = home.lock()?;
     // Where the system refuses, the limit of processor time still holds.
     throttle::background().ok();
-    let log = Log::open(home.folder(), Level::Information)?;
+    // A log that cannot be written is no reason not to index.
+    let log = Log::open_sooner_or_later(home.folder(), Level::Information);
     log.catch_panics();
     log.notice(
         "service",
@@ -143,7 +145,7 @@ fn sessions(home: &Home, stop: &Arc<AtomicBool>, log: &Log) -> Result<Ended, Ser
     while !ended(home, stop) {
         let configured = ConfigStore::new(home.folder()).current()?;
         let Current::Config(config, warnings) = configured else {
-            status::write(home, &Status::of(State::MissingConfigFile, ""))?;
+            say(home, log, &Status::of(State::MissingConfigFile, ""));
             rest(home, stop, BEAT);
             continue;
         };
@@ -156,8 +158,8 @@ fn sessions(home: &Home, stop: &Arc<AtomicBool>, log: &Log) -> Result<Ended, Ser
         {
             let detail = format!("{free} bytes free, {NEEDED_TO_INSTALL} needed to begin");
             log.critical("service", &detail);
-            status::write(home, &Status::of(State::LowDiskSpace, detail))?;
-            return Ok(Ended::Limit);
+            until_room(home, stop, log, &detail);
+            continue;
         }
         match session::run(home, stop, log, Arc::new(*config), anew)? {
             End::Stop => break,
@@ -173,15 +175,46 @@ fn sessions(home: &Home, stop: &Arc<AtomicBool>, log: &Log) -> Result<Ended, Ser
                 store::delete(&home.database()).map_err(RoundError::Store)?;
                 anew = true;
             }
+            End::Limit(State::LowDiskSpace, detail) => {
+                log.critical("service", format_args!("Low Disk Space: {detail}"));
+                until_room(home, stop, log, &detail);
+            }
             End::Limit(state, detail) => {
                 log.critical("service", format_args!("{}: {detail}", state.name()));
-                status::write(home, &Status::of(state, detail))?;
+                say(home, log, &Status::of(state, detail));
                 return Ok(Ended::Limit);
             }
         }
     }
-    status::write(home, &Status::of(State::NotRunning, ""))?;
+    say(home, log, &Status::of(State::NotRunning, ""));
     Ok(Ended::Told)
+}
+
+/// Says what is done, to whoever may ask. Where that cannot be written, the work goes on all the same.
+fn say(home: &Home, log: &Log, status: &Status) {
+    if let Err(error) = status::write(home, status) {
+        log.warning("service", question::chain(&error));
+    }
+}
+
+/// Waits until the disk has room again.
+fn until_room(home: &Home, stop: &AtomicBool, log: &Log, detail: &str) {
+    let low = Status::of(State::LowDiskSpace, detail);
+    let room = SpaceGuard::new(home.folder());
+    // What said so may have been another disk, that of temporary files, or a quota: then it is tried again.
+    while !ended(home, stop) {
+        // Again and again: who reads it takes what is old for what was not said.
+        say(home, log, &low);
+        rest(home, stop, LOW_SPACE);
+        let free = match home.database().exists() {
+            true => room.room(),
+            false => room.can_install().unwrap_or(Room::Enough),
+        };
+        if free == Room::Enough {
+            log.notice("service", "there is room again");
+            return;
+        }
+    }
 }
 
 fn ended(home: &Home, stop: &AtomicBool) -> bool {

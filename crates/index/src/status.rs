@@ -5,6 +5,7 @@
 
 use crate::config::{ConfigStore, Current};
 use crate::home::{Home, HomeError};
+use crate::throttle::{Room, SpaceGuard};
 use serde::{Deserialize, Serialize};
 
 /// The states, in the words that the sensor Index Status shows.
@@ -43,6 +44,9 @@ pub enum State {
     /// Everything is done; changes are found by the next walk.
     #[serde(rename = "Waiting For Rescan")]
     Waiting,
+    /// Everything is done but for a folder of the configuration that is not there.
+    #[serde(rename = "Waiting For Folder")]
+    WaitingForFolder,
     /// On battery, and configured to rest there.
     #[serde(rename = "Paused On Battery")]
     PausedOnBattery,
@@ -62,7 +66,7 @@ pub enum State {
 
 impl State {
     /// All of them.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 17] = [
         Self::NotInstalled,
         Self::MissingConfigFile,
         Self::NotRunning,
@@ -74,6 +78,7 @@ impl State {
         Self::Hashing,
         Self::Monitoring,
         Self::Waiting,
+        Self::WaitingForFolder,
         Self::PausedOnBattery,
         Self::CpuViolations,
         Self::LowDiskSpace,
@@ -96,6 +101,7 @@ impl State {
             Self::Hashing => "Hashing",
             Self::Monitoring => "Monitoring",
             Self::Waiting => "Waiting For Rescan",
+            Self::WaitingForFolder => "Waiting For Folder",
             Self::PausedOnBattery => "Paused On Battery",
             Self::CpuViolations => "Stopped After CPU Violations",
             Self::LowDiskSpace => "Low Disk Space",
@@ -112,6 +118,9 @@ impl State {
         )
     }
 }
+
+/// Seconds after which a status is old: it is written again every ten seconds at least.
+const OLD: i64 = 60;
 
 /// What the Index is doing, with progress.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -181,7 +190,7 @@ pub fn current(home: &Home) -> Result<Status, HomeError> {
     if running.is_some()
         && let Some(status) = written
     {
-        return Ok(status);
+        return Ok(fresh(home, status));
     }
     match ConfigStore::new(home.folder()).current() {
         Ok(Current::Config(..)) => {}
@@ -213,6 +222,26 @@ pub fn current(home: &Home) -> Result<Status, HomeError> {
     }
 }
 
+/// What was said, unless it is old and a full disk tells why nothing was said since.
+fn fresh(home: &Home, status: Status) -> Status {
+    let age = jiff::Timestamp::now().as_second().saturating_sub(status.at);
+    if age < OLD || status.state == State::LowDiskSpace {
+        return status;
+    }
+    let Room::Low(free) = SpaceGuard::new(home.folder()).room() else {
+        return status;
+    };
+    Status {
+        state: State::LowDiskSpace,
+        detail: format!(
+            "{free} bytes free; the status could not be written for {age} s, last: {}",
+            status.state.name()
+        ),
+        percent: None,
+        ..status
+    }
+}
+
 /// Says what this process does.
 ///
 /// # Errors
@@ -224,7 +253,7 @@ pub fn write(home: &Home, status: &Status) -> Result<(), HomeError> {
         ..status.clone()
     };
     let text = serde_json::to_vec_pretty(&status).unwrap_or_default();
-    home.replace(&home.status(), &text)
+    home.replace_anyhow(&home.status(), &text)
 }
 
 #[cfg(test)]

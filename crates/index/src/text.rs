@@ -67,12 +67,28 @@ pub fn from_native(path: &OsStr) -> Vec<u8> {
     }
 }
 
-/// A time in nanoseconds since 1970, as RFC 3339 in UTC with all its digits.
+/// A time as the Index keeps it ([`crate::times`]), as RFC 3339 in UTC with all its digits; nothing where there is none. Years
+/// of more than four digits have a sign, as ISO 8601 has it.
 #[must_use]
-pub fn time(nanoseconds: i64) -> String {
-    jiff::Timestamp::from_nanosecond(i128::from(nanoseconds))
-        .map(|t| t.to_string())
-        .unwrap_or_default()
+pub fn time(number: i64) -> String {
+    let Some((seconds, nanoseconds)) = crate::times::parts(number) else {
+        return String::new();
+    };
+    let near = jiff::Timestamp::new(seconds, nanoseconds.cast_signed());
+    near.map_or_else(|_| far(seconds), |t| t.to_string())
+}
+
+/// A time beyond the year 9999: the calendar is the same every 400 years.
+fn far(seconds: i64) -> String {
+    const CYCLE: i64 = 146_097 * 86_400;
+    let cycles = seconds.div_euclid(CYCLE);
+    let within = seconds.rem_euclid(CYCLE);
+    let Ok(time) = jiff::Timestamp::from_second(within) else {
+        return String::new();
+    };
+    let time = time.to_zoned(jiff::tz::TimeZone::UTC).datetime();
+    let year = i64::from(time.year()) + 400 * cycles;
+    format!("{year:+}-{}Z", time.strftime("%m-%dT%H:%M:%S"))
 }
 
 /// A time in seconds since 1970, likewise.

@@ -153,6 +153,16 @@ fn soundness(connection: &Connection, tell: &Tell<'_>) -> Result<(), StoreError>
 
 fn compare(survey: &Survey, connection: &Connection, tell: &Tell<'_>) -> Result<(), ScanError> {
     let rules = survey.rules(next_number(connection)?);
+    for (_, point, kind) in Writer::new(connection).volumes()? {
+        if !survey.places.iter().any(|place| place.path == point) {
+            tell(Difference {
+                differs: Differs::NotOnDisk,
+                path: crate::text::readable(&point).into_owned(),
+                kept: kind,
+                found: "nothing that is indexed for itself".into(),
+            });
+        }
+    }
     let mut roots = Vec::new();
     for place in &survey.places {
         match root_number(connection, &place.path)? {
@@ -243,6 +253,11 @@ impl Paths {
                         found: "nothing".into(),
                     });
                 }
+                Ok(())
+            }
+            Message::Stray(_, _, path) => {
+                let path = crate::text::readable(&path);
+                tell(damage("a directory of no entry", path));
                 Ok(())
             }
             // A directory that cannot be read now says nothing of what it holds.

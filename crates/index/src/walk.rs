@@ -18,7 +18,7 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError};
 
 mod watched;
 
-pub use sys::{Open, open_file, probe};
+pub use sys::{Open, mount_number, open_file, probe};
 pub use watched::{Walked, Watched};
 
 /// Entries that are handed on together at most; a directory may hold millions.

@@ -13,6 +13,7 @@ pub(super) use directories::{Anchor, now, open};
 use directories::{Directories, Found};
 use rustix::event::{EventfdFlags, PollFd, PollFlags, Timespec, eventfd, poll};
 use std::collections::{BTreeSet, HashMap, HashSet};
+use std::fs::File;
 use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
@@ -74,13 +75,15 @@ struct State {
     failed: Option<WatchError>,
     ended: bool,
     woken: bool,
+    /// The table of mounts is another than when this was told last.
+    mounts: bool,
     /// Directories where this process' own changes are of no interest.
     own: HashSet<Arc<[u8]>>,
 }
 
 impl State {
     fn ready(&self) -> bool {
-        !self.reading && !self.pending.is_empty()
+        !self.reading && (self.mounts || !self.pending.is_empty())
     }
 }
 
@@ -115,6 +118,7 @@ impl Watcher {
                 failed: None,
                 ended: false,
                 woken: false,
+                mounts: false,
                 own: HashSet::new(),
             }),
             ready: Condvar::new(),
@@ -146,6 +150,8 @@ impl Watcher {
             group,
             shared,
             gather: options.gather,
+            // Where it cannot be had, whoever watches looks at the table from time to time.
+            mounts: File::open("/proc/self/mountinfo").ok(),
             own_pid: std::process::id().cast_signed(),
             own_folders: !options.own_folders.is_empty(),
         };
@@ -162,11 +168,37 @@ impl Watcher {
     /// # Errors
     /// [`WatchError`] when it cannot be watched.
     pub fn add(&mut self, mount: PathBuf) -> Result<(), WatchError> {
-        let (root, file_system) = kernel::open_mount(&mount)?;
+        let (root, number) = kernel::open_mount(&mount)?;
         kernel::check_handles(&root, &mount)?;
-        kernel::mark(&self.group, &root, &mount)?;
-        self.directories.add(file_system, mount);
+        let file_system = match kernel::mark(&self.group, &root, &mount) {
+            // A subvolume; the file system is watched from its top.
+            Err(WatchError::Mark { source, .. }) if source.raw_os_error() == Some(libc::EXDEV) => {
+                let failed = |source| WatchError::Top {
+                    path: mount.clone(),
+                    source,
+                };
+                let (top, file_system) = kernel::open_top(&mount).map_err(failed)?;
+                kernel::mark(&self.group, &top, &mount)?;
+                file_system
+            }
+            outcome => outcome.map(|()| number)?,
+        };
+        self.directories.add(file_system, mount, number);
         Ok(())
+    }
+
+    /// Watches no other mounts than these, of those that were added.
+    pub fn keep(&mut self, mounts: &HashSet<PathBuf>) {
+        self.directories.keep_mounts(|mount| mounts.contains(mount));
+    }
+
+    /// The devices of the file systems that are watched. One that was unmounted everywhere is no longer among them, even if
+    /// another has its device and its place by now.
+    ///
+    /// # Errors
+    /// [`WatchError::Marks`].
+    pub fn marked(&self) -> Result<HashSet<(u32, u32)>, WatchError> {
+        kernel::marked(&self.group).map_err(WatchError::Marks)
     }
 
     /// A way to end the waiting of [`Watcher::next`] from another thread.
@@ -223,6 +255,9 @@ impl Watcher {
         }
         self.position = 0;
         self.taken = std::mem::replace(&mut state.pending, Pending::new(self.most_pending));
+        if std::mem::take(&mut state.mounts) {
+            changes.push(Change::Mounts);
+        }
         drop(state);
         let (all, some) = self.taken.take_lost();
         if all {
@@ -249,6 +284,7 @@ impl Watcher {
     fn fill(&mut self, changes: &mut Vec<Change>) {
         let mut keys: HashMap<Number, Found> = HashMap::new();
         let mut failed = BTreeSet::new();
+        let mut hidden: HashMap<Number, DirectoryKey> = HashMap::new();
         while let Some(waiting) = self.taken.get(self.position) {
             if changes.len() >= BATCH {
                 break;
@@ -262,6 +298,9 @@ impl Watcher {
                     let found = self.directories.find(bytes);
                     if let (Found::Failed, Ok(handle)) = (&found, Handle::new(bytes)) {
                         failed.insert(handle.file_system());
+                    }
+                    if let Found::Hidden(key) = &found {
+                        hidden.insert(spot.directory, key.clone());
                     }
                     found
                 });
@@ -304,6 +343,8 @@ impl Watcher {
                 Err(_) => drop(failed.insert(waiting.handle.file_system())),
             }
         }
+        let hidden = hidden.into_values();
+        changes.extend(hidden.map(|directory| Change::Hidden { directory }));
         self.lost(&failed, changes);
     }
 }
@@ -360,6 +401,8 @@ struct Reader {
     group: Arc<OwnedFd>,
     shared: Arc<Shared>,
     gather: Duration,
+    /// The table of mounts, which tells of each change once.
+    mounts: Option<File>,
     own_pid: i32,
     /// Whether this process has folders of its own: it then writes nowhere else.
     own_folders: bool,
@@ -394,15 +437,22 @@ impl Reader {
 
     /// Waits to be nudged, or also for events. Tells whether it was a nudge.
     fn nudged(&self, events: bool, timeout: Option<&Timespec>) -> Result<bool, WatchError> {
-        let mut fds = [
-            PollFd::new(&self.shared.nudge, PollFlags::IN),
-            PollFd::new(&*self.group, PollFlags::IN),
-        ];
-        let watched = if events { &mut fds[..] } else { &mut fds[..1] };
-        match poll(watched, timeout) {
-            Ok(_) | Err(rustix::io::Errno::INTR) => Ok(!fds[0].revents().is_empty()),
-            Err(source) => Err(WatchError::Read(source.into())),
+        let mut fds = vec![PollFd::new(&self.shared.nudge, PollFlags::IN)];
+        if events {
+            fds.push(PollFd::new(&*self.group, PollFlags::IN));
+            let mounts = self.mounts.iter();
+            fds.extend(mounts.map(|table| PollFd::new(table, PollFlags::PRI)));
         }
+        match poll(&mut fds, timeout) {
+            Ok(_) | Err(rustix::io::Errno::INTR) => {}
+            Err(source) => return Err(WatchError::Read(source.into())),
+        }
+        let told = |at: usize| fds.get(at).is_some_and(|fd| !fd.revents().is_empty());
+        let (nudge, mounts) = (told(0), told(2));
+        if mounts {
+            self.shared.lock().mounts = true;
+        }
+        Ok(nudge)
     }
 
     fn empty_queue(&self, buffer: &mut [u8]) -> Result<(), WatchError> {

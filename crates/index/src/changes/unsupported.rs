@@ -1,6 +1,7 @@
 //! Systems without a watcher: starting one says so, and everything is walked.
 
-use super::{Change, DirectoryKey, Options, WatchError};
+use super::{Change, DirectoryKey, Options, Sight, WatchError};
+use std::collections::HashSet;
 use std::fs::File;
 use std::io::{Error, ErrorKind};
 use std::path::PathBuf;
@@ -20,8 +21,8 @@ pub(super) fn open(key: &DirectoryKey) -> Result<File, Error> {
     }
 }
 
-pub(super) fn now(key: &DirectoryKey) -> Result<Option<DirectoryKey>, Error> {
-    open(key).map(|_| None)
+pub(super) fn now(key: &DirectoryKey) -> Result<Sight, Error> {
+    open(key).map(|_| Sight::Gone)
 }
 
 /// Wakes nobody.
@@ -46,6 +47,17 @@ impl Watcher {
     /// # Errors
     /// Never called: there is no watcher.
     pub fn add(&mut self, _: PathBuf) -> Result<(), WatchError> {
+        match *self {}
+    }
+
+    /// Never called: there is no watcher.
+    pub fn keep(&mut self, _: &HashSet<PathBuf>) {
+        match *self {}
+    }
+
+    /// # Errors
+    /// Never called: there is no watcher.
+    pub fn marked(&self) -> Result<HashSet<(u32, u32)>, WatchError> {
         match *self {}
     }
 

@@ -288,6 +288,7 @@ impl Placing<'_> {
             volume: self.number,
             inode,
             path,
+            anew: true,
         })
     }
 

@@ -46,6 +46,8 @@ pub(super) struct Batch<'a, 'c> {
     scans: BTreeMap<DirectoryId, Scan>,
     /// Names in directories that the database does not have: their turn comes when every move is known.
     held: Vec<(DirectoryKey, Vec<u8>, bool)>,
+    /// Directories of which every notice may have been missed.
+    relist: Vec<DirectoryKey>,
     /// Directories came or went: paths of a moment ago are to be asked for again.
     moved: bool,
 }
@@ -75,6 +77,7 @@ impl<'a, 'c> Batch<'a, 'c> {
             touched: HashMap::new(),
             scans: BTreeMap::new(),
             held: Vec::new(),
+            relist: Vec::new(),
             moved: false,
         })
     }
@@ -105,6 +108,10 @@ impl<'a, 'c> Batch<'a, 'c> {
                 written,
             } => self.follow_file(mounts, attributes, *written),
             Change::Lost { .. } => self.applied.lost = true,
+            // What follows of it, whoever knows the table tells.
+            Change::Mounts => {}
+            Change::Hidden { directory } => self.relist.push(directory.clone()),
+            Change::Point { path } => self.look_at_point(path)?,
         }
         if std::mem::take(&mut self.moved) {
             self.places.clear();
@@ -221,6 +228,7 @@ impl<'a, 'c> Batch<'a, 'c> {
             }
         }
         self.list()?;
+        self.list_again()?;
         self.remove_displaced()?;
         // Some of them stood in what was just removed.
         self.places.clear();

@@ -5,10 +5,12 @@
 //! seconds, ahead of the rest.
 
 use super::bell::Bell;
+use super::places::{NotWatched, no_answer, watcher};
 use super::{BEAT, End, ServiceError, ended};
-use crate::changes::{Options, Watcher};
+use crate::changes::Waker;
 use crate::config::{Config, ConfigStore, Current};
 use crate::engine::{Engine, EngineError, Teller};
+use crate::ground::Ground;
 use crate::home::Home;
 use crate::lists::Which;
 use crate::log::Log;
@@ -16,13 +18,14 @@ use crate::matching;
 use crate::principals;
 use crate::query;
 use crate::round::{self, Round, RoundError};
-use crate::scan::{self, Place, ScanError};
+use crate::scan::{self, ScanError};
 use crate::status::{self, State, Status};
 use crate::stop::Stop;
 use crate::store::{self, StoreError};
 use crate::stuck::Patience;
 use crate::throttle::{self, Hold, Room, SpaceGuard, Throttle};
-use std::path::{Path, PathBuf};
+use std::collections::HashSet;
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -34,8 +37,15 @@ pub(super) struct Session<'a> {
     pub(super) log: &'a Log,
     pub(super) round: Round,
     throttle: Arc<Throttle>,
-    /// What is indexed; when it is other than that, a new session begins.
-    places: Vec<Place>,
+    /// What is indexed.
+    pub(super) ground: Mutex<Arc<Ground>>,
+    /// Set when places are others than those that were walked: those that are to be walked for it.
+    pub(super) to_walk: Mutex<Option<HashSet<Vec<u8>>>>,
+    /// Whether somebody watches, who also sees to it that new places are.
+    pub(super) watched: AtomicBool,
+    /// Set when the watching thread is to look around.
+    pub(super) around: AtomicBool,
+    waker: Option<Waker>,
     doing: Mutex<Doing>,
     /// Rings when there is something to do, and when this session is to end.
     pub(super) bell: Bell,
@@ -52,7 +62,7 @@ pub(super) struct Session<'a> {
 #[derive(Clone, Debug)]
 struct Doing {
     state: State,
-    not_watched: Vec<String>,
+    not_watched: NotWatched,
     /// What did not answer at the last walk.
     unanswered: Vec<String>,
     list_problems: [Option<String>; 2],
@@ -92,10 +102,12 @@ pub(super) fn run(
     let database = home.database();
     let connection = match store::open(&database) {
         Ok(connection) => connection,
-        Err(error) if error.damaged() => return Ok(End::Anew(error.to_string())),
-        Err(error) => return Ok(End::Limit(State::DatabaseError, error.to_string())),
+        Err(error) => return Ok(after(home, &error)),
     };
-    let first = !store::inventoried(&connection).map_err(RoundError::Store)?;
+    let first = match store::inventoried(&connection) {
+        Ok(inventoried) => !inventoried,
+        Err(error) => return Ok(after(home, &error)),
+    };
     let engine =
         Engine::start(connection, &database).map_err(|e| RoundError::Scan(ScanError::Engine(e)))?;
     let quit = Arc::new(AtomicBool::new(false));
@@ -120,19 +132,23 @@ pub(super) fn run(
         met: Arc::default(),
         progress: Arc::default(),
     };
-    let places = round.places()?;
-    let (answer, silent) =
-        scan::answering(Patience::default(), places.clone(), |place| &place.path);
-    let (watcher, mut not_watched) = watcher(&round, &answer, home);
-    let no_answer = |path: &[u8]| format!("{}: does not answer", crate::text::readable(path));
-    not_watched.extend(silent.iter().map(|place| no_answer(&place.path)));
-    for place in &places {
+    let ground = round.ground()?;
+    let (answer, silent) = scan::answering(Patience::default(), ground.places.clone(), |p| &p.path);
+    let (watcher, mut not_watched) = watcher(&round, &answer, home.folder().to_owned());
+    not_watched.extend(silent.iter().map(no_answer));
+    for place in &ground.places {
         log.information(
             "places",
             format_args!("{} ({})", crate::text::readable(&place.path), place.kind),
         );
     }
-    for what in &not_watched {
+    for missing in ground.missing() {
+        log.warning(
+            "places",
+            format_args!("waits for {}: {}", missing.path.display(), missing.why),
+        );
+    }
+    for what in not_watched.values() {
         log.warning("changes", what);
     }
     let session = Session {
@@ -141,7 +157,12 @@ pub(super) fn run(
         log,
         round,
         throttle,
-        places,
+        ground: Mutex::new(Arc::new(ground)),
+        to_walk: Mutex::default(),
+        watched: AtomicBool::new(watcher.is_some()),
+        // Something may have been mounted before the watcher looked at the table first.
+        around: AtomicBool::new(true),
+        waker: watcher.as_ref().map(crate::changes::Watcher::waker),
         doing: Mutex::new(Doing {
             state: match (first, anew) {
                 (true, true) => State::Reindexing,
@@ -203,39 +224,14 @@ pub(super) fn run(
     let failed = engine.finish().err();
     let (outcome, end) = outcome?;
     if let Some(EngineError::Store(error)) = failed {
-        return Ok(after(&error));
+        return Ok(after(home, &error));
     }
     match outcome {
         Err(RoundError::Store(error) | RoundError::Scan(ScanError::Store(error))) => {
-            Ok(after(&error))
+            Ok(after(home, &error))
         }
         Err(error) => Err(error.into()),
         Ok(()) => Ok(end.unwrap_or(End::Stop)),
-    }
-}
-
-/// The watcher over these places, where the configuration wants one, and what it does not see, with the reason.
-fn watcher(round: &Round, places: &[Place], home: &Home) -> (Option<Watcher>, Vec<String>) {
-    let paths: Vec<PathBuf> = places
-        .iter()
-        .map(|place| PathBuf::from(crate::text::native(&place.path)))
-        .collect();
-    if !round.config.track_changes {
-        return (None, vec!["TrackChanges is off".into()]);
-    }
-    let options = Options {
-        own_folders: vec![home.folder().to_owned()],
-        ..Options::default()
-    };
-    match Watcher::start(&paths, &options) {
-        Ok((watcher, failed)) => (
-            Some(watcher),
-            failed
-                .iter()
-                .map(|(path, why)| format!("{}: {why}", path.display()))
-                .collect(),
-        ),
-        Err(error) => (None, vec![error.to_string()]),
     }
 }
 
@@ -249,13 +245,16 @@ impl Drop for Over<'_> {
 }
 
 /// What to do after the database failed.
-fn after(error: &StoreError) -> End {
-    if error.damaged() {
-        End::Anew(error.to_string())
-    } else if error.disk_full() {
-        End::Limit(State::LowDiskSpace, error.to_string())
+fn after(home: &Home, error: &StoreError) -> End {
+    let text = question::chain(error);
+    // A full disk shows as a failure to read and write, too.
+    let low = || matches!(SpaceGuard::new(home.folder()).room(), Room::Low(_));
+    if error.disk_full() || low() {
+        End::Limit(State::LowDiskSpace, text)
+    } else if error.damaged() {
+        End::Anew(text)
     } else {
-        End::Limit(State::DatabaseError, error.to_string())
+        End::Limit(State::DatabaseError, text)
     }
 }
 
@@ -281,21 +280,24 @@ impl Session<'_> {
         if kept.is_err() || self.round.keep_configuration(text, teller).is_err() {
             return Ok(());
         }
-        let watched = {
-            let doing = self.doing.lock().unwrap_or_else(PoisonError::into_inner);
-            doing.not_watched.is_empty()
-        };
+        let mut only = None;
         while !self.over() {
             self.walking.store(true, Ordering::Release);
             let began = Instant::now();
-            let ended = self.round.inventory(teller)?;
+            let part = only.is_some();
+            let ended = self.round.inventory(&self.ground(), only, teller)?;
             self.first.store(false, Ordering::Release);
             self.walking.store(false, Ordering::Release);
             self.log.information(
                 "inventory",
                 format_args!(
-                    "{} entries in {:.1} s{}",
+                    "{} entries{} in {:.1} s{}",
                     self.round.entries(),
+                    if part {
+                        " with those of new places"
+                    } else {
+                        ""
+                    },
                     began.elapsed().as_secs_f64(),
                     if ended { "" } else { ", not to its end" }
                 ),
@@ -323,14 +325,11 @@ impl Session<'_> {
             if self.give_back(teller).is_err() {
                 return Ok(());
             }
-            self.set(if watched {
-                State::Monitoring
-            } else {
-                State::Waiting
-            });
+            // Or another state of rest, as long as not every place is watched.
+            self.set(State::Monitoring);
             // Each rescan walks, watched or not: it costs little where nothing changed, and finds what no notice tells, such
             // as an access time that was set.
-            self.wait();
+            only = self.wait();
             self.set(State::Checking);
         }
         Ok(())
@@ -356,6 +355,26 @@ impl Session<'_> {
             .unwrap_or_else(PoisonError::into_inner)
             .unanswered = unanswered;
         Ok(())
+    }
+
+    fn has_to_walk(&self) -> bool {
+        self.around.load(Ordering::Relaxed) && self.watched.load(Ordering::Relaxed)
+            || self
+                .to_walk
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .is_some()
+    }
+
+    /// What is not watched, and why.
+    pub(super) fn not_watched(&self) -> NotWatched {
+        let doing = self.doing.lock().unwrap_or_else(PoisonError::into_inner);
+        doing.not_watched.clone()
+    }
+
+    pub(super) fn set_not_watched(&self, not_watched: NotWatched) {
+        let mut doing = self.doing.lock().unwrap_or_else(PoisonError::into_inner);
+        doing.not_watched = not_watched;
     }
 
     /// Keeps what went wrong, for the status.
@@ -414,17 +433,24 @@ impl Session<'_> {
         Ok(())
     }
 
-    /// Waits for the next rescan, or until notices were lost.
-    fn wait(&self) {
+    /// Waits for the next rescan, until notices were lost, or until there are other places: those are to be walked then, and
+    /// else all of them.
+    fn wait(&self) -> Option<HashSet<Vec<u8>>> {
         let until = Instant::now() + self.round.config.rescan_interval;
         loop {
             let mark = self.bell.mark();
             let left = until.saturating_duration_since(Instant::now());
-            if self.lost.swap(false, Ordering::Relaxed)
-                || left.is_zero()
-                || !self.bell.wait(mark, left)
-            {
-                return;
+            let all = self.lost.swap(false, Ordering::Relaxed) || left.is_zero();
+            let places = self
+                .to_walk
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .take();
+            if all {
+                return None;
+            }
+            if places.is_some() || !self.bell.wait(mark, left) {
+                return places;
             }
         }
     }
@@ -475,10 +501,17 @@ impl Session<'_> {
         look.beats = look.beats.wrapping_add(1);
         let config = stamp(&ConfigStore::new(self.home.folder()).path());
         let written = look.config.replace(config) != Some(config);
-        if (written || all) && self.reconfigured()
-            || all && self.round.places().is_ok_and(|p| p != self.places)
-        {
+        if (written || all) && self.reconfigured() {
             return Some(End::Reconfigured);
+        }
+        if all && self.moved() {
+            match &self.waker {
+                Some(waker) if self.watched.load(Ordering::Relaxed) => {
+                    self.around.store(true, Ordering::Relaxed);
+                    waker.wake();
+                }
+                _ => return Some(End::Reconfigured),
+            }
         }
         if !self.home.database().exists() {
             return Some(End::Anew("it was deleted".into()));
@@ -510,9 +543,14 @@ impl Session<'_> {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .clone();
-        let state = match self.throttle.hold() {
-            Some(Hold::Battery) => State::PausedOnBattery,
-            _ => doing.state,
+        let ground = self.ground();
+        let missing = ground.missing().next().is_some();
+        let state = match (self.throttle.hold(), doing.state) {
+            (Some(Hold::Battery), _) => State::PausedOnBattery,
+            (_, State::Monitoring) if self.has_to_walk() => State::Checking,
+            (_, State::Monitoring) if missing => State::WaitingForFolder,
+            (_, State::Monitoring) if !doing.not_watched.is_empty() => State::Waiting,
+            (_, state) => state,
         };
         let progress = &self.round.progress;
         let (read, bytes) = (
@@ -525,12 +563,14 @@ impl Session<'_> {
             to_hash: progress.files.load(Ordering::Relaxed),
             percent: (doing.state == State::Hashing && bytes > 0)
                 .then(|| (read as f64 / bytes as f64 * 100.0).min(100.0)),
-            not_watched: doing.not_watched,
+            not_watched: doing.not_watched.into_values().collect(),
             ..Status::of(
                 state,
-                doing
-                    .unanswered
-                    .into_iter()
+                ground
+                    .missing()
+                    .map(|m| format!("waits for {}: {}", m.path.display(), m.why))
+                    .chain(doing.unanswered)
+                    .chain(doing.problem)
                     .chain(doing.list_problems.into_iter().flatten())
                     .collect::<Vec<_>>()
                     .join("; "),

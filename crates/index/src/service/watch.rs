@@ -4,6 +4,7 @@
 //! at once more when the walk has ended. During the first inventory, when there is nothing to apply changes to, they are
 //! held.
 
+use super::places::Hidden;
 use super::session::Session;
 use crate::changes::{Change, Watcher};
 use crate::engine::Teller;
@@ -36,10 +37,14 @@ impl Session<'_> {
         let mut again: Vec<Change> = Vec::new();
         let mut live: Option<Live> = None;
         let mut unsettled = false;
+        let mut hidden = Hidden::default();
         // Changes since memory was given back.
         let mut applied_since = 0;
         while !self.bell.over() {
-            let patience = if !again.is_empty() || unsettled {
+            let around = self.around.swap(false, Ordering::Relaxed);
+            let patience = if around {
+                Duration::ZERO
+            } else if !again.is_empty() || unsettled {
                 SOON
             } else if applied_since > MANY {
                 CALM
@@ -50,12 +55,19 @@ impl Session<'_> {
                 Ok(changes) => changes,
                 // What it did not tell, a walk finds.
                 Err(error) => {
-                    self.problem(&error.to_string());
+                    self.blind(&error);
                     self.lost.store(true, Ordering::Relaxed);
                     self.bell.ring();
                     return;
                 }
             };
+            if around || changes.contains(&Change::Mounts) {
+                // Before what else is told: it is looked at by the rules of what is mounted now.
+                let mut looks = self.look_around(&mut watcher, &mut hidden);
+                looks.append(&mut changes);
+                changes = looks;
+                live = None;
+            }
             if self.walking.load(Ordering::Acquire) {
                 again.extend(changes.iter().cloned());
                 if again.len() > MOST_HELD {
@@ -99,6 +111,7 @@ impl Session<'_> {
                     self.lost.store(true, Ordering::Relaxed);
                 }
                 unsettled = applied.unsettled;
+                hidden.keep(applied.hidden, &self.ground());
                 let heard = applied.lost || !applied.fresh.is_empty();
                 self.fresh
                     .lock()
@@ -113,7 +126,7 @@ impl Session<'_> {
     }
 
     fn live(&self, teller: &Teller) -> Option<Live> {
-        let survey = self.round.survey().ok()?;
+        let survey = self.round.survey_of(&self.ground());
         let next = teller
             .call(|writer| next_number(writer.connection()))
             .ok()?;

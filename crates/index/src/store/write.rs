@@ -9,7 +9,7 @@ pub(crate) mod places;
 
 use super::{ATTRIBUTES, StoreError, attributes, doing};
 use crate::digest_state::DigestState;
-use crate::entry::{Attributes, Kind};
+use crate::entry::{Attributes, Kind, flag};
 use crate::lists::InForce;
 use crate::text::{Name, bytes};
 use crate::walk::DirectoryId;
@@ -123,6 +123,34 @@ impl<'c> Writer<'c> {
             params![id, parent, volume, inode.cast_signed(), Name(path)],
         )
         .map(drop)
+    }
+
+    /// As [`Self::directory`], where something may be kept already that contradicts it: what else has its path makes way, and
+    /// what would lie in a directory or volume that is gone meanwhile is not kept.
+    ///
+    /// # Errors
+    /// [`StoreError::Statement`].
+    pub fn directory_among(
+        &self,
+        id: DirectoryId,
+        parent: Option<DirectoryId>,
+        volume: i64,
+        inode: u64,
+        path: &[u8],
+    ) -> Result<(), StoreError> {
+        let stands = match parent {
+            Some(parent) => self.has_directory(parent)?,
+            None => self.has_volume(volume)?,
+        };
+        if !stands {
+            return Ok(());
+        }
+        for other in self.directories_at(parent, path)? {
+            if other != id {
+                self.remove_tree(other)?;
+            }
+        }
+        self.directory(id, parent, volume, inode, path)
     }
 
     /// Says why a directory could not be read, or that it now can.
@@ -262,8 +290,9 @@ impl<'c> Writer<'c> {
                     params![before.id, a.mtime, self.now],
                 )?;
             }
-            // A directory put in place of another is compared entry by entry when it is walked.
-            if a.kind() == Kind::Directory && now.kind() != Kind::Directory {
+            // A directory put in place of another is compared entry by entry when it is walked. What a mount covers is not.
+            let entered = now.kind() == Kind::Directory && now.flags & flag::MOUNT_POINT == 0;
+            if a.kind() == Kind::Directory && !entered {
                 self.forget_directory(dir, name)?;
             }
         }

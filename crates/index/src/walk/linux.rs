@@ -3,7 +3,8 @@
 use super::{Each, WalkError};
 use crate::entry::{Attributes, Kind, flag, join};
 use crate::stop::Stop;
-use rustix::fs::{AtFlags, Mode, OFlags, RawDir, Statx, StatxAttributes, StatxFlags};
+use crate::times;
+use rustix::fs::{AtFlags, Mode, OFlags, RawDir, RawDirEntry, Statx, StatxAttributes, StatxFlags};
 use rustix::io::Errno;
 use std::collections::HashSet;
 use std::ffi::{CStr, CString, OsStr};
@@ -121,6 +122,25 @@ impl Open {
         }
     }
 
+    /// What a walk says of a name on which something is mounted: that it is there, and what it is, without looking at what
+    /// is mounted. `None` when there is no such name.
+    ///
+    /// # Errors
+    /// As open(2), getdents64(2).
+    pub fn covered(&self, name: &[u8]) -> std::io::Result<Option<Attributes>> {
+        // Whoever else reads this directory does so from where it is.
+        let again = open_quietly(self.descriptor.as_fd(), c".", DIRECTORY)?;
+        let mut buffer = vec![MaybeUninit::uninit(); BUFFER];
+        let mut names = RawDir::new(again.as_fd(), &mut buffer);
+        while let Some(entry) = names.next() {
+            let entry = entry?;
+            if entry.file_name().to_bytes() == name {
+                return Ok(Some(covered(&entry)));
+            }
+        }
+        Ok(None)
+    }
+
     /// Where a symbolic link in it leads; empty when it is none.
     #[must_use]
     pub fn link_target(&self, name: &[u8]) -> Vec<u8> {
@@ -209,18 +229,7 @@ impl Reader {
                 continue;
             }
             if holds_mounts && mount_points.contains(&join(path, bytes)) {
-                let kind = match entry.file_type() {
-                    rustix::fs::FileType::Directory => 0o040_000,
-                    _ => 0o100_000,
-                };
-                let covered = Attributes {
-                    mode: kind,
-                    inode: entry.ino(),
-                    links: 1,
-                    flags: flag::MOUNT_POINT,
-                    ..Attributes::default()
-                };
-                each(bytes, covered, b"")?;
+                each(bytes, covered(&entry), b"")?;
                 continue;
             }
             match stat(descriptor, name) {
@@ -243,6 +252,8 @@ impl Reader {
                         mode,
                         inode: entry.ino(),
                         links: 1,
+                        mtime: times::NONE,
+                        ctime: times::NONE,
                         ..Attributes::default()
                     };
                     each(bytes, unknown, b"")?;
@@ -250,6 +261,23 @@ impl Reader {
             }
         }
         Ok(())
+    }
+}
+
+/// What is known of a name on which something is mounted.
+fn covered(entry: &RawDirEntry<'_>) -> Attributes {
+    let mode = match entry.file_type() {
+        rustix::fs::FileType::Directory => 0o040_000,
+        _ => 0o100_000,
+    };
+    Attributes {
+        mode,
+        inode: entry.ino(),
+        links: 1,
+        flags: flag::MOUNT_POINT,
+        mtime: times::NONE,
+        ctime: times::NONE,
+        ..Attributes::default()
     }
 }
 
@@ -272,7 +300,24 @@ fn stat(directory: BorrowedFd<'_>, name: &CStr) -> Result<Attributes, Errno> {
         flags,
         StatxFlags::BASIC_STATS | StatxFlags::BTIME,
     )?;
-    Ok(attributes(&found))
+    let mut attributes = attributes(&found);
+    if stands_for_a_subvolume(directory, &attributes) {
+        (attributes.mtime, attributes.ctime) = (times::NONE, times::NONE);
+    }
+    Ok(attributes)
+}
+
+/// The inode of a Btrfs folder that stands where the original of a snapshot has a subvolume. It is made up at each look,
+/// and its times with it.
+const EMPTY_SUBVOLUME: u64 = 2;
+
+fn stands_for_a_subvolume(directory: BorrowedFd<'_>, found: &Attributes) -> bool {
+    const BTRFS: i64 = 0x9123_683E;
+    found.inode == EMPTY_SUBVOLUME
+        && found.btime.is_none()
+        && found.size == 0
+        && found.kind() == Kind::Directory
+        && rustix::fs::fstatfs(directory).is_ok_and(|facts| i64::from(facts.f_type) == BTRFS)
 }
 
 /// Empty when it cannot be read.
@@ -283,20 +328,15 @@ fn read_link(directory: BorrowedFd<'_>, name: &CStr) -> Vec<u8> {
 }
 
 fn attributes(found: &Statx) -> Attributes {
-    let nanoseconds = |t: rustix::fs::StatxTimestamp| {
-        t.tv_sec
-            .saturating_mul(1_000_000_000)
-            .saturating_add(i64::from(t.tv_nsec))
-    };
+    let time = |t: rustix::fs::StatxTimestamp| times::of(t.tv_sec, t.tv_nsec);
     let has = |a: StatxAttributes| found.stx_attributes.contains(a);
     let bit = |a: StatxAttributes, bit: u32| if has(a) { bit } else { 0 };
     Attributes {
         mode: u32::from(found.stx_mode),
         size: found.stx_size,
-        mtime: nanoseconds(found.stx_mtime),
-        ctime: nanoseconds(found.stx_ctime),
-        btime: (found.stx_mask & StatxFlags::BTIME.bits() != 0)
-            .then(|| nanoseconds(found.stx_btime)),
+        mtime: time(found.stx_mtime),
+        ctime: time(found.stx_ctime),
+        btime: (found.stx_mask & StatxFlags::BTIME.bits() != 0).then(|| time(found.stx_btime)),
         uid: found.stx_uid,
         gid: found.stx_gid,
         links: found.stx_nlink,
@@ -322,6 +362,19 @@ fn open_quietly(parent: BorrowedFd<'_>, name: &CStr, flags: OFlags) -> Result<Ow
 fn open_directory(path: &[u8]) -> Result<OwnedFd, Errno> {
     let (parent, name) = parent(path)?;
     open_quietly(parent.as_fd(), &name, DIRECTORY)
+}
+
+/// `STATX_MNT_ID_UNIQUE`, since Linux 6.8.
+const UNIQUE: StatxFlags = StatxFlags::from_bits_retain(0x4000);
+
+/// The number of the mount in which a directory lies that is given to no other mount later; none where the system has no
+/// such number.
+#[must_use]
+pub fn mount_number(path: &[u8]) -> Option<u64> {
+    // By its path: while it were open, nobody could unmount it.
+    let flags = AtFlags::SYMLINK_NOFOLLOW | AtFlags::NO_AUTOMOUNT | AtFlags::STATX_DONT_SYNC;
+    let found = rustix::fs::statx(rustix::fs::CWD, path, flags, UNIQUE).ok()?;
+    (found.stx_mask & UNIQUE.bits() != 0).then_some(found.stx_mnt_id)
 }
 
 /// Asks a directory for all that a walk asks it: open, attributes, the first names.

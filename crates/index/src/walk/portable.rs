@@ -92,6 +92,14 @@ impl Open {
         }
     }
 
+    /// What a walk says of a name on which something is mounted; nothing is known of that here.
+    ///
+    /// # Errors
+    /// None here.
+    pub fn covered(&self, _name: &[u8]) -> std::io::Result<Option<Attributes>> {
+        Ok(None)
+    }
+
     /// Where a symbolic link in it leads; empty when it is none.
     #[must_use]
     pub fn link_target(&self, name: &[u8]) -> Vec<u8> {
@@ -232,6 +240,12 @@ fn attributes(found: &Metadata) -> Attributes {
 /// As the system says.
 pub fn open_file(path: &[u8]) -> std::io::Result<File> {
     File::open(native(path))
+}
+
+/// The number of the mount in which a directory lies; other systems have none.
+#[must_use]
+pub const fn mount_number(_path: &[u8]) -> Option<u64> {
+    None
 }
 
 /// Asks a directory for all that a walk asks it: attributes and the first name.

@@ -14,6 +14,8 @@ mod image;
 mod lists;
 mod log;
 #[cfg(target_os = "linux")]
+mod mounts;
+#[cfg(target_os = "linux")]
 mod permissions;
 mod samples;
 #[cfg(target_os = "linux")]

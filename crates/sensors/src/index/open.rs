@@ -58,6 +58,9 @@ fn not_inventoried(home: &Home) -> SensorError {
         | State::PausedOnBattery => {
             "no inventory of this endpoint was finished; Index Status Details tells more"
         }
+        State::WaitingForFolder => {
+            "no folder that is to be indexed is there; Index Status Details tells more"
+        }
         State::Starting
         | State::Indexing
         | State::Reindexing

@@ -4,8 +4,8 @@
 //! they are needed and let go soon after: an open directory would keep its file system from being unmounted.
 
 use super::kernel;
-use crate::changes::DirectoryKey;
 use crate::changes::event::Handle;
+use crate::changes::{DirectoryKey, Sight, WatchError};
 use crate::entry::{Attributes, Kind};
 use crate::walk;
 use rustix::fs::{AtFlags, Mode, OFlags, Statx, StatxFlags};
@@ -29,8 +29,10 @@ const ATTEMPTS: usize = 8;
 pub(super) enum Found {
     /// It is there.
     Here(DirectoryKey),
-    /// It is removed, or no path leads there.
+    /// It is removed, or its file system is not watched any more.
     Gone,
+    /// It is there, and its path leads elsewhere: something is mounted over it, or nothing shows this part.
+    Hidden(DirectoryKey),
     /// It could not be looked for: its file system is away, or something ran out.
     Failed,
 }
@@ -47,12 +49,27 @@ pub(super) struct FoundFile {
 #[derive(Debug)]
 pub(in crate::changes) struct Anchor {
     handle: Arc<[u8]>,
-    mounts: Arc<[PathBuf]>,
+    roots: Arc<[Root]>,
+}
+
+/// A mount of a watched file system, with the number that it has there: that of a subvolume is not the one which events
+/// carry.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(in crate::changes) struct Root {
+    mount: PathBuf,
+    number: [u8; 8],
+}
+
+/// The mounts of a watched file system.
+#[derive(Clone, Default)]
+struct Mounts {
+    paths: Arc<[PathBuf]>,
+    roots: Arc<[Root]>,
 }
 
 /// The directories of the watched file systems.
 pub(super) struct Directories {
-    mounts: HashMap<[u8; 8], Arc<[PathBuf]>>,
+    mounts: HashMap<[u8; 8], Mounts>,
     open: HashMap<PathBuf, Option<Arc<OwnedFd>>>,
     /// Found since the younger half was full last, and before.
     young: HashMap<Arc<[u8]>, DirectoryKey>,
@@ -71,18 +88,42 @@ impl Directories {
         }
     }
 
-    pub(super) fn add(&mut self, file_system: [u8; 8], mount: PathBuf) {
+    /// A mount of the file system whose events carry this number. `number` is the one that it has there.
+    pub(super) fn add(&mut self, file_system: [u8; 8], mount: PathBuf, number: [u8; 8]) {
+        // Of what was mounted there before, nothing is found there any more.
+        self.keep_mounts(|other| *other != mount);
         let mounts = self.mounts.entry(file_system).or_default();
-        if !mounts.contains(&mount) {
-            *mounts = mounts.iter().cloned().chain([mount]).collect();
+        mounts.paths = mounts.paths.iter().chain([&mount]).cloned().collect();
+        let root = Root { mount, number };
+        mounts.roots = mounts.roots.iter().cloned().chain([root]).collect();
+        self.forget();
+    }
+
+    /// Drops the other mounts, and the file systems of which none is left.
+    pub(super) fn keep_mounts(&mut self, keep: impl Fn(&Path) -> bool) {
+        for mounts in self.mounts.values_mut() {
+            if mounts.paths.iter().all(|path| keep(path)) {
+                continue;
+            }
+            mounts.paths = mounts.paths.iter().filter(|p| keep(p)).cloned().collect();
+            let roots = mounts.roots.iter().filter(|root| keep(&root.mount));
+            mounts.roots = roots.cloned().collect();
         }
+        self.mounts.retain(|_, mounts| !mounts.paths.is_empty());
+        self.forget();
     }
 
     pub(super) fn mounts(&self, file_system: [u8; 8]) -> &[PathBuf] {
         self.mounts
             .get(&file_system)
-            .map(|mounts| &**mounts)
+            .map(|mounts| &*mounts.paths)
             .unwrap_or_default()
+    }
+
+    fn forget(&mut self) {
+        self.young.clear();
+        self.old.clear();
+        self.open.clear();
     }
 
     /// Closes what was opened.
@@ -111,33 +152,36 @@ impl Directories {
             return Found::Failed;
         };
         let Some(mounts) = self.mounts.get(&handle.file_system()).cloned() else {
-            return Found::Failed;
+            return Found::Gone;
         };
         let anchor = Arc::new(Anchor {
             handle: Arc::clone(bytes),
-            mounts,
+            roots: mounts.roots,
         });
-        let mounts = anchor.mounts.iter();
-        let roots = mounts.filter_map(|mount| self.root(mount, handle));
-        match look(roots, handle, &anchor) {
-            Ok(Some(key)) => {
+        let roots: Vec<_> = anchor.roots.iter().map(|root| self.root(root)).collect();
+        match look(roots.into_iter(), handle, &anchor) {
+            Ok(Sight::Here(key)) => {
                 self.keep(Arc::clone(bytes), key.clone());
                 Found::Here(key)
             }
-            Ok(None) => Found::Gone,
+            Ok(Sight::Hidden(key)) => Found::Hidden(key),
+            Ok(Sight::Gone) => Found::Gone,
             Err(_) => Found::Failed,
         }
     }
 
-    /// What a file is now; none when it has no name any more or is none.
+    /// What a file is now; none when it has no name any more, is none, or its file system is away.
     ///
     /// # Errors
     /// As open_by_handle_at(2).
     pub(super) fn file(&mut self, handle: Handle<'_>) -> Result<Option<FoundFile>, Error> {
-        let mounts = self.mounts.get(&handle.file_system());
-        let mounts = Arc::clone(mounts.ok_or(ErrorKind::NotFound)?);
-        let root = mounts.iter().find_map(|mount| self.root(mount, handle));
-        let root = root.ok_or(ErrorKind::NotFound)?;
+        let Some(mounts) = self.mounts.get(&handle.file_system()).cloned() else {
+            return Ok(None);
+        };
+        let mut roots = mounts.roots.iter().map(|root| self.root(root));
+        let Some(root) = roots.find_map(Result::transpose).transpose()? else {
+            return Ok(None);
+        };
         let file = match open_found(root.as_fd(), handle.file_handle(), OFlags::PATH) {
             Err(error) if error.raw_os_error() == Some(libc::ESTALE) => return Ok(None),
             outcome => outcome?,
@@ -145,18 +189,18 @@ impl Directories {
         let now = walk::Open::attributes_of(file.as_fd())?;
         let meant = now.links > 0 && now.kind() == Kind::File;
         Ok(meant.then_some(FoundFile {
-            mounts,
+            mounts: mounts.paths,
             attributes: now,
         }))
     }
 
-    fn root(&mut self, mount: &Path, handle: Handle<'_>) -> Option<Arc<OwnedFd>> {
-        if let Some(root) = self.open.get(mount) {
-            return root.clone();
+    fn root(&mut self, root: &Root) -> Result<Option<Arc<OwnedFd>>, Error> {
+        if let Some(open) = self.open.get(&root.mount) {
+            return Ok(open.clone());
         }
-        let root = open_root(mount, handle).map(Arc::new);
-        self.open.insert(mount.to_owned(), root.clone());
-        root
+        let open = open_root(root)?.map(Arc::new);
+        self.open.insert(root.mount.clone(), open.clone());
+        Ok(open)
     }
 
     fn keep(&mut self, bytes: Arc<[u8]>, key: DirectoryKey) {
@@ -172,8 +216,8 @@ pub(in crate::changes) fn open(key: &DirectoryKey) -> Result<File, Error> {
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOATIME | OFlags::NOFOLLOW;
     let open = if let Some(anchor) = &key.anchor {
         let handle = Handle::new(&anchor.handle).map_err(Error::other)?;
-        let mut roots = anchor.mounts.iter();
-        let root = roots.find_map(|mount| open_root(mount, handle));
+        let mut roots = anchor.roots.iter().map(open_root);
+        let root = roots.find_map(Result::transpose).transpose()?;
         let root = root.ok_or(ErrorKind::NotFound)?;
         open_found(root.as_fd(), handle.file_handle(), flags).map_err(|error| {
             match error.raw_os_error() {
@@ -193,54 +237,73 @@ pub(in crate::changes) fn open(key: &DirectoryKey) -> Result<File, Error> {
 }
 
 /// The directory with its path of this moment.
-pub(in crate::changes) fn now(key: &DirectoryKey) -> Result<Option<DirectoryKey>, Error> {
+pub(in crate::changes) fn now(key: &DirectoryKey) -> Result<Sight, Error> {
     let Some(anchor) = &key.anchor else {
         return match open(key) {
-            Ok(_) => Ok(Some(key.clone())),
-            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+            Ok(_) => Ok(Sight::Here(key.clone())),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(Sight::Gone),
             Err(error) => Err(error),
         };
     };
     let handle = Handle::new(&anchor.handle).map_err(Error::other)?;
-    let mounts = anchor.mounts.iter();
-    let roots = mounts.filter_map(|mount| open_root(mount, handle));
-    look(roots, handle, anchor)
+    look(anchor.roots.iter().map(open_root), handle, anchor)
 }
 
-/// The root of a mount, if a handle's file system is (still) mounted there.
-fn open_root(mount: &Path, handle: Handle<'_>) -> Option<OwnedFd> {
-    let (root, file_system) = kernel::open_mount(mount).ok()?;
-    (file_system == handle.file_system()).then_some(root)
+/// The root of a mount; none when its file system is not mounted there (any more).
+fn open_root(root: &Root) -> Result<Option<OwnedFd>, Error> {
+    match kernel::open_mount(&root.mount) {
+        Ok((open, number)) => Ok((number == root.number).then_some(open)),
+        Err(WatchError::Open { source, .. }) => match source.raw_os_error() {
+            Some(libc::ENOENT | libc::ENOTDIR | libc::ELOOP | libc::ESTALE | libc::EACCES) => {
+                Ok(None)
+            }
+            _ => Err(source),
+        },
+        Err(other) => Err(Error::other(other)),
+    }
 }
 
 /// Looks for a directory through each mount: each may show another part of the file system.
 fn look(
-    roots: impl Iterator<Item = impl AsFd>,
+    roots: impl Iterator<Item = Result<Option<impl AsFd>, Error>>,
     handle: Handle<'_>,
     anchor: &Arc<Anchor>,
-) -> Result<Option<DirectoryKey>, Error> {
-    let mut found = Err(ErrorKind::NotFound.into());
+) -> Result<Sight, Error> {
+    let mut hidden = None;
+    let mut failed = None;
     for root in roots {
-        match locate(root.as_fd(), handle.file_handle()) {
-            Ok(Some(mut key)) => {
-                key.anchor = Some(Arc::clone(anchor));
-                return Ok(Some(key));
-            }
-            Ok(None) => found = Ok(None),
-            Err(error) if error.raw_os_error() == Some(libc::ESTALE) => return Ok(None),
-            Err(error) => found = found.or(Err(error)),
+        let located = match root {
+            Ok(None) => continue,
+            Ok(Some(root)) => locate(root.as_fd(), handle.file_handle()),
+            Err(error) => Err(error),
+        };
+        let keyed = |mut key: DirectoryKey| {
+            key.anchor = Some(Arc::clone(anchor));
+            key
+        };
+        match located {
+            Ok(Sight::Here(key)) => return Ok(Sight::Here(keyed(key))),
+            Ok(Sight::Hidden(key)) => hidden = hidden.or(Some(keyed(key))),
+            Ok(Sight::Gone) => {}
+            Err(error) if error.raw_os_error() == Some(libc::ESTALE) => return Ok(Sight::Gone),
+            Err(error) => failed = Some(error),
         }
     }
-    found
+    match (hidden, failed) {
+        (Some(key), _) => Ok(Sight::Hidden(key)),
+        (None, Some(error)) => Err(error),
+        (None, None) => Ok(Sight::Gone),
+    }
 }
 
-/// Device, inode and path of the directory that a handle names; none if it is removed or no path leads there.
-fn locate(mount: BorrowedFd<'_>, handle: &[u8]) -> Result<Option<DirectoryKey>, Error> {
+/// Device, inode and path of the directory that a handle names.
+fn locate(mount: BorrowedFd<'_>, handle: &[u8]) -> Result<Sight, Error> {
     let directory = open_found(mount, handle, OFlags::PATH)?;
     let facts = facts(directory.as_fd(), c"", AtFlags::EMPTY_PATH)?;
     if facts.stx_nlink == 0 {
-        return Ok(None);
+        return Ok(Sight::Gone);
     }
+    let (device, inode) = identity(&facts);
     let mut path = path_of(directory.as_fd())?;
     for _ in 0..ATTEMPTS {
         // The kernel tells a path also for what another mount hides, and for what lies outside of the mounted part.
@@ -249,12 +312,11 @@ fn locate(mount: BorrowedFd<'_>, handle: &[u8]) -> Result<Option<DirectoryKey>, 
         }
         let again = path_of(directory.as_fd())?;
         if again == path {
-            return Ok(None);
+            return Ok(Sight::Hidden(DirectoryKey::new(device, inode, path)));
         }
         path = again;
     }
-    let (device, inode) = identity(&facts);
-    Ok(Some(DirectoryKey::new(device, inode, path)))
+    Ok(Sight::Here(DirectoryKey::new(device, inode, path)))
 }
 
 /// The kernel says that memory ran out also of a directory that is just being removed (seen on ext4, Linux 6.18); a moment

@@ -5,6 +5,7 @@
 use crate::changes::event::{LONGEST_HANDLE, mask};
 use crate::changes::{Queue, WatchError};
 use rustix::fs::{Mode, OFlags};
+use std::collections::HashSet;
 use std::io::{Error, ErrorKind};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 use std::path::Path;
@@ -98,6 +99,49 @@ pub(super) fn mark(group: &OwnedFd, root: &OwnedFd, path: &Path) -> Result<(), W
         path: path.to_owned(),
         source,
     })
+}
+
+/// Opens the top of the file system of which a mount shows a subvolume: only there can it be watched as a whole. It is
+/// mounted for that where no path leads, and stays so as long as the descriptor is open.
+pub(super) fn open_top(mount: &Path) -> Result<(OwnedFd, [u8; 8]), Error> {
+    use rustix::mount::{
+        FsMountFlags, FsOpenFlags, MountAttrFlags, fsconfig_create, fsconfig_set_flag,
+        fsconfig_set_string, fsmount, fsopen,
+    };
+    let table = crate::mounts::current().map_err(Error::other)?;
+    let visible = crate::mounts::visible(&table);
+    let path = crate::text::from_native(mount.as_os_str());
+    let shown = crate::mounts::on(&path, &visible).ok_or(ErrorKind::NotFound)?;
+    let context = fsopen(shown.kind.as_str(), FsOpenFlags::FSOPEN_CLOEXEC)?;
+    fsconfig_set_string(&context, "source", shown.source.as_slice())?;
+    // As it is already: a file system that is only read is not made one that is written.
+    if shown.options.split(|b| *b == b',').any(|o| o == b"ro") {
+        fsconfig_set_flag(&context, "ro")?;
+    }
+    fsconfig_create(&context)?;
+    let quiet = MountAttrFlags::MOUNT_ATTR_RDONLY
+        | MountAttrFlags::MOUNT_ATTR_NOEXEC
+        | MountAttrFlags::MOUNT_ATTR_NOSUID
+        | MountAttrFlags::MOUNT_ATTR_NODEV;
+    let mounted = fsmount(&context, FsMountFlags::FSMOUNT_CLOEXEC, quiet)?;
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let top = rustix::fs::openat(&mounted, c".", flags, Mode::empty())?;
+    let number = file_system(top.as_fd())?;
+    Ok((top, number))
+}
+
+/// The devices of the file systems that are watched by this group: one that was unmounted everywhere is no longer among
+/// them, whatever came to its place.
+pub(super) fn marked(group: &OwnedFd) -> Result<HashSet<(u32, u32)>, Error> {
+    let text = std::fs::read(format!("/proc/self/fdinfo/{}", group.as_raw_fd()))?;
+    let text = String::from_utf8_lossy(&text);
+    let devices = text.lines().filter_map(|line| {
+        let device = line.strip_prefix("fanotify sdev:")?.split(' ').next()?;
+        let number = u32::from_str_radix(device, 16).ok()?;
+        // As the kernel has it: twelve bits and twenty.
+        Some((number >> 20, number & 0xF_FFFF))
+    });
+    Ok(devices.collect())
 }
 
 /// Number of the file system in which this lies, as events carry it.

@@ -81,6 +81,28 @@ impl Batch<'_, '_> {
         Ok(())
     }
 
+    /// Lists directories that were out of sight for a while.
+    pub(super) fn list_again(&mut self) -> Result<(), StoreError> {
+        for key in std::mem::take(&mut self.relist) {
+            if std::mem::take(&mut self.moved) {
+                self.places.clear();
+            }
+            match self.locate(&key)? {
+                Located::Here(place) => {
+                    if let Some(row) = self.writer.directory_of(place.id)? {
+                        self.compare(&row, place.open.clone())?;
+                    }
+                }
+                Located::Unknown => {
+                    self.adopt(&key)?;
+                    self.list()?;
+                }
+                Located::Nowhere => {}
+            }
+        }
+        Ok(())
+    }
+
     fn look_again(&mut self, place: &Place, scan: Scan) -> Result<(), StoreError> {
         let attempts = scan.attempts + 1;
         if attempts >= ATTEMPTS {

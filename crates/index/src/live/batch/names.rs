@@ -2,7 +2,7 @@
 
 use super::Batch;
 use super::listing::Scan;
-use super::places::Place;
+use super::places::{Located, Place};
 use crate::entry::{Attributes, Kind, flag, join};
 use crate::extended::Gatherer;
 use crate::live::{ATTEMPTS, passes};
@@ -80,6 +80,64 @@ impl Batch<'_, '_> {
             self.share(place.volume, &before.attributes, false);
         }
         Ok(())
+    }
+
+    /// Looks at a path on which something was mounted, or no longer is.
+    pub(super) fn look_at_point(&mut self, path: &[u8]) -> Result<(), StoreError> {
+        let Some(at) = path.iter().rposition(|b| *b == b'/') else {
+            return Ok(());
+        };
+        let (parent, name) = path.split_at(at.max(1));
+        let (parent, name) = (parent.to_vec(), name.strip_prefix(b"/").unwrap_or(name));
+        if name.is_empty() || self.live.left_out(path) {
+            return Ok(());
+        }
+        let indexed = self.volume_of(&parent);
+        if indexed.is_none_or(|volume| self.live.covered(&parent, &volume.point)) {
+            return Ok(());
+        }
+        let open = match Open::at(&parent) {
+            Ok(open) => open,
+            Err(error) => {
+                self.applied.lost |= passes(&error);
+                return Ok(());
+            }
+        };
+        // One that is not known is listed when it is.
+        let Located::Here(place) = self.located(parent, open, None)? else {
+            return Ok(());
+        };
+        if self.live.mount_points.contains(path) {
+            self.cover(&place, name)
+        } else {
+            self.look(&place, name, true)
+        }
+    }
+
+    /// Something is mounted on a name: what it hides is not there.
+    fn cover(&mut self, place: &Place, name: &[u8]) -> Result<(), StoreError> {
+        let before = self.writer.find(place.id, name)?;
+        match place.open.covered(name) {
+            Ok(Some(now)) => {
+                let seen = Seen {
+                    name,
+                    attributes: &now,
+                    target: b"",
+                    extended: None,
+                };
+                self.writer.see(place.id, &seen, None)?;
+                self.moved = true;
+                if let Some(before) = before {
+                    self.share(place.volume, &before.attributes, false);
+                }
+                Ok(())
+            }
+            Ok(None) => self.gone(place, name, before, false),
+            Err(error) => {
+                self.applied.lost |= passes(&error);
+                Ok(())
+            }
+        }
     }
 
     fn share(&mut self, volume: i64, file: &Attributes, written: bool) {
@@ -255,10 +313,14 @@ impl Batch<'_, '_> {
         list: bool,
     ) -> Result<(), StoreError> {
         let mut list = list;
-        let mut row = self.writer.directory_in(place.id, name)?;
-        if let Some(other) = row.take_if(|row| row.inode != now.inode) {
+        let mut row: Option<KeptDirectory> = None;
+        for one in self.writer.directories_in(place.id, name)? {
+            if row.is_none() && one.inode == now.inode {
+                row = Some(one);
+                continue;
+            }
             // Left by a walk that looked before this directory came.
-            let shared = self.writer.remove_tree(other.id)?;
+            let shared = self.writer.remove_tree(one.id)?;
             self.share_all(place.volume, shared);
             self.moved = true;
         }

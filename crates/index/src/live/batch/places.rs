@@ -1,7 +1,7 @@
 //! Directories on the disk and their rows: opened by what names them for good, found in the database by their inode.
 
 use super::Batch;
-use crate::changes::{DirectoryKey, WatchError};
+use crate::changes::{DirectoryKey, Sight, WatchError};
 use crate::entry::Attributes;
 use crate::live::{ATTEMPTS, is_gone, passes};
 use crate::mounts::within;
@@ -111,8 +111,13 @@ impl Batch<'_, '_> {
             return Ok(None);
         }
         let open = |batch: &mut Self| -> Result<Option<(Vec<u8>, Open)>, std::io::Error> {
-            let Some(now) = key.now().map_err(source_of)? else {
-                return Ok(None);
+            let now = match key.now().map_err(source_of)? {
+                Sight::Here(now) => now,
+                Sight::Gone => return Ok(None),
+                Sight::Hidden(hidden) => {
+                    batch.applied.hidden.push(hidden);
+                    return Ok(None);
+                }
             };
             if now.path != key.path && batch.live.left_out(&now.path) {
                 return Ok(None);
@@ -134,7 +139,7 @@ impl Batch<'_, '_> {
         }
     }
 
-    fn located(
+    pub(super) fn located(
         &self,
         path: Vec<u8>,
         open: Open,

@@ -61,6 +61,46 @@ impl Writer<'_> {
             .map_err(doing("find a directory"))
     }
 
+    /// Whether there is a volume of this number.
+    pub(super) fn has_volume(&self, id: i64) -> Result<bool, StoreError> {
+        self.connection
+            .prepare_cached("SELECT 1 FROM volume WHERE id = ?1")
+            .and_then(|mut s| s.exists([id]))
+            .map_err(doing("find a volume"))
+    }
+
+    /// The directories that have this path in another, or as the roots of volumes.
+    pub(super) fn directories_at(
+        &self,
+        parent: Option<DirectoryId>,
+        path: &[u8],
+    ) -> Result<Vec<DirectoryId>, StoreError> {
+        self.connection
+            .prepare_cached("SELECT id FROM directory WHERE path = ?1 AND parent IS ?2")
+            .and_then(|mut s| {
+                s.query_map(params![Name(path), parent], |row| row.get(0))?
+                    .collect()
+            })
+            .map_err(doing("find a directory"))
+    }
+
+    /// Removes a directory of which a walk found no entry in its parent, with everything below it, if it is still there.
+    ///
+    /// # Errors
+    /// [`StoreError::Statement`].
+    pub fn remove_stray(
+        &self,
+        parent: DirectoryId,
+        id: DirectoryId,
+        path: &[u8],
+    ) -> Result<(), StoreError> {
+        let row = self.directory_of(id)?;
+        if row.is_some_and(|row| row.parent == Some(parent) && row.path == path) {
+            self.remove_tree(id)?;
+        }
+        Ok(())
+    }
+
     /// The directory of this number.
     ///
     /// # Errors
@@ -81,16 +121,28 @@ impl Writer<'_> {
         parent: DirectoryId,
         name: &[u8],
     ) -> Result<Option<KeptDirectory>, StoreError> {
+        Ok(self.directories_in(parent, name)?.into_iter().next())
+    }
+
+    /// The directories that stand under this name in another. There is one, as a rule.
+    ///
+    /// # Errors
+    /// [`StoreError::Statement`].
+    pub fn directories_in(
+        &self,
+        parent: DirectoryId,
+        name: &[u8],
+    ) -> Result<Vec<KeptDirectory>, StoreError> {
         let Some(above) = self.directory_of(parent)? else {
-            return Ok(None);
+            return Ok(Vec::new());
         };
         self.connection
             .prepare_cached(&format!(
                 "SELECT {DIRECTORY} FROM directory WHERE path = ?1 AND parent = ?2"
             ))
             .and_then(|mut s| {
-                s.query_row(params![Name(&join(&above.path, name)), parent], directory)
-                    .optional()
+                s.query_map(params![Name(&join(&above.path, name)), parent], directory)?
+                    .collect()
             })
             .map_err(doing("find a directory"))
     }
@@ -360,10 +412,11 @@ impl Writer<'_> {
         parent: DirectoryId,
         name: &[u8],
     ) -> Result<Vec<u64>, StoreError> {
-        match self.directory_in(parent, name)? {
-            Some(directory) => self.remove_tree(directory.id),
-            None => Ok(Vec::new()),
+        let mut shared = Vec::new();
+        for directory in self.directories_in(parent, name)? {
+            shared.extend(self.remove_tree(directory.id)?);
         }
+        Ok(shared)
     }
 
     /// Removes a directory and everything below it (not its entry in its parent). Answers as [`Self::remove`].

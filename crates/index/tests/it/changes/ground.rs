@@ -157,7 +157,10 @@ fn line(change: &Change, root: &Path) -> Option<String> {
                 shown(&to.0, &to.1)
             )
         }
-        Change::File { .. } => return None,
+        // Other tests mount things meanwhile.
+        Change::File { .. } | Change::Mounts => return None,
+        Change::Hidden { directory } => format!("hidden {}", shown(directory, b".")),
+        Change::Point { .. } => unreachable!("the watcher knows no points"),
         Change::Lost { mount } => format!("lost {}", mount.is_some()),
     })
 }

@@ -178,6 +178,7 @@ impl Mirror {
                     };
                 }
             }
+            Change::Mounts | Change::Hidden { .. } | Change::Point { .. } => {}
             Change::Lost { .. } => {
                 let (changes, lost) = (self.changes, self.lost + 1);
                 *self = Self::new(&self.root_path);

@@ -1,7 +1,7 @@
 //! The watcher itself: what is lost is told, what is its own is not, and it neither holds nor hangs.
 
 use super::ground::{PATIENCE, lines, on_each, start, until_now, watch};
-use index::changes::{Change, DirectoryKey, Options, Queue, WatchError, Watcher};
+use index::changes::{Change, DirectoryKey, Options, Queue, Sight, WatchError, Watcher};
 use std::fs;
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
@@ -120,11 +120,13 @@ fn a_waker_ends_the_waiting() {
         let waker = watcher.waker();
         let begin = Instant::now();
         let other = std::thread::spawn(move || waker.wake());
-        assert_eq!(watcher.next(PATIENCE).unwrap(), []);
+        let (changes, _) = next(&mut watcher, PATIENCE);
+        assert_eq!(changes, []);
         assert!(begin.elapsed() < PATIENCE);
         other.join().unwrap();
         // Without one, the time ends it.
-        assert_eq!(watcher.next(Duration::from_millis(1)).unwrap(), []);
+        let (changes, _) = next(&mut watcher, Duration::from_millis(1));
+        assert_eq!(changes, []);
     });
 }
 
@@ -140,21 +142,62 @@ fn a_watched_file_system_can_be_unmounted() {
         assert!(ground.unmount(), "{} is held", ground.kind);
         // The folder below is of another file system, which is not watched.
         fs::write(ground.path("below"), b"x").unwrap();
-        assert_eq!(watcher.next(Duration::from_millis(300)).unwrap(), []);
+        let (changes, _) = next(&mut watcher, Duration::from_millis(300));
+        assert_eq!(changes, []);
+    });
+}
+
+/// The next changes, and whether the table of mounts is among them: other tests change it, too.
+fn next(watcher: &mut Watcher, timeout: Duration) -> (Vec<Change>, bool) {
+    let mut changes = watcher.next(timeout).unwrap();
+    let all = changes.len();
+    changes.retain(|change| *change != Change::Mounts);
+    let mounts = changes.len() < all;
+    (changes, mounts)
+}
+
+#[test]
+fn of_a_file_system_that_went_the_table_of_mounts_tells() {
+    on_each(|ground| {
+        let mut watcher = start(ground);
+        assert_eq!(watcher.marked().unwrap().len(), 1);
+        fs::write(ground.path("file"), b"x").unwrap();
+        assert!(ground.unmount());
+        let mut told = false;
+        while !told {
+            let (changes, mounts) = next(&mut watcher, PATIENCE);
+            assert_eq!(changes, [], "{}", ground.kind);
+            told |= mounts;
+        }
+        assert!(watcher.marked().unwrap().is_empty());
     });
 }
 
 #[test]
-fn changes_of_a_file_system_that_went_are_told_as_lost() {
+fn what_a_mount_covers_is_told_as_hidden() {
     on_each(|ground| {
         let mut watcher = start(ground);
-        fs::write(ground.path("file"), b"x").unwrap();
-        assert!(ground.unmount());
-        let changes = watcher.next(PATIENCE).unwrap();
-        let lost = Change::Lost {
-            mount: Some(ground.root.clone()),
-        };
-        assert_eq!(changes, [lost], "{}", ground.kind);
+        let point = ground.path("point");
+        fs::create_dir(&point).unwrap();
+        until_now(&mut watcher, ground, |_| {});
+        let inside = fs::File::open(&point).unwrap();
+        let tmpfs = ["-t", "tmpfs", "none"];
+        let mounted = Command::new("mount").args(tmpfs).arg(&point).status();
+        assert!(mounted.unwrap().success());
+        let mode = rustix::fs::Mode::from_raw_mode(0o600);
+        rustix::fs::mkdirat(&inside, "new", mode).unwrap();
+        let mut hidden = Vec::new();
+        until_now(&mut watcher, ground, |change| {
+            if let Change::Hidden { directory } = change {
+                hidden.push(directory.clone());
+            }
+        });
+        let [directory] = hidden.try_into().unwrap();
+        assert_eq!(directory.path, point.as_os_str().as_bytes());
+        assert_eq!(here(&directory), None);
+        let unmounted = Command::new("umount").arg(&point).status();
+        assert!(unmounted.unwrap().success());
+        assert!(here(&directory).is_some());
     });
 }
 
@@ -191,6 +234,13 @@ fn what_cannot_be_watched_is_named() {
     });
 }
 
+fn here(directory: &DirectoryKey) -> Option<DirectoryKey> {
+    match directory.now().unwrap() {
+        Sight::Here(now) => Some(now),
+        Sight::Hidden(_) | Sight::Gone => None,
+    }
+}
+
 #[test]
 fn a_directory_is_opened_wherever_it_is() {
     on_each(|ground| {
@@ -210,7 +260,7 @@ fn a_directory_is_opened_wherever_it_is() {
                 let found =
                     rustix::fs::statat(&open, "file", rustix::fs::AtFlags::SYMLINK_NOFOLLOW);
                 assert_eq!(found.unwrap().st_size, 1);
-                let now = directory.now().unwrap().unwrap();
+                let now = here(directory).unwrap();
                 assert_eq!(now.path, ground.path("elsewhere/b").as_os_str().as_bytes());
                 assert_eq!((now.device, now.inode), (directory.device, directory.inode));
                 // By its path alone it is not found any more.
@@ -218,13 +268,13 @@ fn a_directory_is_opened_wherever_it_is() {
                     DirectoryKey::new(directory.device, directory.inode, directory.path.clone());
                 assert_eq!(by_path, *directory);
                 assert!(by_path.open().is_err());
-                assert_eq!(by_path.now().unwrap(), None);
+                assert_eq!(here(&by_path), None);
                 let by_path = DirectoryKey::new(now.device, now.inode, now.path);
-                assert!(by_path.open().is_ok() && by_path.now().unwrap().is_some());
+                assert!(by_path.open().is_ok() && here(&by_path).is_some());
                 fs::remove_dir_all(ground.path("elsewhere")).unwrap();
                 let gone = directory.open();
                 assert!(matches!(gone, Err(WatchError::Directory { .. })));
-                assert_eq!(directory.now().unwrap(), None);
+                assert_eq!(here(directory), None);
                 keys.push(directory.clone());
             }
         });

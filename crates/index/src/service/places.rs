@@ -1,0 +1,213 @@
+//! What is indexed while a session runs, as file systems come and go.
+//!
+//! The watcher tells that the table of mounts is another; what that means is found out here, on the watcher's thread, by
+//! comparing the ground of now with that of before ([`crate::ground`]). A place that is new, or is another file system than
+//! before, is watched at once and walked as soon as no other walk is under way; a point on which something was mounted, or
+//! no longer is, is looked at. So each place is watched before it is walked, and nothing between two looks at the table is
+//! missed: what changed out of sight is kept until the next one.
+
+use super::session::Session;
+use crate::changes::{Change, DirectoryKey, Options, WatchError, Watcher};
+use crate::ground::{Ground, Place};
+use crate::mounts;
+use crate::round::Round;
+use crate::scan;
+use crate::stuck::Patience;
+use crate::text;
+use std::collections::{BTreeMap, HashSet};
+use std::path::PathBuf;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, PoisonError};
+
+/// Directories out of sight that are remembered at most. There are few, but for file systems of which only a part is
+/// mounted: of those the rest is out of sight for ever.
+const MOST_HIDDEN: usize = 256;
+
+/// Why places are not watched, by their paths; that of all of them by the empty one.
+pub(super) type NotWatched = BTreeMap<Vec<u8>, String>;
+
+/// The watcher over these places, where the configuration wants one, and what it does not see, with the reason.
+pub(super) fn watcher(
+    round: &Round,
+    places: &[Place],
+    own: PathBuf,
+) -> (Option<Watcher>, NotWatched) {
+    let all = |why: String| (None, NotWatched::from([(Vec::new(), why)]));
+    if !round.config.track_changes {
+        return all("TrackChanges is off".into());
+    }
+    let options = Options {
+        own_folders: vec![own],
+        ..Options::default()
+    };
+    match Watcher::start(&[], &options) {
+        Ok((mut watcher, _)) => {
+            let mut not_watched = NotWatched::new();
+            for place in places {
+                add(&mut watcher, place, &mut not_watched);
+            }
+            (Some(watcher), not_watched)
+        }
+        Err(error) => all(question::chain(&error)),
+    }
+}
+
+/// Watches a place, or notes why not.
+fn add(watcher: &mut Watcher, place: &Place, not_watched: &mut NotWatched) {
+    let path = PathBuf::from(text::native(&place.path));
+    let why = match watcher.add(path) {
+        Err(error) => question::chain(&error),
+        // The kernel tells of what is done here, and takes a mark for that.
+        Ok(()) if !mounts::is_local(&place.kind) => format!(
+            "{} is {}: what others change there is not told",
+            text::readable(&place.path),
+            place.kind
+        ),
+        Ok(()) => {
+            not_watched.remove(&place.path);
+            return;
+        }
+    };
+    not_watched.insert(place.path.clone(), why);
+}
+
+/// That a place gave no answer.
+pub(super) fn no_answer(place: &Place) -> (Vec<u8>, String) {
+    let why = format!("{}: does not answer", text::readable(&place.path));
+    (place.path.clone(), why)
+}
+
+/// Directories that were out of sight when something changed in them.
+#[derive(Default)]
+pub(super) struct Hidden(Vec<DirectoryKey>);
+
+impl Hidden {
+    /// Keeps these, but for those that are listed anyway when what covers them goes.
+    pub(super) fn keep(&mut self, hidden: Vec<DirectoryKey>, ground: &Ground) {
+        for key in hidden {
+            let waits = ground.place_of(&key.path).is_some() && !ground.covers(&key.path);
+            if waits && !self.0.contains(&key) {
+                if self.0.len() >= MOST_HIDDEN {
+                    self.0.remove(0);
+                }
+                self.0.push(key);
+            }
+        }
+    }
+
+    /// To be looked at again: the table is another.
+    fn again(&mut self) -> impl Iterator<Item = Change> {
+        std::mem::take(&mut self.0)
+            .into_iter()
+            .map(|directory| Change::Hidden { directory })
+    }
+}
+
+impl Session<'_> {
+    /// What is indexed now.
+    pub(super) fn ground(&self) -> Arc<Ground> {
+        let ground = self.ground.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(&ground)
+    }
+
+    /// Finds out what there is to index now, has it watched and walked, and answers where to look.
+    pub(super) fn look_around(&self, watcher: &mut Watcher, hidden: &mut Hidden) -> Vec<Change> {
+        let before = self.ground();
+        let now = match self.round.ground() {
+            Ok(now) => now,
+            Err(error) => {
+                // The next look at the table tells.
+                self.problem(&question::chain(&error));
+                return Vec::new();
+            }
+        };
+        let mut not_watched = self.not_watched();
+        let whole = self.watch_new(watcher, &before, &now, &mut not_watched);
+        let changes: Vec<Change> = now
+            .changed_points(&before)
+            .into_iter()
+            .map(|path| Change::Point { path })
+            .chain(hidden.again())
+            .collect();
+        for place in now.not_in(&before) {
+            self.log.information(
+                "places",
+                format_args!("{} ({})", text::readable(&place.path), place.kind),
+            );
+        }
+        for (path, why) in &not_watched {
+            if self.not_watched().get(path) != Some(why) {
+                self.log.warning("changes", why);
+            }
+        }
+        let settle = now.places != before.places;
+        self.set_not_watched(not_watched);
+        *self.ground.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(now);
+        if settle || !whole.is_empty() {
+            self.to_walk
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .get_or_insert_default()
+                .extend(whole);
+            self.bell.ring();
+        }
+        changes
+    }
+
+    /// Watches what is to be watched since. Answers which places are to be walked.
+    fn watch_new(
+        &self,
+        watcher: &mut Watcher,
+        before: &Ground,
+        now: &Ground,
+        not_watched: &mut NotWatched,
+    ) -> Vec<Vec<u8>> {
+        let paths: HashSet<&[u8]> = now.places.iter().map(|p| &*p.path).collect();
+        not_watched.retain(|path, _| path.is_empty() || paths.contains(&**path));
+        let native = paths.iter().map(|path| PathBuf::from(text::native(path)));
+        watcher.keep(&native.collect());
+        // Without the kernel's word, what stands in the table decides alone.
+        let marked = watcher.marked().ok();
+        let away = |place: &Place| {
+            let marked = marked.as_ref().map(|m| m.contains(&place.standing.device));
+            marked == Some(false) && !not_watched.contains_key(&place.path)
+        };
+        let others = now.not_in(before);
+        let fresh: Vec<Place> = now
+            .places
+            .iter()
+            .filter(|place| others.contains(place) || away(place))
+            .cloned()
+            .collect();
+        let whole = fresh.iter().map(|place| place.path.clone()).collect();
+        let (answer, silent) = scan::answering(Patience::default(), fresh, |place| &place.path);
+        for place in &answer {
+            not_watched.remove(&place.path);
+            add(watcher, place, not_watched);
+        }
+        not_watched.extend(silent.iter().map(no_answer));
+        whole
+    }
+
+    /// Whether the folders of the configuration are others than when they were looked at last, or, when nobody watches, what
+    /// is mounted.
+    pub(super) fn moved(&self) -> bool {
+        let ground = self.ground();
+        if self.watched.load(Ordering::Relaxed) {
+            return !self.round.roots.is_empty()
+                && crate::ground::find(&self.round.roots) != ground.folders;
+        }
+        let now = self.round.ground();
+        now.is_ok_and(|now| now.places != ground.places || now.folders != ground.folders)
+    }
+
+    /// Nothing is watched any more.
+    pub(super) fn blind(&self, error: &WatchError) {
+        let why = question::chain(error);
+        self.problem(&why);
+        self.watched.store(false, Ordering::Relaxed);
+        let mut not_watched = self.not_watched();
+        not_watched.insert(Vec::new(), why);
+        self.set_not_watched(not_watched);
+    }
+}

@@ -1,0 +1,209 @@
+//! A stage for mounts: a namespace of its own, folders to mount in, and an Index that runs over them.
+
+use index::home::Home;
+use index::status::{self, Status};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+/// Set in the process that a test starts for itself.
+const APART: &str = "CORDON_TEST_APART";
+/// Long enough for a loaded machine; nothing waits so long when all is well.
+pub const PATIENCE: Duration = Duration::from_secs(240);
+
+/// Runs a test in a process and a mount namespace of its own, so that no other test meets what it mounts. `name` is the
+/// test's, with its modules.
+pub fn apart(name: &str, test: impl FnOnce()) {
+    assert!(
+        rustix::process::geteuid().is_root(),
+        "mounting file systems needs root"
+    );
+    if std::env::var_os(APART).is_some() {
+        return test();
+    }
+    let done = Command::new("unshare")
+        .args(["--mount", "--propagation", "private", "--"])
+        .arg(std::env::current_exe().unwrap())
+        .args(["--exact", name, "--nocapture"])
+        .env(APART, "1")
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&done.stdout).into_owned();
+    print!("{said}{}", String::from_utf8_lossy(&done.stderr));
+    assert!(
+        done.status.success() && said.contains("1 passed"),
+        "{name} failed"
+    );
+}
+
+/// Runs a program; tells whether it went well.
+pub fn run(program: &str, args: &[&str]) -> bool {
+    let done = Command::new(program).args(args).output().unwrap();
+    done.status.success()
+}
+
+/// The same, where it must.
+pub fn must(program: &str, args: &[&str]) {
+    let done = Command::new(program).args(args).output().unwrap();
+    assert!(done.status.success(), "{program} {args:?}: {done:?}");
+}
+
+pub fn text(path: &Path) -> &str {
+    path.to_str().unwrap()
+}
+
+/// Folders: `tree` is indexed, `out` is not; `home` is the Index's.
+pub struct Stage {
+    pub folder: tempfile::TempDir,
+    service: Option<(Arc<AtomicBool>, JoinHandle<()>)>,
+}
+
+impl Stage {
+    pub fn new() -> Self {
+        let stage = Self {
+            folder: tempfile::tempdir().unwrap(),
+            service: None,
+        };
+        for name in ["tree", "out"] {
+            std::fs::create_dir(stage.path(name)).unwrap();
+        }
+        stage
+    }
+
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().canonicalize().unwrap().join(name)
+    }
+
+    pub fn home(&self) -> Home {
+        Home::new(self.path("home"))
+    }
+
+    /// Makes a file system in a file.
+    pub fn image(&self, kind: &str, name: &str) -> PathBuf {
+        self.image_of(kind, name, if kind == "xfs" { 320 } else { 160 })
+    }
+
+    /// The same, of so many megabytes.
+    pub fn image_of(&self, kind: &str, name: &str, megabytes: u64) -> PathBuf {
+        let image = self.path(name);
+        std::fs::File::create(&image)
+            .and_then(|file| file.set_len(megabytes << 20))
+            .unwrap();
+        let mkfs = format!("mkfs.{kind}");
+        let force = if kind == "ext4" { "-F" } else { "-f" };
+        must(&mkfs, &["-q", force, text(&image)]);
+        image
+    }
+
+    /// Starts the Index over these folders.
+    pub fn index(&mut self, folders: &[PathBuf]) {
+        let home = self.home();
+        home.make().unwrap();
+        let list: Vec<&str> = folders.iter().map(|f| text(f)).collect();
+        let config = format!(
+            "CPUUsageLimit=none\nHashesToCalculate=MD5\nRescanInterval=86400\nIndexOnly={}\n",
+            list.join(",")
+        );
+        std::fs::write(home.folder().join("config.ini"), config).unwrap();
+        let stop = Arc::<AtomicBool>::default();
+        let ends = Arc::clone(&stop);
+        let service = std::thread::spawn(move || index::service::run(&home, &ends).unwrap());
+        self.service = Some((stop, service));
+    }
+
+    pub fn status(&self) -> Status {
+        status::current(&self.home()).unwrap()
+    }
+
+    /// Waits until the Index says this.
+    pub fn reach(&self, what: &str, is: impl Fn(&Status) -> bool) -> Status {
+        let began = Instant::now();
+        loop {
+            let status = self.status();
+            if is(&status) {
+                return status;
+            }
+            assert!(
+                began.elapsed() < PATIENCE,
+                "{what}: {status:?}\n{}",
+                self.log()
+            );
+            std::thread::yield_now();
+        }
+    }
+
+    /// Waits until the Index agrees with the disk and nothing waits for its hashes.
+    pub fn settle(&self, what: &str) {
+        let began = Instant::now();
+        self.reach(what, |status| status.state.name() == "Monitoring");
+        loop {
+            let (pending, differences) = self.verify();
+            if pending == 0 && differences.is_empty() {
+                return;
+            }
+            assert!(
+                began.elapsed() < PATIENCE,
+                "{what}: {pending} wait; {differences:#?}\n{}\n{}",
+                self.log(),
+                std::fs::read_to_string("/proc/self/mountinfo").unwrap()
+            );
+        }
+    }
+
+    fn verify(&self) -> (u64, Vec<index::verify::Difference>) {
+        let Ok(round) = index::round::of_database(&self.home().database()) else {
+            return (1, Vec::new());
+        };
+        let found = std::sync::Mutex::new(Vec::new());
+        let tell = |difference| found.lock().unwrap().push(difference);
+        let survey = round.survey().unwrap();
+        let report = round
+            .with_plan(|plan| index::verify::verify(&survey, Some(plan), &round.progress, &tell));
+        let pending = report.map_or(1, |report| report.pending);
+        (pending, found.into_inner().unwrap())
+    }
+
+    pub fn log(&self) -> String {
+        std::fs::read_to_string(self.home().folder().join("cordon-index.log")).unwrap_or_default()
+    }
+
+    /// What the Index has below the tree, and how often.
+    pub fn names(&self) -> Vec<String> {
+        let connection = index::store::open_to_read(&self.home().database()).unwrap();
+        let all = index::query::Filter {
+            directories: true,
+            ..index::query::Filter::default()
+        };
+        let mut names = Vec::new();
+        let tree = self.path("tree");
+        index::query::find(&connection, &all, &mut |record| {
+            let path = String::from_utf8(record.path()).unwrap();
+            names.extend(path.strip_prefix(text(&tree)).map(str::to_owned));
+            std::ops::ControlFlow::Continue(())
+        })
+        .unwrap();
+        names.sort();
+        names
+    }
+}
+
+impl Drop for Stage {
+    fn drop(&mut self) {
+        if let Some((stop, service)) = self.service.take() {
+            stop.store(true, Ordering::SeqCst);
+            let ended = service.join();
+            assert!(ended.is_ok() || std::thread::panicking());
+        }
+        // What is mounted goes with the namespace; the folders are to be removed.
+        let folder = self.folder.path().canonicalize().unwrap();
+        let table = std::fs::read_to_string("/proc/thread-self/mountinfo").unwrap();
+        let points = table.lines().filter_map(|line| line.split(' ').nth(4));
+        let points: Vec<&str> = points.filter(|p| p.starts_with(text(&folder))).collect();
+        for point in points.into_iter().rev() {
+            run("umount", &["-q", "-l", point]);
+        }
+    }
+}
