@@ -9,11 +9,11 @@ pub struct Attributes {
     pub mode: u32,
     /// Bytes.
     pub size: u64,
-    /// Content changed: nanoseconds since 1970 UTC.
+    /// Content changed: as [`crate::times`] has it.
     pub mtime: i64,
-    /// Anything changed, kept by the kernel alone: nanoseconds since 1970 UTC.
+    /// Anything changed, kept by the kernel alone.
     pub ctime: i64,
-    /// Born: nanoseconds since 1970 UTC; `None` where the file system does not keep it.
+    /// Born; `None` where the file system does not keep it.
     pub btime: Option<i64>,
     /// Owner.
     pub uid: u32,

@@ -10,6 +10,7 @@ use crate::entry::flag;
 use crate::query::{self, Filter, Record};
 use crate::store::{StoreError, doing};
 use crate::text;
+use crate::times;
 use rusqlite::Connection;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Write};
@@ -46,7 +47,8 @@ pub enum Type {
     Text,
     /// A number of 64 bits without sign.
     Number,
-    /// A time: nanoseconds since 1970 UTC; in text as RFC 3339.
+    /// A time, as [`crate::times`] has it; in text as RFC 3339. In Parquet nanoseconds since 1970 UTC, and null where those do
+    /// not reach.
     Time,
 }
 
@@ -88,8 +90,8 @@ pub const COLUMNS: [Column; 32] = [
     column("name", Type::Text, true),
     column("kind", Type::Text, true),
     column("size", Type::Number, true),
-    column("modified", Type::Time, true),
-    column("changed", Type::Time, true),
+    column("modified", Type::Time, false),
+    column("changed", Type::Time, false),
     column("born", Type::Time, false),
     column("mode", Type::Text, true),
     column("uid", Type::Number, true),
@@ -217,7 +219,10 @@ fn cells(record: &Record, around: &Around) -> [Cell; COLUMNS.len()] {
     let some = |text: Option<String>| text.map_or(Cell::None, Cell::Text);
     let readable = |bytes: &[u8]| Cell::Text(text::readable(bytes).into_owned());
     let hex = |bytes: &Option<Vec<u8>>| some(bytes.as_deref().map(text::hex));
-    let time = |time: Option<i64>| time.map_or(Cell::None, Cell::Time);
+    let time = |time: Option<i64>| match time {
+        None | Some(times::NONE) => Cell::None,
+        Some(time) => Cell::Time(time),
+    };
     let seconds = |s: Option<i64>| time(s.map(|s| s.saturating_mul(SECOND)));
     let principal = |kind, id| some(around.principals.get(&(kind, id)).cloned());
     let [point, kind, device] = around
@@ -230,8 +235,8 @@ fn cells(record: &Record, around: &Around) -> [Cell; COLUMNS.len()] {
         readable(&record.name),
         Cell::Text(a.kind().name().to_owned()),
         Cell::Number(a.size),
-        Cell::Time(a.mtime),
-        Cell::Time(a.ctime),
+        time(Some(a.mtime)),
+        time(Some(a.ctime)),
         time(a.btime),
         Cell::Text(format!("{:04o}", a.mode & 0o7777)),
         Cell::Number(a.uid.into()),

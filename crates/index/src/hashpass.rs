@@ -295,10 +295,10 @@ fn same_file(found: &std::fs::Metadata, meant: &Attributes) -> Result<(), Digest
     if found.ino() != meant.inode {
         return Err(DigestState::Gone);
     }
-    let nanoseconds = |s: i64, n: i64| s.saturating_mul(1_000_000_000).saturating_add(n);
+    let time = |s: i64, n: i64| crate::times::of(s, u32::try_from(n).unwrap_or_default());
     let changed = found.len() != meant.size
-        || nanoseconds(found.mtime(), found.mtime_nsec()) != meant.mtime
-        || nanoseconds(found.ctime(), found.ctime_nsec()) != meant.ctime;
+        || time(found.mtime(), found.mtime_nsec()) != meant.mtime
+        || time(found.ctime(), found.ctime_nsec()) != meant.ctime;
     if changed {
         return Err(DigestState::Changing);
     }

@@ -49,6 +49,7 @@ pub mod store;
 pub mod stuck;
 pub mod text;
 pub mod throttle;
-pub mod times;
 pub mod verify;
 pub mod walk;
+
+pub use volumes::times;

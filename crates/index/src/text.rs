@@ -74,7 +74,8 @@ pub fn time(number: i64) -> String {
     let Some((seconds, nanoseconds)) = crate::times::parts(number) else {
         return String::new();
     };
-    let near = jiff::Timestamp::new(seconds, nanoseconds.cast_signed());
+    let exact = i128::from(seconds) * 1_000_000_000 + i128::from(nanoseconds);
+    let near = jiff::Timestamp::from_nanosecond(exact);
     near.map_or_else(|_| far(seconds), |t| t.to_string())
 }
 

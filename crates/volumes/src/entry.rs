@@ -29,7 +29,7 @@ pub enum EntryKind {
     Unknown,
 }
 
-/// Four times, in nanoseconds since 1970.
+/// Four times, as [`crate::times`] has them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Times {
     /// Last change of the content.
@@ -63,7 +63,7 @@ pub struct Entry {
     pub kind: EntryKind,
     /// Size of the main content in bytes; 0 for NTFS directories.
     pub size: u64,
-    /// Last change of the content, in nanoseconds since 1970.
+    /// Last change of the content, as [`crate::times`] has it.
     pub modified: Option<i64>,
     /// Last change of the metadata.
     pub changed: Option<i64>,

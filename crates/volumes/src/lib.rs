@@ -9,7 +9,7 @@
 //! - [`source`]: bytes at an offset ([`source::ReadAt`]), be it a file, a window of one, or a virtual disk in a container;
 //! - [`image`]: containers (raw, qcow2, EWF, VMDK, VHDX), partition tables, and what file system a volume holds;
 //! - [`ntfs`] and [`ext4`]: the file systems, both behind the [`FileSystem`] trait;
-//! - [`entry`]: what all of them tell of a file.
+//! - [`entry`]: what all of them tell of a file, with [`times`] that sort.
 
 #![cfg_attr(not(test), deny(clippy::indexing_slicing, clippy::string_slice))]
 
@@ -22,6 +22,7 @@ pub mod ntfs;
 pub mod source;
 mod text;
 mod time;
+pub mod times;
 
 pub use entry::{Entry, EntryKind, FileId, FileSystem, Report, Stream, Times, VolumeError};
 pub use image::{FileSystemKind, Image, OpenError, Volume, open};

@@ -5,10 +5,11 @@
 //! The Index keeps no access times, and 0 is how this format says so. Names cannot be trusted to keep to a line: what
 //! would break one, or the fields in it, becomes `\xhh`, and a backslash two, so that nothing is lost.
 
-use super::{Around, Form, SECOND};
+use super::{Around, Form};
 use crate::entry::{Kind, permissions};
 use crate::query::Record;
 use crate::text;
+use crate::times;
 use std::fmt::Write as _;
 use std::io::{self, Write};
 
@@ -29,7 +30,7 @@ impl Form for Body<'_> {
         } else {
             a.inode
         };
-        let seconds = |time: i64| time.div_euclid(SECOND);
+        let seconds = |time: i64| times::seconds(time).unwrap_or_default();
         writeln!(
             self.0,
             "{}|{name}|{inode}|{}|{}|{}|{}|0|{}|{}|{}",

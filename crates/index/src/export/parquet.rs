@@ -103,7 +103,7 @@ impl<'o> Writer<'o> {
             let there = match (column.holds, cell) {
                 (Type::Text, Cell::Text(text)) => text_value(&mut part.values, text.as_bytes()),
                 (Type::Number, Cell::Number(number)) => number_value(&mut part.values, *number),
-                (Type::Time, Cell::Time(time)) => {
+                (Type::Time, Cell::Time(time)) if !crate::times::is_far(*time) => {
                     number_value(&mut part.values, time.cast_unsigned())
                 }
                 (Type::Text, _) if column.always => text_value(&mut part.values, b""),

@@ -13,6 +13,7 @@ use crate::stop::Stop;
 use crate::store::doing;
 use crate::store::write::Writer;
 use crate::text;
+use crate::times;
 use crate::walk::{DirectoryId, Found};
 use question::chain;
 use std::collections::HashMap;
@@ -353,8 +354,8 @@ fn attributes(entry: &Entry) -> Attributes {
     Attributes {
         mode: kind | entry.mode.unwrap_or_default() & 0o7777,
         size: entry.size,
-        mtime: entry.modified.unwrap_or_default(),
-        ctime: entry.changed.unwrap_or_default(),
+        mtime: entry.modified.unwrap_or(times::NONE),
+        ctime: entry.changed.unwrap_or(times::NONE),
         btime: entry.created,
         uid: entry.uid.unwrap_or_default(),
         gid: entry.gid.unwrap_or_default(),

@@ -158,7 +158,7 @@ impl<'a, 'c> Batch<'a, 'c> {
     /// What was told of the name under which it was written was looked at before.
     fn look_at_files(&mut self) -> Result<(), StoreError> {
         for (volume, now, written) in std::mem::take(&mut self.files) {
-            let second = now.ctime.div_euclid(1_000_000_000);
+            let second = crate::times::seconds(now.ctime).unwrap_or_default();
             for (kept, read) in self.writer.entries_with(volume, now.inode)? {
                 // Read within the second of the last change, it may have been before.
                 let before = written && read.is_some_and(|read| read <= second);

@@ -1,4 +1,5 @@
--- The Index on one endpoint. Times are nanoseconds since 1970 UTC unless a comment says otherwise; names and paths are text
+-- The Index on one endpoint. Times are nanoseconds since 1970 UTC unless a comment says otherwise
+-- (outside of 1677 to 2262 as the crate `volumes` has them in `times`: still in order; the least number is no time); names and paths are text
 -- where they are UTF-8 and blobs where not; hashes are bytes.
 
 -- Facts about the database and the process that keeps it: phase, progress, tool version.

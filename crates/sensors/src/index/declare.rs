@@ -407,7 +407,7 @@ pub(super) fn timestomped() -> Sensor {
         super::keys::LIMIT,
     )
     .column("Path", Text, "Whole path.")
-    .column("Reason", Text, "Set Back or In The Future.")
+    .column("Reason", Text, "Set Back, In The Future, or Out Of Range: before 1677, or none at all.")
     .column("Last Modified", DateTime, "Modification time now.")
     .column("Before", DateTime, "Modification time before it was set back.")
     .column("Metadata Changed", DateTime, "Last change of anything, kept by the system alone.")

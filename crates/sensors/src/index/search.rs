@@ -10,6 +10,7 @@ use ::index::entry::flag;
 use ::index::lists::{HashKind, Which};
 use ::index::query::{self, Filter, Order, Record};
 use ::index::text::readable;
+use ::index::times;
 use std::collections::HashMap;
 use std::ops::ControlFlow;
 
@@ -438,6 +439,10 @@ pub(super) fn magic_mismatch(request: &Request, sink: &mut Sink) -> Result<(), S
     })
 }
 
+/// Earlier than 1677, or none though it is a file. Of what is covered by a mount, nothing is known.
+const OUT_OF_RANGE: &str =
+    "e.mtime < ? AND (e.mtime > ? OR e.mode & 61440 = 32768 AND e.flags & 256 = 0)";
+
 pub(super) fn timestomped(request: &Request, sink: &mut Sink) -> Result<(), SensorError> {
     let future = now().saturating_add(AHEAD).saturating_mul(SECOND);
     let place = Search::place(request, 0)?.limit(LIMIT, request.parameter(2))?;
@@ -447,6 +452,11 @@ pub(super) fn timestomped(request: &Request, sink: &mut Sink) -> Result<(), Sens
     for (reason, condition, values) in [
         ("Set Back", "e.id IN (SELECT entry FROM set_back)", vec![]),
         ("In The Future", "e.mtime > ?", vec![future]),
+        (
+            "Out Of Range",
+            OUT_OF_RANGE,
+            vec![times::FIRST, times::NONE],
+        ),
     ] {
         let search = Search {
             limit: left,

@@ -4,7 +4,7 @@
 
 use crate::bytes::{le16, le32, part};
 use crate::entry::{EntryKind, Times};
-use crate::time::unix;
+use crate::times;
 
 const INLINE: u32 = 0x1000_0000;
 const EXTENTS: u32 = 0x8_0000;
@@ -91,7 +91,7 @@ impl Inode {
         let time = |at: usize, extra: usize| {
             let more = self.extra(extra).unwrap_or_default();
             let seconds = i64::from(self.word(at).cast_signed()) + (i64::from(more & 3) << 32);
-            unix(seconds, more >> 2)
+            Some(times::of(seconds, more >> 2))
         };
         Times {
             accessed: time(0x08, 0x8C),

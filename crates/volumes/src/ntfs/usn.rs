@@ -32,7 +32,7 @@ pub struct UsnRecord<'a> {
     pub file: u128,
     /// The directory.
     pub parent: u128,
-    /// When it happened, in nanoseconds since 1970. Version 4 has none.
+    /// When it happened, as [`crate::times`] has it. Version 4 has none.
     pub time: Option<i64>,
     /// What happened: a set of [`REASONS`].
     pub reason: u32,

@@ -194,3 +194,59 @@ fn a_full_disk_ends_nothing() {
         assert_eq!(stage.names().len(), 301);
     });
 }
+
+#[test]
+fn a_far_time_is_the_same_live_and_in_an_image() {
+    apart(
+        "mounts::cases::a_far_time_is_the_same_live_and_in_an_image",
+        || {
+            let mut stage = Stage::new();
+            let (tree, image) = (stage.path("tree"), stage.path("image"));
+            fs::File::create(&image)
+                .and_then(|file| file.set_len(20 << 20))
+                .unwrap();
+            must("mkfs.ext4", &["-q", "-F", "-I", "256", text(&image)]);
+            must("mount", &["-o", "loop", text(&image), text(&tree)]);
+            for (name, time) in [("late", "2445-05-01"), ("early", "1905-02-03")] {
+                let path = tree.join(name);
+                fs::write(&path, name).unwrap();
+                must("env", &["TZ=UTC", "touch", "-d", time, text(&path)]);
+            }
+            stage.index(std::slice::from_ref(&tree));
+            stage.settle("at first");
+            let live = stage.home().database();
+            let times = [
+                ("late", "2445-05-01T00:00:00Z"),
+                ("early", "1905-02-03T00:00:00Z"),
+            ];
+            for (name, time) in times {
+                assert_eq!(modified(&live, name), [time]);
+            }
+            must("umount", &["-l", text(&tree)]);
+            let round = index::round::Round {
+                database: stage.path("of-image.db"),
+                ..crate::support::Place::new().round()
+            };
+            index::image::index(&round, &image, String::new(), true, |_| ()).unwrap();
+            for (name, time) in times {
+                assert_eq!(modified(&round.database, name), [time]);
+            }
+        },
+    );
+}
+
+/// When files of a name were modified, as a database says.
+fn modified(database: &std::path::Path, name: &str) -> Vec<String> {
+    let connection = index::store::open_to_read(database).unwrap();
+    let of = index::query::Filter {
+        name: index::glob::Glob::read(name),
+        ..index::query::Filter::default()
+    };
+    let mut found = Vec::new();
+    index::query::find(&connection, &of, &mut |record| {
+        found.push(index::text::time(record.attributes.mtime));
+        std::ops::ControlFlow::Continue(())
+    })
+    .unwrap();
+    found
+}

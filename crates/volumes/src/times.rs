@@ -1,4 +1,4 @@
-//! Times as the Index keeps them: one whole number that sorts, whatever a file system gave.
+//! Times as one whole number that sorts, whatever a file system gave; the Index keeps them so.
 //!
 //! Nanoseconds since 1970 reach from 1677 to 2262. File systems keep times outside of that (NTFS from 1601, ext4 to 2446,
 //! Btrfs and tmpfs for billions of years), by damage, by intent to hide something, or because a clock was wrong; and some
@@ -11,9 +11,9 @@ pub const NONE: i64 = i64::MIN;
 /// Seconds that have a number of their own at each end.
 const SECONDS: i64 = 1 << 41;
 /// The last nanosecond.
-const LAST: i64 = i64::MAX - SECONDS;
-/// The first nanosecond. [`NONE`] lies below all seconds.
-const FIRST: i64 = i64::MIN + 1 + SECONDS;
+pub const LAST: i64 = i64::MAX - SECONDS;
+/// The first nanosecond; what is less is earlier, or [`NONE`].
+pub const FIRST: i64 = i64::MIN + 1 + SECONDS;
 const NANOSECONDS: i64 = 1_000_000_000;
 
 /// The number of a time: seconds since 1970, and nanoseconds after them.
