@@ -20,6 +20,8 @@ use std::process::ExitCode;
 
 /// The answer has no row.
 const EXIT_EMPTY: u8 = 1;
+/// What was asked for was done in part: a volume of an image was not read.
+const EXIT_PARTIAL: u8 = 3;
 /// Something went wrong.
 const EXIT_ERROR: u8 = 2;
 

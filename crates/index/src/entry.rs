@@ -58,6 +58,8 @@ pub mod flag {
     pub const MOUNT_POINT: u32 = 256;
     /// A named stream of a file: the entry's name is the file's, a colon, the stream's.
     pub const STREAM: u32 = 512;
+    /// What the file system keeps of it is damaged: what is shown may be wrong.
+    pub const DAMAGED: u32 = 1024;
 }
 
 const TYPE: u32 = 0o170_000;

@@ -283,6 +283,7 @@ fn flags(bits: u32) -> Option<String> {
         (flag::READ_ONLY, "read-only"),
         (flag::MOUNT_POINT, "mount-point"),
         (flag::STREAM, "stream"),
+        (flag::DAMAGED, "damaged"),
     ];
     let set: Vec<&str> = names
         .iter()

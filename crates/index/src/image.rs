@@ -88,6 +88,16 @@ pub struct Report {
     pub left_out: Vec<LeftOut>,
 }
 
+impl Report {
+    /// Whether there is a volume of which something, or all, was not read. Swap space holds no files.
+    #[must_use]
+    pub fn is_partial(&self) -> bool {
+        let swap = volumes::FileSystemKind::Swap.name();
+        let unread = |v: &Indexed| v.failed.is_some() || v.entries == 0;
+        self.left_out.iter().any(|l| l.kind != swap) || self.volumes.iter().any(unread)
+    }
+}
+
 /// A volume in the database.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Indexed {

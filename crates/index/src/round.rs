@@ -168,10 +168,12 @@ impl Round {
         only: Option<HashSet<Vec<u8>>>,
         teller: &Teller,
     ) -> Result<bool, RoundError> {
-        let survey = Survey {
-            only,
-            ..self.survey_of(ground)
-        };
+        let mut survey = self.survey_of(ground);
+        if only.is_some() {
+            // What it meets is a part of what was met before.
+            survey.met = Arc::default();
+        }
+        survey.only = only;
         Ok(scan::inventory(&survey, teller)?)
     }
 
@@ -205,7 +207,9 @@ impl Round {
         if self.config.hashes.is_none() {
             return Ok(true);
         }
+        let rules: Vec<&str> = self.config.exclude_from_hashing.iter().collect();
         Ok(self.with_plan(|plan| {
+            scan::drop_excluded(&self.database, teller, rules.join("\n"), &*plan.excluded)?;
             scan::hash(&self.database, teller, plan, &self.pacer, &self.progress)
         })?)
     }

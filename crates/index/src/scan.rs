@@ -1,14 +1,17 @@
 //! One round of the Index: the inventory of all roots, then the hashes of what waits.
 
-use crate::engine::{Bundle, EngineError, Teller};
+use crate::digest_state::DigestState;
+use crate::engine::{Bundle, Digested, EngineError, Message, Teller};
+use crate::entry::join;
 use crate::ground::Place;
 use crate::hashpass::{self, PassError, Plan, Progress};
 use crate::inventory::{Compare, First, Gather, Own, Rules, next_number, root_number};
 use crate::stop::Stop;
-use crate::store::write::Writer;
 use crate::store::write::extended::RECORDED;
-use crate::store::{self, Pacer, StoreError, doing};
+use crate::store::write::{Outcome, Writer};
+use crate::store::{self, ATTRIBUTES, Pacer, StoreError, doing};
 use crate::stuck::{self, Patience, Question};
+use crate::text;
 use crate::walk::{self, PathRule, Root, Visitor, WalkError, Walked, Watched};
 use rusqlite::Connection;
 use std::cell::RefCell;
@@ -377,6 +380,65 @@ fn no_answer(writer: &Writer<'_>, directories: &[Root]) -> Result<(), StoreError
         }
         writer.problem(directory.id, Some(stuck::TIMED_OUT))?;
     }
+    Ok(())
+}
+
+/// Hashes dropped together.
+const DROPPED_AT_ONCE: usize = 1000;
+/// The fact that tells by which rules files were last left out of hashing.
+const LEFT_OUT: &str = "hashing_left_out";
+
+/// Drops the hashes of files that are not to be hashed any more. `rules` are the rules as text: as long as they are the
+/// same, there is nothing to drop.
+///
+/// # Errors
+/// [`ScanError`].
+pub fn drop_excluded(
+    database: &Path,
+    teller: &Teller,
+    rules: String,
+    excluded: &PathRule,
+) -> Result<(), ScanError> {
+    let connection = store::open_to_read(database)?;
+    if store::fact::<String>(&connection, LEFT_OUT)?.as_ref() == Some(&rules) {
+        return Ok(());
+    }
+    let failed = doing("find what is not to be hashed any more");
+    let mut statement = connection
+        .prepare(&format!(
+            "SELECT e.id, {ATTRIBUTES}, d.path, e.name FROM digest g JOIN entry e ON e.id = g.entry
+             JOIN directory d ON d.id = e.dir WHERE g.state = {}",
+            DigestState::Hashed as i64
+        ))
+        .map_err(&failed)?;
+    let mut rows = statement.query([]).map_err(&failed)?;
+    let at = jiff::Timestamp::now().as_second();
+    let mut dropped = Vec::new();
+    while let Some(row) = rows.next().map_err(&failed)? {
+        let part = |column| -> Result<Vec<u8>, StoreError> {
+            Ok(text::bytes(row.get_ref(column).map_err(&failed)?).to_vec())
+        };
+        if !excluded(&join(&part(11)?, &part(12)?)) {
+            continue;
+        }
+        dropped.push(Digested {
+            entry: row.get(0).map_err(&failed)?,
+            read: store::attributes(row, 1).map_err(&failed)?,
+            at,
+            outcome: Outcome::Not(DigestState::Excluded),
+        });
+        if dropped.len() >= DROPPED_AT_ONCE
+            && teller
+                .tell(Message::Digests(std::mem::take(&mut dropped)))
+                .is_err()
+        {
+            // The engine says why when it is finished.
+            return Ok(());
+        }
+    }
+    teller.tell(Message::Digests(dropped)).ok();
+    let kept = teller.call(move |writer| store::set_fact(writer.connection(), LEFT_OUT, rules));
+    kept.ok();
     Ok(())
 }
 

@@ -85,6 +85,8 @@ pub struct Entry {
     pub deleted: bool,
     /// A directory on the way to the root is gone.
     pub orphan: bool,
+    /// What tells of it was written in part only: it is shown as far as it can be read, and may be wrong.
+    pub damaged: bool,
     /// Named streams.
     pub streams: Vec<Stream>,
     /// DOS attributes as NTFS keeps them in the standard information.
@@ -112,6 +114,7 @@ impl Entry {
             link_target: None,
             deleted: false,
             orphan: false,
+            damaged: false,
             streams: Vec::new(),
             dos_attributes: None,
             name_times: None,

@@ -9,6 +9,8 @@ mod partition;
 mod probe;
 mod qcow2;
 mod raw;
+mod vdi;
+mod vhd;
 mod vhdx;
 mod vmdk;
 
@@ -133,6 +135,8 @@ pub fn open_source(file: Shared, path: &Path) -> Result<Image, OpenError> {
         }
         () if vmdk::is(start) => ("VMDK", vmdk::open(file, start, path)?),
         () if vhdx::Vhdx::is(start) => ("VHDX", Arc::new(vhdx::Vhdx::open(file)?)),
+        () if vdi::Vdi::is(start) => ("VDI", Arc::new(vdi::Vdi::open(file)?)),
+        () if vhd::is(&file, start) => ("VHD", vhd::open(file)?),
         () => ("raw", raw::open(file, path)?),
     };
     Ok(Image {

@@ -145,7 +145,8 @@ fn waiting(
         let state: Option<i64> = row.get(4).map_err(&failed)?;
         let waits = match state.map(DigestState::of_code) {
             None => true,
-            Some(DigestState::Hashed) => row.get(5).map_err(&failed)?,
+            // What is too large by now is in line for saying so.
+            Some(DigestState::Hashed) => file.size >= below || row.get(5).map_err(&failed)?,
             Some(DigestState::TooLarge) => file.size < below,
             Some(DigestState::Excluded) => true,
             Some(other) => other.retried(),

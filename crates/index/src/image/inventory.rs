@@ -364,6 +364,7 @@ fn attributes(entry: &Entry) -> Attributes {
         flags: flags
             .iter()
             .filter(|(bit, _)| dos & bit != 0)
-            .fold(0, |all, (_, flag)| all | flag),
+            .fold(0, |all, (_, flag)| all | flag)
+            | if entry.damaged { flag::DAMAGED } else { 0 },
     }
 }

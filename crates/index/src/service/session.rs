@@ -286,6 +286,9 @@ impl Session<'_> {
             let began = Instant::now();
             let part = only.is_some();
             let ended = self.round.inventory(&self.ground(), only, teller)?;
+            if part {
+                self.count(teller);
+            }
             self.first.store(false, Ordering::Release);
             self.walking.store(false, Ordering::Release);
             self.log.information(
@@ -333,6 +336,20 @@ impl Session<'_> {
             self.set(State::Checking);
         }
         Ok(())
+    }
+
+    /// Counts the entries anew, when other places than before are indexed.
+    fn count(&self, teller: &Teller) {
+        let all = teller.call(|writer| {
+            let count = "SELECT count(*) FROM entry";
+            let all = writer
+                .connection()
+                .query_row(count, [], |row| row.get::<_, i64>(0));
+            all.map_err(store::doing("count its entries"))
+        });
+        if let Ok(all) = all {
+            self.round.met.store(all.cast_unsigned(), Ordering::Relaxed);
+        }
     }
 
     /// Keeps what did not answer, for the status.

@@ -126,7 +126,9 @@ impl Session<'_> {
     }
 
     fn live(&self, teller: &Teller) -> Option<Live> {
-        let survey = self.round.survey_of(&self.ground());
+        let mut survey = self.round.survey_of(&self.ground());
+        // What is looked at again is not met for the first time.
+        survey.met = Arc::default();
         let next = teller
             .call(|writer| next_number(writer.connection()))
             .ok()?;

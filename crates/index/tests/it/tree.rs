@@ -445,3 +445,49 @@ fn a_damaged_database_is_refused_with_what_to_do() {
         "nothing was overwritten"
     );
 }
+
+#[test]
+fn hashes_go_with_the_limits_that_allowed_them() {
+    let place = Place::new();
+    place.write("small", b"1");
+    place.write("large", [b'x'; 5000]);
+    place.write("secret/key", b"2");
+    place.index();
+    let states = || -> Vec<(String, &str, bool)> {
+        let files = index::query::Filter::default();
+        let mut states: Vec<_> = place
+            .find(&files)
+            .into_iter()
+            .map(|r| {
+                let name = String::from_utf8(r.name).unwrap();
+                (name, r.state.name(), r.md5.is_some())
+            })
+            .collect();
+        states.sort();
+        states
+    };
+    let row = |name: &str, state, hashes| (name.to_owned(), state, hashes);
+    let hashed = |name| row(name, "hashed", true);
+    assert_eq!(states(), [hashed("key"), hashed("large"), hashed("small")]);
+    let rules = format!("ExcludeFromHashing=^{}/secret/\n", place.tree().display());
+    let (rules, warnings) = index::config::Config::read(rules);
+    assert!(warnings.is_empty(), "{warnings:?}");
+    let less = index::config::Config {
+        max_size_to_hash: Some(4096),
+        exclude_from_hashing: rules.exclude_from_hashing,
+        ..index::round::unbounded()
+    };
+    let round = place.round_with(less);
+    round.once(String::new(), true, || {}).unwrap();
+    assert_eq!(
+        states(),
+        [
+            row("key", "excluded", false),
+            row("large", "too large", false),
+            hashed("small")
+        ]
+    );
+    // As it was before.
+    place.index();
+    assert_eq!(states(), [hashed("key"), hashed("large"), hashed("small")]);
+}

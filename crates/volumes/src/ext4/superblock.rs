@@ -21,6 +21,8 @@ pub(super) mod incompatible {
     pub(in super::super) const FLEXIBLE_GROUPS: u32 = 0x200;
     pub(in super::super) const LARGE_DIRECTORIES: u32 = 0x4000;
 }
+/// Blocks of a cluster at most, as a power of two: 64 MiB of blocks of 1 KiB.
+const MOST_BLOCKS_IN_CLUSTER: u32 = 16;
 const JOURNAL: u32 = 0x4;
 const SPARSE_SUPER_2: u32 = 0x200;
 const SPARSE_SUPER: u32 = 0x1;
@@ -56,9 +58,16 @@ impl Superblock {
             return Ok(found);
         }
         // The first copy starts group 1, which begins after as many blocks as a bitmap of one block has bits.
-        for power in 10..=16 {
+        // With clusters, the bits are of clusters, and nothing comes before group 0.
+        let plain = (10..=16).map(|power| {
             let block = 1u64 << power;
-            let at = (8 * block + u64::from(power == 10)) * block;
+            (block, (8 * block + u64::from(power == 10)) * block)
+        });
+        let clustered = (10..=16).flat_map(|power| {
+            let block = 1u64 << power;
+            (0..=MOST_BLOCKS_IN_CLUSTER).map(move |ratio| (block, (8 * block * block) << ratio))
+        });
+        for (block, at) in plain.chain(clustered) {
             if volume.read_exact_at(at, &mut bytes).is_ok()
                 && let Some(found) = Superblock::parse(&bytes).filter(|found| found.block == block)
             {
@@ -156,12 +165,19 @@ impl Superblock {
                 .checked_mul(self.blocks_per_group)?
                 .checked_add(self.first_block)?
                 + u64::from(self.has_copy(first))
+                // Before the superblock comes the boot sector, in a block of its own where blocks are that small.
+                + u64::from(first == 0 && self.first_block < self.own_block())
         } else {
-            self.first_block + 1 + set
+            self.own_block() + 1 + set
         };
         block
             .checked_mul(self.block)?
             .checked_add(within * self.descriptor)
+    }
+
+    /// The block in which the superblock lies: with clusters, block 0 is of group 0 also where blocks are of 1 KiB.
+    fn own_block(&self) -> u64 {
+        1024 / self.block
     }
 
     /// Whether the descriptors hold the high halves of numbers.

@@ -178,6 +178,7 @@ impl Mft {
                 return ControlFlow::Continue(());
             }
             let mut file = Builder::new(&mut tree, number, &record);
+            file.entry.damaged = record.is_torn();
             let mut continued = false;
             for attribute in record.attributes() {
                 continued |= attribute.kind == kind::ATTRIBUTE_LIST;
@@ -189,9 +190,11 @@ impl Mft {
                         continue;
                     }
                     match self.read(extension.record, &mut spare) {
-                        Ok(Ok(more)) => more
-                            .attributes()
-                            .for_each(|attribute| file.take(&attribute)),
+                        Ok(Ok(more)) => {
+                            file.entry.damaged |= more.is_torn();
+                            more.attributes()
+                                .for_each(|attribute| file.take(&attribute));
+                        }
                         Ok(Err(_)) | Err(_) => report.damaged += 1,
                     }
                 }

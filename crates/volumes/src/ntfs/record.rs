@@ -20,7 +20,7 @@ pub enum RecordError {
     /// All zeros, or at least no signature: never used.
     #[error("never used")]
     Unused,
-    /// Another signature, `BAAD` for instance.
+    /// Another signature.
     #[error("not a FILE record")]
     Signature,
     /// The header contradicts itself.
@@ -45,11 +45,14 @@ impl<'a> Record<'a> {
     /// Undoes the update sequence in place and reads the header. `bytes` is exactly one record.
     pub fn parse(bytes: &'a mut [u8]) -> Result<Record<'a>, RecordError> {
         match bytes.first_chunk::<4>() {
-            Some(b"FILE") => {}
+            // The latter is written over the signature by whoever finds a torn record; what it holds is still there.
+            Some(b"FILE" | b"BAAD") => {}
             Some([0, 0, 0, 0]) | None => return Err(RecordError::Unused),
             Some(_) => return Err(RecordError::Signature),
         }
-        let torn = !undo_update_sequence(bytes).ok_or(RecordError::Header)?;
+        let bad = bytes.starts_with(b"BAAD");
+        // Without a sound array nothing can be put back: the record is as good as torn.
+        let torn = bad | !undo_update_sequence(bytes).unwrap_or(false);
         let bytes: &'a [u8] = bytes;
         let first_attribute = le16(bytes, 0x14).ok_or(RecordError::Header)?;
         let flags = le16(bytes, 0x16).ok_or(RecordError::Header)?;

@@ -178,3 +178,46 @@ fn links_have_their_targets_and_owners_come_out() {
         Some(&b"a_directory/another_file"[..])
     );
 }
+
+/// Runs a tool that makes or fills a file system.
+fn tool(program: &str, args: &[&str]) {
+    let done = std::process::Command::new(program).args(args).output();
+    let done = done.unwrap();
+    assert!(done.status.success(), "{program} {args:?}: {done:?}");
+}
+
+#[test]
+fn clusters_and_small_blocks_are_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let (image, content) = (path("image"), path("content"));
+    std::fs::write(&content, "what it holds".repeat(1000)).unwrap();
+    for options in [
+        &["-b", "1024", "-O", "bigalloc", "-C", "65536"][..],
+        &["-b", "1024", "-O", "bigalloc", "-C", "16384"],
+        &["-b", "4096", "-O", "bigalloc", "-C", "65536"],
+        &[
+            "-b",
+            "1024",
+            "-O",
+            "bigalloc,meta_bg,^resize_inode",
+            "-C",
+            "4096",
+        ],
+        &["-b", "1024", "-O", "meta_bg,^resize_inode"],
+        &["-b", "1024"],
+    ] {
+        let file = std::fs::File::create(&image).unwrap();
+        file.set_len(700 << 20).unwrap();
+        tool("mkfs.ext4", &[&["-q", "-F"], options, &[&image]].concat());
+        let write = format!("write {content} file");
+        tool("debugfs", &["-w", "-R", &write, &image]);
+        let open = volumes::open(std::path::Path::new(&image)).unwrap();
+        let mut system = only(&open);
+        let (all, report) = entries(&mut *system);
+        assert_eq!(report.damaged, 0, "{options:?}");
+        let file = all.iter().find(|e| e.paths == [b"/file".to_vec()]);
+        let found = sha256(system.open(file.unwrap().id).unwrap());
+        assert_eq!(found, sha256(std::fs::File::open(&content).unwrap()));
+    }
+}

@@ -1,10 +1,11 @@
 //! `cordon index run`.
 
+use crate::EXIT_PARTIAL;
 use crate::args::RunArgs;
 use crate::commands::ownership;
 use ::index::config::Config;
 use ::index::home::Home;
-use ::index::image::{self, Report};
+use ::index::image::{self, ImageError, Report};
 use ::index::round::{self, Round};
 use anyhow::{Context, Result};
 use indicatif::{HumanBytes, HumanCount, ProgressBar, ProgressStyle};
@@ -89,7 +90,14 @@ fn once(database: &Path, args: &RunArgs) -> Result<ExitCode> {
     let hashes = !args.no_hashes;
     let report = match &args.image {
         None => round.once(text, hashes, shown).map(|()| None)?,
-        Some(image) => Some(image::index(&round, image, text, hashes, |_| shown())?),
+        Some(image) => match image::index(&round, image, text, hashes, |_| shown()) {
+            Ok(report) => Some(report),
+            Err(error @ ImageError::Nothing { .. }) => {
+                anstream::eprintln!("cordon: {error}");
+                return Ok(ExitCode::from(EXIT_PARTIAL));
+            }
+            Err(error) => return Err(error.into()),
+        },
     };
     drop(files);
     read.finish_and_clear();
@@ -106,6 +114,10 @@ fn once(database: &Path, args: &RunArgs) -> Result<ExitCode> {
         HumanCount(round.progress.done.load(Ordering::Relaxed)),
         HumanBytes(round.progress.read.load(Ordering::Relaxed)),
     );
+    if report.is_some_and(|report| report.is_partial()) {
+        anstream::eprintln!("cordon: a part of the image was not read");
+        return Ok(ExitCode::from(EXIT_PARTIAL));
+    }
     Ok(ExitCode::SUCCESS)
 }
 

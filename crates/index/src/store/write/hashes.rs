@@ -44,15 +44,22 @@ impl Writer<'_> {
     /// [`StoreError::Statement`].
     pub fn digest_of_one(&mut self, id: i64, at: i64, outcome: &Outcome) -> Result<(), StoreError> {
         match outcome {
-            Outcome::Not(state) => self
-                .run(
+            Outcome::Not(state) => {
+                self.run(
                     "keep why a file has no hash",
                     "INSERT INTO digest (entry, state, hashed) VALUES (?1, ?2, ?3)
                      ON CONFLICT DO UPDATE SET state = excluded.state, hashed = excluded.hashed, magic = NULL, mime = NULL,
                      md5 = NULL, sha1 = NULL, sha256 = NULL, blake3 = NULL",
                     params![id, *state as i64, at],
+                )?;
+                // Of hashes that are dropped nothing is to be found.
+                self.run(
+                    "remove a match",
+                    "DELETE FROM listed WHERE entry = ?1",
+                    [id],
                 )
-                .map(drop),
+                .map(drop)
+            }
             Outcome::Hashed(content) => {
                 let mime = self.mime(content.mime)?;
                 let d = &content.digests;

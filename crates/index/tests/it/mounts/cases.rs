@@ -54,7 +54,7 @@ fn what_changed_under_a_mount_is_known_when_it_is_gone() {
             }
             drop(inside);
             stage.settle("covered");
-            must("umount", &[text(&tree.join("target"))]);
+            stage.unmount(&tree.join("target"));
             stage.settle("uncovered");
             assert_eq!(stage.names(), ["/target", "/target/known", "/target/new"]);
         },

@@ -166,6 +166,14 @@ impl Stage {
         (pending, found.into_inner().unwrap())
     }
 
+    /// Unmounts as anybody would, who waits a moment for what is just being read there: the Index holds nothing for long.
+    pub fn unmount(&self, point: &Path) {
+        let began = Instant::now();
+        while !run("umount", &["-q", text(point)]) {
+            assert!(began.elapsed() < PATIENCE, "{} is held", point.display());
+        }
+    }
+
     pub fn log(&self) -> String {
         std::fs::read_to_string(self.home().folder().join("cordon-index.log")).unwrap_or_default()
     }
