@@ -86,6 +86,9 @@ pub struct Report {
     pub volumes: Vec<Indexed>,
     /// Volumes that could not be read.
     pub left_out: Vec<LeftOut>,
+    /// Parts of the container that are damaged, by its own checksums.
+    #[serde(default)]
+    pub damage: Vec<String>,
 }
 
 impl Report {
@@ -94,7 +97,9 @@ impl Report {
     pub fn is_partial(&self) -> bool {
         let swap = volumes::FileSystemKind::Swap.name();
         let unread = |v: &Indexed| v.failed.is_some() || v.entries == 0;
-        self.left_out.iter().any(|l| l.kind != swap) || self.volumes.iter().any(unread)
+        !self.damage.is_empty()
+            || self.left_out.iter().any(|l| l.kind != swap)
+            || self.volumes.iter().any(unread)
     }
 }
 
@@ -190,6 +195,7 @@ pub fn index(
         container: image.container().to_owned(),
         volumes: Vec::new(),
         left_out,
+        damage: Vec::new(),
     };
     let work = || {
         let report = match before {
@@ -207,6 +213,12 @@ pub fn index(
             let pacer = Arc::clone(&round.pacer);
             teller.call(move |writer| store::make_digest_indexes(writer.connection(), &pacer))?;
         }
+        let mut report = report;
+        report.damage.extend(image.damage());
+        report.damage.sort();
+        report.damage.dedup();
+        let text = serde_json::to_string(&report).unwrap_or_default();
+        teller.call(move |writer| store::set_fact(writer.connection(), "image_report", text))?;
         Ok(report)
     };
     let outcome = work();

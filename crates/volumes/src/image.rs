@@ -103,6 +103,8 @@ pub struct Image {
     disk: Shared,
     container: &'static str,
     stored_md5: Option<[u8; 16]>,
+    /// Keeps account of what was found damaged.
+    ewf: Option<Arc<ewf::Ewf>>,
     volumes: Vec<Volume>,
 }
 
@@ -126,12 +128,14 @@ pub fn open_source(file: Shared, path: &Path) -> Result<Image, OpenError> {
     let filled = file.read_full_at(0, &mut start).map_err(failed)?;
     let start = start.get(..filled).unwrap_or_default();
     let mut stored_md5 = None;
+    let mut checked = None;
     let (container, disk): (_, Shared) = match () {
         () if qcow2::Qcow2::is(start) => ("qcow2", Arc::new(qcow2::Qcow2::open(file)?)),
         () if ewf::Ewf::is(start) => {
-            let image = ewf::Ewf::open(file, path)?;
+            let image = Arc::new(ewf::Ewf::open(file, path)?);
             stored_md5 = image.md5;
-            ("EWF", Arc::new(image))
+            checked = Some(Arc::clone(&image));
+            ("EWF", image)
         }
         () if vmdk::is(start) => ("VMDK", vmdk::open(file, start, path)?),
         () if vhdx::Vhdx::is(start) => ("VHDX", Arc::new(vhdx::Vhdx::open(file)?)),
@@ -141,6 +145,7 @@ pub fn open_source(file: Shared, path: &Path) -> Result<Image, OpenError> {
     };
     Ok(Image {
         stored_md5,
+        ewf: checked,
         ..Image::on(disk, container)
     })
 }
@@ -157,6 +162,7 @@ impl Image {
             disk,
             container,
             stored_md5: None,
+            ewf: None,
             volumes,
         }
     }
@@ -174,6 +180,15 @@ impl Image {
     /// The MD5 of the whole disk that was written down when the image was taken (EWF).
     pub fn stored_md5(&self) -> Option<[u8; 16]> {
         self.stored_md5
+    }
+
+    /// What of the container was found to be damaged so far, by its own checksums (EWF): for people, the first ones named and
+    /// the others counted.
+    pub fn damage(&self) -> Vec<String> {
+        self.ewf
+            .as_ref()
+            .map(|ewf| ewf.damage())
+            .unwrap_or_default()
     }
 
     /// The volumes: the partitions, or the whole disk when it has no partition table.

@@ -8,10 +8,11 @@ use super::block::{copy, cut, damaged, inflate};
 use crate::bytes::{le16, le32, le64};
 use crate::cache::{Pages, Recent};
 use crate::source::{FileSource, ReadAt, Shared};
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 const MAGIC: &[u8] = b"EVF\x09\x0d\x0a\xff\x00";
 const WHAT: &str = "EWF";
@@ -20,6 +21,9 @@ const PACKED: u32 = 0x8000_0000;
 const LARGEST_CHUNK: u64 = 16 << 20;
 /// `.E01` to `.EZZ` name 971 segments; some tools go on to `.ZZZ`.
 const MOST_SEGMENTS: usize = 14_971;
+/// Chunks with a wrong checksum that are remembered at most, and those that are named.
+const MOST_KEPT: usize = 1 << 20;
+const MOST_TOLD: usize = 20;
 const MOST_SECTIONS: usize = 1 << 20;
 
 struct Table {
@@ -46,6 +50,8 @@ struct Found {
     md5: Option<[u8; 16]>,
     chunks: u64,
     done: bool,
+    /// Sections of which the checksum is wrong.
+    wrong: Vec<String>,
 }
 
 pub(super) struct Ewf {
@@ -55,6 +61,14 @@ pub(super) struct Ewf {
     len: u64,
     unpacked: Recent,
     pub(super) md5: Option<[u8; 16]>,
+    damage: Mutex<Damage>,
+}
+
+/// Chunks and sections of which the checksum is wrong.
+#[derive(Default)]
+struct Damage {
+    sections: Vec<String>,
+    chunks: BTreeSet<u64>,
 }
 
 impl Ewf {
@@ -104,6 +118,42 @@ impl Ewf {
             len,
             unpacked: Recent::new(8),
             md5: found.md5,
+            damage: Mutex::new(Damage {
+                sections: found.wrong,
+                chunks: BTreeSet::new(),
+            }),
+        })
+    }
+
+    /// What was found to be damaged so far, for people: sections, and parts of the disk.
+    pub(super) fn damage(&self) -> Vec<String> {
+        let damage = self.damage.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut told = damage.sections.clone();
+        let chunks = damage.chunks.iter().take(MOST_TOLD).map(|number| {
+            let start = number * self.chunk;
+            let end = start.saturating_add(self.chunk).min(self.len);
+            format!("chunk {number} of the EWF image, bytes {start} to {end} of the disk: its checksum is wrong")
+        });
+        told.extend(chunks);
+        let more = damage.chunks.len().saturating_sub(MOST_TOLD);
+        if more > 0 {
+            told.push(format!("{more} more chunks of which the checksum is wrong"));
+        }
+        told
+    }
+
+    /// A chunk, whose damage is remembered.
+    fn whole_chunk(&self, number: u64) -> io::Result<Vec<u8>> {
+        self.chunk(number).map_err(|error| {
+            if error.kind() != io::ErrorKind::InvalidData {
+                return error;
+            }
+            let mut damage = self.damage.lock().unwrap_or_else(PoisonError::into_inner);
+            if damage.chunks.len() < MOST_KEPT {
+                damage.chunks.insert(number);
+            }
+            let text = format!("the checksum of chunk {number} of the EWF image is wrong");
+            io::Error::new(io::ErrorKind::InvalidData, text)
         })
     }
 
@@ -168,7 +218,7 @@ impl ReadAt for Ewf {
         if buffer.is_empty() {
             return Ok(0);
         }
-        let chunk = self.unpacked.get(number, || self.chunk(number))?;
+        let chunk = self.unpacked.get(number, || self.whole_chunk(number))?;
         Ok(copy(&chunk, within, buffer))
     }
 
@@ -190,6 +240,13 @@ fn sections(file: &Shared, segment: usize, found: &mut Found) -> Result<(), Open
     for _ in 0..MOST_SECTIONS {
         let mut section = [0; DESCRIPTOR as usize];
         file.read_exact_at(at, &mut section).map_err(failed)?;
+        let (said, sum) = section.split_last_chunk::<4>().unwrap_or((&[], &[0; 4]));
+        if adler32(said) != u32::from_le_bytes(*sum) && found.wrong.len() < MOST_TOLD {
+            found.wrong.push(format!(
+                "section at byte {at} of part {} of the EWF image: its checksum is wrong",
+                segment + 1
+            ));
+        }
         let kind = section
             .first_chunk::<16>()
             .map(|kind| kind.split(|byte| *byte == 0).next().unwrap_or_default());

@@ -1,6 +1,6 @@
 //! Containers and partition tables: the disks in them, byte for byte by their hashes.
 
-use crate::shared::{expected, hex, image, whole};
+use crate::shared::{expected, hex, image, sample, whole};
 use md5::{Digest, Md5};
 use std::io::Read;
 use volumes::FileSystemKind;
@@ -93,6 +93,38 @@ fn partitions_are_those_of_the_table() {
         kinds,
         [(1, FileSystemKind::Unknown), (352, FileSystemKind::Ext)]
     );
+}
+
+#[test]
+fn chunks_with_a_wrong_checksum_are_named_and_the_others_read() {
+    let Some(sample) = sample("disk_container/image.E01") else {
+        return;
+    };
+    let mut bytes = std::fs::read(sample).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("image.E01");
+    let read = |bytes: &[u8]| {
+        std::fs::write(&path, bytes).unwrap();
+        let image = volumes::open(&path).unwrap();
+        let mut buffer = vec![0; 32 << 10];
+        let length = image.disk().len();
+        let failed = (0..length)
+            .step_by(buffer.len())
+            .filter(|at| image.disk().read_full_at(*at, &mut buffer).is_err())
+            .count();
+        (failed, image.damage())
+    };
+    assert_eq!(read(&bytes), (0, Vec::new()));
+    // In the middle lie chunks.
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 0x55;
+    let (failed, damage) = read(&bytes);
+    assert_eq!((failed, damage.len()), (1, 1), "{damage:?}");
+    assert!(damage[0].contains("chunk") && damage[0].contains("checksum"));
+    // And the head of the first section.
+    bytes[13 + 40] ^= 0x55;
+    let (_, damage) = read(&bytes);
+    assert!(damage[0].starts_with("section at byte 13 "), "{damage:?}");
 }
 
 #[test]

@@ -58,6 +58,52 @@ fn counts_are_those_of_other_readers() {
     }
 }
 
+#[test]
+fn torn_records_are_shown_and_marked() {
+    use crate::forge::{name, record, standard};
+    use volumes::ntfs::Reference;
+    let root = Reference::new(5, 5);
+    let file = |parts: &str| {
+        let attributes = [standard(), name(root, 1, parts)];
+        record(1, 1, Reference(0), &attributes)
+    };
+    let mut table: Vec<Vec<u8>> = vec![vec![0; 1024]; 16];
+    table[0] = file("$MFT");
+    table[5] = record(5, 3, Reference(0), &[standard(), name(root, 3, ".")]);
+    let whole = file("whole");
+    // The second sector is of another write.
+    let mut torn = file("torn");
+    torn[1022] ^= 0xFF;
+    let mut bad = file("bad");
+    bad[..4].copy_from_slice(b"BAAD");
+    // The update sequence would lie behind the record.
+    let mut lost = file("lost");
+    lost[4..6].copy_from_slice(&0xFFF0_u16.to_le_bytes());
+    table.extend([whole, torn, bad, lost]);
+    let (all, report) = entries(&open(table.concat()));
+    let marked: BTreeMap<String, bool> = all
+        .iter()
+        .filter(|entry| entry.id.0 & 0xFFFF_FFFF_FFFF >= 16)
+        .map(|entry| {
+            let path = String::from_utf8(entry.paths[0].clone()).unwrap();
+            (path, entry.damaged)
+        })
+        .collect();
+    let expected = [
+        ("/bad", true),
+        ("/lost", true),
+        ("/torn", true),
+        ("/whole", false),
+    ];
+    assert_eq!(
+        marked,
+        expected
+            .map(|(path, damaged)| (path.to_owned(), damaged))
+            .into()
+    );
+    assert_eq!(report.damaged, 3);
+}
+
 /// Lines as `fls -r -p -l` prints them, but for the times, which come in nanoseconds.
 type Line = (String, String, [i64; 4], u64, u32);
 

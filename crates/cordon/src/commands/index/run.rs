@@ -139,6 +139,9 @@ fn tell(report: &Report) {
                 .unwrap_or_default()
         );
     }
+    for damage in &report.damage {
+        anstream::eprintln!("damaged: {damage}");
+    }
     for l in &report.left_out {
         anstream::eprintln!(
             "left out: {} of {} at byte {}: {}",
