@@ -228,8 +228,11 @@ fn is_missing(error: &std::io::Error) -> bool {
     matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory)
 }
 
-/// What the mounts of places were last: number in the table, device, number that is not given twice.
-static NUMBERS: Mutex<BTreeMap<Vec<u8>, (u64, (u32, u32), u64)>> = Mutex::new(BTreeMap::new());
+/// Of a mount: number in the table, device, number that is not given twice.
+type Numbers = (u64, (u32, u32), u64);
+
+/// What the mounts of places were last.
+static NUMBERS: Mutex<BTreeMap<Vec<u8>, Numbers>> = Mutex::new(BTreeMap::new());
 
 /// A number for the mount of each place, none given twice while the system runs, where it has such.
 fn mount_numbers(places: &[Candidate<'_>]) -> Vec<u64> {

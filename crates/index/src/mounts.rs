@@ -215,7 +215,7 @@ pub fn wanted<'m>(visible: &[&'m Mount], excluded: &[String]) -> Vec<Candidate<'
     });
     let candidate = |mount: &&'m Mount| Candidate {
         path: mount.point.clone(),
-        mount: *mount,
+        mount,
     };
     wanted.map(candidate).collect()
 }

@@ -13,6 +13,7 @@ mod places;
 mod process;
 mod session;
 mod watch;
+mod watching;
 
 pub use keep::{REST, keep};
 pub use process::{Started, install_list, start, stop};

@@ -5,7 +5,7 @@
 //! seconds, ahead of the rest.
 
 use super::bell::Bell;
-use super::places::{NotWatched, no_answer, watcher};
+use super::watching::{NotWatched, no_answer, watcher};
 use super::{BEAT, End, ServiceError, ended};
 use crate::changes::Waker;
 use crate::config::{Config, ConfigStore, Current};

@@ -4,8 +4,8 @@
 //! at once more when the walk has ended. During the first inventory, when there is nothing to apply changes to, they are
 //! held.
 
-use super::places::Hidden;
 use super::session::Session;
+use super::watching::Hidden;
 use crate::changes::{Change, Watcher};
 use crate::engine::Teller;
 use crate::hashpass;

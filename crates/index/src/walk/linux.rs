@@ -317,7 +317,7 @@ fn stands_for_a_subvolume(directory: BorrowedFd<'_>, found: &Attributes) -> bool
         && found.btime.is_none()
         && found.size == 0
         && found.kind() == Kind::Directory
-        && rustix::fs::fstatfs(directory).is_ok_and(|facts| i64::from(facts.f_type) == BTRFS)
+        && rustix::fs::fstatfs(directory).is_ok_and(|facts| facts.f_type == BTRFS)
 }
 
 /// Empty when it cannot be read.

@@ -58,7 +58,7 @@ impl Vdi {
         let (at, data) = (u64::from(word(0x154)), u64::from(word(0x158)));
         let len = le64(&header, 0x170).unwrap_or_default();
         let (block, blocks) = (u64::from(word(0x178)), u64::from(word(0x180)));
-        if block < 512 || block > LARGEST_BLOCK {
+        if !(512..=LARGEST_BLOCK).contains(&block) {
             return Err(wrong("impossible size of blocks"));
         }
         if blocks < len.div_ceil(block) || at + 4 * blocks > file.len() {

@@ -79,7 +79,7 @@ impl Sparse {
         let at = be64(&head, 16).unwrap_or_default();
         let blocks = u64::from(be32(&head, 28).unwrap_or_default());
         let block = u64::from(be32(&head, 32).unwrap_or_default());
-        if block < SECTOR || block > LARGEST_BLOCK || !block.is_power_of_two() {
+        if !(SECTOR..=LARGEST_BLOCK).contains(&block) || !block.is_power_of_two() {
             return Err(wrong("impossible size of blocks"));
         }
         let end = at.checked_add(4 * blocks);

@@ -189,6 +189,7 @@ fn a_full_disk_ends_nothing() {
         }
         let status = stage.reach("full", |s| s.state.name() == "Low Disk Space");
         assert!(!status.detail.is_empty());
+        drop(fill);
         fs::remove_file(home.join("fill")).unwrap();
         stage.settle("room again");
         assert_eq!(stage.names().len(), 301);

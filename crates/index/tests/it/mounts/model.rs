@@ -72,7 +72,7 @@ fn walk(kind: &'static str) {
             stage.settle(&format!("{kind}, after {at} operations"));
         }
     }
-    println!("{kind}: {operations} operations, {:?}", model.done);
+    eprintln!("{kind}: {operations} operations, {:?}", model.done);
 }
 
 struct Model {

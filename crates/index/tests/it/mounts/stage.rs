@@ -32,7 +32,7 @@ pub fn apart(name: &str, test: impl FnOnce()) {
         .output()
         .unwrap();
     let said = String::from_utf8_lossy(&done.stdout).into_owned();
-    print!("{said}{}", String::from_utf8_lossy(&done.stderr));
+    eprint!("{said}{}", String::from_utf8_lossy(&done.stderr));
     assert!(
         done.status.success() && said.contains("1 passed"),
         "{name} failed"
