@@ -70,10 +70,17 @@ impl Ground {
     /// # Errors
     /// [`MountsError`].
     pub fn now(folders: &[PathBuf], excluded: &[String]) -> Result<Self, MountsError> {
-        let table = mounts::current()?;
+        let mut table = mounts::current()?;
+        let folders = find(folders);
+        let real = folders.iter().flatten();
+        let elsewhere: Vec<Mount> = real
+            .map(|(path, _)| text::from_native(path.as_os_str()))
+            .filter(|path| !table.iter().any(|m| mounts::within(path, &m.point)))
+            .map(of_no_mount)
+            .collect();
+        table.extend(elsewhere);
         let visible = mounts::visible(&table);
         let local = mounts::wanted(&visible, excluded);
-        let folders = find(folders);
         let mut inodes = BTreeMap::new();
         let candidates = if folders.is_empty() {
             local
@@ -145,6 +152,20 @@ impl Ground {
             .collect();
         points.sort();
         points
+    }
+}
+
+/// For a folder that lies in no mount of the table, as on another drive of Windows: it is indexed all the same.
+fn of_no_mount(path: Vec<u8>) -> Mount {
+    Mount {
+        id: 0,
+        parent: 0,
+        root: path.clone(),
+        point: path,
+        device: (0, 0),
+        kind: String::new(),
+        source: Vec::new(),
+        options: Vec::new(),
     }
 }
 

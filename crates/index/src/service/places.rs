@@ -88,17 +88,23 @@ impl Session<'_> {
             marked == Some(false) && !not_watched.contains_key(&place.path)
         };
         let others = now.not_in(before);
-        let fresh: Vec<Place> = now
+        let (fresh, again): (Vec<&Place>, Vec<&Place>) = now
             .places
             .iter()
-            .filter(|place| others.contains(place) || away(place))
-            .cloned()
-            .collect();
-        let whole = fresh.iter().map(|place| place.path.clone()).collect();
-        let (answer, silent) = scan::answering(Patience::default(), fresh, |place| &place.path);
+            // What could not be watched may have been covered, or away, when that was tried.
+            .filter(|p| others.contains(p) || away(p) || not_watched.contains_key(&p.path))
+            .partition(|p| others.contains(p) || away(p));
+        let mut whole: Vec<Vec<u8>> = fresh.iter().map(|p| p.path.clone()).collect();
+        let all = fresh.into_iter().chain(again.iter().copied());
+        let (answer, silent) =
+            scan::answering(Patience::default(), all.cloned().collect(), |p| &p.path);
         for place in &answer {
-            not_watched.remove(&place.path);
+            let before = not_watched.remove(&place.path);
             add(watcher, place, not_watched);
+            if before.is_some() && !not_watched.contains_key(&place.path) && again.contains(&place)
+            {
+                whole.push(place.path.clone());
+            }
         }
         not_watched.extend(silent.iter().map(no_answer));
         whole
