@@ -16,9 +16,25 @@ mod windows;
 use windows as system;
 
 #[cfg(target_os = "linux")]
+mod connections;
+#[cfg(target_os = "linux")]
 mod interfaces;
 #[cfg(target_os = "linux")]
+mod links;
+#[cfg(target_os = "linux")]
+mod names;
+#[cfg(target_os = "linux")]
+mod neighbours;
+#[cfg(target_os = "linux")]
+mod netlink;
+#[cfg(target_os = "linux")]
+mod routes;
+#[cfg(target_os = "linux")]
 mod sockets;
+#[cfg(target_os = "linux")]
+mod spaces;
+#[cfg(target_os = "linux")]
+mod tables;
 
 use crate::framework::{Entry, LARGE};
 use question::catalogue::ValueType::{Integer, IpAddress, Text};
@@ -31,6 +47,7 @@ enum Kind {
     HardwareAddresses,
     Adapters,
     Routes,
+    Rules,
     DnsServers,
     Hosts,
     Neighbours,
@@ -43,43 +60,47 @@ enum Kind {
 pub const SENSORS: &[Entry] = &[
     Entry {
         declare: ip_address,
-        collect: |_, sink| system::collect(Kind::Addresses, sink),
+        collect: |r, sink| system::collect(Kind::Addresses, r, sink),
     },
     Entry {
         declare: mac_address,
-        collect: |_, sink| system::collect(Kind::HardwareAddresses, sink),
+        collect: |r, sink| system::collect(Kind::HardwareAddresses, r, sink),
     },
     Entry {
         declare: network_adapters,
-        collect: |_, sink| system::collect(Kind::Adapters, sink),
+        collect: |r, sink| system::collect(Kind::Adapters, r, sink),
     },
     Entry {
         declare: ip_route_details,
-        collect: |_, sink| system::collect(Kind::Routes, sink),
+        collect: |r, sink| system::collect(Kind::Routes, r, sink),
+    },
+    Entry {
+        declare: ip_rules,
+        collect: |r, sink| system::collect(Kind::Rules, r, sink),
     },
     Entry {
         declare: dns_servers,
-        collect: |_, sink| system::collect(Kind::DnsServers, sink),
+        collect: |r, sink| system::collect(Kind::DnsServers, r, sink),
     },
     Entry {
         declare: hosts_file_entries,
-        collect: |_, sink| system::collect(Kind::Hosts, sink),
+        collect: |r, sink| system::collect(Kind::Hosts, r, sink),
     },
     Entry {
         declare: arp_cache,
-        collect: |_, sink| system::collect(Kind::Neighbours, sink),
+        collect: |r, sink| system::collect(Kind::Neighbours, r, sink),
     },
     Entry {
         declare: established_connections,
-        collect: |_, sink| system::collect(Kind::Established, sink),
+        collect: |r, sink| system::collect(Kind::Established, r, sink),
     },
     Entry {
         declare: listen_ports,
-        collect: |_, sink| system::collect(Kind::Listening, sink),
+        collect: |r, sink| system::collect(Kind::Listening, r, sink),
     },
     Entry {
         declare: ip_connections,
-        collect: |_, sink| system::collect(Kind::Connections, sink),
+        collect: |r, sink| system::collect(Kind::Connections, r, sink),
     },
 ];
 
@@ -91,6 +112,21 @@ fn large() -> Limits {
         memory: LARGE,
         ..Limits::default()
     }
+}
+
+/// Where a socket is: the last columns of all that tell of sockets.
+fn with_space(sensor: Sensor) -> Sensor {
+    sensor
+        .column(
+            "Namespace",
+            Text,
+            "Network namespace, by the name it is mounted under or else its number; empty for the agent's own.",
+        )
+        .column(
+            "Container",
+            Text,
+            "Container of the process, or of the namespace: its id, or its name where it has none; empty for the machine itself.",
+        )
 }
 
 fn ip_address() -> Sensor {
@@ -149,7 +185,8 @@ fn ip_route_details() -> Sensor {
     Sensor::new(
         "IP Route Details",
         CATEGORY,
-        "The main routing table, IPv4 and IPv6.",
+        "Routing tables, IPv4 and IPv6, with a row for each next hop. The kernel's own entries for the machine's addresses \
+         are left out.",
     )
     .column("Destination", IpAddress, "Network.")
     .column(
@@ -163,7 +200,43 @@ fn ip_route_details() -> Sensor {
         "Next hop; empty for a network that is reached directly.",
     )
     .column("Metric", Integer, "Cost.")
-    .column("Interface", Text, "Adapter.")
+    .column("Interface", Text, "Adapter; empty where packets are not sent on.")
+    .column(
+        "Type",
+        Text,
+        "`unicast`; `blackhole`, `unreachable`, `prohibit` or `throw` where packets are not sent on; or as `ip route` says.",
+    )
+    .column(
+        "Table",
+        Text,
+        "`main`, `local`, `default`, or a number; rules choose the table (see IP Rules).",
+    )
+    .max_age(60)
+}
+
+fn ip_rules() -> Sensor {
+    Sensor::new(
+        "IP Rules",
+        CATEGORY,
+        "Rules of policy routing: which routing table is asked for which packets.",
+    )
+    .column("Family", Text, "`IPv4` or `IPv6`.")
+    .column("Priority", Integer, "Rules are looked at from the lowest number on.")
+    .column(
+        "Selector",
+        Text,
+        "What packets it applies to, in the words of `ip rule`.",
+    )
+    .column(
+        "Action",
+        Text,
+        "`lookup` of a table, `goto` another rule, `nop`, `blackhole`, `unreachable` or `prohibit`.",
+    )
+    .column(
+        "Table",
+        Text,
+        "`main`, `local`, `default`, or a number (see IP Route Details).",
+    )
     .max_age(60)
 }
 
@@ -171,9 +244,10 @@ fn dns_servers() -> Sensor {
     Sensor::new(
         "DNS Servers",
         CATEGORY,
-        "Name servers of the resolver's configuration.",
+        "Name servers of the resolver's configuration, and those that a resolver on the machine itself asks.",
     )
     .column("DNS Server", IpAddress, "Address.")
+    .column("Path", Text, "File that names it.")
     .max_age(300)
 }
 
@@ -192,7 +266,7 @@ fn arp_cache() -> Sensor {
     Sensor::new(
         "ARP Cache",
         CATEGORY,
-        "IPv4 neighbours that the machine has spoken with on its own networks.",
+        "IPv4 neighbours that the machine has spoken with, or tried to, on its own networks.",
     )
     .column("IP Address", IpAddress, "Address of the neighbour.")
     .column(
@@ -201,41 +275,60 @@ fn arp_cache() -> Sensor {
         "Its hardware address; empty while it is not known.",
     )
     .column("Interface", Text, "Adapter.")
+    .column(
+        "State",
+        Text,
+        "`reachable`, `stale`, `delay`, `probe`, `permanent`, `incomplete`, `failed`, or `proxy`.",
+    )
+    .parameter(
+        "Entries",
+        Text,
+        Some("Neighbours"),
+        &["Neighbours", "Proxies"],
+        "Neighbours, or the addresses of others that this machine answers for.",
+    )
     .max_age(60)
 }
 
 fn established_connections() -> Sensor {
-    Sensor::new("Established Connections", CATEGORY, "TCP connections that are established, by process and the other end.")
+    let sensor = Sensor::new("Established Connections", CATEGORY, "TCP connections that are established, in every network namespace, by process and the other end.")
         .column("Process", Text, "Name of the process; empty when it could not be seen.")
         .column("Path", Text, "Its executable.")
         .column("Remote Address", IpAddress, "The other end.")
-        .column("Remote Port", Integer, "Its port.")
+        .column("Remote Port", Integer, "Its port.");
+    with_space(sensor)
         .max_age(60)
         .limits(large())
         .example("Get Established Connections having Established Connections:\"Remote Port\" = 4444 from all machines")
 }
 
 fn listen_ports() -> Sensor {
-    Sensor::new("Listen Ports", CATEGORY, "Ports that processes wait on: TCP sockets that listen and UDP sockets without another end.")
+    let sensor = Sensor::new("Listen Ports", CATEGORY, "Ports that processes wait on, in every network namespace: TCP sockets that listen and UDP sockets without another end. A socket that several processes hold is told for each.")
         .column("Process", Text, "Name of the process; empty when it could not be seen.")
         .column("Path", Text, "Its executable.")
-        .column("Protocol", Text, "`tcp` or `udp`.")
+        .column("Protocol", Text, "`tcp`, `udp`, `udplite`, or `mptcp` beside the `tcp` of a socket of multipath TCP.")
         .column("Local Address", IpAddress, "Address it waits on; all zeros for every address.")
-        .column("Local Port", Integer, "Port.")
+        .column("Local Port", Integer, "Port.");
+    with_space(sensor)
         .max_age(60)
         .limits(large())
         .example("Get Computer Name from all machines with any Listen Ports:\"Local Port\" = 22")
 }
 
 fn ip_connections() -> Sensor {
-    Sensor::new(
+    let sensor = Sensor::new(
         "IP Connections",
         CATEGORY,
-        "Every TCP and UDP socket with its process.",
+        "Every socket of every network namespace with its process: those of TCP, UDP and their likes, raw and packet \
+         sockets, sockets between processes and with the kernel. One that several processes hold has a row for each.",
     )
-    .column("Protocol", Text, "`tcp` or `udp`.")
-    .column("Local Address", IpAddress, "Own address.")
-    .column("Local Port", Integer, "Own port.")
+    .column(
+        "Protocol",
+        Text,
+        "`tcp`, `mptcp`, `udp`, `udplite`, `raw`, `icmp`, `packet`, `unix` or `netlink`.",
+    )
+    .column("Local Address", IpAddress, "Own address; empty for protocols without.")
+    .column("Local Port", Integer, "Own port; empty for protocols without.")
     .column(
         "Remote Address",
         IpAddress,
@@ -254,8 +347,19 @@ fn ip_connections() -> Sensor {
     )
     .column("Process", Text, "Its name.")
     .column("Path", Text, "Its executable.")
-    .column("User", Text, "Owner of the socket.")
-    .max_age(60)
-    .limits(large())
-    .alias("IP Connections with Process")
+    .column(
+        "User",
+        Text,
+        "Owner of the socket; empty where the system does not tell, as for connections that are closed.",
+    )
+    .column(
+        "Name",
+        Text,
+        "What it is bound to beside addresses: path of a `unix` socket (`@` begins one without a file), what a `packet` \
+         socket listens to, protocol of a `raw` or `netlink` one.",
+    );
+    with_space(sensor)
+        .max_age(60)
+        .limits(large())
+        .alias("IP Connections with Process")
 }

@@ -24,7 +24,7 @@ use windows as system;
 #[cfg(target_os = "linux")]
 pub use system::{Running, running};
 #[cfg(target_os = "linux")]
-pub(crate) use system::{descriptors, executable, walk};
+pub(crate) use system::{container, descriptors, executable, threads, walk};
 
 use crate::digest::{ALGORITHMS, ALGORITHMS_OR_NONE, PARAMETER};
 use crate::framework::{Entry, LARGE};

@@ -1,21 +1,11 @@
-//! Sockets and the processes that hold them. The kernel's tables give each socket's inode; `/proc/PID/fd` says who holds it.
+//! Who holds which socket, and in which network namespaces they are: one walk over all processes tells both.
 
+use super::spaces::Spaces;
 use crate::framework::{Notes, SensorError, Sink};
 use crate::processes::executable::Executable;
-use crate::processes::{descriptors, walk};
-use procfs::{ProcError, ProcResult};
+use crate::processes::{container, descriptors, threads, walk};
 use std::collections::HashMap;
-use std::net::SocketAddr;
-
-/// A TCP or UDP socket.
-pub struct Socket {
-    pub protocol: &'static str,
-    pub local: SocketAddr,
-    pub remote: SocketAddr,
-    pub state: String,
-    pub user: u32,
-    pub inode: u64,
-}
+use std::path::PathBuf;
 
 /// A process that holds a socket.
 #[derive(Clone, Default)]
@@ -23,110 +13,75 @@ pub struct Holder {
     pub pid: String,
     pub name: Vec<u8>,
     pub path: Vec<u8>,
+    /// Id or name of the container it is in.
+    pub container: Vec<u8>,
 }
 
-/// All sockets of both protocols and both families. A family that the kernel does not have is left out; a table that
-/// cannot be read is noted.
-pub fn sockets(notes: &Notes) -> Result<Vec<Socket>, SensorError> {
-    let mut all = Vec::new();
-    let mut there = 0;
-    let mut tcp = Vec::new();
-    for (path, read) in [
-        ("/proc/net/tcp", procfs::net::tcp()),
-        ("/proc/net/tcp6", procfs::net::tcp6()),
-    ] {
-        tcp.extend(table(path, read, &mut there, notes));
-    }
-    for entry in tcp {
-        let state = match entry.state {
-            procfs::net::TcpState::Established => "ESTABLISHED".to_owned(),
-            procfs::net::TcpState::SynSent => "SYN_SENT".to_owned(),
-            procfs::net::TcpState::SynRecv => "SYN_RECV".to_owned(),
-            procfs::net::TcpState::FinWait1 => "FIN_WAIT1".to_owned(),
-            procfs::net::TcpState::FinWait2 => "FIN_WAIT2".to_owned(),
-            procfs::net::TcpState::TimeWait => "TIME_WAIT".to_owned(),
-            procfs::net::TcpState::CloseWait => "CLOSE_WAIT".to_owned(),
-            procfs::net::TcpState::LastAck => "LAST_ACK".to_owned(),
-            other => format!("{other:?}").to_uppercase(),
-        };
-        all.push(Socket {
-            protocol: "tcp",
-            local: plain(entry.local_address),
-            remote: plain(entry.remote_address),
-            state,
-            user: entry.uid,
-            inode: entry.inode,
-        });
-    }
-    let mut udp = Vec::new();
-    for (path, read) in [
-        ("/proc/net/udp", procfs::net::udp()),
-        ("/proc/net/udp6", procfs::net::udp6()),
-    ] {
-        udp.extend(table(path, read, &mut there, notes));
-    }
-    for entry in udp {
-        let state = format!("{:?}", entry.state).to_uppercase();
-        all.push(Socket {
-            protocol: "udp",
-            local: plain(entry.local_address),
-            remote: plain(entry.remote_address),
-            state,
-            user: entry.uid,
-            inode: entry.inode,
-        });
-    }
-    if there == 0 {
-        return Err(walk::failed("/proc/net", ProcError::NotFound(None)));
-    }
-    Ok(all)
+/// Processes by the inodes of the sockets that they hold. Several may hold one: a parent and the children it made.
+#[derive(Default)]
+pub struct Holders {
+    all: Vec<Holder>,
+    by_inode: HashMap<u64, Vec<u32>>,
 }
 
-/// An IPv4 address that an IPv6 socket shows is an IPv4 address.
-fn plain(address: SocketAddr) -> SocketAddr {
-    SocketAddr::new(address.ip().to_canonical(), address.port())
-}
-
-/// Entries of a table; `there` counts those that exist.
-fn table<T>(path: &str, read: ProcResult<Vec<T>>, there: &mut u32, notes: &Notes) -> Vec<T> {
-    match read {
-        Ok(entries) => {
-            *there += 1;
-            entries
-        }
-        Err(ProcError::NotFound(_)) => Vec::new(),
-        Err(error) => {
-            *there += 1;
-            notes.add(walk::failed(path, error));
-            Vec::new()
-        }
+impl Holders {
+    /// Those that hold a socket.
+    pub fn of(&self, inode: u64) -> impl Iterator<Item = &Holder> {
+        let at = self.by_inode.get(&inode).map_or(&[][..], Vec::as_slice);
+        at.iter()
+            .filter_map(|at| self.all.get(usize::try_from(*at).ok()?))
     }
 }
 
-/// Who holds which socket. Processes that end meanwhile hold none; those that do not let us look are noted.
-pub fn holders(sink: &Sink, notes: &Notes) -> Result<HashMap<u64, Holder>, SensorError> {
-    let mut holders = HashMap::new();
-    for process in walk::handles(notes)? {
+/// Walks the processes. Those that end meanwhile hold nothing; those that do not let us look are noted.
+///
+/// # Errors
+/// [`SensorError::Read`] when `/proc` cannot be listed, [`SensorError::Limit`].
+pub fn look(sink: &Sink, notes: &Notes) -> Result<(Holders, Spaces), SensorError> {
+    let mut holders = Holders::default();
+    let mut spaces = Spaces::own()?;
+    for (seen, process) in walk::processes(notes)? {
         sink.check()?;
-        let mut holder: Option<Holder> = None;
-        descriptors::each(&process, notes, |_, _, link| {
+        if seen.kernel {
+            continue;
+        }
+        let folder = PathBuf::from(format!("/proc/{}", process.pid()));
+        spaces.process(&process, &folder, notes);
+        spaces.mounted(&folder, notes);
+        if seen.threads > 1 {
+            for thread in threads::all(seen.pid).into_iter().flatten() {
+                let folder = PathBuf::from(format!("/proc/{}/task/{}", seen.pid, thread.pid()));
+                spaces.process(&thread, &folder, notes);
+            }
+        }
+        let mut at = None;
+        descriptors::each(&seen, &process, notes, |table, name, link| {
+            if link.starts_with(b"net:[") {
+                let path = descriptors::path(table, name);
+                spaces.open(&link, &path, notes);
+                return Ok(());
+            }
             let Some(inode) = inode(&link) else {
                 return Ok(());
             };
-            let holder = holder.get_or_insert_with(|| {
-                let name = walk::part(notes, &process, "stat", process.stat());
+            let at = *at.get_or_insert_with(|| {
                 let executable = walk::part(notes, &process, "exe", Executable::of(&process));
-                Holder {
-                    pid: process.pid().to_string(),
-                    name: name.map(|s| s.comm.into_bytes()).unwrap_or_default(),
+                holders.all.push(Holder {
+                    pid: seen.pid.to_string(),
+                    name: seen.name.clone(),
                     path: executable.flatten().map(|e| e.path).unwrap_or_default(),
-                }
+                    container: container::of(&process, notes),
+                });
+                u32::try_from(holders.all.len() - 1).unwrap_or(u32::MAX)
             });
-            holders.entry(inode).or_insert_with(|| holder.clone());
+            let of = holders.by_inode.entry(inode).or_default();
+            if of.last() != Some(&at) {
+                of.push(at);
+            }
             Ok(())
         })?;
     }
-    Ok(holders)
+    Ok((holders, spaces))
 }
 
 /// The inode in `socket:[12345]`.

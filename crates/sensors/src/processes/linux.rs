@@ -4,6 +4,7 @@
 //! process that had it before) and reads the numbers. It makes text of what it reads, and text loses bytes: names,
 //! command lines, environments and the paths of mappings are therefore taken as the bytes they are.
 
+pub mod container;
 pub mod descriptors;
 mod details;
 mod environment;
@@ -13,6 +14,7 @@ mod hash;
 mod modules;
 mod names;
 mod open_files;
+pub mod threads;
 pub mod walk;
 
 pub use walk::{Running, running};

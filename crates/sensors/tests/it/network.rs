@@ -72,7 +72,7 @@ fn adapters_agree_with_ip() {
 fn routes_agree_with_ip() {
     let found: BTreeSet<[String; 2]> = rows("IP Route Details", &[])
         .into_iter()
-        .filter(|r| !r[0].contains(':'))
+        .filter(|r| !r[0].contains(':') && r[6] == "main")
         .map(|r| [format!("{}/{}", r[0], r[1]), r[4].clone()])
         .collect();
     let expected: BTreeSet<[String; 2]> = ip(&["-4", "route"])
@@ -173,7 +173,7 @@ fn listening_ports_agree_with_ss() {
     let ports = || -> BTreeSet<String> {
         rows("Listen Ports", &[])
             .into_iter()
-            .filter(|r| r[2] == "tcp")
+            .filter(|r| r[2] == "tcp" && r[5].is_empty())
             .map(|r| r[4].clone())
             .collect()
     };
@@ -207,6 +207,7 @@ fn names_agree_with_the_files() {
     assert!(found.iter().any(|r| r[0] == "localhost"), "{found:?}");
     let servers: Vec<String> = rows("DNS Servers", &[])
         .into_iter()
+        .filter(|r| r[1] == "/etc/resolv.conf")
         .map(|r| r[0].clone())
         .collect();
     let file = std::fs::read_to_string("/etc/resolv.conf").unwrap_or_default();

@@ -123,6 +123,7 @@ fn expected() -> Vec<(&'static str, Vec<&'static str>, Sight)> {
         ("MAC Address", vec![], All),
         ("Network Adapters", vec![], All),
         ("IP Route Details", vec![], All),
+        ("IP Rules", vec![], All),
         ("DNS Servers", vec![], All),
         ("Hosts File Entries", vec![], All),
         ("ARP Cache", vec![], All),

@@ -101,3 +101,19 @@ impl Tree {
         self
     }
 }
+
+/// Runs `f` on a thread with a network of its own, which has nothing in it but a loopback adapter that is down.
+#[cfg(target_os = "linux")]
+#[expect(
+    unsafe_code,
+    reason = "the kernel's call for it can also take more away"
+)]
+pub fn in_own_network<T: Send>(f: impl FnOnce() -> T + Send) -> T {
+    use rustix::thread::{UnshareFlags, unshare_unsafe};
+    let apart = || {
+        // SAFETY: the network is what this thread alone gets; it shares its descriptors as before.
+        unsafe { unshare_unsafe(UnshareFlags::NEWNET) }.unwrap();
+        f()
+    };
+    std::thread::scope(|scope| scope.spawn(apart).join().unwrap())
+}

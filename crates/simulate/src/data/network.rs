@@ -39,7 +39,16 @@ pub(super) fn dns_servers(asked: &Asked<'_>) -> Vec<Record> {
     };
     servers
         .iter()
-        .map(|server| vec![("DNS Server", (*server).to_owned())])
+        .map(|server| {
+            let path = match asked.machine.system() {
+                System::Linux => "/etc/resolv.conf",
+                System::Windows | System::MacOs => "",
+            };
+            vec![
+                ("DNS Server", (*server).to_owned()),
+                ("Path", path.to_owned()),
+            ]
+        })
         .collect()
 }
 

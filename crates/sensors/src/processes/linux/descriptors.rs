@@ -1,6 +1,7 @@
-//! What a process has open (`/proc/PID/fd`).
+//! What a process has open (`/proc/PID/fd`), its threads with tables of their own included.
 
-use super::walk::{PROCESSES, part};
+use super::threads;
+use super::walk::{PROCESSES, Running, part};
 use crate::framework::{LimitHit, Notes, SensorError};
 use procfs::process::Process;
 use procfs::{ProcError, ProcResult};
@@ -8,14 +9,30 @@ use rustix::fs::{Dir, FileType, OFlags, readlinkat};
 use rustix::io::Errno;
 use std::ffi::CStr;
 use std::io::Error;
-use std::os::fd::BorrowedFd;
+use std::os::fd::{AsRawFd, BorrowedFd};
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
 
 /// Calls `f` with the folder, the name in it and what the kernel says is open there, for each descriptor of a process.
 /// What is closed meanwhile is not open; that some cannot be looked at is noted once for a process.
 pub fn each(
+    seen: &Running,
     process: &Process,
     notes: &Notes,
     mut f: impl FnMut(BorrowedFd<'_>, &CStr, Vec<u8>) -> Result<(), Stop>,
+) -> Result<(), SensorError> {
+    table(process, notes, &mut f)?;
+    for thread in threads::with_own_descriptors(seen, process) {
+        table(&thread, notes, &mut f)?;
+    }
+    Ok(())
+}
+
+/// As [`each`], for one table.
+fn table(
+    process: &Process,
+    notes: &Notes,
+    f: &mut impl FnMut(BorrowedFd<'_>, &CStr, Vec<u8>) -> Result<(), Stop>,
 ) -> Result<(), SensorError> {
     let Some(mut folder) = part(notes, process, "fd", open(process)) else {
         return Ok(());
@@ -71,6 +88,12 @@ impl From<LimitHit> for Stop {
     fn from(hit: LimitHit) -> Self {
         Self::Run(hit.into())
     }
+}
+
+/// The path by which what is open under a number in a table can be opened again.
+pub fn path(folder: BorrowedFd<'_>, name: &CStr) -> PathBuf {
+    let folder = format!("/proc/self/fd/{}", folder.as_raw_fd());
+    Path::new(&folder).join(std::ffi::OsStr::from_bytes(name.to_bytes()))
 }
 
 fn is_gone(error: Errno) -> bool {

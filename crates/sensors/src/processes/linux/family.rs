@@ -96,6 +96,7 @@ mod tests {
             name: format!("p{pid}").into_bytes(),
             kernel: false,
             start_ticks,
+            threads: 1,
         }
     }
 

@@ -13,7 +13,7 @@ pub fn running_with_hash(request: &Request, sink: &mut Sink) -> Result<(), Senso
     let mut hasher = hasher(request.parameter(0))?;
     let notes = sink.notes();
     let mut told = HashSet::new();
-    for process in walk::handles(&notes)? {
+    for (_, process) in walk::processes(&notes)? {
         sink.check()?;
         let executable = part(&notes, &process, "exe", Executable::of(&process));
         let Some(Some(executable)) = executable else {

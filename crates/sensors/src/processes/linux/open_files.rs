@@ -15,7 +15,7 @@ pub fn open_files(request: &Request, sink: &mut Sink) -> Result<(), SensorError>
             continue;
         }
         let pid = seen.pid.to_string();
-        descriptors::each(&process, &notes, |folder, name, link| {
+        descriptors::each(&seen, &process, &notes, |folder, name, link| {
             let stat = statat(folder, name, AtFlags::NO_AUTOMOUNT)?;
             let has_path = link.first() == Some(&b'/');
             let kind = if link.starts_with(b"anon_inode:") {

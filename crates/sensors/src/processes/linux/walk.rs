@@ -1,8 +1,9 @@
 //! Going through all processes, each by a handle on its folder, and telling those that cannot be looked at.
 
+use super::threads;
 use crate::alive;
 use crate::framework::{Notes, SensorError, Sink};
-use procfs::process::{Process, StatFlags};
+use procfs::process::{Process, Stat, StatFlags};
 use procfs::{ProcError, ProcResult};
 use std::io::{self, ErrorKind, Read};
 use std::path::Path;
@@ -27,6 +28,8 @@ pub struct Running {
     pub kernel: bool,
     /// When it started, in clock ticks since the machine did.
     pub start_ticks: u64,
+    /// How many threads it has.
+    pub threads: i64,
 }
 
 impl Running {
@@ -66,15 +69,18 @@ pub fn running(sink: &Sink) -> Result<Vec<Running>, SensorError> {
     Ok(all)
 }
 
-/// Every process with a handle on its folder. One that ends meanwhile is left out; one that cannot be looked at is left
-/// out and noted.
+/// Every process with a handle on its folder, or on that of a living thread where the main one has ended. One that ends
+/// meanwhile is left out; one that cannot be looked at is left out and noted.
 pub fn processes(
     notes: &Notes,
 ) -> Result<impl Iterator<Item = (Running, Process)> + use<>, SensorError> {
     let notes = notes.clone();
     Ok(handles(&notes)?.filter_map(move |process| {
-        let seen = part(&notes, &process, "stat", seen(&process, &notes))?;
-        Some((seen, process))
+        let stat = part(&notes, &process, "stat", process.stat())?;
+        // The name is that of the main thread also when it has ended.
+        let comm = part(&notes, &process, "comm", bytes(&process, "comm"))?;
+        let living = threads::living(process, &stat);
+        Some((seen(&living, &stat, comm, &notes), living))
     }))
 }
 
@@ -103,10 +109,8 @@ pub fn handles(notes: &Notes) -> Result<impl Iterator<Item = Process> + use<>, S
     }))
 }
 
-fn seen(process: &Process, notes: &Notes) -> ProcResult<Running> {
-    let stat = process.stat()?;
+fn seen(process: &Process, stat: &Stat, mut comm: Vec<u8>, notes: &Notes) -> Running {
     let kernel = StatFlags::from_bits_retain(stat.flags).contains(StatFlags::PF_KTHREAD);
-    let mut comm = bytes(process, "comm")?;
     if comm.last() == Some(&b'\n') {
         comm.pop();
     }
@@ -115,13 +119,14 @@ fn seen(process: &Process, notes: &Notes) -> ProcResult<Running> {
     } else {
         whole_name(process, comm, notes)
     };
-    Ok(Running {
+    Running {
         pid: stat.pid,
         parent: stat.ppid,
         name,
         kernel,
         start_ticks: stat.starttime,
-    })
+        threads: stat.num_threads,
+    }
 }
 
 /// The kernel cuts names; where the file or an argument begins with the cut name, its name is the whole one.
@@ -294,6 +299,7 @@ mod tests {
                 name: name.to_vec(),
                 kernel,
                 start_ticks: 0,
+                threads: 1,
             }
             .common_name()
         };
