@@ -1,5 +1,6 @@
 //! Whether a unit runs now: from the control group file system, where systemd gives each service a group of its own,
-//! and from the files it keeps under `/run/systemd/units` for units that are active without processes.
+//! and from the files it keeps under `/run/systemd/units` for units that are active without processes. The managers of
+//! users keep both too, each in its own place.
 
 use crate::disk;
 use crate::framework::{Notes, SensorError};
@@ -9,13 +10,26 @@ use std::path::{Path, PathBuf};
 /// Groups walked at most.
 const GROUPS_MAX: usize = 50_000;
 /// Depth of groups walked at most.
-const DEPTH_MAX: usize = 16;
+const DEPTH_MAX: usize = 24;
+
+/// A unit of the system's manager, or of the manager of a user.
+type Named = (Option<u32>, String);
 
 /// What runs.
 pub struct Running {
     systemd: bool,
-    populated: BTreeSet<String>,
-    active: BTreeSet<String>,
+    populated: BTreeSet<Named>,
+    active: BTreeSet<Named>,
+}
+
+/// A group to walk.
+struct Group {
+    path: PathBuf,
+    depth: usize,
+    /// Whose manager made it.
+    manager: Option<u32>,
+    /// Units that it belongs to.
+    units: Vec<Named>,
 }
 
 impl Running {
@@ -33,24 +47,38 @@ impl Running {
         }
         // The unified hierarchy, or systemd's own among the old ones.
         for place in [
-            "/sys/fs/cgroup/system.slice",
-            "/sys/fs/cgroup/unified/system.slice",
-            "/sys/fs/cgroup/systemd/system.slice",
+            "/sys/fs/cgroup",
+            "/sys/fs/cgroup/unified",
+            "/sys/fs/cgroup/systemd",
         ] {
             running.walk(disk::below(root, place), notes);
         }
-        for path in disk::list(&disk::below(root, "/run/systemd/units"), notes) {
-            if let Some(unit) = disk::name(&path).strip_prefix("invocation:") {
-                running.active.insert(unit.to_owned());
+        running.active_in(&disk::below(root, "/run/systemd/units"), None, notes);
+        for user in disk::list(&disk::below(root, "/run/user"), notes) {
+            if let Ok(uid) = disk::name(&user).parse() {
+                running.active_in(&user.join("systemd/units"), Some(uid), notes);
             }
         }
         running
     }
 
+    fn active_in(&mut self, folder: &Path, manager: Option<u32>, notes: &Notes) {
+        for path in disk::list(folder, notes) {
+            if let Some(unit) = disk::name(&path).strip_prefix("invocation:") {
+                self.active.insert((manager, unit.to_owned()));
+            }
+        }
+    }
+
     fn walk(&mut self, start: PathBuf, notes: &Notes) {
-        let mut open = vec![(start.clone(), 0_usize)];
+        let mut open = vec![Group {
+            path: start.clone(),
+            depth: 0,
+            manager: None,
+            units: Vec::new(),
+        }];
         let mut walked = 0;
-        while let Some((folder, depth)) = open.pop() {
+        while let Some(group) = open.pop() {
             walked += 1;
             if walked > GROUPS_MAX {
                 notes.add(SensorError::Form {
@@ -61,21 +89,17 @@ impl Running {
                 });
                 return;
             }
-            let has_processes = has_processes(&folder.join("cgroup.procs"), notes);
-            if has_processes {
-                // A service may put its processes into groups of its own below its group.
-                for part in folder.iter().filter_map(|p| p.to_str()) {
-                    if part.ends_with(".service") {
-                        self.populated.insert(part.to_owned());
-                    }
-                }
+            let inside = !group.units.is_empty();
+            if inside && has_processes(&group.path.join("cgroup.procs"), notes) {
+                self.populated.extend(group.units.iter().cloned());
             }
-            if depth < DEPTH_MAX {
-                for path in disk::list(&folder, notes) {
-                    let said = std::fs::symlink_metadata(&path);
-                    if disk::look(said, &path, notes).is_some_and(|m| m.is_dir()) {
-                        open.push((path, depth + 1));
-                    }
+            if group.depth >= DEPTH_MAX {
+                continue;
+            }
+            for path in disk::list(&group.path, notes) {
+                let said = std::fs::symlink_metadata(&path);
+                if disk::look(said, &path, notes).is_some_and(|m| m.is_dir()) {
+                    open.extend(group.below(path));
                 }
             }
         }
@@ -83,10 +107,11 @@ impl Running {
 
     /// State of a unit: running, active (without processes) or stopped.
     #[must_use]
-    pub fn state(&self, unit: &str) -> &'static str {
-        if self.populated.contains(unit) {
+    pub fn state(&self, manager: Option<u32>, unit: &str) -> &'static str {
+        let unit = (manager, unit.to_owned());
+        if self.populated.contains(&unit) {
             "running"
-        } else if self.active.contains(unit) {
+        } else if self.active.contains(&unit) {
             "active"
         } else {
             "stopped"
@@ -97,6 +122,46 @@ impl Running {
     #[must_use]
     pub fn systemd(&self) -> bool {
         self.systemd
+    }
+}
+
+impl Group {
+    /// What a group below this one is. Groups of others than the manager, such as those of containers, are none of its
+    /// units, whatever they are called.
+    fn below(&self, path: PathBuf) -> Option<Self> {
+        let name = disk::name(&path).to_owned();
+        let mut group = Self {
+            path,
+            depth: self.depth + 1,
+            manager: self.manager,
+            units: self.units.clone(),
+        };
+        // The group of a user's manager is a unit of the system, and holds groups of units again.
+        let of_manager = self.units.is_empty()
+            || (self.manager.is_some() && self.units.iter().all(|(of, _)| of.is_none()));
+        if !of_manager {
+            return Some(group);
+        }
+        if name.ends_with(".service") {
+            let user = name
+                .strip_prefix("user@")
+                .and_then(|n| n.strip_suffix(".service"));
+            group.units.push((self.manager, name.clone()));
+            if let (None, Some(Ok(uid))) = (self.manager, user.map(str::parse)) {
+                group.manager = Some(uid);
+            }
+            return Some(group);
+        }
+        let is_kind = [".slice", ".scope", ".socket", ".mount", ".swap"]
+            .iter()
+            .any(|kind| name.ends_with(kind));
+        if !is_kind {
+            return None;
+        }
+        if !name.ends_with(".slice") {
+            group.units.push((self.manager, name));
+        }
+        Some(group)
     }
 }
 

@@ -3,111 +3,120 @@
 //! The order of folders and the meaning of links follow systemd.unit(5); words for the enabled state are those of
 //! `systemctl list-unit-files`, against which the tests compare.
 
+use super::places::{Folder, Manager};
 use super::unit::Unit;
 use crate::disk;
 use crate::framework::Notes;
+use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-/// Folders of units, the first has precedence.
-const FOLDERS: [&str; 11] = [
-    "/etc/systemd/system.control",
-    "/run/systemd/system.control",
-    "/run/systemd/transient",
-    "/run/systemd/generator.early",
-    "/etc/systemd/system",
-    "/run/systemd/system",
-    "/run/systemd/generator",
-    "/usr/local/lib/systemd/system",
-    "/usr/lib/systemd/system",
-    "/lib/systemd/system",
-    "/run/systemd/generator.late",
-];
-/// Folders of links that an administrator (or a package in his name) made, with whether they survive a restart.
-const LINK_FOLDERS: [(&str, bool); 2] = [
-    ("/etc/systemd/system", true),
-    ("/run/systemd/system", false),
-];
+/// Links followed from one name to another at most.
+const ALIASES_MAX: usize = 8;
 
 /// A unit file.
 #[derive(Clone, Debug)]
 pub struct UnitFile {
     /// Name with its suffix.
     pub name: String,
+    /// The name it is loaded under: that of the unit it is an alias of, else its own.
+    pub id: String,
     /// Path as the system sees it.
     pub path: PathBuf,
+    /// The file that an alias leads to, else the same.
+    pub fragment: PathBuf,
     /// Where it stands.
     pub state: String,
     /// Content with drop-ins; empty when masked.
     pub unit: Unit,
+    /// Whether its file, or a drop-in, is one of the manager's own folders.
+    pub own: bool,
+}
+
+/// A file in a drop-in folder.
+struct DropIn {
+    /// Place of the folder of units that holds it, in the order of precedence.
+    rank: usize,
+    file: String,
+    path: PathBuf,
 }
 
 /// All there is on disk, read once.
 pub struct Units {
-    /// Winning file of each name: path as the system sees it.
-    files: BTreeMap<String, PathBuf>,
-    /// Drop-in files by name of the unit's folder (`NAME.d`), lowest precedence first.
-    drop_ins: BTreeMap<String, BTreeMap<String, PathBuf>>,
-    /// Names of links in `.wants`, `.requires` and `.upholds` folders, and whether they are permanent.
+    /// Winning file of each name: rank of its folder, path as the system sees it.
+    files: BTreeMap<String, (usize, PathBuf)>,
+    /// Drop-in files by name of the unit's folder (`NAME.d`).
+    drop_ins: BTreeMap<String, Vec<DropIn>>,
+    /// Names of links in `.wants`, `.requires` and `.upholds` folders of somebody's will, and whether they are permanent.
     wanted: BTreeMap<String, bool>,
+    /// The same of all folders, with the rank of the first.
+    instances: BTreeMap<String, usize>,
     /// Names that are links to another unit: target and whether permanent (from the administrator's folders).
     aliases: BTreeMap<String, Vec<(String, bool)>>,
+    /// Names that lead to another, by that one; made when first needed.
+    names_of: OnceCell<BTreeMap<String, Vec<String>>>,
+    folders: Vec<Folder>,
+    own: usize,
     root: PathBuf,
 }
 
 impl Units {
-    /// Lists units of one suffix (`.service`) below a root. Folders that cannot be read are noted.
+    /// Lists units of one suffix (`.service`) that a manager finds below a root. Folders that cannot be read are noted.
     #[must_use]
-    pub fn list(root: &Path, suffix: &str, notes: &Notes) -> Self {
+    pub fn list(root: &Path, manager: &Manager, suffix: &str, notes: &Notes) -> Self {
         let mut units = Self {
             files: BTreeMap::new(),
             drop_ins: BTreeMap::new(),
             wanted: BTreeMap::new(),
+            instances: BTreeMap::new(),
             aliases: BTreeMap::new(),
+            names_of: OnceCell::new(),
+            folders: manager.folders.clone(),
+            own: manager.own,
             root: root.to_path_buf(),
         };
         let mut seen = BTreeSet::new();
-        for folder in FOLDERS {
-            let Some(real) = disk::real(&disk::below(root, folder), notes) else {
+        for (rank, folder) in manager.folders.iter().enumerate() {
+            let Some(real) = disk::real(&disk::below(root, &folder.path), notes) else {
                 continue;
             };
             // With a merged /usr two of the folders are one.
             if !seen.insert(real) {
                 continue;
             }
-            units.folder(folder, suffix, notes);
+            units.folder(rank, folder, suffix, notes);
         }
         units
     }
 
-    fn folder(&mut self, folder: &str, suffix: &str, notes: &Notes) {
-        let permanent = LINK_FOLDERS
-            .iter()
-            .find(|(f, _)| *f == folder)
-            .map(|(_, p)| *p);
-        for path in disk::list(&disk::below(&self.root, folder), notes) {
+    fn folder(&mut self, rank: usize, folder: &Folder, suffix: &str, notes: &Notes) {
+        for path in disk::list(&disk::below(&self.root, &folder.path), notes) {
             let name = disk::name(&path).to_owned();
             if name.ends_with(suffix) {
-                self.unit_file(folder, &name, &path, permanent);
+                self.unit_file(rank, folder, &name, &path);
             } else if name.ends_with(".d") {
                 let group = self.drop_ins.entry(name.clone()).or_default();
                 for drop_in in disk::list(&path, notes) {
                     let file = disk::name(&drop_in);
                     if file.ends_with(".conf") {
-                        // Same name: the folder that came first wins.
-                        group
-                            .entry(file.to_owned())
-                            .or_insert_with(|| Path::new(folder).join(&name).join(file));
+                        group.push(DropIn {
+                            rank,
+                            file: file.to_owned(),
+                            path: folder.path.join(&name).join(file),
+                        });
                     }
                 }
             } else if [".wants", ".requires", ".upholds"]
                 .iter()
                 .any(|e| name.ends_with(e))
-                && let Some(permanent) = permanent
             {
                 for link in disk::list(&path, notes) {
                     let name = disk::name(&link);
-                    if name.ends_with(suffix) {
+                    if !name.ends_with(suffix) {
+                        continue;
+                    }
+                    self.instances.entry(name.to_owned()).or_insert(rank);
+                    if let Some(permanent) = folder.links {
                         *self.wanted.entry(name.to_owned()).or_insert(false) |= permanent;
                     }
                 }
@@ -115,45 +124,105 @@ impl Units {
         }
     }
 
-    fn unit_file(&mut self, folder: &str, name: &str, path: &Path, permanent: Option<bool>) {
+    fn unit_file(&mut self, rank: usize, folder: &Folder, name: &str, path: &Path) {
         if let Ok(target) = std::fs::read_link(path) {
             let target_name = disk::name(&target).to_owned();
             if target_name != name && target != Path::new("/dev/null") {
                 self.aliases
                     .entry(target_name)
                     .or_default()
-                    .push((name.to_owned(), permanent.unwrap_or(false)));
+                    .push((name.to_owned(), folder.links.unwrap_or(false)));
             }
         }
         self.files
             .entry(name.to_owned())
-            .or_insert_with(|| Path::new(folder).join(name));
+            .or_insert_with(|| (rank, folder.path.join(name)));
     }
 
     /// Names of all unit files, and of instances that something wants.
     #[must_use]
     pub fn names(&self) -> BTreeSet<String> {
         let instances = self
-            .wanted
+            .instances
             .keys()
             .filter(|n| template(n).is_some_and(|t| self.files.contains_key(&t)));
         self.files.keys().chain(instances).cloned().collect()
+    }
+
+    /// Rank and path of the file of a name; for an instance that of its template.
+    fn file(&self, name: &str) -> Option<&(usize, PathBuf)> {
+        self.files
+            .get(name)
+            .or_else(|| self.files.get(&template(name)?))
+    }
+
+    /// The name that a name is an alias of, over any number of links; itself when it is none.
+    fn resolved(&self, name: &str) -> String {
+        let mut at = name.to_owned();
+        for _ in 0..ALIASES_MAX {
+            let Some((_, path)) = self.file(&at) else {
+                break;
+            };
+            let Ok(target) = std::fs::read_link(disk::below(&self.root, path)) else {
+                break;
+            };
+            let mut next = disk::name(&target).to_owned();
+            // A link to a file elsewhere only brings that file here.
+            if !self.in_folders(path, &target) || next.is_empty() {
+                break;
+            }
+            if let Some(instance) = at.split_once('@').map(|(_, rest)| rest.to_owned())
+                && !instance.starts_with('.')
+                && next.contains("@.")
+                && let Some((stem, _)) = next.split_once('@')
+            {
+                next = format!("{stem}@{instance}");
+            }
+            if next == at {
+                break;
+            }
+            at = next;
+        }
+        at
+    }
+
+    fn in_folders(&self, path: &Path, target: &Path) -> bool {
+        let full = if target.is_absolute() {
+            target.to_path_buf()
+        } else {
+            path.parent().unwrap_or(Path::new("/")).join(target)
+        };
+        let parent = full.parent().map(plain).unwrap_or_default();
+        self.folders.iter().any(|folder| folder.path == parent)
     }
 
     /// Reads one unit with its drop-ins and says whether it is enabled. Files that cannot be read are noted; a unit whose
     /// own file is such a one is told by name, in the state `unreadable`.
     #[must_use]
     pub fn read(&self, name: &str, notes: &Notes) -> Option<UnitFile> {
-        let path = self
-            .files
+        let (rank, path) = self.file(name).cloned()?;
+        let id = self.resolved(name);
+        let fragment = match self.file(&id) {
+            Some((_, fragment)) => fragment.clone(),
+            None => path.clone(),
+        };
+        let wanted = self
+            .instances
             .get(name)
-            .or_else(|| self.files.get(&template(name)?));
-        let path = path.cloned()?;
-        let full = disk::below(&self.root, &path);
+            .is_some_and(|rank| *rank < self.own);
+        let mut file = UnitFile {
+            name: name.into(),
+            id,
+            path,
+            fragment,
+            state: "masked".into(),
+            unit: Unit::default(),
+            own: rank < self.own || wanted,
+        };
+        let full = disk::below(&self.root, &file.fragment);
         let link = std::fs::read_link(&full).ok();
-        let mut unit = Unit::default();
         if link.as_deref() == Some(Path::new("/dev/null")) {
-            return Some(self.made(name, path, "masked".into(), unit));
+            return Some(file);
         }
         let real = link
             .as_deref()
@@ -165,34 +234,28 @@ impl Units {
         let closed = !there && !problems.is_empty();
         problems.into_iter().for_each(|problem| notes.add(problem));
         if closed {
-            return Some(self.made(name, path, "unreadable".into(), unit));
+            file.state = "unreadable".into();
+            return Some(file);
         }
         let bytes = bytes.unwrap_or_default();
         if there && bytes.is_empty() {
-            return Some(self.made(name, path, "masked".into(), unit));
+            return Some(file);
         }
-        unit.add(&bytes);
-        for file in self.drop_in_files(name) {
-            let full = disk::below(&self.root, file);
+        file.unit.add(&bytes);
+        for drop_in in self.drop_in_files(&file.id) {
+            file.own |= drop_in.rank < self.own;
+            let full = disk::below(&self.root, &drop_in.path);
             if let Some(bytes) = disk::read_if_there(&full, disk::CONFIG_MAX, notes) {
-                unit.add(&bytes);
+                file.unit.add(&bytes);
             }
         }
-        let state = if there {
-            self.state(name, &path, link.as_deref(), &unit)
+        let link = std::fs::read_link(disk::below(&self.root, &file.path)).ok();
+        file.state = if there {
+            self.state(name, &file.path, link.as_deref(), &file.unit)
         } else {
             "bad".into()
         };
-        Some(self.made(name, path, state, unit))
-    }
-
-    fn made(&self, name: &str, path: PathBuf, state: String, unit: Unit) -> UnitFile {
-        UnitFile {
-            name: name.into(),
-            path,
-            state,
-            unit,
-        }
+        Some(file)
     }
 
     /// An absolute link target is meant below the root.
@@ -204,38 +267,52 @@ impl Units {
         }
     }
 
-    /// Drop-ins for all units of the kind (`service.d`), for names cut at dashes (`a-.service.d`), for the template
-    /// and for the unit: sorted by file name, and the more special folder wins for the same file name.
-    fn drop_in_files(&self, name: &str) -> Vec<&Path> {
-        let mut folders = Vec::new();
-        if let Some((stem, kind)) = name.rsplit_once('.') {
-            folders.push(format!("{kind}.d"));
-            let base = stem.split('@').next().unwrap_or(stem);
-            for (at, _) in base.match_indices('-') {
-                if at + 1 < base.len() {
-                    folders.push(format!("{}.{kind}.d", base.get(..=at).unwrap_or_default()));
+    /// Drop-ins for a unit under each of its names, for its template, for names cut at dashes (`a-.service.d`) and for all
+    /// units of the kind (`service.d`): sorted by file name. For the same file name the folder of units with more
+    /// precedence wins, and in one folder the more special name; what is for the whole kind comes last.
+    fn drop_in_files(&self, id: &str) -> Vec<&DropIn> {
+        let names_of = self.names_of.get_or_init(|| {
+            let mut names: BTreeMap<String, Vec<String>> = BTreeMap::new();
+            for name in self.files.keys() {
+                let id = self.resolved(name);
+                if id != *name {
+                    names.entry(id).or_default().push(name.clone());
+                }
+            }
+            names
+        });
+        let mut names = vec![id.to_owned()];
+        names.extend(names_of.get(id).into_iter().flatten().cloned());
+        let mut by_file: BTreeMap<&str, &DropIn> = BTreeMap::new();
+        let mut add = |rank: usize, folder: &str| {
+            for drop_in in self.drop_ins.get(folder).into_iter().flatten() {
+                if drop_in.rank == rank {
+                    by_file.entry(&drop_in.file).or_insert(drop_in);
+                }
+            }
+        };
+        for name in &names {
+            let folders = drop_in_folders(name);
+            for rank in 0..self.folders.len() {
+                for folder in &folders {
+                    add(rank, folder);
                 }
             }
         }
-        folders.extend(template(name).map(|t| format!("{t}.d")));
-        folders.push(format!("{name}.d"));
-        let mut by_file: BTreeMap<&str, &Path> = BTreeMap::new();
-        for folder in &folders {
-            for (file, path) in self.drop_ins.get(folder).into_iter().flatten() {
-                by_file.insert(file, path);
+        if let Some((_, kind)) = id.rsplit_once('.') {
+            for rank in 0..self.folders.len() {
+                add(rank, &format!("{kind}.d"));
             }
         }
         by_file.into_values().collect()
     }
 
     fn state(&self, name: &str, path: &Path, link: Option<&Path>, unit: &Unit) -> String {
-        if path.starts_with("/run/systemd/generator")
-            || path.starts_with("/run/systemd/generator.early")
-            || path.starts_with("/run/systemd/generator.late")
-        {
+        let folder = path.parent().map_or("", disk::name);
+        if path.starts_with("/run") && folder.starts_with("generator") {
             return "generated".into();
         }
-        if path.starts_with("/run/systemd/transient") {
+        if path.starts_with("/run") && folder == "transient" {
             return "transient".into();
         }
         let mut linked = None;
@@ -244,9 +321,10 @@ impl Units {
                 return "alias".into();
             }
             // The same name in a folder outside the search path: `systemctl link`.
-            let in_path = FOLDERS
+            let in_path = self
+                .folders
                 .iter()
-                .any(|f| target.parent() == Some(Path::new(f)));
+                .any(|f| target.parent() == Some(&f.path));
             if !in_path && target.is_absolute() {
                 linked = Some(if path.starts_with("/run") {
                     "linked-runtime"
@@ -314,27 +392,34 @@ pub fn template(name: &str) -> Option<String> {
     (!instance.is_empty()).then(|| format!("{stem}@.{kind}"))
 }
 
-/// Puts the name's parts for `%n`, `%N`, `%p`, `%i`, `%I` and `%%`; other specifiers stay as they are written.
-#[must_use]
-pub fn expand(text: &[u8], name: &str) -> Vec<u8> {
-    let stem = name.rsplit_once('.').map_or(name, |(s, _)| s);
-    let (prefix, instance) = stem.split_once('@').unwrap_or((stem, ""));
-    let mut made = Vec::with_capacity(text.len());
-    let mut bytes = text.iter();
-    while let Some(byte) = bytes.next() {
-        if *byte != b'%' {
-            made.push(*byte);
-            continue;
-        }
-        match bytes.next() {
-            Some(b'n') => made.extend_from_slice(name.as_bytes()),
-            Some(b'N') => made.extend_from_slice(stem.as_bytes()),
-            Some(b'p') => made.extend_from_slice(prefix.as_bytes()),
-            Some(b'i' | b'I') => made.extend_from_slice(instance.as_bytes()),
-            Some(b'%') => made.push(b'%'),
-            Some(other) => made.extend_from_slice(&[b'%', *other]),
-            None => made.push(b'%'),
+/// Folders of drop-ins for one name, the most special first.
+fn drop_in_folders(name: &str) -> Vec<String> {
+    let mut folders = vec![format!("{name}.d")];
+    folders.extend(template(name).map(|t| format!("{t}.d")));
+    if let Some((stem, kind)) = name.rsplit_once('.') {
+        let base = stem.split('@').next().unwrap_or(stem);
+        let mut cut: Vec<String> = base
+            .match_indices('-')
+            .filter(|(at, _)| at + 1 < base.len())
+            .map(|(at, _)| format!("{}.{kind}.d", base.get(..=at).unwrap_or_default()))
+            .collect();
+        cut.reverse();
+        folders.extend(cut);
+    }
+    folders
+}
+
+/// A path without `.` and `..`, by its words alone.
+fn plain(path: &Path) -> PathBuf {
+    let mut plain = PathBuf::new();
+    for part in path.components() {
+        match part {
+            std::path::Component::ParentDir => {
+                plain.pop();
+            }
+            std::path::Component::CurDir => {}
+            other => plain.push(other),
         }
     }
-    made
+    plain
 }

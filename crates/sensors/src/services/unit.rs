@@ -17,14 +17,16 @@ impl Unit {
     pub fn add(&mut self, bytes: &[u8]) {
         let mut section: Vec<u8> = Vec::new();
         let mut whole: Vec<u8> = Vec::new();
+        let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
         for line in text::lines(bytes) {
-            let line = line.trim_ascii();
-            if matches!(line.first(), Some(b'#' | b';')) {
+            if matches!(line.trim_ascii_start().first(), Some(b'#' | b';')) {
                 // Also between continued lines a comment is left out.
                 continue;
             }
-            if let Some(part) = line.strip_suffix(b"\\") {
-                whole.extend_from_slice(part);
+            // A backslash that another one escapes continues nothing.
+            let slashes = line.iter().rev().take_while(|b| **b == b'\\').count();
+            if slashes % 2 == 1 {
+                whole.extend_from_slice(line.strip_suffix(b"\\").unwrap_or(line));
                 whole.push(b' ');
                 continue;
             }
@@ -39,19 +41,40 @@ impl Unit {
 
     fn line(&mut self, line: &[u8], section: &mut Vec<u8>) {
         let line = line.trim_ascii();
+        // The manager takes no line that is not text.
+        if std::str::from_utf8(line).is_err() {
+            return;
+        }
         if let Some(name) = line.strip_prefix(b"[").and_then(|l| l.strip_suffix(b"]")) {
             *section = name.to_vec();
         } else if let Some((key, value)) = text::split_once(line, b'=') {
+            let key = key.trim_ascii();
             let value = value.trim_ascii();
-            let values = self
-                .values
-                .entry((section.clone(), key.trim_ascii().to_vec()))
-                .or_default();
             if value.is_empty() {
-                values.clear();
-            } else {
-                values.push(value.to_vec());
+                self.clear(section, key);
+                return;
             }
+            self.values
+                .entry((section.clone(), key.to_vec()))
+                .or_default()
+                .push(value.to_vec());
+        }
+    }
+
+    /// Takes back what was said. Some settings are one list under several names.
+    fn clear(&mut self, section: &[u8], key: &[u8]) {
+        let lists: &[&[u8]] = match section {
+            b"Timer" => &[b"On"],
+            b"Socket" => &[b"Listen"],
+            b"Path" => &[b"Path", b"Directory"],
+            _ => &[],
+        };
+        let listed = |key: &[u8]| lists.iter().any(|list| key.starts_with(list));
+        if listed(key) {
+            self.values
+                .retain(|(s, k), _| s.as_slice() != section || !listed(k));
+        } else {
+            self.values.remove(&(section.to_vec(), key.to_vec()));
         }
     }
 

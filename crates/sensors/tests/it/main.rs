@@ -25,4 +25,5 @@ mod sockets;
 mod software;
 mod support;
 mod threads;
+mod units;
 mod users;

@@ -17,6 +17,13 @@ fn entries_of_the_system_tables() {
     .file("/var/spool/cron/crontabs/alice", "0 2 * * * /home/alice/backup --all\n")
     .file("/etc/cron.daily/logrotate", "#!/bin/sh\n")
     .file("/etc/anacrontab", "SHELL=/bin/sh\n1\t5\tcron.daily\trun-parts /etc/cron.daily\n@monthly 15 m run\n");
+    output(
+        "chmod",
+        &[
+            "755",
+            tree.at("/etc/cron.daily/logrotate").to_str().unwrap(),
+        ],
+    );
     let found = rows(|s| scheduled_tasks_or_fail(&tree, s));
     let expected = [
         [
@@ -26,6 +33,7 @@ fn entries_of_the_system_tables() {
             "cd / && run-parts /etc/cron.hourly",
             "yes",
             "/etc/crontab",
+            "SHELL=/bin/sh",
         ],
         [
             "cron",
@@ -34,6 +42,7 @@ fn entries_of_the_system_tables() {
             "/bin/start # c",
             "yes",
             "/etc/crontab",
+            "SHELL=/bin/sh",
         ],
         [
             "cron",
@@ -42,6 +51,7 @@ fn entries_of_the_system_tables() {
             "/bin/quiet",
             "yes",
             "/etc/crontab",
+            "SHELL=/bin/sh",
         ],
         [
             "cron",
@@ -50,6 +60,7 @@ fn entries_of_the_system_tables() {
             "/usr/bin/php x.php",
             "yes",
             "/etc/cron.d/job",
+            "",
         ],
         [
             "cron",
@@ -58,6 +69,7 @@ fn entries_of_the_system_tables() {
             "/home/alice/backup --all",
             "yes",
             "/var/spool/cron/crontabs/alice",
+            "",
         ],
         [
             "anacron",
@@ -66,6 +78,7 @@ fn entries_of_the_system_tables() {
             "run-parts /etc/cron.daily",
             "yes",
             "/etc/anacrontab",
+            "SHELL=/bin/sh",
         ],
         [
             "anacron",
@@ -74,6 +87,7 @@ fn entries_of_the_system_tables() {
             "run",
             "yes",
             "/etc/anacrontab",
+            "SHELL=/bin/sh",
         ],
         [
             "cron folder",
@@ -82,6 +96,7 @@ fn entries_of_the_system_tables() {
             "/etc/cron.daily/logrotate",
             "yes",
             "/etc/cron.daily/logrotate",
+            "SHELL=/bin/sh",
         ],
     ];
     assert_eq!(found, expected);
@@ -158,7 +173,11 @@ fn tables_and_jobs_of_this_machine() {
             .to_string(),
         "2099-12-30"
     );
-    let timers: Vec<&Vec<String>> = found.iter().filter(|r| r[0] == "timer").collect();
+    let of_users = ["/systemd/user/", "/systemd/user."];
+    let timers: Vec<&Vec<String>> = found
+        .iter()
+        .filter(|r| r[0] == "timer" && !of_users.iter().any(|part| r[5].contains(part)))
+        .collect();
     let states = output(
         "systemctl",
         &[
@@ -198,9 +217,85 @@ fn a_timer_shows_the_command_of_its_unit() {
             "OnBootSec=5min; OnCalendar=daily",
             "/bin/b b.service",
             "enabled",
-            "/usr/lib/systemd/system/a.timer"
+            "/usr/lib/systemd/system/a.timer",
+            ""
         ]]
     );
+}
+
+/// Names and rights of scripts against the program that starts them.
+#[test]
+fn scripts_agree_with_run_parts() {
+    let tree = Tree::new();
+    tree.file(
+        "/etc/crontab",
+        "PATH=/x\n1 2 * * * root cd / && run-parts --report /etc/parts\n",
+    );
+    let names = [
+        "plain",
+        "with-dash",
+        "with_underscore",
+        "UPPER",
+        "9",
+        "with.dot",
+        "script.sh",
+        "copy~",
+        "a,b",
+        "x.dpkg-old",
+        "closed",
+        "blank name",
+    ];
+    for name in names {
+        tree.file(&format!("/etc/parts/{name}"), "#!/bin/sh\n");
+        let mode = if name == "closed" { "644" } else { "755" };
+        output(
+            "chmod",
+            &[
+                mode,
+                tree.at(&format!("/etc/parts/{name}")).to_str().unwrap(),
+            ],
+        );
+    }
+    std::fs::create_dir(tree.at("/etc/parts/folder")).unwrap();
+    let told = output(
+        "run-parts",
+        &["--test", tree.at("/etc/parts").to_str().unwrap()],
+    );
+    let expected: std::collections::BTreeSet<&str> = told
+        .lines()
+        .map(|l| l.rsplit('/').next().unwrap())
+        .collect();
+    assert!(expected.len() == 5, "{expected:?}");
+    let found = rows(|s| scheduled_tasks_or_fail(&tree, s));
+    let scripts: Vec<&Vec<String>> = found.iter().filter(|r| r[0] == "cron folder").collect();
+    assert_eq!(scripts.len(), names.len());
+    let runs: std::collections::BTreeSet<&str> = scripts
+        .iter()
+        .filter(|r| r[4] == "yes")
+        .map(|r| r[5].rsplit('/').next().unwrap())
+        .collect();
+    assert_eq!(runs, expected);
+    assert!(
+        scripts
+            .iter()
+            .all(|r| r[2] == "1 2 * * *" && r[6] == "PATH=/x"),
+        "{scripts:?}"
+    );
+}
+
+#[test]
+fn settings_of_a_table_belong_to_what_follows_them() {
+    let table = "* * * * * root /bin/first\nSHELL = /tmp/x\n\"LD_PRELOAD\"='/tmp/x.so'\n#A=1\n* * * * * root A=1 /bin/second\nSHELL=/bin/sh\n@daily root /bin/third\n";
+    let found: Vec<(String, String)> = cron::parse(table.as_bytes(), true)
+        .map(|e| [e.command, e.environment].map(|b| String::from_utf8(b).unwrap()))
+        .map(|[command, environment]| (command, environment))
+        .collect();
+    let expected = [
+        ("/bin/first", ""),
+        ("A=1 /bin/second", "SHELL=/tmp/x; LD_PRELOAD=/tmp/x.so"),
+        ("/bin/third", "SHELL=/bin/sh; LD_PRELOAD=/tmp/x.so"),
+    ];
+    assert_eq!(found, expected.map(|(a, b)| (a.to_owned(), b.to_owned())));
 }
 
 #[test]

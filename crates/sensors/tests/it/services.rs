@@ -4,7 +4,7 @@ use crate::support::{Tree, live, output, rows};
 use proptest::prelude::*;
 use sensors::services::service_details;
 use sensors::services::unit::Unit;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 fn listed(root: &str) -> BTreeMap<String, String> {
     let text = output(
@@ -30,7 +30,7 @@ fn listed(root: &str) -> BTreeMap<String, String> {
 
 fn modes(rows: &[Vec<String>]) -> BTreeMap<String, String> {
     rows.iter()
-        .filter(|r| r[6] == "systemd")
+        .filter(|r| r[6] == "systemd" && r[11] == "system")
         // Instances have no unit file of their own, so the other tool does not list them.
         .filter(|r| {
             !r[0].contains('@')
@@ -179,9 +179,11 @@ fn scripts_with_runlevels() {
         );
     }
     let found = rows(|s| service_details(tree.root(), s));
-    assert_eq!(found.len(), 2, "{found:?}");
+    // The one named README may be run, and what may be run is a script.
+    let names: Vec<&str> = found.iter().map(|r| r[0].as_str()).collect();
+    assert_eq!(names, ["new", "README", "old"]);
     assert_eq!(
-        found[1],
+        found[2],
         [
             "old",
             "An old one",
@@ -190,9 +192,120 @@ fn scripts_with_runlevels() {
             "/etc/init.d/old",
             "",
             "sysv",
-            "/etc/init.d/old"
+            "/etc/init.d/old",
+            "",
+            "",
+            "",
+            "system"
         ]
     );
+}
+
+/// Names of start scripts against the program that makes units of them.
+#[cfg(target_os = "linux")]
+#[test]
+fn scripts_agree_with_the_generator_of_systemd() {
+    use rustix::mount::{MountFlags, mount};
+    let (made, found) = crate::support::with_own_mounts(|| {
+        for place in ["/etc/init.d", "/etc/rc2.d", "/run/systemd"] {
+            mount("none", place, "tmpfs", MountFlags::empty(), None).unwrap();
+        }
+        let names = [
+            "alpha.sh",
+            "beta",
+            "functions",
+            "rc",
+            "README",
+            "skeleton",
+            "with.dot",
+            ".hidden",
+            "copy~",
+            "old.dpkg-dist",
+            "old.bak",
+            "closed",
+            "linked",
+            "d@sh",
+        ];
+        for name in names {
+            let path = format!("/etc/init.d/{name}");
+            std::fs::write(&path, "#!/bin/sh\n").unwrap();
+            output(
+                "chmod",
+                &[if name == "closed" { "644" } else { "755" }, &path],
+            );
+            let link = format!("/etc/rc2.d/S50{name}");
+            std::os::unix::fs::symlink(format!("../init.d/{name}"), link).unwrap();
+        }
+        std::fs::copy("/etc/init.d/beta", "/etc/rc2.d/S99direct").unwrap();
+        let places = tempfile::tempdir().unwrap();
+        let place = |name: &str| {
+            let path = places.path().join(name);
+            std::fs::create_dir(&path).unwrap();
+            path.display().to_string()
+        };
+        let late = place("late");
+        output(
+            "/usr/lib/systemd/system-generators/systemd-sysv-generator",
+            &[&place("normal"), &place("early"), &late],
+        );
+        let made: BTreeSet<String> = std::fs::read_dir(late)
+            .unwrap()
+            .map(|e| e.unwrap().file_name().into_string().unwrap())
+            .filter_map(|name| name.strip_suffix(".service").map(str::to_owned))
+            .collect();
+        (made, live("Service Details"))
+    });
+    assert!(
+        made.contains("alpha") && made.contains("with.dot"),
+        "{made:?}"
+    );
+    let scripts = |mode: &str| -> BTreeSet<String> {
+        let those = found.iter().filter(|r| r[6] == "sysv" && r[3] == mode);
+        those.map(|r| r[0].clone()).collect()
+    };
+    assert_eq!(scripts("enabled"), made);
+    assert_eq!(scripts("ignored"), BTreeSet::from(["direct".to_owned()]));
+}
+
+#[test]
+fn units_of_users() {
+    let tree = Tree::new();
+    let unit = "[Service]\nExecStart=%h/x %u\n[Install]\nWantedBy=default.target\n";
+    tree.file("/etc/passwd", "root:x:0:0::/root:/bin/sh\nana:x:1000:1000::/srv/ana:/bin/sh\n")
+        .file("/srv/ana/.config/systemd/user/own.service", unit)
+        .link("/srv/ana/.config/systemd/user/default.target.wants/own.service", "../own.service")
+        .file("/srv/ana/.config/systemd/user/all.service.d/x.conf", "[Service]\nExecStartPre=/tmp/x\n")
+        .file("/home/nobodys/.local/share/systemd/user/left.service", unit)
+        .file("/etc/systemd/user/all.service", unit)
+        .file("/usr/lib/systemd/user/other.service", unit)
+        .file("/run/systemd/system/x", "")
+        .file(
+            "/sys/fs/cgroup/user.slice/user-1000.slice/user@1000.service/app.slice/own.service/cgroup.procs",
+            "7\n",
+        )
+        .file("/sys/fs/cgroup/docker/0/system.slice/other.service/cgroup.procs", "8\n");
+    let found = rows(|s| service_details(tree.root(), s));
+    let told: Vec<[&str; 5]> = found
+        .iter()
+        .map(|r| [0, 11, 2, 3, 4].map(|at| r[at].as_str()))
+        .collect();
+    assert_eq!(
+        told,
+        [
+            ["all", "user", "unknown", "disabled", "%h/x %u"],
+            ["other", "user", "unknown", "disabled", "%h/x %u"],
+            [
+                "left",
+                "nobodys",
+                "unknown",
+                "disabled",
+                "/home/nobodys/x nobodys"
+            ],
+            ["all", "ana", "stopped", "disabled", "/srv/ana/x ana"],
+            ["own", "ana", "running", "enabled", "/srv/ana/x ana"],
+        ]
+    );
+    assert_eq!(found[3][8], "ExecStartPre=/tmp/x");
 }
 
 proptest! {
@@ -209,6 +322,12 @@ fn unit_text_as_the_format_has_it() {
         b"[Service]\n# c\nExecStart=/bin/a \\\n; between\n  b\nEnvironment=A=1\nEnvironment=B=2\n",
     );
     unit.add(b"[Service]\nEnvironment=\nEnvironment=C=3");
-    assert_eq!(unit.last("Service", "ExecStart"), b"/bin/a  b");
+    assert_eq!(unit.last("Service", "ExecStart"), b"/bin/a    b");
     assert_eq!(unit.all("Service", "Environment"), [b"C=3".to_vec()]);
+    let mut unit = Unit::default();
+    unit.add(
+        b"[Timer]\nOnCalendar=daily\nOnBootSec=5\nPersistent=yes\nOnCalendar=\nOnActiveSec=1\n",
+    );
+    let keys: Vec<&[u8]> = unit.keys("Timer").collect();
+    assert_eq!(keys, [b"OnActiveSec".as_slice(), b"Persistent"]);
 }

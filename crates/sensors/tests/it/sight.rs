@@ -5,12 +5,11 @@
 #![cfg(target_os = "linux")]
 
 use crate::ask::{Running, text};
+use crate::support::with_own_mounts;
 use rustix::fs::{Gid, Uid};
-use rustix::mount::{MountFlags, MountPropagationFlags, mount, mount_change};
+use rustix::mount::{MountFlags, mount};
 use rustix::process::{Resource, Rlimit, setrlimit};
-use rustix::thread::{
-    UnshareFlags, set_thread_groups, set_thread_res_gid, set_thread_res_uid, unshare_unsafe,
-};
+use rustix::thread::{set_thread_groups, set_thread_res_gid, set_thread_res_uid};
 use sensors::framework::{HostFacts, Request, Run, SensorError};
 use std::collections::{BTreeMap, BTreeSet};
 use std::os::unix::fs::PermissionsExt;
@@ -49,22 +48,6 @@ fn as_nobody<T: Send>(f: impl FnOnce() -> T + Send) -> T {
         f()
     };
     std::thread::scope(|scope| scope.spawn(without_rights).join().unwrap())
-}
-
-/// Runs `f` on a thread with mounts of its own.
-#[expect(
-    unsafe_code,
-    reason = "the kernel's call for it can also take more away"
-)]
-fn with_own_mounts<T: Send>(f: impl FnOnce() -> T + Send) -> T {
-    let apart = || {
-        // SAFETY: mounts are what this thread alone gets; it shares its descriptors as before.
-        unsafe { unshare_unsafe(UnshareFlags::NEWNS) }.unwrap();
-        let private = MountPropagationFlags::PRIVATE | MountPropagationFlags::REC;
-        mount_change("/", private).unwrap();
-        f()
-    };
-    std::thread::scope(|scope| scope.spawn(apart).join().unwrap())
 }
 
 fn words(run: &Run) -> Vec<String> {

@@ -117,3 +117,22 @@ pub fn in_own_network<T: Send>(f: impl FnOnce() -> T + Send) -> T {
     };
     std::thread::scope(|scope| scope.spawn(apart).join().unwrap())
 }
+
+/// Runs `f` on a thread with mounts of its own.
+#[cfg(target_os = "linux")]
+#[expect(
+    unsafe_code,
+    reason = "the kernel's call for it can also take more away"
+)]
+pub fn with_own_mounts<T: Send>(f: impl FnOnce() -> T + Send) -> T {
+    use rustix::mount::{MountPropagationFlags, mount_change};
+    use rustix::thread::{UnshareFlags, unshare_unsafe};
+    let apart = || {
+        // SAFETY: mounts are what this thread alone gets; it shares its descriptors as before.
+        unsafe { unshare_unsafe(UnshareFlags::NEWNS) }.unwrap();
+        let private = MountPropagationFlags::PRIVATE | MountPropagationFlags::REC;
+        mount_change("/", private).unwrap();
+        f()
+    };
+    std::thread::scope(|scope| scope.spawn(apart).join().unwrap())
+}
