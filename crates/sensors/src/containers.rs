@@ -4,6 +4,8 @@
 
 pub mod containerd;
 pub mod docker;
+mod oci;
+mod ports;
 pub mod storage;
 
 use crate::alive::Processes;
@@ -12,7 +14,6 @@ use crate::framework::{Entry, LARGE, Notes, SensorError, Sink};
 use crate::text;
 use question::catalogue::ValueType::{Boolean, DateTime, Integer, Text};
 use question::catalogue::{Limits, Sensor};
-use serde_json::Value;
 use std::path::{Path, PathBuf};
 
 /// The sensors of this family.
@@ -27,14 +28,19 @@ pub const SENSORS: &[Entry] = &[Entry {
         .column("Container ID", Text, "Identifier.")
         .column("Name", Text, "Name.")
         .column("Image", Text, "Image it was made from.")
-        .column("State", Text, "State in the words of the runtime: running, exited, paused …")
+        .column("State", Text, "State in the words of the runtime: running, exited, paused … or gone, where it says running and its process is not there any more.")
         .column("Created", DateTime, "When it was made, UTC.")
         .column("Started", DateTime, "When it was last started, UTC; empty when not recorded.")
-        .column("PID", Integer, "First process of a running container.")
+        .column("PID", Integer, "First process of a running container; empty when it is gone.")
         .column("Command", Text, "Command it runs.")
         .column("User", Text, "User inside the container; empty means the superuser.")
         .column("Privileged", Boolean, "Whether it has the host's devices and rights; empty when not recorded.")
         .column("Path", Text, "File that says so.")
+        .column("Host Mounts", Text, "Files and folders of the machine in it, as source:destination, joined by semicolons.")
+        .column("Host Namespaces", Text, "Namespaces of the machine that it is in: pid, network, ipc, uts, mount, user.")
+        .column("Capabilities", Text, "Rights beyond those that every container gets, as CAP_SYS_ADMIN or ALL.")
+        .column("Environment", Text, "Variables it is started with, joined by semicolons.")
+        .column("Ports", Text, "Ports of the machine that lead into it, as 0.0.0.0:8080->80/tcp.")
         .max_age(300)
         // Any user may keep containers: files of JSON, which takes many times their size.
         .limits(Limits {
@@ -73,6 +79,16 @@ pub struct Container {
     pub privileged: Option<bool>,
     /// File that says so.
     pub path: PathBuf,
+    /// Files of the machine in it: `source:destination`.
+    pub mounts: Vec<String>,
+    /// Namespaces of the machine that it is in.
+    pub host: Vec<&'static str>,
+    /// Rights beyond the ordinary ones.
+    pub capabilities: Vec<String>,
+    /// Variables.
+    pub environment: Vec<String>,
+    /// Ports of the machine that lead into it.
+    pub ports: Vec<String>,
 }
 
 /// Rows of Containers below a root.
@@ -85,7 +101,8 @@ pub fn rows(root: &Path, sink: &mut Sink) -> Result<(), SensorError> {
         notes: &sink.notes(),
         processes: &Processes::of(root),
     };
-    let mut push = |c: Container| {
+    let mut push = |mut c: Container| {
+        seen.check_process(&mut c);
         sink.push([
             c.runtime.as_bytes(),
             c.id.as_bytes(),
@@ -99,6 +116,11 @@ pub fn rows(root: &Path, sink: &mut Sink) -> Result<(), SensorError> {
             c.user.as_bytes(),
             c.privileged.map_or("", text::boolean).as_bytes(),
             &disk::cell(&c.path),
+            c.mounts.join("; ").as_bytes(),
+            c.host.join(" ").as_bytes(),
+            c.capabilities.join(" ").as_bytes(),
+            c.environment.join("; ").as_bytes(),
+            c.ports.join("; ").as_bytes(),
         ])?;
         Ok(())
     };
@@ -151,6 +173,58 @@ impl Seen<'_> {
         text::number(bytes.trim_ascii())
     }
 
+    /// What a runtime wrote down is true until it stops or the machine does: the process tells whether it still is.
+    fn check_process(&self, container: &mut Container) {
+        let Some(pid) = container.pid else { return };
+        if !matches!(container.state.as_str(), "running" | "paused") {
+            return;
+        }
+        let live = self.live(pid);
+        if live == Some(false) || (live == Some(true) && self.is_another(pid, container)) {
+            container.state = "gone".into();
+            container.pid = None;
+        }
+    }
+
+    /// Whether a process is one that got the number later: it began long after the container did, and its control group
+    /// does not name the container.
+    fn is_another(&self, pid: i64, container: &Container) -> bool {
+        /// Clocks are set, most of all soon after a start of the machine.
+        const TOLERANCE: i64 = 60;
+        let file = |name: &str| {
+            let path = self.at(format!("/proc/{pid}/{name}"));
+            disk::start_of(&path, 64 << 10, &Notes::default())
+        };
+        let Some(groups) = file("cgroup") else {
+            return false;
+        };
+        let named = !container.id.is_empty()
+            && groups
+                .windows(container.id.len())
+                .any(|part| part == container.id.as_bytes());
+        let began: Option<jiff::Timestamp> = container.started.parse().ok();
+        let Some(began) = began.filter(|_| !named) else {
+            return false;
+        };
+        let process = file("stat").and_then(|stat| self.began(&stat));
+        process.is_some_and(|process| process > began.as_second().saturating_add(TOLERANCE))
+    }
+
+    /// When a process began, in seconds since 1970, from its `stat` and the moment the machine started.
+    fn began(&self, stat: &[u8]) -> Option<i64> {
+        /// The kernel tells in hundredths, whatever it counts in.
+        const TICKS: i64 = 100;
+        let after_name = stat.rsplit(|b| *b == b')').next()?;
+        let ticks = after_name
+            .split(u8::is_ascii_whitespace)
+            .filter(|word| !word.is_empty())
+            .nth(19)?;
+        let ticks: i64 = text::number(ticks)?;
+        let machine = disk::start_of(&self.at("/proc/stat"), 1 << 20, &Notes::default())?;
+        let machine = text::lines(&machine).find_map(|line| line.strip_prefix(b"btime "))?;
+        text::number::<i64>(machine)?.checked_add(ticks / TICKS)
+    }
+
     fn live(&self, pid: i64) -> Option<bool> {
         self.processes.live(pid, self.notes)
     }
@@ -162,37 +236,4 @@ fn moment(text: &str) -> String {
     parsed
         .filter(|t| t.as_second() > 0)
         .map_or_else(String::new, |t| text::moment(t.as_second(), 0))
-}
-
-/// Takes what is not known yet from a configuration of the Open Container Initiative: command, user, annotations.
-fn from_oci(config: &Value, container: &mut Container) {
-    let annotation = |keys: &[&str]| {
-        keys.iter()
-            .find_map(|k| config.pointer("/annotations")?.get(k)?.as_str())
-            .unwrap_or_default()
-            .to_owned()
-    };
-    if container.name.is_empty() {
-        container.name = annotation(&[
-            "io.kubernetes.cri.container-name",
-            "io.kubernetes.container.name",
-            "nerdctl/name",
-            "io.kubernetes.cri.sandbox-name",
-        ]);
-    }
-    if container.image.is_empty() {
-        container.image = annotation(&[
-            "io.kubernetes.cri.image-name",
-            "io.kubernetes.cri-o.ImageName",
-        ]);
-    }
-    if let Some(args) = config.pointer("/process/args").and_then(Value::as_array) {
-        let args: Vec<&str> = args.iter().filter_map(Value::as_str).collect();
-        container.command = args.join(" ");
-    }
-    if let Some(uid) = config.pointer("/process/user/uid").and_then(Value::as_u64)
-        && uid > 0
-    {
-        container.user = uid.to_string();
-    }
 }

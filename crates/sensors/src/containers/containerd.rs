@@ -43,7 +43,7 @@ pub(super) fn containers(
                     path: Path::new(place).join(&name).join(id).join("config.json"),
                     ..Container::default()
                 };
-                super::from_oci(&config, &mut container);
+                super::oci::take(&config, &mut container);
                 each(container)?;
             }
         }

@@ -4,6 +4,8 @@ use super::{Container, Seen};
 use crate::disk;
 use crate::framework::SensorError;
 use serde::Deserialize;
+use serde_json::Value;
+use std::collections::HashMap;
 use std::path::Path;
 
 #[derive(Deserialize, Default)]
@@ -18,6 +20,26 @@ struct Config {
     config: Inner,
     state: State,
     image: String,
+    /// By where it is mounted.
+    mount_points: Option<HashMap<String, MountPoint>>,
+    network_settings: Option<Network>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(rename_all = "PascalCase", default)]
+struct MountPoint {
+    source: String,
+    destination: String,
+    #[serde(rename = "Type")]
+    kind: String,
+    #[serde(rename = "RW")]
+    writable: Option<bool>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(rename_all = "PascalCase", default)]
+struct Network {
+    ports: Option<Value>,
 }
 
 #[derive(Deserialize, Default)]
@@ -25,6 +47,7 @@ struct Config {
 struct Inner {
     image: String,
     user: String,
+    env: Option<Vec<String>>,
 }
 
 #[derive(Deserialize, Default)]
@@ -42,6 +65,57 @@ struct State {
 #[serde(rename_all = "PascalCase", default)]
 struct HostConfig {
     privileged: bool,
+    binds: Option<Vec<String>>,
+    mounts: Option<Vec<Mount>>,
+    pid_mode: String,
+    network_mode: String,
+    ipc_mode: String,
+    #[serde(rename = "UTSMode")]
+    uts_mode: String,
+    userns_mode: String,
+    cap_add: Option<Vec<String>>,
+    port_bindings: Option<Value>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(rename_all = "PascalCase", default)]
+struct Mount {
+    #[serde(rename = "Type")]
+    kind: String,
+    source: String,
+    target: String,
+    read_only: bool,
+}
+
+impl HostConfig {
+    fn namespaces(&self) -> Vec<&'static str> {
+        [
+            ("pid", &self.pid_mode),
+            ("network", &self.network_mode),
+            ("ipc", &self.ipc_mode),
+            ("uts", &self.uts_mode),
+            ("user", &self.userns_mode),
+        ]
+        .into_iter()
+        .filter(|(_, mode)| *mode == "host")
+        .map(|(name, _)| name)
+        .collect()
+    }
+
+    /// What was asked for, whether it is mounted now or not. A name in the place of a source is a volume.
+    fn mounts(&self) -> impl Iterator<Item = String> {
+        let binds = self.binds.iter().flatten();
+        let binds = binds.filter(|b| b.starts_with('/')).cloned();
+        let mounts = self.mounts.iter().flatten();
+        let mounts = mounts
+            .filter(|mount| mount.kind == "bind")
+            .map(|mount| place(&mount.source, &mount.target, !mount.read_only));
+        binds.chain(mounts)
+    }
+}
+
+fn place(source: &str, target: &str, writable: bool) -> String {
+    format!("{source}:{target}{}", if writable { "" } else { ":ro" })
 }
 
 /// A container from its configuration and, where there is one, its host configuration.
@@ -62,6 +136,27 @@ pub fn parse(config: &[u8], host: Option<&[u8]>) -> Result<Container, serde_json
     };
     let mut command = vec![config.path];
     command.extend(config.args.unwrap_or_default());
+    let mounted = config.mount_points.unwrap_or_default();
+    let mut mounts: Vec<String> = mounted
+        .values()
+        .filter(|point| point.kind == "bind" && !point.source.is_empty())
+        .map(|point| {
+            let writable = point.writable.unwrap_or(true);
+            place(&point.source, &point.destination, writable)
+        })
+        .collect();
+    let known: Vec<String> = mounts.iter().map(|m| ends(m).to_owned()).collect();
+    let asked = host.iter().flat_map(HostConfig::mounts);
+    mounts.extend(asked.filter(|m| !known.iter().any(|known| known == ends(m))));
+    mounts.sort();
+    mounts.dedup();
+    let open = config.network_settings.and_then(|network| network.ports);
+    let mut ports = super::ports::of_map(open.as_ref());
+    if ports.is_empty() {
+        let asked = host.as_ref().and_then(|h| h.port_bindings.as_ref());
+        ports = super::ports::of_map(asked);
+    }
+    let added = host.as_ref().and_then(|h| h.cap_add.clone());
     Ok(Container {
         runtime: "docker",
         id: config.id,
@@ -77,9 +172,20 @@ pub fn parse(config: &[u8], host: Option<&[u8]>) -> Result<Container, serde_json
         pid: (s.pid > 0).then_some(s.pid),
         command: command.join(" "),
         user: config.config.user,
+        mounts,
+        host: host.as_ref().map_or_else(Vec::new, HostConfig::namespaces),
+        capabilities: super::oci::beyond_ordinary(added.unwrap_or_default()),
+        environment: config.config.env.unwrap_or_default(),
+        ports,
         privileged: host.map(|h| h.privileged),
         ..Container::default()
     })
+}
+
+/// Source and destination of a mount, without what may follow.
+fn ends(mount: &str) -> &str {
+    let second = mount.match_indices(':').nth(1);
+    second.and_then(|(at, _)| mount.get(..at)).unwrap_or(mount)
 }
 
 /// The runtime writes the first day of year one for "never".

@@ -9,6 +9,7 @@ use crate::disk;
 use crate::framework::SensorError;
 use crate::software::rpm::{damaged, open};
 use serde::Deserialize;
+use serde_json::Value;
 use std::collections::HashMap;
 use std::path::Path;
 
@@ -96,8 +97,8 @@ pub(super) fn containers(
             for mut container in seen.parsed(&full, parse(&bytes)).unwrap_or_default() {
                 let folder = userdata.join(&container.id).join("userdata");
                 from_userdata(seen, &folder, &mut container);
-                if let Some(state) = states.get(&container.id) {
-                    container.state.clone_from(state);
+                if let Some(known) = states.get(&container.id) {
+                    known.tell(&mut container);
                 }
                 container.path.clone_from(&path);
                 each(container)?;
@@ -110,8 +111,13 @@ pub(super) fn containers(
 /// What the runtime's own configuration and state beside the container say.
 fn from_userdata(seen: &Seen<'_>, folder: &Path, container: &mut Container) {
     let json = |name: &str| -> Option<serde_json::Value> { seen.json(&folder.join(name)) };
-    if let Some(config) = json("config.json") {
-        super::from_oci(&config, container);
+    // CRI-O keeps one beside what is lost at a restart, too.
+    let run = seen
+        .at("/run/containers/storage/overlay-containers")
+        .join(&container.id)
+        .join("userdata/config.json");
+    if let Some(config) = json("config.json").or_else(|| seen.json(&run)) {
+        super::oci::take(&config, container);
     }
     if let Some(state) = json("state.json") {
         let text = |key: &str| state.get(key).and_then(|v| v.as_str()).unwrap_or_default();
@@ -145,24 +151,77 @@ fn from_userdata(seen: &Seen<'_>, folder: &Path, container: &mut Container) {
     container.state = "unknown".into();
 }
 
-/// States by container id from Podman's database; none when there is no such file. One that cannot be read is noted.
-fn podman_states(seen: &Seen<'_>, path: &Path) -> HashMap<String, String> {
+/// What Podman's database says of a container.
+#[derive(Default)]
+struct Known {
+    state: i64,
+    pid: Option<i64>,
+    started: String,
+    ports: Vec<String>,
+}
+
+impl Known {
+    fn tell(&self, container: &mut Container) {
+        container.state = state_name(self.state).into();
+        if container.pid.is_none() {
+            container.pid = self.pid.filter(|pid| *pid > 0);
+        }
+        if container.started.is_empty() {
+            container.started.clone_from(&self.started);
+        }
+        if container.ports.is_empty() {
+            container.ports.clone_from(&self.ports);
+        }
+    }
+}
+
+/// Containers by id from Podman's database; none when there is no such file. One that cannot be read is noted.
+fn podman_states(seen: &Seen<'_>, path: &Path) -> HashMap<String, Known> {
     if !disk::is_file(path, seen.notes) {
         return HashMap::new();
     }
-    let read = |connection: rusqlite::Connection| -> rusqlite::Result<HashMap<String, String>> {
-        let mut statement = connection.prepare("SELECT ID, State FROM ContainerState")?;
-        let rows = statement.query_map([], |row| {
-            let state: i64 = row.get(1)?;
-            Ok((row.get(0)?, state_name(state).to_owned()))
-        })?;
-        rows.collect()
-    };
-    let states = open(path).and_then(|connection| read(connection).map_err(|e| damaged(path, &e)));
-    states.unwrap_or_else(|error| {
+    let known = open(path).and_then(|connection| known(&connection).map_err(|e| damaged(path, &e)));
+    known.unwrap_or_else(|error| {
         seen.notes.add(error);
         HashMap::new()
     })
+}
+
+fn known(connection: &rusqlite::Connection) -> rusqlite::Result<HashMap<String, Known>> {
+    let json = |text: String| serde_json::from_str::<Value>(&text).unwrap_or_default();
+    let mut all = HashMap::new();
+    let mut statement = connection.prepare("SELECT ID, State, JSON FROM ContainerState")?;
+    let mut rows = statement.query([])?;
+    while let Some(row) = rows.next()? {
+        let more = json(row.get(2)?);
+        let known = Known {
+            state: row.get(1)?,
+            pid: more.get("pid").and_then(Value::as_i64),
+            started: more
+                .get("startedTime")
+                .and_then(Value::as_str)
+                .unwrap_or_default()
+                .to_owned(),
+            ports: Vec::new(),
+        };
+        all.insert(row.get::<_, String>(0)?, known);
+    }
+    let tables = "SELECT count(*) FROM sqlite_master WHERE name = 'ContainerConfig'";
+    if connection.query_row(tables, [], |row| row.get::<_, i64>(0))? == 0 {
+        return Ok(all);
+    }
+    let mut statement = connection.prepare("SELECT ID, JSON FROM ContainerConfig")?;
+    let mut rows = statement.query([])?;
+    while let Some(row) = rows.next()? {
+        let more = json(row.get(1)?);
+        let ports = ["newPortMappings", "portMappings"]
+            .iter()
+            .find_map(|key| more.get(key));
+        if let (Some(known), Some(ports)) = (all.get_mut(&row.get::<_, String>(0)?), ports) {
+            known.ports = super::ports::of_list(ports);
+        }
+    }
+    Ok(all)
 }
 
 fn state_name(state: i64) -> &'static str {

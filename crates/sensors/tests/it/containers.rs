@@ -30,9 +30,135 @@ fn docker_with_a_moved_folder() {
             "nginx -g daemon off;",
             "101",
             "True",
-            "/srv/docker/containers/abc/config.v2.json"
+            "/srv/docker/containers/abc/config.v2.json",
+            "",
+            "",
+            "",
+            "",
+            ""
         ]]
     );
+}
+
+/// What a container has of the machine, in the files of each runtime: the same things, told alike.
+#[test]
+fn what_of_the_machine_is_in_a_container_is_told_alike() {
+    let tree = Tree::new();
+    let oci = r#"{"process":{"args":["sh"],"env":["A=b"],"capabilities":{"bounding":["CAP_CHOWN","CAP_SYS_ADMIN"]}},
+        "mounts":[{"destination":"/proc","type":"proc","source":"proc"},
+            {"destination":"/host","type":"bind","source":"/","options":["rbind","ro"]},
+            {"destination":"/etc/hosts","type":"bind","source":"/var/lib/containers/storage/x/hosts","options":["rbind"]}],
+        "linux":{"namespaces":[{"type":"network"},{"type":"ipc"},{"type":"uts","path":"/proc/1/ns/uts"},{"type":"mount"}]},
+        "annotations":{"nerdctl/ports":"[{\"HostPort\":8080,\"ContainerPort\":80,\"Protocol\":\"tcp\",\"HostIP\":\"\"}]"}}"#;
+    let storage = "/var/lib/containers/storage/overlay-containers";
+    tree.file("/run/containerd/io.containerd.runtime.v2.task/k8s.io/t1/config.json", oci)
+        .file(&format!("{storage}/containers.json"), r#"[{"id":"p1","names":["db"],"metadata":"{}"}]"#)
+        .file(&format!("{storage}/p1/userdata/config.json"), oci)
+        .file(
+            "/var/lib/docker/containers/abc/config.v2.json",
+            r#"{"ID":"abc","Path":"sh","Config":{"Env":["A=b"]},"State":{},
+               "MountPoints":{"/host":{"Source":"/","Destination":"/host","Type":"bind","RW":false},"/v":{"Source":"","Name":"v","Destination":"/v","Type":"volume"}},
+               "NetworkSettings":{"Ports":{"80/tcp":[{"HostIp":"","HostPort":"8080"}],"81/tcp":null}}}"#,
+        )
+        .file(
+            "/var/lib/docker/containers/abc/hostconfig.json",
+            r#"{"Binds":["/:/host:ro","vol:/v"],"PidMode":"host","UTSMode":"host","NetworkMode":"default","CapAdd":["SYS_ADMIN"],"Mounts":null}"#,
+        );
+    let found = rows(|s| containers(tree.root(), s));
+    let told: Vec<(&str, &[String])> = found.iter().map(|r| (r[0].as_str(), &r[12..])).collect();
+    let same = [
+        "/:/host:ro",
+        "pid uts",
+        "CAP_SYS_ADMIN",
+        "A=b",
+        "0.0.0.0:8080->80/tcp",
+    ]
+    .map(String::from);
+    assert_eq!(
+        told,
+        [
+            ("docker", &same[..]),
+            ("podman", &same[..]),
+            ("containerd", &same[..])
+        ]
+    );
+    assert!(found.iter().all(|r| r[10] == "False"), "{found:?}");
+}
+
+#[test]
+fn everything_of_the_machine_is_privileged() {
+    let tree = Tree::new();
+    tree.file(
+        "/run/containerd/io.containerd.runtime.v2.task/k8s.io/t1/config.json",
+        r#"{"process":{"capabilities":{"bounding":["CAP_SYS_ADMIN","CAP_SYS_MODULE","CAP_SYS_RAWIO","CAP_SYS_PTRACE"]}},
+            "linux":{"resources":{"devices":[{"allow":true,"access":"rwm"}]}}}"#,
+    );
+    assert_eq!(rows(|s| containers(tree.root(), s))[0][10], "True");
+}
+
+/// A runtime that ended with the machine left its files saying that all runs.
+#[test]
+fn a_state_is_checked_against_the_process() {
+    let tree = Tree::new();
+    let (id, began) = ("abc".repeat(21), "2026-01-01T00:00:00Z");
+    let docker = |name: &str, pid: u32| {
+        let state = format!(r#"{{"Running":true,"Pid":{pid},"StartedAt":"{began}"}}"#);
+        tree.file(
+            &format!("/var/lib/docker/containers/{name}/config.v2.json"),
+            format!(r#"{{"ID":"{id}{name}","State":{state}}}"#),
+        );
+    };
+    docker("0", 5);
+    docker("1", 6);
+    docker("2", 7);
+    docker("3", 8);
+    // 2026-01-01 is 1767225600.
+    let stat = |ticks: u32| format!("7 (a) b) S {} {ticks} 0", "0 ".repeat(18).trim());
+    tree.file("/proc/self/stat", "")
+        .file("/proc/1/stat", "")
+        .file("/proc/stat", "cpu 1\nbtime 1767225500\n")
+        // The one that it was.
+        .file("/proc/6/stat", stat(10_000))
+        .file("/proc/6/cgroup", "0::/\n")
+        // Another, much later.
+        .file("/proc/7/stat", stat(100_000))
+        .file("/proc/7/cgroup", "0::/system.slice/ssh.service\n")
+        // Its clock was wrong, but its group has its name.
+        .file("/proc/8/stat", stat(100_000))
+        .file("/proc/8/cgroup", format!("0::/docker/{id}3\n"));
+    let podman = rusqlite::Connection::open({
+        tree.file("/var/lib/containers/storage/x", "");
+        tree.at("/var/lib/containers/storage/db.sql")
+    })
+    .unwrap();
+    podman
+        .execute_batch(
+            r#"CREATE TABLE ContainerState(ID TEXT PRIMARY KEY, State INTEGER, JSON TEXT);
+               CREATE TABLE ContainerConfig(ID TEXT PRIMARY KEY, JSON TEXT);
+               INSERT INTO ContainerState VALUES('p1', 3, '{"pid":9,"startedTime":"2026-01-01T00:00:00Z"}');
+               INSERT INTO ContainerConfig VALUES('p1', '{"newPortMappings":[{"host_ip":"127.0.0.1","host_port":8000,"container_port":80,"range":3,"protocol":"udp"}]}')"#,
+        )
+        .unwrap();
+    tree.file(
+        "/var/lib/containers/storage/overlay-containers/containers.json",
+        r#"[{"id":"p1","metadata":"{}"}]"#,
+    );
+    let found = rows(|s| containers(tree.root(), s));
+    let told: Vec<(&str, &str)> = found
+        .iter()
+        .map(|r| (r[4].as_str(), r[7].as_str()))
+        .collect();
+    assert_eq!(
+        told,
+        [
+            ("gone", ""),
+            ("running", "6"),
+            ("gone", ""),
+            ("running", "8"),
+            ("gone", "")
+        ]
+    );
+    assert_eq!(found[4][16], "127.0.0.1:8000-8002->80-82/udp");
 }
 
 #[test]
