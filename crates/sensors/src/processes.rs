@@ -149,12 +149,50 @@ fn process_details() -> Sensor {
         "Whether the executable is no longer at that path: deleted, replaced, or never in a file system.",
     )
     .column("Hash", Hash, "Digest of the executable.")
+    .column(
+        "State",
+        Text,
+        "Running, sleeping, waiting, zombie (also when only its main thread has ended), stopped, traced, idle. This and what \
+         follows only when all is asked for.",
+    )
+    .column("Threads", Integer, "How many threads it has.")
+    .column("Terminal", Text, "Terminal it belongs to; empty for none.")
+    .column("Working Folder", Text, "Folder it works in.")
+    .column("Root Folder", Text, "Folder that it takes for the root.")
+    .column(
+        "Namespaces",
+        Text,
+        "Namespaces that are not those of the agent, as net:[4026532177].",
+    )
+    .column("Control Group", Text, "Its control group.")
+    .column(
+        "Container",
+        Text,
+        "Container it is in: its id, or its name where it has none.",
+    )
+    .column(
+        "Capabilities",
+        Text,
+        "Rights that are in effect, as SYS_ADMIN; all for those of the superuser.",
+    )
+    .column(
+        "Tracer",
+        Integer,
+        "Id of the process that traces it; empty for none.",
+    )
     .parameter(
         PARAMETER,
         Text,
         Some("SHA256"),
         ALGORITHMS_OR_NONE,
         "Algorithm of the digest; None leaves it out.",
+    )
+    .parameter(
+        "Columns",
+        Text,
+        Some("Usual"),
+        &["Usual", "All"],
+        "The usual columns, or all of them.",
     )
     .max_age(60)
     .limits(hashing())

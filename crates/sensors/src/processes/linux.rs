@@ -12,6 +12,7 @@ pub mod executable;
 mod family;
 mod hash;
 mod modules;
+mod more;
 mod names;
 mod open_files;
 pub mod threads;

@@ -29,11 +29,14 @@ fn a_process_whose_main_thread_has_ended_is_told_by_a_living_one() {
     let out = process.0.stdout.take().unwrap();
     BufReader::new(out).read_line(&mut port).unwrap();
     let pid = process.id().to_string();
-    let details = rows("Process Details", &["SHA256"]);
+    let details = rows("Process Details", &["SHA256", "All"]);
     let details = details.iter().find(|r| r[0] == pid).unwrap();
     assert!(details[5].contains("marker-of-ours"), "{details:?}");
     assert!(details[6].contains("python3"), "{details:?}");
     assert_eq!(details[8].len(), 64, "{details:?}");
+    assert_eq!((details[9].as_str(), details[10].as_str()), ("zombie", "2"));
+    let here = std::env::current_dir().unwrap().display().to_string();
+    assert_eq!([&details[12], &details[13]], [&here, "/"]);
     let hashes = rows("Running Processes with Hash", &[]);
     assert!(
         hashes
@@ -74,4 +77,50 @@ fn a_thread_with_descriptors_of_its_own_is_looked_at() {
     apart.join().unwrap();
     let path = std::env::current_exe().unwrap().display().to_string();
     assert_eq!(found.unwrap()[1], path);
+}
+
+/// Where a process is and what it may, against `/proc` and what the test made of it.
+#[test]
+fn details_of_a_process_by_parameter() {
+    let mut child = Running::start(Command::new("unshare").args([
+        "--uts",
+        "setpriv",
+        "--bounding-set",
+        "-all,+net_raw",
+        "cat",
+    ]));
+    let pid = child.id().to_string();
+    // What it says comes back when it is the last of these programs.
+    use std::io::{Read, Write};
+    child.0.stdin.as_mut().unwrap().write_all(b"x").unwrap();
+    let mut said = [0];
+    child
+        .0
+        .stdout
+        .as_mut()
+        .unwrap()
+        .read_exact(&mut said)
+        .unwrap();
+    let found = rows("Process Details", &["None", "All"]);
+    let row = found.iter().find(|r| r[0] == pid).unwrap();
+    let link = |name: &str| {
+        let link = std::fs::read_link(format!("/proc/{pid}/{name}")).unwrap();
+        link.display().to_string()
+    };
+    assert_eq!(row[12], link("cwd"));
+    assert_eq!(row[13], link("root"));
+    assert_eq!(row[14], link("ns/uts"));
+    let group = std::fs::read_to_string(format!("/proc/{pid}/cgroup")).unwrap();
+    assert!(
+        group.lines().any(|l| l.ends_with(&format!(":{}", row[15]))),
+        "{row:?}"
+    );
+    assert_eq!(
+        (row[10].as_str(), row[11].as_str(), row[18].as_str()),
+        ("1", "", "")
+    );
+    assert_eq!(row[17], "NET_RAW");
+    let usual = rows("Process Details", &["None"]);
+    let row = usual.iter().find(|r| r[0] == pid).unwrap();
+    assert!(row[9..].iter().all(String::is_empty), "{row:?}");
 }

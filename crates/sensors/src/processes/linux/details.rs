@@ -2,6 +2,7 @@
 
 use super::executable::Executable;
 use super::hash::{digest, hasher};
+use super::more;
 use super::walk::{self, failed, part};
 use crate::framework::{Notes, Request, SensorError, Sink};
 use crate::owners::Owners;
@@ -11,6 +12,10 @@ use procfs::process::{Process, Status};
 
 pub fn process_details(request: &Request, sink: &mut Sink) -> Result<(), SensorError> {
     let mut hasher = hasher(request.parameter(0))?;
+    let own = request
+        .parameter(1)
+        .eq_ignore_ascii_case("All")
+        .then(more::Own::look);
     let notes = sink.notes();
     let owners = Owners::read(&notes);
     let boot = procfs::boot_time_secs().map_err(|e| failed("/proc/stat", e))?;
@@ -19,12 +24,17 @@ pub fn process_details(request: &Request, sink: &mut Sink) -> Result<(), SensorE
         sink.check()?;
         // Read one right after the other, before the digest, which takes longer and needs the process no more. Without
         // one of them, all the rest is still worth a row.
-        let user = user(&process, &owners, &notes);
+        let status = status(&process, &notes);
+        let user = status.as_ref().map(|status| owners.user(status.euid));
         let line = walk::command_line(&process, &notes);
         let executable = part(&notes, &process, "exe", Executable::of(&process)).flatten();
         if !seen.kernel && (user.is_none() || line.is_none() || executable.is_none()) {
             walk::note_if_gone(&notes, &process);
         }
+        let more = match &own {
+            Some(own) => more::cells(&seen, &process, status.as_ref(), own, &notes),
+            None => <[Vec<u8>; more::CELLS]>::default(),
+        };
         let (path, deleted, digest) = match &executable {
             Some(e) => (
                 e.path.as_slice(),
@@ -34,25 +44,27 @@ pub fn process_details(request: &Request, sink: &mut Sink) -> Result<(), SensorE
             None => (b"".as_slice(), "", String::new()),
         };
         let started = boot.saturating_add(seen.start_ticks / ticks);
-        sink.push([
-            seen.pid.to_string().as_bytes(),
-            seen.parent.to_string().as_bytes(),
-            &seen.name,
-            &user.unwrap_or_default(),
-            text::moment(i64::try_from(started).unwrap_or(0), 0).as_bytes(),
-            &line.unwrap_or_default(),
-            path,
-            deleted.as_bytes(),
-            digest.as_bytes(),
-        ])?;
+        let mut row = vec![
+            seen.pid.to_string().into_bytes(),
+            seen.parent.to_string().into_bytes(),
+            seen.name,
+            user.unwrap_or_default(),
+            text::moment(i64::try_from(started).unwrap_or(0), 0).into_bytes(),
+            line.unwrap_or_default(),
+            path.to_vec(),
+            deleted.into(),
+            digest.into_bytes(),
+        ];
+        row.extend(more);
+        sink.push(row)?;
     }
     Ok(())
 }
 
-/// Name of the effective user; `None` when the process ended or does not let us look.
-pub fn user(process: &Process, owners: &Owners, notes: &Notes) -> Option<Vec<u8>> {
+/// The numbers of a process, such as its users; `None` when it ended or does not let us look.
+pub fn status(process: &Process, notes: &Notes) -> Option<Status> {
     // The name in this file may be any bytes, which the crate would refuse; only numbers are wanted here.
     let status = walk::bytes(process, "status")
         .and_then(|b| Status::from_buf_read(String::from_utf8_lossy(&b).as_bytes()));
-    part(notes, process, "status", status).map(|s| owners.user(s.euid))
+    part(notes, process, "status", status)
 }

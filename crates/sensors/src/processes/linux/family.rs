@@ -1,6 +1,6 @@
 //! `Process Tree` and `Child Processes`.
 
-use super::details::user;
+use super::details::status;
 use super::executable::Executable;
 use super::walk::{self, Running, part};
 use crate::framework::{Notes, Request, SensorError, Sink};
@@ -66,7 +66,7 @@ pub fn child_processes(request: &Request, sink: &mut Sink) -> Result<(), SensorE
         };
         let path = part(&notes, &process, "exe", Executable::of(&process)).flatten();
         let line = walk::command_line(&process, &notes);
-        let user = user(&process, &owners, &notes);
+        let user = status(&process, &notes).map(|status| owners.user(status.euid));
         if !seen.kernel && (user.is_none() || line.is_none() || path.is_none()) {
             walk::note_if_gone(&notes, &process);
         }
@@ -97,6 +97,8 @@ mod tests {
             kernel: false,
             start_ticks,
             threads: 1,
+            state: 'S',
+            terminal: 0,
         }
     }
 

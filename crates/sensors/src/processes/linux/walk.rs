@@ -30,6 +30,10 @@ pub struct Running {
     pub start_ticks: u64,
     /// How many threads it has.
     pub threads: i64,
+    /// What it does, as a letter.
+    pub state: char,
+    /// Number of its terminal; 0 for none.
+    pub terminal: i32,
 }
 
 impl Running {
@@ -126,6 +130,8 @@ fn seen(process: &Process, stat: &Stat, mut comm: Vec<u8>, notes: &Notes) -> Run
         kernel,
         start_ticks: stat.starttime,
         threads: stat.num_threads,
+        state: stat.state,
+        terminal: stat.tty_nr,
     }
 }
 
@@ -300,6 +306,8 @@ mod tests {
                 kernel,
                 start_ticks: 0,
                 threads: 1,
+                state: 'S',
+                terminal: 0,
             }
             .common_name()
         };
