@@ -37,25 +37,27 @@ pub fn read(handle: impl AsFd) -> Result<Option<File>> {
     let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
     let link = link(&handle);
     let file = match open(link.as_str(), flags | OFlags::NOATIME, Mode::empty()) {
-        Err(rustix::io::Errno::PERM) => open(link.as_str(), flags, Mode::empty())?,
-        other => other?,
+        Err(rustix::io::Errno::PERM) => open(link.as_str(), flags, Mode::empty()),
+        other => other,
     };
-    Ok(Some(file.into()))
+    Ok(Some(file.map_err(failed)?.into()))
 }
 
 /// Opens the folder that a handle refers to.
 pub fn folder(handle: impl AsFd) -> Result<OwnedFd> {
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
     let link = link(&handle);
-    match open(link.as_str(), flags | OFlags::NOATIME, Mode::empty()) {
-        Err(rustix::io::Errno::PERM) => Ok(open(link.as_str(), flags, Mode::empty())?),
-        other => Ok(other?),
-    }
+    let folder = match open(link.as_str(), flags | OFlags::NOATIME, Mode::empty()) {
+        Err(rustix::io::Errno::PERM) => open(link.as_str(), flags, Mode::empty()),
+        other => other,
+    };
+    folder.map_err(failed)
 }
 
 /// The path by which the kernel knows the file now.
 pub fn path(handle: impl AsFd) -> Result<Vec<u8>> {
-    Ok(readlink(link(&handle), Vec::new())?.into_bytes())
+    let path = readlink(link(&handle), Vec::new()).map_err(failed)?;
+    Ok(path.into_bytes())
 }
 
 /// What a cell says of the kind of a file.
@@ -75,6 +77,17 @@ pub fn kind_name(kind: FileType) -> &'static str {
         FileType::BlockDevice => "Block Device",
         FileType::Unknown => "Unknown",
     }
+}
+
+/// A handle that cannot be opened again because there is nothing to open it through is no file that is gone.
+fn failed(error: rustix::io::Errno) -> std::io::Error {
+    if error == rustix::io::Errno::NOENT && !Path::new("/proc/self/fd").exists() {
+        return std::io::Error::new(
+            std::io::ErrorKind::Unsupported,
+            "there is no process file system at /proc to open it through",
+        );
+    }
+    error.into()
 }
 
 fn link(handle: &impl AsFd) -> String {

@@ -24,6 +24,7 @@ mod sight;
 mod sockets;
 mod software;
 mod support;
+mod sweep;
 mod threads;
 mod units;
 mod users;

@@ -20,7 +20,7 @@ use std::sync::Arc;
 /// `nobody`, everywhere.
 const NOBODY: u32 = 65_534;
 
-fn run(sensor: &str, parameters: &[&str], state: &Path) -> Run {
+pub fn run(sensor: &str, parameters: &[&str], state: &Path) -> Run {
     let catalogue = sensors::catalogue();
     let declared = catalogue.sensor(sensor).expect("it is declared");
     let given: Vec<String> = parameters.iter().map(|p| (*p).to_owned()).collect();
@@ -35,7 +35,7 @@ fn run(sensor: &str, parameters: &[&str], state: &Path) -> Run {
 }
 
 /// Runs `f` on a thread that has the rights of `nobody` and no others.
-fn as_nobody<T: Send>(f: impl FnOnce() -> T + Send) -> T {
+pub fn as_nobody<T: Send>(f: impl FnOnce() -> T + Send) -> T {
     let without_rights = || {
         assert!(
             rustix::process::geteuid().is_root(),
@@ -50,7 +50,7 @@ fn as_nobody<T: Send>(f: impl FnOnce() -> T + Send) -> T {
     std::thread::scope(|scope| scope.spawn(without_rights).join().unwrap())
 }
 
-fn words(run: &Run) -> Vec<String> {
+pub fn words(run: &Run) -> Vec<String> {
     run.outcome
         .as_ref()
         .err()
@@ -74,7 +74,7 @@ fn denied(run: &Run) -> bool {
 
 /// A sensor's way with what a user without rights may not see.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Sight {
+pub enum Sight {
     /// It sees the same as the superuser.
     All,
     /// It says what it was denied.
@@ -85,7 +85,7 @@ enum Sight {
 
 /// What each sensor says to a user without rights, on any machine that has a superuser's home and processes. Sensors
 /// that need a parameter get one here.
-fn expected() -> Vec<(&'static str, Vec<&'static str>, Sight)> {
+pub fn expected() -> Vec<(&'static str, Vec<&'static str>, Sight)> {
     use Sight::{All, Denied, Some};
     vec![
         ("Computer Name", vec![], All),
@@ -178,7 +178,7 @@ fn expected() -> Vec<(&'static str, Vec<&'static str>, Sight)> {
 }
 
 /// Cells that are another at each look: the numbers of what runs, loads and counters.
-fn steady(sensor: &str) -> bool {
+pub fn steady(sensor: &str) -> bool {
     !matches!(
         sensor,
         "Uptime"
