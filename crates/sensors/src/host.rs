@@ -17,7 +17,7 @@ mod windows;
 #[cfg(windows)]
 use windows as system;
 
-use crate::framework::{Entry, SensorError, Sink};
+use crate::framework::{Entry, Request, SensorError, Sink};
 use crate::text::boolean;
 use question::catalogue::ValueType::{
     Boolean, DataSize, DateTime, Decimal, Duration, Integer, Text, Version,
@@ -33,8 +33,27 @@ enum Kind {
     LastReboot,
     Cpu,
     Ram,
-    DiskFree,
-    Mounts,
+    DiskFree(View),
+    Mounts(View),
+}
+
+/// Whose mounts are told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum View {
+    /// Those of whoever asks without a server.
+    Own,
+    /// The machine's: an agent may run as a service whose unit gives it other mounts.
+    Machine,
+}
+
+impl View {
+    fn of(request: &Request) -> Self {
+        if request.host.endpoint_id.is_empty() {
+            Self::Own
+        } else {
+            Self::Machine
+        }
+    }
 }
 
 /// Sensors of this family.
@@ -95,11 +114,11 @@ pub const SENSORS: &[Entry] = &[
     },
     Entry {
         declare: disk_free,
-        collect: |_, sink| system::collect(Kind::DiskFree, sink),
+        collect: |request, sink| system::collect(Kind::DiskFree(View::of(request)), sink),
     },
     Entry {
         declare: mounts,
-        collect: |_, sink| system::collect(Kind::Mounts, sink),
+        collect: |request, sink| system::collect(Kind::Mounts(View::of(request)), sink),
     },
 ];
 
@@ -287,7 +306,7 @@ fn mounts() -> Sensor {
     Sensor::new(
         "Mounts",
         CATEGORY,
-        "Every mounted file system, as the agent's own mount namespace has it.",
+        "Every mounted file system, as the machine's first process has it; asked without a server, as whoever asks has it.",
     )
     .column("Mount Point", Text, "Where it is mounted.")
     .column("Source", Text, "Device, share or name.")

@@ -23,6 +23,8 @@ mod handle;
 pub mod host;
 pub mod index;
 pub mod kernel;
+#[cfg(target_os = "linux")]
+pub mod mountinfo;
 pub mod network;
 #[cfg(target_os = "linux")]
 mod owners;

@@ -1,18 +1,21 @@
 //! The machine itself, on Linux: `/proc` (proc(5)), os-release(5), DMI, statvfs(3).
 
-use super::Kind;
+use super::{Kind, View};
 use crate::disk;
 use crate::framework::{Notes, Request, SensorError, Sink};
+use crate::mountinfo::{self, Mount};
 use crate::processes::walk::failed as broken;
-use crate::text::{boolean, moment};
-use procfs::{Current, CurrentSI};
-use std::collections::BTreeSet;
-use std::collections::HashMap;
+use crate::text::{self, boolean, moment};
+use procfs::{Current, CurrentSI, FromBufRead};
+use std::collections::{BTreeSet, HashMap};
+use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
-/// The last two show files of others to one user alone; not even the superuser may look at them.
-const NO_DATA: [&str; 5] = [
+/// Looking at the first would mount what it stands for. The last two show files of others to one user alone; not even the
+/// superuser may look at them.
+const NO_DATA: [&str; 6] = [
+    "autofs",
     "tmpfs",
     "devtmpfs",
     "ramfs",
@@ -82,7 +85,7 @@ pub fn collect(kind: Kind, sink: &mut Sink) -> Result<(), SensorError> {
             sink.push([moment(i64::try_from(boot).unwrap_or(0), 0)])?;
         }
         Kind::Cpu => {
-            let info = procfs::CpuInfo::current().map_err(|e| broken("/proc/cpuinfo", e));
+            let info = cpu_info();
             let load = procfs::LoadAverage::current().map_err(|e| broken("/proc/loadavg", e));
             let (info, load) = (notes.note(info)?, notes.note(load)?);
             let model = info.as_ref().and_then(|info| {
@@ -109,26 +112,17 @@ pub fn collect(kind: Kind, sink: &mut Sink) -> Result<(), SensorError> {
                 .map(|n| n.to_string()),
             )?;
         }
-        Kind::DiskFree => disk_free(sink)?,
-        Kind::Mounts => {
-            for mount in mounts()? {
-                let mut options: Vec<String> = mount
-                    .mount_options
-                    .iter()
-                    .chain(&mount.super_options)
-                    .map(|(name, value)| {
-                        value
-                            .as_ref()
-                            .map_or_else(|| name.clone(), |v| format!("{name}={v}"))
-                    })
-                    .collect();
+        Kind::DiskFree(view) => disk_free(view, sink)?,
+        Kind::Mounts(view) => {
+            for mount in mounts(view, &notes)? {
+                let mut options = [mount.options, mount.super_options].concat();
                 options.sort();
                 options.dedup();
                 sink.push([
-                    mount.mount_point.as_os_str().as_bytes(),
-                    mount.mount_source.as_deref().unwrap_or_default().as_bytes(),
-                    mount.fs_type.as_bytes(),
-                    options.join(",").as_bytes(),
+                    mount.point,
+                    mount.source,
+                    mount.kind,
+                    text::join(options, b","),
                 ])?;
             }
         }
@@ -136,29 +130,54 @@ pub fn collect(kind: Kind, sink: &mut Sink) -> Result<(), SensorError> {
     Ok(())
 }
 
-/// The mounts as the machine's first process has them: a service's own are others where its unit makes the system read-only to it.
-fn mounts() -> Result<Vec<procfs::process::MountInfo>, SensorError> {
-    let first = procfs::process::Process::new(1).and_then(|p| p.mountinfo());
-    if let Ok(mounts) = first {
-        return Ok(mounts.0);
+/// What a virtual machine calls its processor is its owner's choice, in any bytes.
+fn cpu_info() -> Result<procfs::CpuInfo, SensorError> {
+    let path = Path::new("/proc/cpuinfo");
+    let bytes = std::fs::read(path).map_err(|e| SensorError::reading(path, e))?;
+    let text = String::from_utf8_lossy(&bytes);
+    procfs::CpuInfo::from_buf_read(text.as_bytes()).map_err(|e| broken("/proc/cpuinfo", e))
+}
+
+/// The mounts as the machine's first process has them: a service's own are others where its unit makes the system read-only
+/// to it. Where that one may not be looked at, and where nobody asks for a machine, they are our own.
+fn mounts(view: View, notes: &Notes) -> Result<Vec<Mount>, SensorError> {
+    let own = Path::new("/proc/thread-self/mountinfo");
+    let first = Path::new("/proc/1/mountinfo");
+    let of_first = match view {
+        View::Machine => std::fs::read(first).ok(),
+        View::Own => None,
+    };
+    let (path, table) = match of_first {
+        Some(table) => (first, table),
+        None => (
+            own,
+            std::fs::read(own).map_err(|e| SensorError::reading(own, e))?,
+        ),
+    };
+    let (mounts, odd) = mountinfo::parse(&table);
+    if odd > 0 {
+        notes.add(SensorError::Form {
+            what: path.display().to_string(),
+            problem: format!("{odd} of its rows are of another form and are left out"),
+        });
     }
-    let own = procfs::process::Process::myself().and_then(|p| p.mountinfo());
-    Ok(own.map_err(|e| broken("/proc/self/mountinfo", e))?.0)
+    Ok(mounts)
 }
 
 /// Each device once, at its first mount. Network file systems are left out: one that hangs would hang the sensor.
-fn disk_free(sink: &mut Sink) -> Result<(), SensorError> {
+fn disk_free(view: View, sink: &mut Sink) -> Result<(), SensorError> {
     let notes = sink.notes();
     let mut seen = BTreeSet::new();
-    for mount in mounts()? {
-        let kind = mount.fs_type.as_str();
-        if NO_DATA.contains(&kind) || REMOTE.contains(&kind) || !seen.insert(mount.majmin.clone()) {
+    for mount in mounts(view, &notes)? {
+        let is = |kinds: &[&str]| kinds.iter().any(|k| k.as_bytes() == mount.kind);
+        if is(&NO_DATA) || is(&REMOTE) || !seen.insert(mount.device) {
             continue;
         }
         sink.check()?;
+        let point = Path::new(OsStr::from_bytes(&mount.point));
         // A file system may go away between the list and the look.
-        let said = rustix::fs::statvfs(&mount.mount_point).map_err(std::io::Error::from);
-        let Some(space) = disk::look(said, &mount.mount_point, &notes) else {
+        let said = rustix::fs::statvfs(point).map_err(std::io::Error::from);
+        let Some(space) = disk::look(said, point, &notes) else {
             continue;
         };
         if space.f_blocks == 0 {
@@ -171,10 +190,10 @@ fn disk_free(sink: &mut Sink) -> Result<(), SensorError> {
                 .into_bytes()
         };
         sink.push([
-            mount.mount_point.as_os_str().as_bytes().to_vec(),
-            kind.as_bytes().to_vec(),
-            bytes(space.f_blocks),
-            bytes(space.f_bavail),
+            &mount.point,
+            &mount.kind,
+            &bytes(space.f_blocks),
+            &bytes(space.f_bavail),
         ])?;
     }
     Ok(())
@@ -246,10 +265,10 @@ fn virtual_platform(notes: &Notes) -> Option<String> {
             return Some(text);
         }
     }
-    let info = match procfs::CpuInfo::current() {
+    let info = match cpu_info() {
         Ok(info) => info,
         Err(e) => {
-            notes.add(broken("/proc/cpuinfo", e));
+            notes.add(e);
             return None;
         }
     };

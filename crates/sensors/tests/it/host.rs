@@ -129,3 +129,56 @@ fn mounts_agree_with_findmnt() {
     expected.sort();
     assert_eq!(found, expected);
 }
+
+#[test]
+fn names_of_any_bytes_cost_no_mount_its_row() {
+    use std::os::unix::ffi::{OsStrExt, OsStringExt};
+    let folder = tempfile::tempdir().expect("a folder");
+    let at = |name: &[u8]| folder.path().join(std::ffi::OsStr::from_bytes(name));
+    let names = [
+        &b"usb stick"[..],
+        b"tab\there",
+        b"line\nfeed",
+        b"back\\slash \\040",
+        b"x\xff",
+        "h\u{fc}tte#1".as_bytes(),
+    ];
+    let (mounts, disks, count) = crate::sight::with_own_mounts(|| {
+        for (number, name) in names.into_iter().enumerate() {
+            std::fs::create_dir(at(name)).expect("a folder");
+            // The names of its parts are plain: the file system has an escape of its own for them.
+            let part = |letter: char| format!("{}/{letter}{number}", folder.path().display());
+            let (lower, upper, work) = (part('l'), part('u'), part('w'));
+            for part in [&lower, &upper, &work] {
+                std::fs::create_dir(part).expect("a folder");
+            }
+            let options = format!("lowerdir={lower},upperdir={upper},workdir={work}");
+            let mounted = std::process::Command::new("mount")
+                .args(["-t", "overlay", "a source", "-o", &options])
+                .arg(at(name))
+                .status()
+                .expect("mount can be run");
+            assert!(mounted.success());
+        }
+        let table = std::fs::read("/proc/thread-self/mountinfo").expect("the table");
+        let count = table.iter().filter(|b| **b == b'\n').count();
+        let run = |sensor: &str| {
+            let limits = question::catalogue::Limits::default();
+            crate::ask::run_with(sensor, &[], limits, std::sync::Arc::default()).0
+        };
+        (run("Mounts"), run("Disk Free"), count)
+    });
+    assert_eq!(mounts.len(), count, "a row for each");
+    for name in names {
+        let path = at(name).into_os_string().into_vec();
+        let mount = mounts
+            .iter()
+            .find(|r| *r[0] == path[..])
+            .expect("the mount is told");
+        assert_eq!(&mount[1][..], b"a source");
+        assert!(
+            disks.iter().any(|r| *r[0] == path[..]),
+            "Disk Free leaves {name:?} out"
+        );
+    }
+}

@@ -5,7 +5,7 @@
 #![cfg(target_os = "linux")]
 
 use crate::ask::{Running, text};
-use crate::support::with_own_mounts;
+pub use crate::support::with_own_mounts;
 use rustix::fs::{Gid, Uid};
 use rustix::mount::{MountFlags, mount};
 use rustix::process::{Resource, Rlimit, setrlimit};
