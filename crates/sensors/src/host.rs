@@ -34,7 +34,8 @@ enum Kind {
     Cpu,
     Ram,
     DiskFree(View),
-    Mounts(View),
+    /// Whether those of all namespaces are asked for.
+    Mounts(View, bool),
 }
 
 /// Whose mounts are told.
@@ -118,7 +119,10 @@ pub const SENSORS: &[Entry] = &[
     },
     Entry {
         declare: mounts,
-        collect: |request, sink| system::collect(Kind::Mounts(View::of(request)), sink),
+        collect: |request, sink| {
+            let all = request.parameter(0).eq_ignore_ascii_case("All");
+            system::collect(Kind::Mounts(View::of(request), all), sink)
+        },
     },
 ];
 
@@ -312,6 +316,23 @@ fn mounts() -> Sensor {
     .column("Source", Text, "Device, share or name.")
     .column("File System", Text, "Its type.")
     .column("Options", Text, "Mount options, in alphabetical order.")
+    .column(
+        "Namespace",
+        Text,
+        "Mount namespace, as mnt:[4026532177]; empty for the one that is told without a parameter.",
+    )
+    .column(
+        "Container",
+        Text,
+        "Container of a process in it: its id, or its name where it has none; empty for the machine itself.",
+    )
+    .parameter(
+        "Namespaces",
+        Text,
+        Some("One"),
+        &["One", "All"],
+        "Mounts of one namespace, or those of all others too.",
+    )
     .max_age(300)
     .example("Get Mounts having Mounts:\"File System\" in (nfs, nfs4, cifs) from all machines")
 }

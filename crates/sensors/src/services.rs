@@ -4,6 +4,7 @@
 //! Everything is read from files. No bus is asked: that also works in a rescue system, in an image, and on a machine
 //! whose service manager hangs.
 
+pub mod environment;
 pub mod exec;
 pub mod places;
 pub mod running;

@@ -1,5 +1,7 @@
 //! The machine itself, on Linux: `/proc` (proc(5)), os-release(5), DMI, statvfs(3).
 
+mod spaces;
+
 use super::{Kind, View};
 use crate::disk;
 use crate::framework::{Notes, Request, SensorError, Sink};
@@ -113,17 +115,21 @@ pub fn collect(kind: Kind, sink: &mut Sink) -> Result<(), SensorError> {
             )?;
         }
         Kind::DiskFree(view) => disk_free(view, sink)?,
-        Kind::Mounts(view) => {
-            for mount in mounts(view, &notes)? {
-                let mut options = [mount.options, mount.super_options].concat();
-                options.sort();
-                options.dedup();
-                sink.push([
-                    mount.point,
-                    mount.source,
-                    mount.kind,
-                    text::join(options, b","),
-                ])?;
+        Kind::Mounts(view, all) => {
+            let (path, mounts) = mounts(view, &notes)?;
+            push_mounts(mounts, b"", b"", sink)?;
+            let others = if all {
+                spaces::others(path, sink)?
+            } else {
+                Vec::new()
+            };
+            for space in others {
+                // The last process in it may have ended.
+                let said = std::fs::read(&space.table);
+                if let Some(table) = disk::look(said, &space.table, &notes) {
+                    let mounts = parsed(&space.table, &table, &notes);
+                    push_mounts(mounts, &space.name, &space.container, sink)?;
+                }
             }
         }
     }
@@ -140,7 +146,7 @@ fn cpu_info() -> Result<procfs::CpuInfo, SensorError> {
 
 /// The mounts as the machine's first process has them: a service's own are others where its unit makes the system read-only
 /// to it. Where that one may not be looked at, and where nobody asks for a machine, they are our own.
-fn mounts(view: View, notes: &Notes) -> Result<Vec<Mount>, SensorError> {
+fn mounts(view: View, notes: &Notes) -> Result<(&'static Path, Vec<Mount>), SensorError> {
     let own = Path::new("/proc/thread-self/mountinfo");
     let first = Path::new("/proc/1/mountinfo");
     let of_first = match view {
@@ -154,21 +160,47 @@ fn mounts(view: View, notes: &Notes) -> Result<Vec<Mount>, SensorError> {
             std::fs::read(own).map_err(|e| SensorError::reading(own, e))?,
         ),
     };
-    let (mounts, odd) = mountinfo::parse(&table);
+    Ok((path, parsed(path, &table, notes)))
+}
+
+fn push_mounts(
+    mounts: Vec<Mount>,
+    namespace: &[u8],
+    container: &[u8],
+    sink: &mut Sink,
+) -> Result<(), SensorError> {
+    for mount in mounts {
+        let mut options = [mount.options, mount.super_options].concat();
+        options.sort();
+        options.dedup();
+        sink.push([
+            &mount.point[..],
+            &mount.source,
+            &mount.kind,
+            &text::join(options, b","),
+            namespace,
+            container,
+        ])?;
+    }
+    Ok(())
+}
+
+fn parsed(path: &Path, table: &[u8], notes: &Notes) -> Vec<Mount> {
+    let (mounts, odd) = mountinfo::parse(table);
     if odd > 0 {
         notes.add(SensorError::Form {
             what: path.display().to_string(),
             problem: format!("{odd} of its rows are of another form and are left out"),
         });
     }
-    Ok(mounts)
+    mounts
 }
 
 /// Each device once, at its first mount. Network file systems are left out: one that hangs would hang the sensor.
 fn disk_free(view: View, sink: &mut Sink) -> Result<(), SensorError> {
     let notes = sink.notes();
     let mut seen = BTreeSet::new();
-    for mount in mounts(view, &notes)? {
+    for mount in mounts(view, &notes)?.1 {
         let is = |kinds: &[&str]| kinds.iter().any(|k| k.as_bytes() == mount.kind);
         if is(&NO_DATA) || is(&REMOTE) || !seen.insert(mount.device) {
             continue;

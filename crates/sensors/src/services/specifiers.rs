@@ -1,5 +1,6 @@
 //! Specifiers in units, `%n` and the like (systemd.unit(5)), as far as they are the same for everybody who looks.
 
+use super::environment::assignments;
 use super::places::User;
 use crate::disk;
 use crate::framework::Notes;
@@ -150,7 +151,7 @@ impl<'a> Facts<'a> {
                 disk::read_if_there(&disk::below(self.root, path), disk::CONFIG_MAX, self.notes)
             };
             let bytes = read("/etc/os-release").or_else(|| read("/usr/lib/os-release"));
-            super::exec::assignments(&bytes.unwrap_or_default()).collect()
+            assignments(&bytes.unwrap_or_default()).collect()
         });
         release.get(key).cloned().unwrap_or_default()
     }

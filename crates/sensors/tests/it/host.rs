@@ -182,3 +182,36 @@ fn names_of_any_bytes_cost_no_mount_its_row() {
         );
     }
 }
+
+/// Mounts that only another namespace has, by parameter, with its number.
+#[cfg(target_os = "linux")]
+#[test]
+fn mounts_of_other_namespaces_by_parameter() {
+    let (tell, told) = std::sync::mpsc::channel();
+    let (end, ended) = std::sync::mpsc::channel::<()>();
+    let folder = tempfile::tempdir().unwrap();
+    let place = folder.path().to_owned();
+    let apart = std::thread::spawn(move || {
+        crate::sight::with_own_mounts(move || {
+            let flags = rustix::mount::MountFlags::empty();
+            rustix::mount::mount("hidden", &place, "tmpfs", flags, None).unwrap();
+            tell.send(std::fs::read_link("/proc/thread-self/ns/mnt").unwrap())
+                .unwrap();
+            // Until the other side is done.
+            ended.recv().unwrap_err();
+        });
+    });
+    let namespace = told.recv().unwrap().display().to_string();
+    let [one, all] = ["One", "All"].map(|which| rows("Mounts", &[which]));
+    drop(end);
+    apart.join().unwrap();
+    let hidden = |rows: &[Vec<String>]| -> Vec<Vec<String>> {
+        let at = folder.path().display().to_string();
+        rows.iter().filter(|r| r[0] == at).cloned().collect()
+    };
+    assert!(hidden(&one).is_empty() && one.iter().all(|r| r[4].is_empty()));
+    let found = hidden(&all);
+    assert_eq!(found.len(), 1, "{all:?}");
+    assert_eq!((found[0][1].as_str(), &found[0][4]), ("hidden", &namespace));
+    assert!(all.iter().filter(|r| r[4].is_empty()).count() == one.len());
+}

@@ -22,7 +22,7 @@ pub fn each(
     mut f: impl FnMut(BorrowedFd<'_>, &CStr, Vec<u8>) -> Result<(), Stop>,
 ) -> Result<(), SensorError> {
     table(process, notes, &mut f)?;
-    for thread in threads::with_own_descriptors(seen, process) {
+    for thread in threads::with_own_descriptors(seen.pid, seen.threads, process) {
         table(&thread, notes, &mut f)?;
     }
     Ok(())

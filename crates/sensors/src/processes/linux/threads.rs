@@ -8,7 +8,6 @@
     reason = "only kcmp(2) tells whether two threads share a table, and no crate wraps it"
 )]
 
-use super::walk::Running;
 use procfs::ProcResult;
 use procfs::process::{Process, Stat};
 use rustix::fs::{Dir, OFlags, readlinkat};
@@ -42,14 +41,14 @@ fn ended(stat: &Stat) -> bool {
     matches!(stat.state, 'Z' | 'X' | 'x')
 }
 
-/// Threads whose table of descriptors is neither that of `process` nor that of one before them.
-pub fn with_own_descriptors(seen: &Running, process: &Process) -> Vec<Process> {
+/// Threads of a process with so many of them whose table of descriptors is neither that of `process` nor that of one before them.
+pub fn with_own_descriptors(pid: i32, count: i64, process: &Process) -> Vec<Process> {
     let mut apart: Vec<Process> = Vec::new();
-    if seen.threads < 2 {
+    if count < 2 {
         return apart;
     }
     // A process that does not let us look was noted when its own folder did not.
-    let Ok(threads) = all(seen.pid) else {
+    let Ok(threads) = all(pid) else {
         return apart;
     };
     for thread in threads {
