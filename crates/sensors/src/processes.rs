@@ -152,13 +152,13 @@ fn process_details() -> Sensor {
     .column(
         "State",
         Text,
-        "Running, sleeping, waiting, zombie (also when only its main thread has ended), stopped, traced, idle. This and what \
-         follows only when all is asked for.",
+        "What it does, in the words of proc(5); zombie also when only its main thread has ended. This and what follows only \
+         when all is asked for.",
     )
     .column("Threads", Integer, "How many threads it has.")
     .column("Terminal", Text, "Terminal it belongs to; empty for none.")
     .column("Working Folder", Text, "Folder it works in.")
-    .column("Root Folder", Text, "Folder that it takes for the root.")
+    .column("Chroot", Text, "Folder that it takes for `/`.")
     .column(
         "Namespaces",
         Text,
