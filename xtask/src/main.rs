@@ -1,4 +1,4 @@
-//! The developer's commands: `cargo xtask up | test | lint | advisories | bench | contract | windows | macos | machine | mounts | package | packages | deps`.
+//! The developer's commands: `cargo xtask up | test | lint | advisories | bench | contract | windows | macos | machine | mounts | package | packages | cases | deps`.
 //!
 //! Each is thin: it makes sure that what it needs is installed, then runs the ordinary tools. `.ci/run` calls `test` and nothing else.
 
@@ -7,6 +7,7 @@
     reason = "commands for developers print what they do"
 )]
 
+mod cases;
 mod circles;
 mod contract;
 mod deps;
@@ -78,6 +79,14 @@ enum Task {
     Package(package::Args),
     /// Install the Debian packages that tests use
     Packages,
+    /// Run a folder of reproducers with the built program and tell which of them come out as they must (needs root)
+    Cases {
+        /// Folder with the scripts
+        folder: std::path::PathBuf,
+        /// Only those whose name holds this
+        #[arg(long)]
+        only: Option<String>,
+    },
     /// Check layering, licences and workspace rules
     Deps,
 }
@@ -133,6 +142,7 @@ fn main() -> Result<()> {
         Task::Mounts(args) => mounts::run_all(&args),
         Task::Package(args) => package::run_all(&args),
         Task::Packages => packages::install(),
+        Task::Cases { folder, only } => cases::run(&folder, only.as_deref()),
         Task::Deps => deps::check(&root()),
     }
 }
