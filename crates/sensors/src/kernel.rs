@@ -1,7 +1,7 @@
 //! The kernel's modules.
 //!
-//! `/proc/modules` is read by the crate `procfs`; where a module's file lies comes from `modules.dep` (depmod(8)), its
-//! version and taint marks from `/sys/module`.
+//! The modules are those of `/proc/modules`; where a module's file lies comes from `modules.dep` (depmod(8)), its version and
+//! taint marks from `/sys/module`. What taints the kernel is told from every place that says so.
 
 #[cfg(target_os = "linux")]
 pub mod linux;
@@ -23,9 +23,10 @@ use question::catalogue::Sensor;
 use question::catalogue::ValueType::{DataSize, Integer, Text, Version};
 
 /// The sensors of this family.
-pub const SENSORS: &[Entry] = &[Entry {
-    declare: || {
-        Sensor::new(
+pub const SENSORS: &[Entry] = &[
+    Entry {
+        declare: || {
+            Sensor::new(
             "Kernel Modules",
             "Kernel",
             "Modules loaded into the kernel. A kernel without support for modules gives no rows.",
@@ -56,6 +57,23 @@ pub const SENSORS: &[Entry] = &[Entry {
         )
         .max_age(900)
         .example("Get Kernel Modules having Kernel Modules:Taint contains E from all machines")
+        },
+        collect: |_, sink| system::kernel_modules(sink),
     },
-    collect: |_, sink| system::kernel_modules(sink),
-}];
+    Entry {
+        declare: || {
+            Sensor::new(
+            "Kernel Taint",
+            "Kernel",
+            "What makes the running kernel another one than was built: a row for each taint, with the modules that brought it. No rows mean that it is not tainted.",
+        )
+        .column("Taint", Text, "Letter of the taint, as the kernel writes it.")
+        .column("Meaning", Text, "What it stands for.")
+        .column("Modules", Text, "Modules that have this taint, separated by commas; empty when they are gone or it came otherwise.")
+        .column("Source", Text, "Who says so: kernel, modules, or both.")
+        .max_age(900)
+        .example("Get Kernel Taint having Kernel Taint:Taint in (E, F, O) from all machines")
+        },
+        collect: |_, sink| system::kernel_taint(sink),
+    },
+];

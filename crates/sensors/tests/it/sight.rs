@@ -167,6 +167,7 @@ pub fn expected() -> Vec<(&'static str, Vec<&'static str>, Sight)> {
         ("Service Details", vec![], Some),
         ("Scheduled Tasks", vec![], Some),
         ("Kernel Modules", vec![], Some),
+        ("Kernel Taint", vec![], All),
         ("Containers", vec![], Some),
         ("Custom Tags", vec![], Denied),
         ("Agent Version", vec![], All),
