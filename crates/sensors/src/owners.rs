@@ -1,8 +1,7 @@
 //! Names for user and group ids, from the local account files. An id without a name stays a number.
 
-use crate::disk;
 use crate::framework::Notes;
-use crate::users::accounts::{accounts, groups};
+use crate::users::sources::directory;
 use std::collections::HashMap;
 use std::path::Path;
 
@@ -16,17 +15,20 @@ impl Owners {
     /// Reads the account files. One that cannot be read gives no names, and is noted.
     #[must_use]
     pub fn read(notes: &Notes) -> Self {
-        let file = |path: &str| {
-            disk::read_if_there(Path::new(path), disk::CONFIG_MAX, notes).unwrap_or_default()
-        };
-        let mut users = HashMap::new();
-        for account in accounts(&file("/etc/passwd")) {
-            // The first name of an id counts, as for the C library.
-            users.entry(account.uid).or_insert(account.name);
-        }
-        let mut group_names = HashMap::new();
-        for group in groups(&file("/etc/group")) {
-            group_names.entry(group.gid).or_insert(group.name);
+        let (mut users, mut group_names) = (HashMap::new(), HashMap::new());
+        match directory(Path::new("/"), notes) {
+            Ok(directory) => {
+                for account in directory.accounts() {
+                    // The first name of an id counts, as for the C library.
+                    users
+                        .entry(account.uid)
+                        .or_insert_with(|| account.name.clone());
+                }
+                for group in directory.groups {
+                    group_names.entry(group.gid).or_insert(group.name);
+                }
+            }
+            Err(e) => notes.add(e),
         }
         Self {
             users,

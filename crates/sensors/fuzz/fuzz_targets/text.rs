@@ -5,7 +5,7 @@ use libfuzzer_sys::fuzz_target;
 use sensors::schedule::{at, cron};
 use sensors::services::{sysv, unit::Unit};
 use sensors::software::{apk, dpkg, flatpak, rpm, snap};
-use sensors::users::{accounts, ssh_keys, sudoers};
+use sensors::users::{accounts, password, ssh_keys, sudoers};
 use std::hint::black_box;
 use std::path::Path;
 
@@ -14,10 +14,16 @@ fuzz_target!(|bytes: &[u8]| {
         return;
     };
     match choice % 12 {
-        0 => drop(black_box(sudoers::parse(bytes, Path::new("/x")))),
+        0 => {
+            let entries = sudoers::parse(bytes, Path::new("/x"));
+            drop(black_box(sudoers::judge::Policy::of(&entries)));
+        }
         1 => assert!(ssh_keys::keys(bytes).count() <= bytes.len() + 1),
         2 => assert!(accounts::accounts(bytes).count() <= bytes.len() + 1),
-        3 => assert!(accounts::groups(bytes).count() <= bytes.len() + 1),
+        3 => {
+            assert!(accounts::groups(bytes).count() <= bytes.len() + 1);
+            assert!(password::shadow(bytes).count() <= bytes.len() + 1);
+        }
         4 => assert!(cron::parse(bytes, true).count() <= bytes.len() + 1),
         5 => drop(black_box(at::parse("a0000101b3a2f1", bytes))),
         6 => Unit::default().add(bytes),

@@ -1,9 +1,10 @@
-//! Local accounts: `passwd`, `group` and `shadow` (passwd(5), group(5), shadow(5)).
+//! Local accounts and groups: lines of `passwd` and `group` (passwd(5), group(5)), as the C library takes them.
 
-use crate::text;
+use super::clib::{self, Fields};
+use std::path::PathBuf;
 
-/// A line of `/etc/passwd`.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// An account.
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
 pub struct Account {
     /// Login name.
     pub name: Vec<u8>,
@@ -19,9 +20,11 @@ pub struct Account {
     pub home: Vec<u8>,
     /// Login shell.
     pub shell: Vec<u8>,
+    /// File that says so.
+    pub path: PathBuf,
 }
 
-/// A line of `/etc/group`.
+/// A group.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Group {
     /// Name.
@@ -32,101 +35,71 @@ pub struct Group {
     pub members: Vec<Vec<u8>>,
 }
 
-/// What `/etc/shadow` says about a password, without the password.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Password {
-    /// There is one.
-    Set,
-    /// None is needed to log in.
-    Empty,
-    /// It can never match.
-    Locked,
-    /// `shadow` could not be read or does not know the account.
-    Unknown,
+/// Whether a name is a line for a network service (`+`, `-` and what follows): listed, and nobody can log in with it.
+#[must_use]
+pub fn is_switch(name: &[u8]) -> bool {
+    matches!(name.first(), Some(b'+' | b'-'))
 }
 
-impl Password {
-    /// As a cell shows it.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Set => "set",
-            Self::Empty => "empty",
-            Self::Locked => "locked",
-            Self::Unknown => "unknown",
-        }
-    }
-
-    fn of_field(field: &[u8]) -> Self {
-        match field.first() {
-            None => Self::Empty,
-            Some(b'!' | b'*') => Self::Locked,
-            Some(_) => Self::Set,
-        }
-    }
-}
-
-/// Accounts; lines that lack fields are left out, as the C library leaves them out.
-pub fn accounts(bytes: &[u8]) -> impl Iterator<Item = Account> {
-    text::lines(bytes).filter_map(|line| {
-        let mut fields = line.split(|b| *b == b':');
-        let mut next = || fields.next();
-        let name = next()?;
-        // A line of a network service (`+`, `-`) or a comment is no account.
-        if name.is_empty() || matches!(name.first(), Some(b'+' | b'-' | b'#')) {
-            return None;
+/// Everything that `getent passwd` lists: accounts, and lines for network services, whose numbers mean nothing.
+pub fn listed(bytes: &[u8]) -> impl Iterator<Item = Account> {
+    clib::lines(bytes).filter_map(|line| {
+        let mut fields = Fields::of(line);
+        let name = fields.text();
+        let switch = is_switch(name);
+        // Of such a line a sign alone is enough.
+        let (mut password, mut uid, mut gid) = (&b""[..], 0, 0);
+        if !switch || !fields.rest().is_empty() {
+            password = fields.text();
+            if switch {
+                fields.number_or_nothing()?;
+                fields.number_or_nothing()?;
+            } else {
+                uid = fields.number()?;
+                gid = fields.number()?;
+            }
         }
         Some(Account {
             name: name.to_vec(),
-            password: next()?.to_vec(),
-            uid: text::number(next()?)?,
-            gid: text::number(next()?)?,
-            gecos: next()?.to_vec(),
-            home: next()?.to_vec(),
-            shell: next()?.to_vec(),
+            password: password.to_vec(),
+            uid,
+            gid,
+            gecos: fields.text().to_vec(),
+            home: fields.text().to_vec(),
+            shell: fields.rest().to_vec(),
+            path: PathBuf::new(),
         })
     })
+}
+
+/// Accounts alone.
+pub fn accounts(bytes: &[u8]) -> impl Iterator<Item = Account> {
+    listed(bytes).filter(|account| !is_switch(&account.name))
 }
 
 /// Groups.
 pub fn groups(bytes: &[u8]) -> impl Iterator<Item = Group> {
-    text::lines(bytes).filter_map(|line| {
-        let mut fields = line.split(|b| *b == b':');
-        let name = fields.next()?;
-        if name.is_empty() || matches!(name.first(), Some(b'+' | b'-' | b'#')) {
+    clib::lines(bytes).filter_map(|line| {
+        let mut fields = Fields::of(line);
+        let name = fields.text();
+        if is_switch(name) {
             return None;
         }
-        let _password = fields.next()?;
-        let gid = text::number(fields.next()?)?;
-        let members = fields
-            .next()
-            .unwrap_or_default()
-            .split(|b| *b == b',')
-            .map(<[u8]>::trim_ascii)
-            .filter(|m| !m.is_empty())
-            .map(<[u8]>::to_vec)
-            .collect();
+        let _password = fields.text();
+        let gid = fields.number()?;
         Some(Group {
             name: name.to_vec(),
             gid,
-            members,
+            members: members(fields.rest()),
         })
     })
 }
 
-/// State of an account's password and the day of its last change (days since 1970).
-pub fn shadow(bytes: &[u8]) -> impl Iterator<Item = (&[u8], Password, Option<i64>)> {
-    text::lines(bytes).filter_map(|line| {
-        let mut fields = line.split(|b| *b == b':');
-        let name = fields.next().filter(|n| !n.is_empty())?;
-        let password = fields.next()?;
-        let changed = fields.next().and_then(text::number);
-        Some((name, Password::of_field(password), changed))
-    })
-}
-
-/// What the password field of `passwd` says when it does not point to `shadow`.
-#[must_use]
-pub fn password_in_passwd(account: &Account) -> Option<Password> {
-    (account.password != b"x").then(|| Password::of_field(&account.password))
+/// Names between commas; blanks before a name are passed over, those after it belong to it.
+fn members(list: &[u8]) -> Vec<Vec<u8>> {
+    list.split(|b| *b == b',')
+        .map(clib::after_space)
+        .filter(|member| !member.is_empty())
+        .map(<[u8]>::to_vec)
+        .collect()
 }

@@ -93,68 +93,256 @@ fn options_end(line: &[u8]) -> usize {
         .unwrap_or(line.len())
 }
 
-/// The blob begins with its own type as a string of 32-bit length; without that it is no key.
+/// The blob begins with its own type as a string of 32-bit length; without that it is no key. Of a certificate the key in
+/// it is what counts: signed again, it is another certificate of the same key.
 fn fingerprint(blob: &[u8], kind: &[u8]) -> Option<String> {
-    let key = BASE64.decode(blob).ok()?;
-    let size = usize::try_from(u32::from_be_bytes(key.get(..4)?.try_into().ok()?)).ok()?;
-    if key.get(4..4 + size)? != kind {
+    let blob = BASE64.decode(blob).ok()?;
+    let (own, rest) = string(&blob)?;
+    if own != kind {
         return None;
     }
-    Some(format!("SHA256:{}", BASE64.encode(Sha256::digest(&key))))
+    match plain(kind) {
+        Some((plain, fields)) => {
+            let (_nonce, rest) = string(rest)?;
+            let mut end = rest;
+            for _ in 0..fields {
+                end = string(end)?.1;
+            }
+            let key = rest.get(..rest.len() - end.len())?;
+            let length = u32::try_from(plain.len()).ok()?.to_be_bytes();
+            Some(digest(&[&length[..], plain, key].concat()))
+        }
+        None => Some(digest(&blob)),
+    }
 }
 
-/// Values of `AuthorizedKeysFile` in an `sshd_config`, as written; `Match` blocks count too, because a key that works
-/// for one user only is still a key.
-pub fn key_file_settings(bytes: &[u8]) -> impl Iterator<Item = String> {
-    settings(bytes, b"authorizedkeysfile")
+/// `SHA256:` and the digest of a key as it is sent.
+#[must_use]
+pub fn digest(key: &[u8]) -> String {
+    format!("SHA256:{}", BASE64.encode(Sha256::digest(key)))
 }
 
-/// Patterns of `Include` lines.
-pub fn includes(bytes: &[u8]) -> impl Iterator<Item = String> {
-    settings(bytes, b"include")
+/// A string of 32-bit length, and what follows it.
+#[must_use]
+pub fn string(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
+    let (length, rest) = bytes.split_at_checked(4)?;
+    let length = usize::try_from(u32::from_be_bytes(length.try_into().ok()?)).ok()?;
+    rest.split_at_checked(length)
 }
 
-fn settings<'a>(bytes: &'a [u8], key: &'static [u8]) -> impl Iterator<Item = String> + 'a {
+/// The type of the key in a certificate, and how many strings the key is.
+fn plain(kind: &[u8]) -> Option<(&[u8], usize)> {
+    const CERTIFICATE: &[u8] = b"-cert-v01@openssh.com";
+    let bare = kind.strip_suffix(CERTIFICATE)?;
+    Some(match bare {
+        b"sk-ssh-ed25519" => (b"sk-ssh-ed25519@openssh.com", 2),
+        b"sk-ecdsa-sha2-nistp256" => (b"sk-ecdsa-sha2-nistp256@openssh.com", 3),
+        b"ssh-ed25519" => (bare, 1),
+        b"ssh-rsa" | b"rsa-sha2-256" | b"rsa-sha2-512" => (b"ssh-rsa", 2),
+        b"ssh-dss" => (bare, 4),
+        _ if bare.starts_with(b"ecdsa-sha2-") => (bare, 2),
+        _ => return None,
+    })
+}
+
+/// Lines of a file of known hosts; the names of the hosts, with the mark before them, are its options.
+pub fn known_hosts(bytes: &[u8]) -> impl Iterator<Item = Key> {
+    text::lines(bytes).enumerate().filter_map(|(at, line)| {
+        let line = line.trim_ascii();
+        if line.is_empty() || line.starts_with(b"#") {
+            return None;
+        }
+        let (mark, rest) = if line.starts_with(b"@") {
+            text::word(line)
+        } else {
+            (&b""[..], line)
+        };
+        let (hosts, rest) = text::word(rest);
+        let (kind, rest) = text::word(rest);
+        if !is_type(kind) {
+            return None;
+        }
+        let (blob, comment) = text::word(rest);
+        let parts = [mark, hosts].into_iter().filter(|part| !part.is_empty());
+        Some(Key {
+            options: text::join(parts, b" "),
+            kind: kind.to_vec(),
+            fingerprint: fingerprint(blob, kind).unwrap_or_default(),
+            comment: comment.to_vec(),
+            line: at + 1,
+        })
+    })
+}
+
+/// A private key, as far as it tells without its passphrase.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PrivateKey {
+    /// Type; of older forms what their first line says.
+    pub kind: Vec<u8>,
+    /// Fingerprint of its public key, where the form has that.
+    pub fingerprint: String,
+    /// Whether a passphrase is needed.
+    pub protected: bool,
+}
+
+impl PrivateKey {
+    /// Reads the forms of OpenSSH, PEM, PKCS#8 and PuTTY; `None` when it is none of them.
+    #[must_use]
+    pub fn read(bytes: &[u8]) -> Option<Self> {
+        let mut lines = text::lines(bytes).map(<[u8]>::trim_ascii);
+        let first = lines.find(|line| !line.is_empty())?;
+        if let Some(rest) = first.strip_prefix(b"PuTTY-User-Key-File-") {
+            let cipher = lines.find_map(|line| line.strip_prefix(b"Encryption:"));
+            let (_, kind) = text::split_once(rest, b':')?;
+            return Some(Self {
+                kind: kind.trim_ascii().to_vec(),
+                fingerprint: String::new(),
+                protected: cipher.is_none_or(|cipher| cipher.trim_ascii() != b"none"),
+            });
+        }
+        let name = first.strip_prefix(b"-----BEGIN ")?.strip_suffix(b"-----")?;
+        let name = name.strip_suffix(b"PRIVATE KEY")?.trim_ascii_end();
+        let body: Vec<&[u8]> = lines
+            .take_while(|line| !line.starts_with(b"-----END"))
+            .collect();
+        if name == b"OPENSSH" {
+            return Self::of_openssh(&body.concat());
+        }
+        let encrypted =
+            |line: &&[u8]| line.starts_with(b"Proc-Type:") && line.ends_with(b"ENCRYPTED");
+        Some(Self {
+            kind: name.to_vec(),
+            fingerprint: String::new(),
+            protected: name == b"ENCRYPTED" || body.iter().any(encrypted),
+        })
+    }
+
+    /// A magic word, cipher, derivation and its options, the number of keys, the public key.
+    fn of_openssh(body: &[u8]) -> Option<Self> {
+        let bytes = BASE64.decode(body).ok()?;
+        let rest = bytes.strip_prefix(b"openssh-key-v1\0")?;
+        let (cipher, rest) = string(rest)?;
+        let (_derivation, rest) = string(rest)?;
+        let (_options, rest) = string(rest)?;
+        let (public, _) = string(rest.get(4..)?)?;
+        let (kind, _) = string(public)?;
+        Some(Self {
+            kind: kind.to_vec(),
+            fingerprint: digest(public),
+            protected: cipher != b"none",
+        })
+    }
+}
+
+/// Values of a setting (its name in lower case) in the server's configuration, each word by itself; `Match` blocks count
+/// too, because a key that works for one user only is still a key.
+pub fn settings<'a>(bytes: &'a [u8], key: &'static [u8]) -> impl Iterator<Item = Vec<u8>> + 'a {
     text::lines(bytes)
         .filter_map(move |line| {
             let line = line.trim_ascii();
-            // `Key value` and `Key=value` are both allowed.
+            // `Key value`, `Key=value` and `"Key" value` are all allowed.
             let end = line
                 .iter()
                 .position(|b| b.is_ascii_whitespace() || *b == b'=')?;
             let (name, rest) = line.split_at(end);
-            name.eq_ignore_ascii_case(key)
-                .then(|| String::from_utf8_lossy(rest).into_owned())
+            let bare = name.strip_prefix(b"\"").and_then(|n| n.strip_suffix(b"\""));
+            let is = bare.unwrap_or(name).eq_ignore_ascii_case(key);
+            is.then(|| words(rest.trim_ascii_start().strip_prefix(b"=").unwrap_or(rest)))
         })
-        .flat_map(|rest| {
-            rest.trim_start_matches(|c: char| c.is_whitespace() || c == '=')
-                .split_whitespace()
-                .map(|w| w.trim_matches('"').to_owned())
-                .collect::<Vec<_>>()
-        })
+        .flatten()
+}
+
+/// Words as the server cuts them: quotes of both kinds, backslashes before quotes, backslashes and blanks, and a comment
+/// at the end.
+fn words(line: &[u8]) -> Vec<Vec<u8>> {
+    let mut made = Vec::new();
+    let mut word: Option<Vec<u8>> = None;
+    let mut quote = None;
+    let mut bytes = line.iter().copied().peekable();
+    while let Some(byte) = bytes.next() {
+        let blank = matches!(byte, b' ' | b'\t');
+        if word.is_none() && byte == b'#' {
+            break;
+        }
+        if blank && quote.is_none() {
+            made.extend(word.take());
+            continue;
+        }
+        let open = word.get_or_insert_default();
+        match byte {
+            b'\\' => {
+                let escaped = bytes.next_if(|next| {
+                    matches!(next, b'\'' | b'"' | b'\\') || (quote.is_none() && *next == b' ')
+                });
+                open.push(escaped.unwrap_or(b'\\'));
+            }
+            b'"' | b'\'' if quote.is_none() => quote = Some(byte),
+            _ if quote == Some(byte) => quote = None,
+            _ => open.push(byte),
+        }
+    }
+    made.extend(word);
+    made
 }
 
 /// Puts a user's values for `%h`, `%u`, `%U` and `%%`; a relative path is below the home folder.
 #[must_use]
-pub fn expand(pattern: &str, user: &str, uid: u32, home: &str) -> String {
-    let mut made = String::new();
-    let mut chars = pattern.chars();
-    while let Some(c) = chars.next() {
-        if c != '%' {
-            made.push(c);
+pub fn expand(pattern: &[u8], user: &[u8], uid: Option<u32>, home: &[u8]) -> Vec<u8> {
+    let mut made = Vec::new();
+    let mut bytes = pattern.iter().copied();
+    while let Some(byte) = bytes.next() {
+        if byte != b'%' {
+            made.push(byte);
             continue;
         }
-        match chars.next() {
-            Some('h') => made.push_str(home),
-            Some('u') => made.push_str(user),
-            Some('U') => made.push_str(&uid.to_string()),
+        match bytes.next() {
+            Some(b'h') => made.extend_from_slice(home),
+            Some(b'u') => made.extend_from_slice(user),
+            Some(b'U') => {
+                made.extend(uid.map(|uid| uid.to_string()).unwrap_or_default().bytes());
+            }
             Some(other) => made.push(other),
-            None => made.push('%'),
+            None => made.push(b'%'),
         }
     }
-    if made.starts_with('/') {
-        made
-    } else {
-        format!("{}/{made}", home.trim_end_matches('/'))
+    if made.starts_with(b"/") {
+        return made;
+    }
+    let end = home.iter().rposition(|b| *b != b'/').map_or(0, |at| at + 1);
+    [home.get(..end).unwrap_or_default(), b"/", &made].concat()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_of_the_configuration() {
+        for (line, cut) in [
+            (
+                &br#"a "b c" 'd "e' f#g #h"#[..],
+                &["a", "b c", "d \"e", "f#g"][..],
+            ),
+            (br#"a\ b "c\"d" e\f"#, &["a b", "c\"d", "e\\f"]),
+            (br#""open end"#, &["open end"]),
+            (br#""" x"#, &["", "x"]),
+        ] {
+            let cut: Vec<Vec<u8>> = cut.iter().map(|w| w.as_bytes().to_vec()).collect();
+            assert_eq!(words(line), cut, "{}", String::from_utf8_lossy(line));
+        }
+        let found: Vec<Vec<u8>> = settings(
+            b"authorizedkeysfile = \"/a b/%u\" c\n\"AuthorizedKeysFile\" d # e\nx y\n",
+            b"authorizedkeysfile",
+        )
+        .collect();
+        assert_eq!(found, [&b"/a b/%u"[..], b"c", b"d"]);
+    }
+
+    #[test]
+    fn places_of_keys() {
+        let place = |pattern: &[u8]| expand(pattern, b"u\xff", Some(7), b"/h\xfe/");
+        assert_eq!(place(b"/k/%u-%U%%"), b"/k/u\xff-7%");
+        assert_eq!(place(b".ssh/k"), b"/h\xfe/.ssh/k");
+        assert_eq!(expand(b"k", b"u", None, b""), b"/k");
     }
 }

@@ -1,12 +1,19 @@
 //! Sudoers policy (sudoers(5)): rules, aliases and defaults, with what included files add, in the order of reading.
 //!
-//! This is a reader for people who look for who may do what, not a judge: it splits statements into their parts,
-//! keeps aliases as they are named and says from which file and line each comes. [`Reader`] follows includes with a
-//! bound on their depth and number, so files that include each other end.
+//! [`lex`] cuts words, [`grammar`] puts them together, as sudo does; here are the statements that people read, with the
+//! file and line each comes from, and [`Reader`], which follows includes with a bound on their depth and number, so that
+//! files that include each other end. What the policy comes to for an account is told by [`judge`].
+
+pub mod grammar;
+pub mod judge;
+pub mod lex;
 
 use crate::disk;
 use crate::framework::{Notes, SensorError};
 use crate::text;
+use grammar::{Element, Rule, RunAs, Spec};
+use lex::{Content, Line, Token};
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 /// Includes inside includes; sudo itself stops at 128.
@@ -25,7 +32,7 @@ pub struct Statement {
     pub hosts: Vec<u8>,
     /// As whom, the text between the brackets; empty means root.
     pub run_as: Vec<u8>,
-    /// Tags such as `NOPASSWD`, separated by commas.
+    /// Tags such as `NOPASSWD` and settings such as `CWD=/`, those carried on from a command before too.
     pub tags: Vec<u8>,
     /// Commands of a rule, members of an alias, settings of defaults.
     pub what: Vec<u8>,
@@ -53,7 +60,7 @@ pub enum Kind {
     Defaults,
     /// Names a file or folder to read.
     Include,
-    /// Not understood; kept as it is.
+    /// Not understood, and by sudo neither; kept as it is.
     Unknown,
 }
 
@@ -74,231 +81,174 @@ impl Kind {
     }
 }
 
-/// Statements of one file; a rule with several host parts gives one statement for each.
+/// A line of a file, understood.
+#[derive(Clone, Debug)]
+pub enum Entry {
+    /// A rule.
+    Rule(Rule),
+    /// Aliases of one kind.
+    Aliases(Kind, Vec<(Vec<u8>, Vec<Element>)>),
+    /// What defaults are bound to (`@host`, `:user`, …), and the settings.
+    Defaults(Vec<u8>, Vec<u8>),
+    /// A file or folder (when true) to read.
+    Include(bool, Vec<u8>),
+    /// Not understood.
+    Unknown,
+}
+
+/// An entry and where it stands.
+#[derive(Clone, Debug)]
+pub struct Placed {
+    /// What it says.
+    pub entry: Entry,
+    /// Its text.
+    pub text: Vec<u8>,
+    /// File.
+    pub path: PathBuf,
+    /// Line on which it begins.
+    pub line: usize,
+}
+
+/// Entries of one file.
 #[must_use]
-pub fn parse(bytes: &[u8], path: &Path) -> Vec<Statement> {
-    logical_lines(bytes)
-        .into_iter()
-        .flat_map(|(line, text)| {
-            let mut statements = statement(&text);
-            for s in &mut statements {
-                s.path = path.to_path_buf();
-                s.line = line;
-            }
-            statements
+pub fn parse(bytes: &[u8], path: &Path) -> Vec<Placed> {
+    let lines = lex::lines(bytes).into_iter();
+    lines
+        .map(|line| Placed {
+            entry: entry(&line),
+            text: line.text,
+            path: path.to_owned(),
+            line: line.number,
         })
         .collect()
 }
 
-/// Lines with continuations joined and comments gone, with the number of the first physical line of each.
-fn logical_lines(bytes: &[u8]) -> Vec<(usize, Vec<u8>)> {
-    let mut made = Vec::new();
-    let mut open: Option<(usize, Vec<u8>)> = None;
-    for (at, line) in text::lines(bytes).enumerate() {
-        let (first, mut whole) = open.take().unwrap_or((at + 1, Vec::new()));
-        if let Some(part) = line.strip_suffix(b"\\") {
-            whole.extend_from_slice(part);
-            open = Some((first, whole));
+fn entry(line: &Line) -> Entry {
+    match &line.content {
+        Content::Odd => Entry::Unknown,
+        Content::Include { folder, path } => Entry::Include(*folder, path.clone()),
+        Content::Defaults => {
+            let rest = line.text.strip_prefix(b"Defaults").unwrap_or_default();
+            let (bound, settings) = bound(rest);
+            Entry::Defaults(bound.to_vec(), tidy(settings))
+        }
+        Content::Tokens(tokens) => match tokens.split_first() {
+            Some((Token::Word(word), rest)) if alias_kind(word).is_some() => {
+                let kind = alias_kind(word).unwrap_or_default();
+                let made = grammar::aliases(rest, kind == Kind::CommandAlias);
+                made.map_or(Entry::Unknown, |list| Entry::Aliases(kind, list))
+            }
+            _ => grammar::rule(tokens).map_or(Entry::Unknown, Entry::Rule),
+        },
+    }
+}
+
+fn alias_kind(word: &[u8]) -> Option<Kind> {
+    match word {
+        b"User_Alias" => Some(Kind::UserAlias),
+        b"Runas_Alias" => Some(Kind::RunasAlias),
+        b"Host_Alias" => Some(Kind::HostAlias),
+        b"Cmnd_Alias" | b"Cmd_Alias" => Some(Kind::CommandAlias),
+        _ => None,
+    }
+}
+
+/// What defaults are bound to is a list: it ends at the first white space that no comma stands beside.
+fn bound(rest: &[u8]) -> (&[u8], &[u8]) {
+    if !matches!(rest.first(), Some(b'@' | b':' | b'>' | b'!')) {
+        return (b"", rest);
+    }
+    let mut quoted = false;
+    let mut before = b',';
+    let end = rest.iter().enumerate().skip(1).position(|(at, byte)| {
+        let ends = byte.is_ascii_whitespace()
+            && !quoted
+            && !matches!(before, b',' | b'!' | b'\\')
+            && !rest
+                .get(at..)
+                .unwrap_or_default()
+                .trim_ascii_start()
+                .starts_with(b",");
+        if *byte == b'"' {
+            quoted = !quoted;
+        }
+        if !byte.is_ascii_whitespace() {
+            before = *byte;
+        }
+        ends
+    });
+    rest.split_at(end.map_or(rest.len(), |at| at + 1))
+}
+
+impl Placed {
+    /// The statements that people read: a rule is one for each group of commands that share hosts, run-as list and tags.
+    #[must_use]
+    pub fn statements(&self) -> Vec<Statement> {
+        let one = |kind, who: &[u8], what: Vec<u8>| Statement {
+            kind,
+            who: who.to_vec(),
+            what,
+            path: self.path.clone(),
+            line: self.line,
+            ..Statement::default()
+        };
+        match &self.entry {
+            Entry::Unknown => vec![one(Kind::Unknown, b"", self.text.clone())],
+            Entry::Defaults(bound, settings) => {
+                vec![one(Kind::Defaults, bound, settings.clone())]
+            }
+            Entry::Include(folder, path) => {
+                let word: &[u8] = if *folder { b"includedir" } else { b"include" };
+                vec![one(Kind::Include, word, path.clone())]
+            }
+            Entry::Aliases(kind, list) => list
+                .iter()
+                .map(|(name, members)| one(*kind, name, listed(members)))
+                .collect(),
+            Entry::Rule(rule) => {
+                let who = listed(&rule.users);
+                let parts = rule.privileges.iter().flat_map(|privilege| {
+                    let alike = |a: &Spec, b: &Spec| a.run_as == b.run_as && a.tags == b.tags;
+                    let groups = privilege.specs.chunk_by(alike);
+                    groups.map(|specs| (listed(&privilege.hosts), specs))
+                });
+                parts
+                    .map(|(hosts, specs)| {
+                        let first = specs.first();
+                        Statement {
+                            hosts,
+                            run_as: first
+                                .and_then(|s| s.run_as.as_ref())
+                                .map_or_else(Vec::new, run_as_text),
+                            tags: first.map_or_else(Vec::new, |s| text::join(&s.tags, b",")),
+                            ..one(
+                                Kind::Rule,
+                                &who,
+                                text::join(specs.iter().map(|s| s.command.text()), b", "),
+                            )
+                        }
+                    })
+                    .collect()
+            }
+        }
+    }
+}
+
+fn listed(elements: &[Element]) -> Vec<u8> {
+    text::join(elements.iter().map(Element::text), b", ")
+}
+
+/// The text between the brackets; empty brackets are shown, for they mean the caller and not the superuser.
+fn run_as_text(run_as: &RunAs) -> Vec<u8> {
+    let users = listed(&run_as.users);
+    if run_as.groups.is_empty() {
+        return if users.is_empty() {
+            b"()".to_vec()
         } else {
-            whole.extend_from_slice(line);
-            made.push((first, whole));
-        }
+            users
+        };
     }
-    made.extend(open);
-    made.into_iter()
-        .map(|(at, line)| (at, without_comment(&line).trim_ascii().to_vec()))
-        .filter(|(_, line)| !line.is_empty())
-        .collect()
-}
-
-/// Cuts at `#`, unless it is quoted, begins an include or a numeric id (`#1000`).
-fn without_comment(line: &[u8]) -> &[u8] {
-    let start = line.trim_ascii_start();
-    if start.starts_with(b"#include") {
-        return line;
-    }
-    let mut quoted = false;
-    let mut before = b' ';
-    for (at, byte) in line.iter().enumerate() {
-        match byte {
-            b'"' if before != b'\\' => quoted = !quoted,
-            b'#' if !quoted && before != b'\\' => {
-                let is_id = line.get(at + 1).is_some_and(u8::is_ascii_digit)
-                    && matches!(
-                        before,
-                        b' ' | b'\t' | b',' | b'%' | b'(' | b':' | b'=' | b'!'
-                    );
-                if !is_id {
-                    return line.get(..at).unwrap_or_default();
-                }
-            }
-            _ => {}
-        }
-        before = *byte;
-    }
-    line
-}
-
-fn statement(line: &[u8]) -> Vec<Statement> {
-    let (first, rest) = text::word(line);
-    let aliases = [
-        (&b"User_Alias"[..], Kind::UserAlias),
-        (b"Runas_Alias", Kind::RunasAlias),
-        (b"Host_Alias", Kind::HostAlias),
-        (b"Cmnd_Alias", Kind::CommandAlias),
-        (b"Cmd_Alias", Kind::CommandAlias),
-    ];
-    if let Some((_, kind)) = aliases.iter().find(|(word, _)| *word == first) {
-        return split(rest, b':')
-            .into_iter()
-            .map(|part| {
-                let (name, members) = text::split_once(part, b'=').unwrap_or((part, b""));
-                Statement {
-                    kind: *kind,
-                    who: name.trim_ascii().to_vec(),
-                    what: tidy(members),
-                    ..Statement::default()
-                }
-            })
-            .collect();
-    }
-    if matches!(
-        first,
-        b"@include" | b"#include" | b"@includedir" | b"#includedir"
-    ) {
-        return vec![Statement {
-            kind: Kind::Include,
-            who: first.get(1..).unwrap_or_default().to_vec(),
-            what: unquote(rest),
-            ..Statement::default()
-        }];
-    }
-    if let Some(bound) = first.strip_prefix(b"Defaults")
-        && (bound.is_empty() || matches!(bound.first(), Some(b'@' | b':' | b'>' | b'!')))
-    {
-        return vec![Statement {
-            kind: Kind::Defaults,
-            who: bound.to_vec(),
-            what: tidy(rest),
-            ..Statement::default()
-        }];
-    }
-    rules(line).unwrap_or_else(|| {
-        vec![Statement {
-            kind: Kind::Unknown,
-            what: line.to_vec(),
-            ..Statement::default()
-        }]
-    })
-}
-
-/// `users hosts = (run as) TAG: commands : hosts = …`
-fn rules(line: &[u8]) -> Option<Vec<Statement>> {
-    let (who, rest) = user_list(line);
-    if who.is_empty() || rest.is_empty() {
-        return None;
-    }
-    let mut made = Vec::new();
-    for part in host_parts(rest) {
-        let (hosts, spec) = text::split_once(part, b'=')?;
-        let mut spec = spec.trim_ascii();
-        let mut run_as = Vec::new();
-        if let Some(inner) = spec.strip_prefix(b"(") {
-            let (inside, after) = text::split_once(inner, b')')?;
-            run_as = tidy(inside);
-            spec = after.trim_ascii();
-        }
-        let mut tags: Vec<&[u8]> = Vec::new();
-        // `NOPASSWD: SETENV: /bin/ls`: upper-case words that end with a colon.
-        while let Some((tag, after)) = text::split_once(spec, b':') {
-            let tag = tag.trim_ascii();
-            if tag.is_empty() || !tag.iter().all(|b| b.is_ascii_uppercase() || *b == b'_') {
-                break;
-            }
-            tags.push(tag);
-            spec = after.trim_ascii();
-        }
-        made.push(Statement {
-            kind: Kind::Rule,
-            who: who.clone(),
-            hosts: tidy(hosts),
-            run_as,
-            tags: text::join(&tags, b","),
-            what: tidy(spec),
-            ..Statement::default()
-        });
-    }
-    Some(made)
-}
-
-/// A comma list of users ends at the first white space that no comma stands beside.
-fn user_list(line: &[u8]) -> (Vec<u8>, &[u8]) {
-    let mut quoted = false;
-    let mut at = 0;
-    while let Some(byte) = line.get(at) {
-        match byte {
-            b'"' => quoted = !quoted,
-            b'\\' => at += 1,
-            b' ' | b'\t' if !quoted => {
-                let rest = line.get(at..).unwrap_or_default().trim_ascii_start();
-                let before = line.get(..at).unwrap_or_default().trim_ascii_end();
-                if !rest.starts_with(b",") && !before.ends_with(b",") && !before.ends_with(b"!") {
-                    return (tidy(before), rest);
-                }
-            }
-            _ => {}
-        }
-        at += 1;
-    }
-    (tidy(line), b"")
-}
-
-/// Splits `host = commands : host = commands` at the colons that stand between parts: those followed by a host list
-/// and an equals sign, outside brackets and quotes, and not the colon of a tag.
-fn host_parts(rest: &[u8]) -> Vec<&[u8]> {
-    let pieces = split(rest, b':');
-    let mut parts: Vec<&[u8]> = Vec::new();
-    let mut start = 0;
-    let mut end = 0;
-    for (n, piece) in pieces.iter().enumerate() {
-        let piece_start = if n == 0 { 0 } else { end + 1 };
-        if n > 0 && starts_host_part(piece) {
-            parts.push(rest.get(start..end).unwrap_or_default());
-            start = piece_start;
-        }
-        end = piece_start + piece.len();
-    }
-    parts.push(rest.get(start..).unwrap_or_default());
-    parts
-}
-
-/// A host list: words without a slash before an equals sign.
-fn starts_host_part(piece: &[u8]) -> bool {
-    text::split_once(piece, b'=').is_some_and(|(hosts, _)| {
-        let hosts = hosts.trim_ascii();
-        !hosts.is_empty()
-            && !hosts.contains(&b'(')
-            && hosts
-                .split(|b| *b == b',')
-                .all(|h| text::word(h).1.is_empty() && !h.trim_ascii().starts_with(b"/"))
-    })
-}
-
-/// Splits at a byte outside brackets and quotes and not after a backslash.
-fn split(text: &[u8], at: u8) -> Vec<&[u8]> {
-    let (mut depth, mut quoted, mut escaped) = (0_i32, false, false);
-    text.split(|byte| {
-        let literal = std::mem::take(&mut escaped);
-        match byte {
-            b'\\' if !literal => escaped = true,
-            b'"' if !literal => quoted = !quoted,
-            b'(' if !quoted => depth += 1,
-            b')' if !quoted => depth -= 1,
-            _ => return *byte == at && !quoted && depth <= 0 && !literal,
-        }
-        false
-    })
-    .collect()
+    [&users[..], b":", &listed(&run_as.groups)].concat()
 }
 
 /// One blank where there was any white space, none before commas.
@@ -321,42 +271,25 @@ fn tidy(text: &[u8]) -> Vec<u8> {
     tidy
 }
 
-fn unquote(text: &[u8]) -> Vec<u8> {
-    let text = text.trim_ascii();
-    if let Some(inner) = text.strip_prefix(b"\"").and_then(|t| t.strip_suffix(b"\"")) {
-        return inner.to_vec();
-    }
-    let mut made = Vec::with_capacity(text.len());
-    let mut bytes = text.iter();
-    while let Some(byte) = bytes.next() {
-        if *byte == b'\\' {
-            made.extend(bytes.next());
-        } else {
-            made.push(*byte);
-        }
-    }
-    made
-}
-
 /// Reads a policy with its includes.
 pub struct Reader<'a> {
     root: &'a Path,
-    host: String,
+    host: Vec<u8>,
     files: usize,
-    /// Every statement, in the order of reading.
-    pub statements: Vec<Statement>,
+    /// Every entry, in the order of reading.
+    pub entries: Vec<Placed>,
     notes: &'a Notes,
 }
 
 impl<'a> Reader<'a> {
     /// A reader below this root; `host` stands for `%h` in the names of included files. Those that cannot be read are noted.
     #[must_use]
-    pub fn new(root: &'a Path, host: &str, notes: &'a Notes) -> Self {
+    pub fn new(root: &'a Path, host: &[u8], notes: &'a Notes) -> Self {
         Self {
             root,
             host: host.into(),
             files: 0,
-            statements: Vec::new(),
+            entries: Vec::new(),
             notes,
         }
     }
@@ -383,27 +316,59 @@ impl<'a> Reader<'a> {
         let Some(bytes) = disk::read_if_there(&full, disk::CONFIG_MAX, self.notes) else {
             return Ok(());
         };
-        for statement in parse(&bytes, path) {
-            let target = (statement.kind == Kind::Include).then(|| {
-                let named = String::from_utf8_lossy(&statement.what).replace("%h", &self.host);
-                let folder = path.parent().unwrap_or(Path::new("/"));
-                (folder.join(named), statement.who == b"includedir")
-            });
-            self.statements.push(statement);
-            match target {
-                Some((folder, true)) => {
-                    for found in disk::list(&disk::below(self.root, &folder), self.notes) {
-                        let name = disk::name(&found);
-                        // Names that packagers and editors leave behind are not read, as in sudo.
-                        if !name.is_empty() && !name.contains('.') && !name.ends_with('~') {
-                            self.read_at(&folder.join(name), depth + 1)?;
-                        }
-                    }
+        for placed in parse(&bytes, path) {
+            let target = match &placed.entry {
+                Entry::Include(folder, named) => {
+                    let beside = path.parent().unwrap_or(Path::new("/"));
+                    Some((*folder, beside.join(named_path(named, &self.host))))
                 }
-                Some((file, false)) => self.read_at(&file, depth + 1)?,
+                _ => None,
+            };
+            self.entries.push(placed);
+            match target {
+                Some((true, folder)) => self.read_folder(&folder, depth)?,
+                Some((false, file)) => self.read_at(&file, depth + 1)?,
                 None => {}
             }
         }
         Ok(())
     }
+
+    fn read_folder(&mut self, folder: &Path, depth: usize) -> Result<(), SensorError> {
+        for found in disk::list(&disk::below(self.root, folder), self.notes) {
+            let name = found.file_name().unwrap_or_default();
+            let bytes = name.as_encoded_bytes();
+            // Names that packagers and editors leave behind are not read, as in sudo.
+            if !bytes.contains(&b'.') && !bytes.ends_with(b"~") {
+                self.read_at(&folder.join(name), depth + 1)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A path with the host's name for `%h`.
+fn named_path(named: &[u8], host: &[u8]) -> PathBuf {
+    let mut made = Vec::with_capacity(named.len());
+    let mut rest = named;
+    while let Some((first, after)) = rest.split_first() {
+        if let Some(after) = rest.strip_prefix(b"%h") {
+            made.extend_from_slice(host);
+            rest = after;
+        } else {
+            made.push(*first);
+            rest = after;
+        }
+    }
+    PathBuf::from(os_string(made))
+}
+
+#[cfg(unix)]
+fn os_string(bytes: Vec<u8>) -> OsString {
+    std::os::unix::ffi::OsStringExt::from_vec(bytes)
+}
+
+#[cfg(not(unix))]
+fn os_string(bytes: Vec<u8>) -> OsString {
+    String::from_utf8_lossy(&bytes).into_owned().into()
 }

@@ -1,7 +1,8 @@
 //! Login records: `utmp`, `wtmp` and `btmp`, a sequence of records of fixed size without a header (utmp(5)).
 //!
 //! glibc writes 384 bytes a record with 32-bit times on x86 and 32-bit ARM, and 400 bytes with 64-bit times on
-//! 64-bit ARM and others. Any bytes give some records and never an error: a cut record at the end is left out.
+//! 64-bit ARM and others. Any bytes give some records and never an error: bytes that a crash took or left are passed over
+//! to where records begin again, and counted.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -31,6 +32,59 @@ impl Layout {
         }
     }
 
+    /// The layout of these records, whichever machine wrote them; this one's where they fit both or none.
+    #[must_use]
+    pub fn of(bytes: &[u8]) -> Self {
+        // Enough to tell, however large the file.
+        let sound = |layout: Self| {
+            let places = bytes.chunks_exact(layout.size()).take(64);
+            places.filter(|place| layout.is_sound(place)).count()
+        };
+        let own = Self::of_this_machine();
+        match sound(Self::Short).cmp(&sound(Self::Long)) {
+            std::cmp::Ordering::Less => Self::Long,
+            std::cmp::Ordering::Equal => own,
+            std::cmp::Ordering::Greater => Self::Short,
+        }
+    }
+
+    /// Whether a record begins here, judged by it and by what follows it.
+    fn begins(self, bytes: &[u8], at: usize) -> bool {
+        let size = self.size();
+        let here = bytes.get(at..at + size);
+        if !here.is_some_and(|place| self.is_sound(place)) {
+            return false;
+        }
+        match bytes.get(at + size..at + 2 * size) {
+            Some(next) => self.is_sound(next) || next.iter().all(|b| *b == 0),
+            None => true,
+        }
+    }
+
+    /// Whether these bytes are a record as programs write it.
+    fn is_sound(self, place: &[u8]) -> bool {
+        let record = decode(place, self);
+        let line = field(place, 8, 32);
+        let end = place.get(self.size() - 20..).unwrap_or_default();
+        (RUN_LEVEL..=ACCOUNTING).contains(&record.kind)
+            && place.get(2..4) == Some(&[0, 0])
+            && record.pid >= 0
+            // A machine without a clock writes earlier ones; those count where nothing speaks against them.
+            && (YEAR_1990..YEAR_2242).contains(&record.seconds)
+            && (0..1_000_000).contains(&record.micros)
+            && record.line.iter().all(u8::is_ascii_graphic)
+            && line.iter().skip(record.line.len()).all(|b| *b == 0)
+            && end.iter().all(|b| *b == 0)
+    }
+
+    /// Whether these bytes can be a record that some program wrote carelessly.
+    fn is_possible(self, place: &[u8]) -> bool {
+        let record = decode(place, self);
+        (0..=ACCOUNTING).contains(&record.kind)
+            && (0..1_000_000).contains(&record.micros)
+            && record.line.iter().all(|b| *b >= b' ')
+    }
+
     /// Bytes of one record.
     #[must_use]
     pub fn size(self) -> usize {
@@ -51,6 +105,10 @@ pub const LOGIN: i16 = 6;
 pub const USER: i16 = 7;
 /// What was there has ended.
 pub const DEAD: i16 = 8;
+const YEAR_1990: i64 = 631_152_000;
+const YEAR_2242: i64 = 1 << 33;
+/// The largest kind.
+const ACCOUNTING: i16 = 9;
 
 /// One record.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -73,11 +131,44 @@ pub struct Record {
     pub address: Option<IpAddr>,
 }
 
-/// Reads records from bytes in the byte order of this machine's writers (little endian).
-pub fn records(bytes: &[u8], layout: Layout) -> impl DoubleEndedIterator<Item = Record> {
-    bytes
-        .chunks_exact(layout.size())
-        .map(move |record| decode(record, layout))
+/// Reads records from bytes in the byte order of this machine's writers (little endian), and counts the bytes that belong
+/// to none.
+#[must_use]
+pub fn read(bytes: &[u8], layout: Layout) -> (Vec<Record>, usize) {
+    let size = layout.size();
+    let (mut records, mut lost, mut at) = (Vec::new(), 0, 0);
+    while let Some(place) = bytes.get(at..at + size) {
+        if place.iter().all(|b| *b == 0) {
+            // A hole, or a place that was never used.
+            at += size;
+            continue;
+        }
+        if !layout.is_sound(place) {
+            // Best where another one follows; that one may be torn as well.
+            let within = (1..size)
+                .find(|by| layout.begins(bytes, at + by))
+                .or_else(|| {
+                    let sound = |by: &usize| {
+                        let place = bytes.get(at + by..at + by + size);
+                        place.is_some_and(|place| layout.is_sound(place))
+                    };
+                    (1..size).find(sound)
+                });
+            if let Some(by) = within {
+                lost += by;
+                at += by;
+                continue;
+            }
+            if !layout.is_possible(place) {
+                lost += size;
+                at += size;
+                continue;
+            }
+        }
+        records.push(decode(place, layout));
+        at += size;
+    }
+    (records, lost + bytes.len().saturating_sub(at))
 }
 
 fn decode(record: &[u8], layout: Layout) -> Record {
@@ -114,9 +205,16 @@ fn array<const N: usize>(bytes: &[u8], at: usize) -> [u8; N] {
         .unwrap_or([0; N])
 }
 
+fn field(bytes: &[u8], at: usize, size: usize) -> &[u8] {
+    bytes.get(at..at + size).unwrap_or_default()
+}
+
 fn string(bytes: &[u8], at: usize, size: usize) -> Vec<u8> {
-    let field = bytes.get(at..at + size).unwrap_or_default();
-    field.split(|b| *b == 0).next().unwrap_or_default().to_vec()
+    field(bytes, at, size)
+        .split(|b| *b == 0)
+        .next()
+        .unwrap_or_default()
+        .to_vec()
 }
 
 /// Four words in network order; an IPv4 address fills the first and leaves the others zero.
@@ -143,6 +241,8 @@ pub enum End {
     Down,
     /// The machine started again without a shutdown before.
     Crash,
+    /// The records do not say: only the beginning is kept.
+    Unknown,
 }
 
 /// A login with its end.

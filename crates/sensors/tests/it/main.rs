@@ -4,6 +4,7 @@
     reason = "a test that panics here is a test that fails"
 )]
 
+mod accounts;
 mod agent_self;
 mod ask;
 mod catalogue;
@@ -13,7 +14,9 @@ mod free_words;
 mod host;
 mod index;
 mod kernel;
+mod logins;
 mod network;
+mod policy;
 mod processes;
 mod routes;
 mod samples;
@@ -23,6 +26,7 @@ mod services;
 mod sight;
 mod sockets;
 mod software;
+mod ssh;
 mod support;
 mod sweep;
 mod threads;

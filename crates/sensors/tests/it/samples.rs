@@ -24,17 +24,19 @@ fn login_records() {
     for (path, layout, count) in [
         ("utmp/utmp", Layout::Short, 14),
         ("utmp/utmp_x86_64", Layout::Short, 6),
-        ("utmp/utmp_corrupted", Layout::Short, 4),
-        ("utmp/wtmp.1", Layout::Short, 4),
+        // Two of four places hold what no program writes; in the next one two were never written.
+        ("utmp/utmp_corrupted", Layout::Short, 2),
+        ("utmp/wtmp.1", Layout::Short, 2),
         ("utmp/utmp_aarch64", Layout::Long, 6),
     ] {
         let Some(bytes) = sample(path) else { return };
-        assert_eq!(utmp::records(&bytes, layout).count(), count, "{path}");
+        assert_eq!(utmp::read(&bytes, layout).0.len(), count, "{path}");
+        assert_eq!(Layout::of(&bytes), layout, "{path}");
     }
     let Some(bytes) = sample("utmp/wtmp.1") else {
         return;
     };
-    let first = utmp::records(&bytes, Layout::Short).next().unwrap();
+    let first = &utmp::read(&bytes, Layout::Short).0[0];
     assert_eq!((first.kind, first.pid), (utmp::USER, 20060));
     assert_eq!(
         (&first.user[..], &first.line[..]),
@@ -46,7 +48,7 @@ fn login_records() {
     let Some(bytes) = sample("utmp/utmp_aarch64") else {
         return;
     };
-    let boot = utmp::records(&bytes, Layout::Long).nth(2).unwrap();
+    let boot = &utmp::read(&bytes, Layout::Long).0[2];
     assert_eq!((boot.kind, &boot.user[..]), (utmp::BOOT, &b"reboot"[..]));
     assert_eq!(boot.address.unwrap().to_string(), "4.3.2.1");
     assert_eq!(

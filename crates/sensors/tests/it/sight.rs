@@ -163,6 +163,8 @@ pub fn expected() -> Vec<(&'static str, Vec<&'static str>, Sight)> {
         ("Local Administrators", vec![], Some),
         ("Sudoers", vec![], Some),
         ("SSH Authorized Keys", vec![], Denied),
+        ("SSH Key Files", vec![], Denied),
+        ("Last Login per User", vec![], Some),
         ("Installed Applications", vec![], Some),
         ("Service Details", vec![], Some),
         ("Scheduled Tasks", vec![], Some),

@@ -4,11 +4,11 @@ use crate::support::{Tree, collect, live, output, rows};
 use proptest::prelude::*;
 use sensors::framework::SensorError;
 use sensors::users::utmp::{self, Layout};
-use sensors::users::{collect as users, ssh_keys, sudoers};
+use sensors::users::{administrators, collect as users, keys, logins, ssh_keys, sudoers};
 use std::path::Path;
 
 /// A record as the C library writes it on this machine.
-fn record(kind: i16, pid: i32, line: &str, user: &str, host: &str, seconds: u32) -> Vec<u8> {
+pub fn record(kind: i16, pid: i32, line: &str, user: &str, host: &str, seconds: u32) -> Vec<u8> {
     let layout = Layout::of_this_machine();
     let mut bytes = vec![0; layout.size()];
     bytes[0..2].copy_from_slice(&kind.to_le_bytes());
@@ -26,7 +26,7 @@ fn record(kind: i16, pid: i32, line: &str, user: &str, host: &str, seconds: u32)
     bytes
 }
 
-const T: u32 = 1_700_000_000;
+pub const T: u32 = 1_700_000_000;
 
 fn history() -> Vec<u8> {
     [
@@ -47,7 +47,7 @@ fn history() -> Vec<u8> {
 fn last_logins_agree_with_last() {
     let tree = Tree::new();
     tree.file("/var/log/wtmp", history());
-    let found = rows(|s| users::last_logins(tree.root(), s));
+    let found = rows(|s| logins::last_logins(tree.root(), s));
     let file = tree.at("/var/log/wtmp");
     let last = output("last", &["-F", "-w", "-f", file.to_str().unwrap()]);
     let lines: Vec<&str> = last
@@ -94,7 +94,7 @@ fn last_logins_agree_with_last() {
 fn logged_in_users_agree_with_who() {
     let tree = Tree::new();
     tree.file("/run/utmp", history());
-    let found = rows(|s| users::logged_in_users(tree.root(), s));
+    let found = rows(|s| logins::logged_in_users(tree.root(), s));
     let who = output("who", &[tree.at("/run/utmp").to_str().unwrap()]);
     let expected: Vec<(String, String)> = who
         .lines()
@@ -115,12 +115,12 @@ fn a_session_is_not_dead_because_its_process_is_hidden() {
         .file("/proc/self/stat", "")
         .file("/proc/1/stat", "");
     assert!(
-        rows(|s| users::logged_in_users(tree.root(), s)).is_empty(),
+        rows(|s| logins::logged_in_users(tree.root(), s)).is_empty(),
         "it ended"
     );
     // The first process is never missing: here it is hidden.
     std::fs::remove_dir_all(tree.at("/proc/1")).unwrap();
-    let (found, outcome) = collect(|s| users::logged_in_users(tree.root(), s));
+    let (found, outcome) = collect(|s| logins::logged_in_users(tree.root(), s));
     assert_eq!(found.len(), 1);
     assert!(outcome.unwrap_err().is_denied());
 }
@@ -135,7 +135,7 @@ fn sessions_of_the_login_manager_count_once() {
             "USER=eve\nCLASS=user\nSTATE=active\nTTY=\nREMOTE_HOST=203.0.113.9\nREALTIME=1700000000000000\nLEADER=9\n",
         )
         .file("/run/systemd/sessions/c1", "USER=gdm\nCLASS=greeter\nSTATE=active\n");
-    let found = rows(|s| users::logged_in_users(tree.root(), s));
+    let found = rows(|s| logins::logged_in_users(tree.root(), s));
     assert_eq!(found.len(), 2, "{found:?}");
     assert_eq!(
         found[1],
@@ -157,7 +157,7 @@ fn failed_logins_newest_first_with_address() {
         "/var/log/btmp",
         [bad, record(LOGIN, 6, "ssh:notty", "root", "::1", T + 1)].concat(),
     );
-    let found = rows(|s| users::failed_logins(tree.root(), s));
+    let found = rows(|s| logins::failed_logins(tree.root(), s));
     assert_eq!(found[0][0], "root");
     assert_eq!(
         found[1],
@@ -185,19 +185,18 @@ const LOGIN: i16 = utmp::LOGIN;
 fn a_cut_record_is_left_out() {
     let mut bytes = history();
     bytes.truncate(bytes.len() - 1);
-    assert_eq!(utmp::records(&bytes, Layout::of_this_machine()).count(), 8);
-    assert_eq!(
-        utmp::records(&bytes[..100], Layout::of_this_machine()).count(),
-        0
-    );
+    let layout = Layout::of_this_machine();
+    let (found, lost) = utmp::read(&bytes, layout);
+    assert_eq!((found.len(), lost), (8, layout.size() - 1));
+    assert_eq!(utmp::read(&bytes[..100], layout), (Vec::new(), 100));
 }
 
 proptest! {
     #[test]
     fn any_bytes_are_records(bytes in prop::collection::vec(any::<u8>(), 0..3_000)) {
         for layout in [Layout::Short, Layout::Long] {
-            let records: Vec<_> = utmp::records(&bytes, layout).collect();
-            prop_assert_eq!(records.len(), bytes.len() / layout.size());
+            let (records, lost) = utmp::read(&bytes, layout);
+            prop_assert!(records.len() * layout.size() + lost <= bytes.len());
             prop_assert!(utmp::logins(&records).len() <= records.len());
         }
     }
@@ -238,7 +237,7 @@ fn local_users_agree_with_getent() {
 fn passwords_are_told_by_state_only() {
     let tree = Tree::new();
     tree.file("/etc/passwd", "root:x:0:0:root:/root:/bin/sh\nold:$1$secret:5:5::/:/bin/sh\nopen::6:6::/:/bin/sh\nnew:x:7:7::/:/bin/sh\nbroken:x\n")
-        .file("/etc/shadow", "root:$y$j9T$hash:19000:0:99999:7:::\nnew:!locked:0:::::\n");
+        .file("/etc/shadow", "root:$y$j9T$hash:19000:0:99999:7:::\nnew:!locked:0::::::\n");
     let found = rows(|s| users::local_users(tree.root(), s));
     let states: Vec<&str> = found.iter().map(|r| r[7].as_str()).collect();
     assert_eq!(states, ["set", "set", "empty", "locked"]);
@@ -264,7 +263,7 @@ bob ALL=(ALL) ALL # trailing
 fn sudoers_agree_with_cvtsudoers() {
     let tree = Tree::new();
     tree.file("/etc/sudoers", POLICY);
-    let found = rows(|s| users::sudoers(tree.root(), s));
+    let found = rows(|s| administrators::sudoers(tree.root(), s));
     let file = tree.at("/etc/sudoers");
     let json = output("cvtsudoers", &["-f", "json", file.to_str().unwrap()]);
     let json: serde_json::Value = serde_json::from_str(&json).unwrap();
@@ -349,7 +348,7 @@ fn sudoers_follow_includes_and_end_loops() {
     .file("/etc/sudoers.d/backup~", "evil ALL=(ALL) ALL\n")
     .file("/etc/sudoers.d/pkg.dpkg-old", "evil ALL=(ALL) ALL\n")
     .file("/etc/more", "extra ALL=/bin/ls\n#include /etc/sudoers\n");
-    let (found, outcome) = collect(|s| users::sudoers(tree.root(), s));
+    let (found, outcome) = collect(|s| administrators::sudoers(tree.root(), s));
     assert!(
         matches!(outcome, Err(SensorError::Form { .. })),
         "{outcome:?}"
@@ -375,7 +374,7 @@ fn administrators_for_each_reason() {
         "/etc/sudoers",
         "User_Alias OPS = %operators\nCmnd_Alias EVERYTHING = ALL\n%sudo ALL=(ALL:ALL) ALL\nOPS ALL = EVERYTHING\n#1005 ALL=(ALL) NOPASSWD: ALL\ncarol ALL=(postgres) ALL\ndan ALL=/bin/ls\n",
     );
-    let found = rows(|s| users::local_administrators(tree.root(), s));
+    let found = rows(|s| administrators::local_administrators(tree.root(), s));
     let has = |who: &str, reason: &str| found.iter().any(|r| r[0] == who && r[1] == reason);
     assert!(
         has("root", "user ID 0") && has("toor", "user ID 0"),
@@ -436,7 +435,7 @@ fn keys_agree_with_ssh_keygen() {
     .file("/root/.ssh/authorized_keys", &keys)
     .file("/etc/ssh/keys/svc", public("ed25519"))
     .file("/home/leftover/.ssh/authorized_keys2", public("rsa"));
-    let found = rows(|s| users::ssh_authorized_keys(tree.root(), s));
+    let found = rows(|s| keys::ssh_authorized_keys(tree.root(), s));
     let listed = output(
         "ssh-keygen",
         &[
@@ -487,14 +486,14 @@ fn hostile_files_neither_block_nor_break() {
         .file("/home/d/.ssh/x", "");
     let fifo = tree.at("/home/d/.ssh/authorized_keys");
     output("mkfifo", &[fifo.to_str().unwrap()]);
-    let (found, outcome) = collect(|s| users::ssh_authorized_keys(tree.root(), s));
+    let (found, outcome) = collect(|s| keys::ssh_authorized_keys(tree.root(), s));
     assert_eq!(found.len(), 1, "only the long line looks like a key");
     let cut = outcome.unwrap_err().to_string();
     assert!(cut.contains("only so many were read"), "{cut}");
     assert_eq!(found[0][2], "");
     let policy = [b"ALL ALL=".to_vec(), vec![b'('; 10 << 20]].concat();
     tree.file("/etc/sudoers", policy);
-    let (found, outcome) = collect(|s| users::sudoers(tree.root(), s));
+    let (found, outcome) = collect(|s| administrators::sudoers(tree.root(), s));
     assert!(outcome.is_err(), "not all of it was read");
     assert!(found.len() <= 1);
     assert!(
