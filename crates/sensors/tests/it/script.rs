@@ -330,3 +330,32 @@ fn shipped_scripts_work_here() {
         None => assert!(all.is_empty(), "{all:?}"),
     }
 }
+
+#[test]
+fn odd_names_and_quotes_cost_no_setting_of_the_server() {
+    use std::os::unix::ffi::OsStrExt;
+    let found = crate::sight::with_own_mounts(|| {
+        crate::support::output("mount", &["-t", "tmpfs", "none", "/etc/ssh"]);
+        let folder = std::path::Path::new("/etc/ssh");
+        std::fs::create_dir(folder.join("some d")).unwrap();
+        let main = b"Include \"some d/*.conf\" plain\\ one # no\n\"Port\" 22\nBanner /\xff\n";
+        std::fs::write(folder.join("sshd_config"), main).unwrap();
+        let odd = std::ffi::OsStr::from_bytes(b"some d/x\xff.conf");
+        std::fs::write(folder.join(odd), "PermitRootLogin yes\n").unwrap();
+        std::fs::write(folder.join("plain one"), "X11Forwarding=no\n").unwrap();
+        live("SSH Server Settings")
+    });
+    let told: Vec<[&str; 3]> = found
+        .iter()
+        .map(|r| [&r[0][..], &r[1][..], &r[3][..]])
+        .collect();
+    assert_eq!(
+        told,
+        [
+            ["permitrootlogin", "yes", "/etc/ssh/some d/x\\xff.conf"],
+            ["x11forwarding", "no", "/etc/ssh/plain one"],
+            ["port", "22", "/etc/ssh/sshd_config"],
+            ["banner", "/\\xff", "/etc/ssh/sshd_config"],
+        ]
+    );
+}
