@@ -13,7 +13,11 @@ const LARGEST: u64 = 1 << 20;
 /// # Errors
 /// The system's; the old content then stands.
 pub fn write_private(path: &Path, content: &[u8]) -> io::Result<()> {
-    let folder = path.parent().unwrap_or(Path::new("."));
+    let folder = match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        // A bare name lies in the working directory.
+        _ => Path::new("."),
+    };
     let mut name = path.file_name().unwrap_or_default().to_os_string();
     name.push(".new");
     let beside = folder.join(name);

@@ -12,6 +12,7 @@ mod room;
 use crate::orders::{Kept, Pruned, Remembered};
 use prost::Message as _;
 use protocol::message::{AnswerPart, SignedOrder};
+use room::Room;
 use rusqlite::{Connection, ErrorCode, OptionalExtension as _, Transaction, params};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -147,8 +148,7 @@ pub struct Spool {
     path: PathBuf,
     connection: Connection,
     bytes: u64,
-    /// There was no room to open the file for writing: `connection` only reads, or lies in memory.
-    waits: bool,
+    room: Room,
 }
 
 impl Spool {
@@ -274,7 +274,7 @@ impl Spool {
             path: path.into(),
             connection,
             bytes: 0,
-            waits: false,
+            room: Room::Found,
         };
         // In one step: a disk that fills up in between would leave half of it.
         let steps = match found {

@@ -6,6 +6,7 @@
 
 use super::{SCHEMA, SECOND, Spool, SpoolError};
 use crate::orders::{Pruned, Remembered};
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 use std::fmt::Write as _;
 use std::path::Path;
@@ -14,6 +15,17 @@ use std::path::Path;
 pub fn is_full(error: &rusqlite::Error) -> bool {
     matches!(error, rusqlite::Error::SqliteFailure(failure, _)
         if failure.code == ErrorCode::DiskFull || failure.extended_code == rusqlite::ffi::SQLITE_IOERR_SHMSIZE)
+}
+
+/// Where a spool lies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Room {
+    /// In its file.
+    Found,
+    /// In its file, of which it only reads.
+    Reading,
+    /// In memory: there is no file yet.
+    Memory,
 }
 
 impl Spool {
@@ -33,15 +45,12 @@ impl Spool {
         })
     }
 
-    /// The file as it lies there. Nobody changes it meanwhile: the folder is locked, and this agent cannot write.
     fn read_only(path: &Path) -> Result<(Self, Remembered), SpoolError> {
-        let failed = |source| SpoolError::Open {
+        let connection = reading(path).map_err(|source| SpoolError::Open {
             path: path.into(),
             source,
-        };
-        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI;
-        let connection = Connection::open_with_flags(as_uri(path), flags).map_err(failed)?;
-        Self::waiting(path, connection)
+        })?;
+        Self::waiting(path, connection, Room::Reading)
     }
 
     fn in_memory(path: &Path) -> Result<(Self, Remembered), SpoolError> {
@@ -54,15 +63,19 @@ impl Spool {
             .execute_batch(SCHEMA)
             .and_then(|()| connection.execute_batch(SECOND))
             .map_err(failed)?;
-        Self::waiting(path, connection)
+        Self::waiting(path, connection, Room::Memory)
     }
 
-    fn waiting(path: &Path, connection: Connection) -> Result<(Self, Remembered), SpoolError> {
+    fn waiting(
+        path: &Path,
+        connection: Connection,
+        room: Room,
+    ) -> Result<(Self, Remembered), SpoolError> {
         let mut spool = Self {
             path: path.into(),
             connection,
             bytes: 0,
-            waits: true,
+            room,
         };
         let (remembered, bytes) = spool.contents()?;
         spool.bytes = bytes;
@@ -74,26 +87,64 @@ impl Spool {
     /// # Errors
     /// [`SpoolError::Full`] while there is none.
     pub(super) fn settle(&mut self) -> Result<(), SpoolError> {
-        if !self.waits {
-            return Ok(());
-        }
-        let (mut settled, found) = Self::open_at(&self.path).map_err(|error| match error {
+        let full = |error| match error {
             SpoolError::Open { path, source } if is_full(&source) => {
                 SpoolError::Full { path, source }
             }
             other => other,
-        })?;
-        // What was begun anew in memory is not in the file yet; what was read from the file is.
+        };
+        let failed = |source| SpoolError::Open {
+            path: self.path.clone(),
+            source,
+        };
+        let settled = match self.room {
+            Room::Found => return Ok(()),
+            Room::Reading => {
+                // Reading holds the file for itself too.
+                self.connection = Connection::open_in_memory().map_err(failed)?;
+                match Self::open_at(&self.path) {
+                    Ok((settled, _)) => settled,
+                    Err(error) => {
+                        self.connection = reading(&self.path).map_err(failed)?;
+                        return Err(full(error));
+                    }
+                }
+            }
+            Room::Memory => self.in_file().map_err(full)?,
+        };
+        tracing::info!(path = %self.path.display(), "there is room for the spool again");
+        *self = settled;
+        Ok(())
+    }
+
+    /// The file, with what is in memory.
+    fn in_file(&mut self) -> Result<Self, SpoolError> {
+        let (mut settled, found) = Self::open_at(&self.path)?;
         let (held, _) = self.contents()?;
         let pruned = Pruned {
             number: held.pruned.number.max(found.pruned.number),
             expires: held.pruned.expires.max(found.pruned.expires),
         };
         settled.remember(&held.done, &held.cancelled, pruned)?;
-        tracing::info!(path = %self.path.display(), "there is room for the spool again");
-        *self = settled;
-        Ok(())
+        Ok(settled)
     }
+}
+
+/// The file as it lies there, with what a killed agent left in its log. Nobody changes it meanwhile: the folder is locked, and this
+/// agent cannot write.
+fn reading(path: &Path) -> Result<Connection, rusqlite::Error> {
+    let mut log = path.as_os_str().to_owned();
+    log.push("-wal");
+    let logged = std::fs::metadata(log).is_ok_and(|log| log.len() > 0);
+    if !logged {
+        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI;
+        return Connection::open_with_flags(as_uri(path), flags);
+    }
+    // Whoever reads a log must be allowed to write, or there must be an index of it on disk; exclusive, its index lies in memory.
+    let connection = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
+    connection.execute_batch("PRAGMA locking_mode = EXCLUSIVE; PRAGMA query_only = ON;")?;
+    Ok(connection)
 }
 
 /// A file that is only read and has no log beside it that could be read.

@@ -186,6 +186,44 @@ fn a_first_spool_begins_when_there_is_room() {
 }
 
 #[test]
+fn what_a_killed_agent_left_in_the_log_is_there_without_room() {
+    on_a_small_disk(
+        "full_disk::what_a_killed_agent_left_in_the_log_is_there_without_room",
+        |disk| {
+            let running = tempfile::tempdir().unwrap();
+            let (mut spool, _) = Spool::open(running.path()).unwrap();
+            for number in [1, 2] {
+                spool.accept(number, 100, &order(number)).unwrap();
+            }
+            spool.keep_answer(1, 100, &[part(1)]).unwrap();
+            // What a kill leaves: the files as they lie there while they are open.
+            for file in ["spool.db", "spool.db-wal"] {
+                std::fs::copy(running.path().join(file), disk.folder().join(file)).unwrap();
+            }
+            drop(spool);
+            disk.fill();
+            let (mut spool, found) = Spool::open(disk.folder()).unwrap();
+            assert_eq!(numbers(&found.accepted), [(2, 100)]);
+            assert_eq!(spool.part(1, 0).unwrap(), Some(part(1)));
+            for _ in 0..2 {
+                let refused = spool.accept(3, 100, &order(3));
+                assert!(
+                    matches!(refused, Err(SpoolError::Full { .. })),
+                    "{refused:?}"
+                );
+                assert_eq!(spool.order(2).unwrap(), Some(order(2)));
+            }
+            disk.free();
+            spool.accept(3, 100, &order(3)).unwrap();
+            drop(spool);
+            let (_, found) = Spool::open(disk.folder()).unwrap();
+            assert_eq!(numbers(&found.accepted), [(2, 100), (3, 100)]);
+            assert!(!disk.folder().join("spool.db.damaged").exists());
+        },
+    );
+}
+
+#[test]
 fn what_a_spool_holds_is_there_without_room() {
     on_a_small_disk(
         "full_disk::what_a_spool_holds_is_there_without_room",
