@@ -9,7 +9,7 @@ use std::path::Path;
 /// # Errors
 /// The system's error; the old file then still stands as it was.
 pub(crate) fn write_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let folder = path.parent().unwrap_or_else(|| Path::new("."));
+    let folder = folder_of(path);
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let beside = folder.join(format!(".{name}.new"));
     remove(&beside)?;
@@ -26,6 +26,14 @@ pub(crate) fn write_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
     drop(file);
     fs::rename(&beside, path)?;
     flush_folder(folder)
+}
+
+/// The folder that a file lies in; that of a bare name is the working directory.
+fn folder_of(path: &Path) -> &Path {
+    match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    }
 }
 
 /// Removes a file that may not be there.
@@ -54,6 +62,13 @@ pub(crate) fn flush_folder(folder: &Path) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_bare_name_lies_in_the_working_directory() {
+        for (path, folder) in [("key", "."), ("./key", "."), ("a/key", "a"), ("/key", "/")] {
+            assert_eq!(folder_of(Path::new(path)), Path::new(folder));
+        }
+    }
 
     #[test]
     #[cfg(unix)]
