@@ -36,6 +36,7 @@ pub enum Role {
 
 /// A name and a password.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 pub struct Login {
     /// User name.
     pub name: String,
@@ -75,6 +76,7 @@ pub struct Me {
 
 /// A change of the caller's own password.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 pub struct PasswordChange {
     /// The password until now.
     #[schema(value_type = String, format = Password)]
@@ -106,6 +108,7 @@ pub struct UserInfo {
 
 /// A user to be added.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 pub struct UserToCreate {
     /// Name: 1 to 64 letters, digits or any of `. _ - @`.
     pub name: String,
@@ -151,6 +154,7 @@ pub struct ApiTokenInfo {
 
 /// An API token to be made.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 pub struct ApiTokenToCreate {
     /// What to call it: 1 to 64 letters, digits, spaces or any of `. _ - @`.
     pub name: String,

@@ -145,6 +145,7 @@ pub struct EnrolmentTokenInfo {
 
 /// An enrolment token to be made.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 pub struct EnrolmentTokenToCreate {
     /// Machines it may let in: 1 unless told, `null` for any number.
     #[serde(default = "one_use")]
@@ -208,6 +209,7 @@ pub struct TrustStatus {
 
 /// What to replace.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 pub struct Rotation {
     /// The certificate authority or the key that signs orders.
     pub what: TrustPart,
@@ -215,6 +217,7 @@ pub struct Rotation {
 
 /// What to drop.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 pub struct DropOld {
     /// The certificate authority or the key that signs orders.
     pub what: TrustPart,

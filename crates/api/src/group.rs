@@ -23,6 +23,7 @@ pub struct GroupInfo {
 
 /// A group to be added.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 pub struct GroupToCreate {
     /// Name: up to 128 characters of one script; nothing invisible, nothing that looks like another group's or a sensor's name.
     #[schema(min_length = 1, max_length = 128)]
@@ -34,6 +35,7 @@ pub struct GroupToCreate {
 
 /// What a group is to mean.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 pub struct GroupChange {
     /// The filter, as it would stand after `from all machines with`.
     #[schema(min_length = 1, max_length = 32_000)]

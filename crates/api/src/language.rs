@@ -91,6 +91,7 @@ same!(Rows, question::catalogue::Rows, One, Many);
 
 /// A question's text.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 pub struct Text {
     /// At most 32,000 characters.
     #[schema(max_length = 32_000)]
@@ -262,6 +263,7 @@ impl From<question::Reading> for ReadingInfo {
 
 /// A text with a cursor in it.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 pub struct TextWithCursor {
     /// At most 32,000 characters.
     #[schema(max_length = 32_000)]

@@ -45,6 +45,7 @@ pub struct Asked {
 
 /// Whether a question stays.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 pub struct ToKeep {
     /// `true`: it and its answers stay however old they get; `false`: they go when they are old.
     pub keep: bool,
@@ -130,6 +131,7 @@ impl From<question::Plan> for Plan {
 
 /// A question to be asked.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 pub struct ToAsk {
     /// Its text, at most 32,000 characters.
     #[schema(min_length = 1, max_length = 32_000)]

@@ -13,8 +13,10 @@ const LONGEST: usize = 128;
 /// Why a name is not taken.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum NameError {
-    /// Too short or too long, or blanks at an end.
-    #[error("a name has 1 to {LONGEST} characters and neither begins nor ends with a blank")]
+    /// Too short or too long, or blanks at an end or behind each other.
+    #[error(
+        "a name has 1 to {LONGEST} characters, neither begins nor ends with a blank, and has no two blanks in a row"
+    )]
     Length,
     /// A character that is not for names.
     #[error("the character U+{:04X} has no place in a name: it is invisible, changes the direction of text, or is easily taken for another", u32::from(*.0))]
@@ -27,7 +29,7 @@ pub(crate) enum NameError {
 /// Whether this can be a name.
 pub(crate) fn check(name: &str) -> Result<(), NameError> {
     let length = name.chars().count();
-    if !(1..=LONGEST).contains(&length) || name.trim() != name {
+    if !(1..=LONGEST).contains(&length) || name.trim() != name || name.contains("  ") {
         return Err(NameError::Length);
     }
     let fits = |c: char| c.is_ascii_graphic() || c == ' ' || c.identifier_allowed();
@@ -43,8 +45,11 @@ pub(crate) fn check(name: &str) -> Result<(), NameError> {
 
 /// Whether people take one name for the other.
 pub(crate) fn alike(one: &str, other: &str) -> bool {
+    // As questions read names: runs of blanks are one.
+    let plain = |name: &str| name.split_whitespace().collect::<Vec<_>>().join(" ");
+    let (one, other) = (plain(one), plain(other));
     let (small, other_small) = (one.to_lowercase(), other.to_lowercase());
-    skeleton(one).eq(skeleton(other)) || skeleton(&small).eq(skeleton(&other_small))
+    skeleton(&one).eq(skeleton(&other)) || skeleton(&small).eq(skeleton(&other_small))
 }
 
 #[cfg(test)]
@@ -98,7 +103,7 @@ mod tests {
         for name in ["Web s\u{0435}rvers", "pr\u{03bf}d"] {
             assert_eq!(check(name), Err(NameError::Mixed), "{name}");
         }
-        for name in ["", " web", "web ", &"x".repeat(129)] {
+        for name in ["", " web", "web ", "web  servers", &"x".repeat(129)] {
             assert_eq!(check(name), Err(NameError::Length), "{name}");
         }
     }
@@ -111,6 +116,7 @@ mod tests {
             ("SERVERI", "SERVERl"),
             ("caf\u{e9}", "cafe\u{301}"),
             ("\u{0441}\u{0440}", "cp"),
+            ("Web  servers", "Web servers"),
         ] {
             assert!(alike(one, other), "{one} {other}");
         }

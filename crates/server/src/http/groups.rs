@@ -15,6 +15,7 @@ use crate::store::groups::{NewGroup, StoredGroup};
 use api::group::{GroupChange, GroupInfo, GroupToCreate};
 use axum::extract::State;
 use axum::http::StatusCode;
+use question::catalogue::{Catalogue, Group};
 use serde_json::json;
 use std::sync::Arc;
 use utoipa_axum::router::OpenApiRouter;
@@ -44,6 +45,28 @@ fn canonical(api: &Api, filter: &str) -> Result<String, ApiError> {
         .filter
         .ok_or_else(|| ApiError::invalid("the filter is empty"))?;
     Ok(filter.to_string())
+}
+
+/// Whether this name means the group wherever it may stand in a question, and nothing else anywhere: `all machines` would not.
+fn means_itself(api: &Api, name: &str, filter: &str) -> bool {
+    let catalogue = api.catalogue.now();
+    let group = Group {
+        name: name.to_owned(),
+        filter: filter.to_owned(),
+    };
+    let groups: Vec<Group> = catalogue.groups().cloned().chain([group]).collect();
+    let catalogue = Catalogue::clone(&catalogue).with_groups(groups);
+    let asked = |endpoints: &str| {
+        let text = format!("Get number of machines from {endpoints}");
+        question::parse(&text, &catalogue).map(|question| question.filter)
+    };
+    let meant = asked(&format!("all machines with {filter}"));
+    let quoted = format!("\"{}\"", name.replace('"', "\"\""));
+    meant.is_ok()
+        && ["", "all machines with "].iter().all(|before| {
+            let bare = asked(&format!("{before}{name}"));
+            asked(&format!("{before}{quoted}")) == meant && (bare.is_err() || bare == meant)
+        })
 }
 
 /// The name of a sensor that looks like this one.
@@ -91,9 +114,15 @@ async fn create_group(
             format!("`{name}` looks like the sensor `{sensor}`; choose another name"),
         ));
     }
+    let filter = canonical(&api, &wanted.filter)?;
+    if !means_itself(&api, name, &filter) {
+        return Err(ApiError::invalid(format!(
+            "in a question `{name}` would mean something else; choose another name"
+        )));
+    }
     let group = NewGroup {
         name: name.to_owned(),
-        filter: canonical(&api, &wanted.filter)?,
+        filter,
         owner: caller.user.id,
         owner_name: caller.user.name.clone(),
     };

@@ -60,6 +60,19 @@ fn the_document_is_fit_for_a_generated_client() {
             "{method} {path}"
         );
     }
+    // A misspelled member must not be passed over: without its targets a question would go to every endpoint.
+    for (method, path, operation) in contract.operations() {
+        let body = &operation["requestBody"]["content"]["application/json"]["schema"]["$ref"];
+        let Some(reference) = body.as_str() else {
+            continue;
+        };
+        let schema = contract.document.pointer(&reference[1..]);
+        assert_eq!(
+            schema.expect("it is there")["additionalProperties"],
+            false,
+            "{method} {path}"
+        );
+    }
     let states = &contract.document["components"]["schemas"]["EndpointState"]["enum"];
     let all: Vec<_> = answer::State::ALL
         .iter()

@@ -114,6 +114,9 @@ async fn names_that_deceive_are_refused() {
         "a\nb",
         "",
         " ",
+        "Web  Servers",
+        "all machines",
+        "ALL  computers",
     ] {
         admin
             .refused(Method::POST, "/groups", group(odd), 422, "invalid")
