@@ -100,7 +100,7 @@ fn chunks_with_a_wrong_checksum_are_named_and_the_others_read() {
     let Some(sample) = sample("disk_container/image.E01") else {
         return;
     };
-    let mut bytes = std::fs::read(sample).unwrap();
+    let bytes = std::fs::read(sample).unwrap();
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("image.E01");
     let read = |bytes: &[u8]| {
@@ -115,15 +115,16 @@ fn chunks_with_a_wrong_checksum_are_named_and_the_others_read() {
         (failed, image.damage())
     };
     assert_eq!(read(&bytes), (0, Vec::new()));
-    // In the middle lie chunks.
-    let middle = bytes.len() / 2;
-    bytes[middle] ^= 0x55;
-    let (failed, damage) = read(&bytes);
+    // The first chunk lies behind the head of the section of sectors.
+    let sectors = bytes.windows(8).position(|w| w == b"sectors\0").unwrap();
+    let mut wrong = bytes.clone();
+    wrong[sectors + 76 + 20] ^= 0x55;
+    let (failed, damage) = read(&wrong);
     assert_eq!((failed, damage.len()), (1, 1), "{damage:?}");
-    assert!(damage[0].contains("chunk") && damage[0].contains("checksum"));
-    // And the head of the first section.
-    bytes[13 + 40] ^= 0x55;
-    let (_, damage) = read(&bytes);
+    assert!(damage[0].starts_with("chunk 0 ") && damage[0].contains("checksum"));
+    // And the head of the first section, where nothing that is used stands.
+    wrong[13 + 40] ^= 0x55;
+    let (_, damage) = read(&wrong);
     assert!(damage[0].starts_with("section at byte 13 "), "{damage:?}");
 }
 
