@@ -76,7 +76,9 @@ pub enum AgentError {
         state_dir: PathBuf,
     },
     /// An administrator has to approve first.
-    #[error("this machine waits for approval: run `cordon enrol` again when it was given")]
+    #[error(
+        "this machine asked a server for a certificate and has none yet: run `cordon enrol` again when an administrator approved it, or with another token when the last one was refused"
+    )]
     NotApproved,
     /// The server revoked the identity earlier, signed by an order key.
     #[error(
