@@ -162,7 +162,7 @@ fn process_details() -> Sensor {
     .column(
         "Namespaces",
         Text,
-        "Namespaces that are not those of the agent, as net:[4026532177].",
+        "Namespaces that are not those of the machine's first process, as net:[4026532177].",
     )
     .column("Control Group", Text, "Its control group.")
     .column(

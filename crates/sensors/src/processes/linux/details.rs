@@ -12,10 +12,10 @@ use procfs::process::{Process, Status};
 
 pub fn process_details(request: &Request, sink: &mut Sink) -> Result<(), SensorError> {
     let mut hasher = hasher(request.parameter(0))?;
-    let own = request
+    let usual = request
         .parameter(1)
         .eq_ignore_ascii_case("All")
-        .then(more::Own::look);
+        .then(more::Usual::look);
     let notes = sink.notes();
     let owners = Owners::read(&notes);
     let boot = procfs::boot_time_secs().map_err(|e| failed("/proc/stat", e))?;
@@ -31,8 +31,8 @@ pub fn process_details(request: &Request, sink: &mut Sink) -> Result<(), SensorE
         if !seen.kernel && (user.is_none() || line.is_none() || executable.is_none()) {
             walk::note_if_gone(&notes, &process);
         }
-        let more = match &own {
-            Some(own) => more::cells(&seen, &process, status.as_ref(), own, &notes),
+        let more = match &usual {
+            Some(usual) => more::cells(&seen, &process, status.as_ref(), usual, &notes),
             None => <[Vec<u8>; more::CELLS]>::default(),
         };
         let (path, deleted, digest) = match &executable {

@@ -57,15 +57,17 @@ const RIGHTS: [&str; 41] = [
 /// Cells beside those that are always told.
 pub const CELLS: usize = 10;
 
-/// Namespaces of this run, by kind: those of most processes.
-pub struct Own(BTreeMap<&'static str, Vec<u8>>);
+/// Namespaces of the machine's first process, by kind: those of most processes.
+pub struct Usual(BTreeMap<&'static str, Vec<u8>>);
 
-impl Own {
-    /// Looks at this process.
+impl Usual {
+    /// Looks at the first process; at this one where we may not. A service may have some of its own.
     #[must_use]
     pub fn look() -> Self {
         let link = |kind: &&'static str| {
-            let link = std::fs::read_link(format!("/proc/self/ns/{kind}")).ok()?;
+            let link = std::fs::read_link(format!("/proc/1/ns/{kind}"))
+                .or_else(|_| std::fs::read_link(format!("/proc/self/ns/{kind}")))
+                .ok()?;
             Some((*kind, link.into_os_string().into_encoded_bytes()))
         };
         Self(NAMESPACES.iter().filter_map(link).collect())
@@ -77,7 +79,7 @@ pub fn cells(
     seen: &Running,
     process: &Process,
     status: Option<&Status>,
-    own: &Own,
+    usual: &Usual,
     notes: &Notes,
 ) -> [Vec<u8>; CELLS] {
     // Of a thread of the kernel there is no more to know.
@@ -97,7 +99,7 @@ pub fn cells(
         terminal(seen.terminal).into(),
         link("cwd"),
         link("root"),
-        namespaces(seen, process, own, notes),
+        namespaces(seen, process, usual, notes),
         group(&groups.unwrap_or_default()),
         container::of(process, notes),
         status.map_or_else(Vec::new, |s| rights(s.capeff).into()),
@@ -115,15 +117,15 @@ fn linked(process: &Process, name: &str) -> procfs::ProcResult<Vec<u8>> {
     crate::handle::path(&handle).map_err(procfs::ProcError::from)
 }
 
-/// Those that are not those of this run.
-fn namespaces(seen: &Running, process: &Process, own: &Own, notes: &Notes) -> Vec<u8> {
+/// Those that are not the usual ones.
+fn namespaces(seen: &Running, process: &Process, usual: &Usual, notes: &Notes) -> Vec<u8> {
     let folder = format!("/proc/{}/ns", process.pid());
     let mut others = Vec::new();
     for kind in NAMESPACES {
         match std::fs::read_link(format!("{folder}/{kind}")) {
             Ok(link) => {
                 let link = link.into_os_string().into_encoded_bytes();
-                if own.0.get(kind) != Some(&link) {
+                if usual.0.get(kind) != Some(&link) {
                     others.push(link);
                 }
             }

@@ -60,7 +60,7 @@ pub fn with_own_descriptors(pid: i32, count: i64, process: &Process) -> Vec<Proc
     apart
 }
 
-/// Whether two threads share their table. What cannot be told counts as shared: then neither can the table be read.
+/// Whether two threads share their table. Tables that cannot be read show nothing, and count as one.
 fn same(one: &Process, other: &Process) -> bool {
     const KCMP_FILES: libc::c_long = 2;
     let id = |process: &Process| libc::c_long::from(process.pid());
@@ -75,14 +75,11 @@ fn same(one: &Process, other: &Process) -> bool {
             0 as libc::c_long,
         )
     };
-    if told == -1
-        && rustix::io::Errno::from_io_error(&std::io::Error::last_os_error())
-            == Some(rustix::io::Errno::NOSYS)
-    {
-        // A kernel without the call: tables that show the same are taken for one.
+    if told == -1 {
+        // Without the call, or the right to it: tables that show the same are taken for one.
         return shown(one) == shown(other);
     }
-    told <= 0
+    told == 0
 }
 
 /// What a table shows: numbers, and what is open under them.
