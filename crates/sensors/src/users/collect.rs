@@ -2,7 +2,7 @@
 
 use super::accounts::{self, Account};
 use super::password::{self, Password, Shadow};
-use super::sources::directory;
+use super::sources::{directory, without_groups};
 use crate::disk;
 use crate::framework::{Notes, SensorError, Sink};
 use crate::text;
@@ -18,7 +18,7 @@ const SHADOWS: [&str; 2] = ["/etc/shadow", "/var/lib/extrausers/shadow"];
 /// # Errors
 /// When `passwd` cannot be read.
 pub fn accounts_of(root: &Path, notes: &Notes) -> Result<Vec<Account>, SensorError> {
-    Ok(directory(root, notes)?.accounts().cloned().collect())
+    Ok(without_groups(root, notes)?.accounts().cloned().collect())
 }
 
 /// Rows of Local Users.

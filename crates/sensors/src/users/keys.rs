@@ -1,7 +1,7 @@
 //! Rows of SSH Authorized Keys. All paths are below a given root.
 
 use super::glob;
-use super::sources::directory;
+use super::sources::without_groups;
 use super::ssh_keys;
 use crate::disk;
 use crate::framework::{Notes, SensorError, Sink};
@@ -22,7 +22,7 @@ pub(super) struct Owner {
 /// Accounts, and homes without a local account: users from a directory service, or accounts removed since.
 pub(super) fn owners(root: &Path, notes: &Notes) -> Result<Vec<Owner>, SensorError> {
     let mut owners: Vec<Owner> = notes
-        .note(directory(root, notes))?
+        .note(without_groups(root, notes))?
         .unwrap_or_default()
         .accounts()
         .map(|account| Owner {

@@ -1,7 +1,7 @@
 //! The latest login of each user: `lastlog`, a record for each user id in a file with holes (lastlog(8)), and the database
 //! that newer systems keep instead (lastlog2(8)). All paths are below a given root.
 
-use super::sources::{Directory, directory};
+use super::sources::{Directory, without_groups};
 use super::utmp::Layout;
 use crate::disk;
 use crate::framework::{Notes, SensorError, Sink};
@@ -65,7 +65,9 @@ pub fn latest(root: &Path, sink: &Sink) -> Result<Vec<Latest>, SensorError> {
     if there == [false, false] {
         return Ok(made);
     }
-    let accounts = notes.note(directory(root, &notes))?.unwrap_or_default();
+    let accounts = notes
+        .note(without_groups(root, &notes))?
+        .unwrap_or_default();
     from_file(&file, &accounts, &notes, &mut made);
     sink.check()?;
     let [_, in_database] = there;

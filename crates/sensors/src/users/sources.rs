@@ -19,50 +19,51 @@ pub struct Directory {
     pub groups: Vec<Group>,
 }
 
-/// Reads the accounts below a root.
+/// Reads the accounts and groups below a root.
 ///
 /// # Errors
 /// When `passwd` cannot be read.
 pub fn directory(root: &Path, notes: &Notes) -> Result<Directory, SensorError> {
-    let switch = disk::below(root, "/etc/nsswitch.conf");
-    let switch = disk::read_if_there(&switch, disk::CONFIG_MAX, notes).unwrap_or_default();
-    let mut made = Directory::default();
-    let bytes = disk::read(&disk::below(root, "/etc/passwd"), disk::CONFIG_MAX, notes)?;
-    made.add_accounts(&bytes, Path::new("/etc/passwd"));
+    let switch = switch(root, notes);
+    let mut made = listed(root, &switch, notes)?;
     made.groups = groups_in(root, Path::new("/etc/group"), notes);
-    let names = services(&switch, b"passwd");
-    for folder in folders(&names) {
-        let path = Path::new(folder).join("passwd");
-        let bytes = disk::read_if_there(&disk::below(root, &path), disk::CONFIG_MAX, notes);
-        made.add_accounts(&bytes.unwrap_or_default(), &path);
-    }
     for folder in folders(&services(&switch, b"group")) {
         made.groups
             .extend(groups_in(root, &Path::new(folder).join("group"), notes));
     }
-    if names.iter().any(|name| name == b"systemd") {
-        let found = userdb::read(root, notes);
-        made.listed.extend(found.accounts);
-        // Members of a group of another source count only where the sources are merged.
-        let merged = line(&switch, b"group").is_some_and(holds_merge);
-        let own = made.groups.len();
-        made.groups.extend(found.groups);
-        for (user, name) in found.memberships {
-            let mut groups = made.groups.iter_mut().enumerate();
-            if let Some((_, group)) =
-                groups.find(|(at, g)| g.name == name && (merged || *at >= own))
-                && !group.members.contains(&user)
-            {
-                group.members.push(user);
-            }
-        }
+    made.add_user_database(root, &switch, notes);
+    Ok(made)
+}
+
+/// As [`directory`], for whoever has no use for groups and nothing to say of them.
+///
+/// # Errors
+/// When `passwd` cannot be read.
+pub fn without_groups(root: &Path, notes: &Notes) -> Result<Directory, SensorError> {
+    let switch = switch(root, notes);
+    let mut made = listed(root, &switch, notes)?;
+    made.add_user_database(root, &switch, notes);
+    Ok(made)
+}
+
+fn switch(root: &Path, notes: &Notes) -> Vec<u8> {
+    let path = disk::below(root, "/etc/nsswitch.conf");
+    disk::read_if_there(&path, disk::CONFIG_MAX, notes).unwrap_or_default()
+}
+
+fn listed(root: &Path, switch: &[u8], notes: &Notes) -> Result<Directory, SensorError> {
+    let mut made = Directory::default();
+    let bytes = disk::read(&disk::below(root, "/etc/passwd"), disk::CONFIG_MAX, notes)?;
+    made.add_accounts(&bytes, Path::new("/etc/passwd"));
+    for folder in folders(&services(switch, b"passwd")) {
+        let path = Path::new(folder).join("passwd");
+        let bytes = disk::read_if_there(&disk::below(root, &path), disk::CONFIG_MAX, notes);
+        made.add_accounts(&bytes.unwrap_or_default(), &path);
     }
     Ok(made)
 }
 
-/// The groups alone, where no account is asked for.
-#[must_use]
-pub fn groups_in(root: &Path, path: &Path, notes: &Notes) -> Vec<Group> {
+fn groups_in(root: &Path, path: &Path, notes: &Notes) -> Vec<Group> {
     let bytes = disk::read_if_there(&disk::below(root, path), disk::CONFIG_MAX, notes);
     accounts::groups(&bytes.unwrap_or_default()).collect()
 }
@@ -104,6 +105,29 @@ fn folders(services: &[Vec<u8>]) -> Vec<&'static str> {
 }
 
 impl Directory {
+    /// What the service manager's user database adds, where it is named as a source.
+    fn add_user_database(&mut self, root: &Path, switch: &[u8], notes: &Notes) {
+        let mut names = services(switch, b"passwd").into_iter();
+        if !names.any(|name| name == b"systemd") {
+            return;
+        }
+        let found = userdb::read(root, notes);
+        self.listed.extend(found.accounts);
+        // Members of a group of another source count only where the sources are merged.
+        let merged = line(switch, b"group").is_some_and(holds_merge);
+        let own = self.groups.len();
+        self.groups.extend(found.groups);
+        for (user, name) in found.memberships {
+            let mut groups = self.groups.iter_mut().enumerate();
+            if let Some((_, group)) =
+                groups.find(|(at, g)| g.name == name && (merged || *at >= own))
+                && !group.members.contains(&user)
+            {
+                group.members.push(user);
+            }
+        }
+    }
+
     fn add_accounts(&mut self, bytes: &[u8], path: &Path) {
         self.listed
             .extend(accounts::listed(bytes).map(|mut account| {
