@@ -326,6 +326,11 @@ fn mounts() -> Sensor {
         Text,
         "Container of a process in it: its id, or its name where it has none; empty for the machine itself.",
     )
+    .column(
+        "Layer",
+        Integer,
+        "How many mounts lie over it at the same place; 0 for the one that is seen.",
+    )
     .parameter(
         "Namespaces",
         Text,

@@ -2,6 +2,7 @@
 //! tabulators, line feeds and backslashes stand there in octal. A row that cannot be read costs no other row.
 
 use crate::text;
+use std::collections::HashMap;
 
 /// A row of the table.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,6 +25,8 @@ pub struct Mount {
     pub source: Vec<u8>,
     /// Options of the file system.
     pub super_options: Vec<Vec<u8>>,
+    /// How many mounts lie over it at the same place; 0 for the one that is seen.
+    pub layer: usize,
 }
 
 /// Rows of the table, and how many could not be read.
@@ -36,6 +39,13 @@ pub fn parse(table: &[u8]) -> (Vec<Mount>, usize) {
             Some(mount) => mounts.push(mount),
             None => odd += 1,
         }
+    }
+    // The table has them in the order in which they were mounted.
+    let mut over: HashMap<Vec<u8>, usize> = HashMap::new();
+    for mount in mounts.iter_mut().rev() {
+        let layer = over.entry(mount.point.clone()).or_default();
+        mount.layer = *layer;
+        *layer += 1;
     }
     (mounts, odd)
 }
@@ -65,6 +75,7 @@ fn mount(line: &[u8]) -> Option<Mount> {
         kind,
         source,
         super_options,
+        layer: 0,
     })
 }
 
@@ -116,6 +127,13 @@ mod tests {
         assert_eq!(mounts[0].super_options[1], b"errors=continue");
         assert_eq!(mounts[1].source, b"");
         assert_eq!(mounts[1].super_options, [b"rw".to_vec()]);
+    }
+
+    #[test]
+    fn mounts_over_one_another_are_told_apart() {
+        let table = b"1 0 0:1 / /a rw - tmpfs t rw\n2 1 0:2 / /a rw - tmpfs t rw\n3 1 0:3 / /b rw - tmpfs t rw\n";
+        let layers: Vec<usize> = parse(table).0.iter().map(|m| m.layer).collect();
+        assert_eq!(layers, [1, 0, 0]);
     }
 
     #[test]

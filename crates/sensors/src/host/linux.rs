@@ -180,6 +180,7 @@ fn push_mounts(
             &text::join(options, b","),
             namespace,
             container,
+            mount.layer.to_string().as_bytes(),
         ])?;
     }
     Ok(())

@@ -160,6 +160,15 @@ fn names_of_any_bytes_cost_no_mount_its_row() {
                 .expect("mount can be run");
             assert!(mounted.success());
         }
+        // Twice the same at one place is two mounts.
+        for _ in 0..2 {
+            let mounted = std::process::Command::new("mount")
+                .args(["-t", "tmpfs", "none"])
+                .arg(folder.path().join("l0"))
+                .status()
+                .expect("mount can be run");
+            assert!(mounted.success());
+        }
         let table = std::fs::read("/proc/thread-self/mountinfo").expect("the table");
         let count = table.iter().filter(|b| **b == b'\n').count();
         let run = |sensor: &str| {
@@ -169,6 +178,12 @@ fn names_of_any_bytes_cost_no_mount_its_row() {
         (run("Mounts"), run("Disk Free"), count)
     });
     assert_eq!(mounts.len(), count, "a row for each");
+    let distinct: std::collections::BTreeSet<_> = mounts.iter().collect();
+    assert_eq!(
+        distinct.len(),
+        count,
+        "rows that are alike would be one in an answer"
+    );
     for name in names {
         let path = at(name).into_os_string().into_vec();
         let mount = mounts
