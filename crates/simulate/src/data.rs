@@ -243,6 +243,7 @@ mod tests {
     fn every_table_is_what_the_catalogue_declares() {
         let (catalogue, machines) = (sensors::catalogue(), machines());
         let mut known = 0;
+        let mut differ = BTreeSet::new();
         for sensor in catalogue.sensors() {
             let Some(table) = table(&sensor.name) else {
                 continue;
@@ -264,7 +265,14 @@ mod tests {
                 }
                 for record in &records {
                     let named: BTreeSet<&str> = record.iter().map(|(name, _)| *name).collect();
-                    assert_eq!(named, columns, "{}", sensor.name);
+                    let missing: Vec<_> = columns.difference(&named).collect();
+                    let unknown: Vec<_> = named.difference(&columns).collect();
+                    if !missing.is_empty() || !unknown.is_empty() {
+                        differ.insert(format!(
+                            "{}: without {missing:?}, with {unknown:?}",
+                            sensor.name
+                        ));
+                    }
                     assert_eq!(named.len(), record.len(), "{}", sensor.name);
                 }
                 for cells in records.into_iter().map(|record| row(sensor, record)) {
@@ -291,6 +299,7 @@ mod tests {
             }
             assert!(most > 0, "no machine has a row of {}", sensor.name);
         }
+        assert!(differ.is_empty(), "{differ:#?}");
         assert_eq!(known, TABLES, "a table has no sensor in the catalogue");
     }
 

@@ -103,6 +103,8 @@ pub(super) fn listen_ports(asked: &Asked<'_>) -> Vec<Record> {
                 ("Protocol", "tcp".to_owned()),
                 ("Local Address", "0.0.0.0".to_owned()),
                 ("Local Port", port.to_string()),
+                ("Namespace", String::new()),
+                ("Container", String::new()),
             ]
         })
         .collect()
@@ -116,6 +118,8 @@ pub(super) fn established(asked: &Asked<'_>) -> Vec<Record> {
             ("Path", path.to_owned()),
             ("Remote Address", remote),
             ("Remote Port", port.to_string()),
+            ("Namespace", String::new()),
+            ("Container", String::new()),
         ]
     };
     // The port of whoever connected to this machine.

@@ -261,6 +261,14 @@ pub(super) fn local_users(asked: &Asked<'_>) -> Vec<Record> {
                     }
                     .to_owned(),
                 ),
+                (
+                    "Password Algorithm",
+                    if password == "set" { "yescrypt" } else { "" }.to_owned(),
+                ),
+                ("Password Expires", String::new()),
+                ("Account Expires", String::new()),
+                ("Standing", String::new()),
+                ("Path", "/etc/passwd".to_owned()),
             ]
         })
         .collect()

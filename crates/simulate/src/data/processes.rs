@@ -450,9 +450,26 @@ pub(super) fn details(asked: &Asked<'_>) -> Vec<Record> {
                 ),
                 ("Hash", hash(asked, &process)),
             ]
+            .into_iter()
+            .chain(ON_REQUEST.map(|column| (column, String::new())))
+            .collect()
         })
         .collect()
 }
+
+/// Columns that are empty unless they are asked for.
+const ON_REQUEST: [&str; 10] = [
+    "State",
+    "Threads",
+    "Terminal",
+    "Working Folder",
+    "Chroot",
+    "Control Group",
+    "Container",
+    "Namespaces",
+    "Capabilities",
+    "Tracer",
+];
 
 #[cfg(test)]
 mod tests {

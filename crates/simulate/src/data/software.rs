@@ -343,6 +343,10 @@ pub(super) fn services(asked: &Asked<'_>) -> Vec<Record> {
                 ("Service Status", state.to_owned()),
                 ("Service Startup Mode", (*start).to_owned()),
                 ("Command", (*path).to_owned()),
+                ("Other Commands", String::new()),
+                ("Environment", String::new()),
+                ("Trigger", String::new()),
+                ("Manager", "system".to_owned()),
                 (
                     "User",
                     if machine.system() == System::Windows {
