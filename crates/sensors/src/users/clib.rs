@@ -42,6 +42,11 @@ impl<'a> Fields<'a> {
         self.rest
     }
 
+    /// Passes over white space.
+    pub fn pass_space(&mut self) {
+        self.rest = after_space(self.rest);
+    }
+
     /// The next field; empty when there is none.
     pub fn text(&mut self) -> &'a [u8] {
         let end = self.rest.iter().position(|b| *b == b':');

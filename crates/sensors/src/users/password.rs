@@ -40,7 +40,8 @@ pub fn shadow(bytes: &[u8]) -> impl Iterator<Item = Shadow<'_>> {
             ends: None,
         };
         // An older form ends here.
-        if clib::after_space(fields.rest()).is_empty() {
+        fields.pass_space();
+        if fields.rest().is_empty() {
             return Some(made);
         }
         let _warning = day(&mut fields)?;

@@ -249,7 +249,7 @@ proptest! {
 fn odd_lines_are_read_as_the_library_reads_them() {
     let passwd = b"short:x:0:0\nminus:x:-0:0::/:/bin/sh\n  lead:x: 5:+6::/h:/s\n:x:8:8::/:/\ncr:x:9:9\r\nnul:x:9:9:a\0b:c\n+\n+x:y\n-z:x:1:2:g\nbig:x:4294967296:1::\nneg:x:-1:1::\nwrap:x:-18446744073709551615:1::\nafter:x:5 :6:::\n#c:x:0:0::/:/\nroot:x:0:0:::\nroot:x:9:9:::\nx:x:7:7::/:a:b\n";
     let group = b"g:x:-0: a, b ,,c\n +n:x:1\n  h:x:5\ng2:x\ng3:x:7:a:b\n";
-    let shadow = b"a:h\nb:h:1:2:3\nc:h:1:2:3:\nd:h:1:2:3:4:5:6:7\ne:h:::::::\nf:h:x::::::\nroot::1::::::\nroot:$6$a:1::::::\ng:h:4294967290:::::4294967295:\n";
+    let shadow = b"a:h\nb:h:1:2:3\nc:h:1:2:3:\nd:h:1:2:3:4:5:6:7\ne:h:::::::\nf:h:x::::::\nroot::1::::::\nroot:$6$a:1::::::\ng:h:4294967290:::::4294967295:\nh:h:1:2:3: :::\n";
     compare(&tree(passwd, group, shadow));
     let tree = tree(passwd, group, shadow);
     let found = rows(|s| collect::local_users(tree.root(), s));
