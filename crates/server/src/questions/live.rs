@@ -15,6 +15,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot, watch};
+use tokio_util::sync::CancellationToken;
 
 /// See the module.
 pub(crate) struct Live {
@@ -35,7 +36,7 @@ pub(crate) struct Live {
     /// When it ends by the monotonic clock: a jump of the wall clock neither ends a question nor keeps it.
     pub deadline: Moment,
     pub version: watch::Sender<u64>,
-    cancelled: AtomicBool,
+    withdrawn: CancellationToken,
     ending: AtomicBool,
     closed: AtomicBool,
     kept: AtomicBool,
@@ -70,6 +71,10 @@ pub(super) enum Job {
 
 impl Live {
     pub(super) fn new(parts: Parts, answer: Answer, catalogue: &Catalogue, clock: &Clock) -> Self {
+        let withdrawn = CancellationToken::new();
+        if parts.cancelled {
+            withdrawn.cancel();
+        }
         let left = parts.expires_at.duration_since(clock.now());
         let left = Duration::try_from(left).unwrap_or(Duration::ZERO);
         let now = clock.moment();
@@ -87,7 +92,7 @@ impl Live {
             targets: parts.targets,
             deadline: now.after(left),
             version: watch::Sender::new(answer.version()),
-            cancelled: AtomicBool::new(parts.cancelled),
+            withdrawn,
             ending: AtomicBool::new(false),
             closed: AtomicBool::new(parts.closed),
             kept: AtomicBool::new(parts.kept),
@@ -115,7 +120,7 @@ impl Live {
     }
 
     pub fn cancelled(&self) -> bool {
-        self.cancelled.load(Ordering::Acquire)
+        self.withdrawn.is_cancelled()
     }
 
     /// True for the first who asks: that one ends the question, because its time is over.
@@ -128,7 +133,12 @@ impl Live {
     }
 
     pub(super) fn set_cancelled(&self) {
-        self.cancelled.store(true, Ordering::Release);
+        self.withdrawn.cancel();
+    }
+
+    /// Cancelled with the question: nobody wants to wait for its answers any more.
+    pub(super) fn withdrawn(&self) -> &CancellationToken {
+        &self.withdrawn
     }
 
     /// Nothing more is taken; watchers hear of it.

@@ -2,7 +2,8 @@
 //!
 //! While one batch is being written, the next gathers in the inbox; so under load the batches grow and the disk is asked less often.
 //! A full inbox makes connections wait, which makes their endpoints wait. If the store fails, the batch is tried again until it is in:
-//! the endpoints keep their answers until they hear that they are stored.
+//! the endpoints keep their answers until they hear that they are stored. A cancelled question does not wait for that: what the store
+//! does not take then is dropped, and its endpoints count as cancelled.
 
 use super::live::Job;
 use super::{Live, Questions, report};
@@ -14,6 +15,7 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
+use tokio_util::sync::CancellationToken;
 
 /// Answers that may wait for the task.
 const INBOX: usize = 256;
@@ -32,6 +34,7 @@ impl Questions {
 
     async fn merge(self: Arc<Self>, live: Arc<Live>, mut inbox: mpsc::Receiver<Job>) {
         let mut jobs = Vec::new();
+        let mut dropped = Dropped::default();
         loop {
             let got = tokio::select! {
                 biased;
@@ -43,24 +46,37 @@ impl Questions {
             }
             let (batch, receipts, closes) = take_in(&live, &mut jobs);
             live.announce();
-            if !batch.parts.is_empty() || !batch.rows.is_empty() {
-                let batch = Arc::new(batch);
-                let kept = self
-                    .insist("an answer", || {
-                        self.store.save_answers(live.id, Arc::clone(&batch))
-                    })
-                    .await;
-                if !kept {
-                    return;
+            let batch = Arc::new(batch);
+            let end = if !dropped.endpoints.is_empty() {
+                // Later rows would count on those that are not there.
+                End::Withdrawn
+            } else if batch.parts.is_empty() && batch.rows.is_empty() {
+                End::Kept
+            } else {
+                self.insist("an answer", Some(live.withdrawn()), || {
+                    self.store.save_answers(live.id, Arc::clone(&batch))
+                })
+                .await
+            };
+            match end {
+                End::Stopping => return,
+                End::Withdrawn => {
+                    dropped
+                        .endpoints
+                        .extend(batch.parts.iter().map(|part| part.ordinal));
+                    dropped.receipts.extend(receipts);
+                }
+                End::Kept => {
+                    self.answers_stored
+                        .fetch_add(receipts.len() as u64, std::sync::atomic::Ordering::Relaxed);
+                    receipts.into_iter().for_each(Receipt::give);
                 }
             }
-            self.answers_stored
-                .fetch_add(receipts.len() as u64, std::sync::atomic::Ordering::Relaxed);
-            for receipt in receipts {
-                receipt.give();
-            }
             if !closes.is_empty() {
+                self.take_back(&live, &dropped.endpoints).await;
                 self.close(&live).await;
+                // Nobody wants these any more, kept or not.
+                dropped.receipts.into_iter().for_each(Receipt::give);
                 for done in closes {
                     // The one who asked may have gone.
                     done.send(()).ok();
@@ -70,16 +86,17 @@ impl Questions {
         }
     }
 
-    /// Tries a write until it succeeds or the server stops.
+    /// Tries a write until it succeeds, nobody wants it any more, or the server stops.
     async fn insist<'a, T>(
         &self,
         what: &str,
+        withdrawn: Option<&CancellationToken>,
         mut write: impl FnMut() -> crate::store::Reply<'a, T>,
-    ) -> bool {
+    ) -> End {
         let mut pause = FIRST_PAUSE;
         loop {
             let error = match write().await {
-                Ok(_) => return true,
+                Ok(_) => return End::Kept,
                 Err(error) => error,
             };
             tracing::error!(
@@ -87,10 +104,43 @@ impl Questions {
                 "{what} could not be stored; trying again in {pause:?}"
             );
             tokio::select! {
-                () = self.stop.cancelled() => return false,
+                () = self.stop.cancelled() => return End::Stopping,
+                () = async {
+                    match withdrawn {
+                        Some(withdrawn) => withdrawn.cancelled().await,
+                        None => std::future::pending().await,
+                    }
+                } => return End::Withdrawn,
                 () = tokio::time::sleep(pause) => {}
             }
             pause = (pause * 2).min(LONGEST_PAUSE);
+        }
+    }
+
+    /// Makes the answer what the store holds: these endpoints' part of it was not kept.
+    async fn take_back(&self, live: &Live, dropped: &EndpointSet) {
+        if dropped.is_empty() {
+            return;
+        }
+        tracing::error!(
+            question = %live.id,
+            endpoints = dropped.len(),
+            "answers to a cancelled question could not be stored and are dropped; their endpoints count as cancelled"
+        );
+        match self.stored_answer(live.id, &live.plan).await {
+            Ok(mut kept) => {
+                let mut answer = live.answer_mut();
+                let waited = answer.coverage().waited_for().union(dropped);
+                kept.expect(&waited, State::Pending);
+                *answer = kept;
+            }
+            Err(error) => {
+                tracing::error!(
+                    error = &error as &dyn std::error::Error,
+                    question = %live.id,
+                    "what is kept of its answer cannot be read back"
+                );
+            }
         }
     }
 
@@ -118,7 +168,7 @@ impl Questions {
             .map(|(state, set)| (state, BASE64.encode(set.to_bytes())))
             .collect();
         let unanswered = serde_json::to_string(&unanswered).unwrap_or_default();
-        self.insist("the end of a question", || {
+        self.insist("the end of a question", None, || {
             self.store
                 .close_question(live.id, summary.clone(), unanswered.clone())
         })
@@ -147,6 +197,21 @@ pub(super) fn cancel(answer: &mut Answer, endpoints: &EndpointSet) {
             tracing::error!(%error, ordinal, "an endpoint could not be marked as cancelled");
         }
     }
+}
+
+/// How an attempt to keep something ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum End {
+    Kept,
+    Withdrawn,
+    Stopping,
+}
+
+/// What came for a cancelled question and could not be kept.
+#[derive(Default)]
+struct Dropped {
+    endpoints: EndpointSet,
+    receipts: Vec<Receipt>,
 }
 
 type Taken = (AnswerBatch, Vec<Receipt>, Vec<oneshot::Sender<()>>);

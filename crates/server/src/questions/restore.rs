@@ -9,11 +9,12 @@ use crate::model::ids::QuestionId;
 use crate::model::order::{OrderKind, StoredOrder};
 use crate::orders::Expected;
 use crate::store::questions::StoredQuestion;
-use answer::{EndpointSet, State};
+use answer::{Answer, EndpointSet, State};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use prost::Message as _;
 use protocol::message::Order;
+use question::Plan;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -152,15 +153,14 @@ impl Questions {
         Ok(())
     }
 
-    /// Builds a question and its answer from the store.
-    pub(super) async fn load(&self, stored: StoredQuestion) -> Result<Arc<Live>, QuestionError> {
-        let id = stored.id;
-        if let Some(at) = stored.answers_removed_at {
-            return Err(QuestionError::Removed { id, at });
-        }
-        let plan = info::plan(&stored)?;
+    /// What endpoints answered, as far as it is in the store.
+    pub(super) async fn stored_answer(
+        &self,
+        id: QuestionId,
+        plan: &Plan,
+    ) -> Result<Answer, QuestionError> {
         let failed = |source| QuestionError::Answer { id, source };
-        let mut answer = Live::empty_answer(&plan, &self.spill);
+        let mut answer = Live::empty_answer(plan, &self.spill);
         let mut after = None;
         loop {
             let rows = self
@@ -197,6 +197,18 @@ impl Questions {
                     .map_err(failed)?;
             }
         }
+        Ok(answer)
+    }
+
+    /// Builds a question and its answer from the store.
+    pub(super) async fn load(&self, stored: StoredQuestion) -> Result<Arc<Live>, QuestionError> {
+        let id = stored.id;
+        if let Some(at) = stored.answers_removed_at {
+            return Err(QuestionError::Removed { id, at });
+        }
+        let plan = info::plan(&stored)?;
+        let failed = |source| QuestionError::Answer { id, source };
+        let mut answer = self.stored_answer(id, &plan).await?;
         if let Some(text) = &stored.unanswered {
             for (state, set) in
                 unanswered(text).map_err(|source| QuestionError::Damaged { id, source })?

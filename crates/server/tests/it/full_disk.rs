@@ -1,8 +1,8 @@
 //! A disk that is really full: a small file system in memory, filled to the last byte.
 
 use crate::api::{OWN_PASSWORD, Web};
-use crate::support::{World, ada};
-use answer::NewRow;
+use crate::support::{World, ada, count, soon};
+use answer::{NewRow, State};
 use reqwest::Method;
 use serde_json::json;
 use server::model::account::SessionLimits;
@@ -206,6 +206,62 @@ async fn on_a_full_disk_administrators_still_work_and_nobody_else_uses_their_roo
         .cancel(id, &ada())
         .await
         .unwrap();
+    soon_stop(world).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn on_a_full_disk_a_cancelled_question_ends_without_the_answer_that_cannot_be_kept() {
+    let disk = Disk::new();
+    let folder = disk.0.path().to_owned();
+    let world = disk.start().await;
+    let (early, late) = (world.agent().await, world.agent().await);
+    let (mut early, mut late) = (early.connect(&world).await, late.connect(&world).await);
+    let asked = world.ask(PROCESSES).await;
+    early.order().await;
+    late.order().await;
+    early
+        .answer(asked.order, &[&["sshd", "root"], &["early", "root"]])
+        .await;
+    early.stored().await;
+    disk.fill_beside(&world).await;
+    for number in 0..100 {
+        if reserve(&folder) == 0 {
+            break;
+        }
+        administer(&world, number).await;
+    }
+    assert_eq!(reserve(&folder), 0, "it gave way");
+    late.answer(asked.order, &[&["sshd", "root"], &["late", "root"]])
+        .await;
+    world
+        .until(asked.id, "the answer", |i| count(i, State::Answered) == 2)
+        .await;
+    let questions = Arc::clone(&world.running.services.questions);
+    soon("the end", questions.cancel(asked.id, &ada()))
+        .await
+        .unwrap();
+    // What it says now is what is kept, and the endpoint need not keep its answer.
+    let expected = [
+        (vec!["early".to_owned(), "root".to_owned()], 1),
+        (vec!["sshd".to_owned(), "root".to_owned()], 1),
+    ];
+    let info = world.info(asked.id).await;
+    assert!(info.closed && info.cancelled);
+    let counts = [State::Answered, State::Cancelled].map(|state| count(&info, state));
+    assert_eq!((counts, info.rows), ([1, 1], 2));
+    assert_eq!(world.rows(asked.id).await, expected);
+    late.stored().await;
+    drop((early, late, questions));
+    let world = world.restart().await;
+    let info = world.info(asked.id).await;
+    let counts = [State::Answered, State::Cancelled].map(|state| count(&info, state));
+    assert_eq!((counts, info.rows), ([1, 1], 2));
+    assert_eq!(world.rows(asked.id).await, expected);
+    let questions = Arc::clone(&world.running.services.questions);
+    soon("the deletion", questions.remove(asked.id, &ada()))
+        .await
+        .unwrap();
+    drop(questions);
     soon_stop(world).await;
 }
 

@@ -119,13 +119,17 @@ impl Questions for SqliteStore {
     }
 
     fn close_question(&self, id: QuestionId, summary: String, unanswered: String) -> Reply<'_, ()> {
+        let mut first = true;
         self.write_small(format!("closing question {id}"), move |tx| {
             tx.prepare_cached(
                 "UPDATE questions SET closed = 1, summary = ?2, unanswered = ?3 WHERE id = ?1",
             )?
             .execute(params![id, summary, unanswered])?;
-            // Most answers are small and put together at once; the rest of a large one waits for quieter times.
-            answers::pack_step(tx, id, answers::AT_END)?;
+            // Most answers are small and put together at once; the rest of a large one waits for quieter times. So does all of it when
+            // there was no room for that: the end itself needs very little.
+            if std::mem::take(&mut first) {
+                answers::pack_step(tx, id, answers::AT_END)?;
+            }
             Ok(())
         })
     }
