@@ -15,6 +15,7 @@ mod guesses;
 mod keep;
 mod manage;
 pub mod offline;
+mod origin;
 mod rotate;
 pub(crate) mod tls;
 pub(crate) mod trust;
@@ -24,6 +25,7 @@ pub use authority::{CertificateError, ENDPOINT_LIFE};
 pub use keep::KeepError;
 pub use manage::ManageError;
 pub(crate) use manage::{Doubled, REVOKED};
+pub use origin::{Look, OriginError, look};
 pub use rotate::RotateError;
 pub use tls::TlsError;
 pub use trust::TrustError;
@@ -63,6 +65,9 @@ pub enum IdentityError {
     /// The key file.
     #[error("the server's keys are not usable")]
     Vault(#[source] VaultError),
+    /// Whose keys they are.
+    #[error("the server's keys are not used")]
+    Origin(#[source] OriginError),
     /// Changed keys.
     #[error("the server's keys could not be kept")]
     Keep(#[source] KeepError),
@@ -152,9 +157,7 @@ impl Identity {
         } = &settings;
         let vault =
             Vault::open(data_dir.join(FOLDER), passphrase.clone()).map_err(IdentityError::Vault)?;
-        keep::repair(&vault, store.as_ref())
-            .await
-            .map_err(IdentityError::Keep)?;
+        repair(&vault, store.as_ref()).await?;
         let away = Away::new(authority_key.clone());
         let now = clock.seconds();
         let secrets = match vault.load().map_err(IdentityError::Vault)? {
@@ -164,9 +167,16 @@ impl Identity {
                 keep::keep(&vault, store.as_ref(), &secrets, deed)
                     .await
                     .map_err(IdentityError::Keep)?;
+                // A crash before this: the next start finds keys, and the database learns them then.
+                origin::bind(&vault, &secrets, store.as_ref())
+                    .await
+                    .map_err(IdentityError::Origin)?;
                 secrets
             }
             Some(held) => {
+                origin::bind(&vault, &held.secrets, store.as_ref())
+                    .await
+                    .map_err(IdentityError::Origin)?;
                 let mut secrets = held.secrets;
                 let renewed = renew_server(&mut secrets, names, &away, now)?;
                 let mut deed = None;
@@ -336,6 +346,21 @@ impl Identity {
     pub(crate) fn trust_version(&self) -> u64 {
         self.trust.load().bundle.version
     }
+}
+
+/// Ends a change of keys that a crash left half done, unless the keys are another server's.
+async fn repair(vault: &Vault, store: &dyn Store) -> Result<(), IdentityError> {
+    let staged = vault.staged().map_err(IdentityError::Vault)?;
+    if staged.is_some()
+        && let Some(held) = vault.load().map_err(IdentityError::Vault)?
+    {
+        origin::check(vault, &held.secrets, store)
+            .await
+            .map_err(IdentityError::Origin)?;
+    }
+    keep::repair(vault, store)
+        .await
+        .map_err(IdentityError::Keep)
 }
 
 /// Makes the server's certificate anew where it is old, for other names, or of an authority that is shown no more. Says whether it did.

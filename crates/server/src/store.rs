@@ -13,6 +13,7 @@ pub mod error;
 pub mod groups;
 pub mod lock;
 pub mod orders;
+pub mod origin;
 pub mod questions;
 pub mod quota;
 pub mod sqlite;
@@ -26,13 +27,25 @@ pub use endpoints::Endpoints;
 pub use error::{Reply, Result, StoreError};
 pub use groups::Groups;
 pub use orders::Orders;
+pub use origin::Origin;
 pub use questions::Questions;
 pub use quota::Quota;
 pub use upkeep::Upkeep;
 
 /// Everything the server keeps, by subject.
 pub trait Store:
-    Accounts + Audit + Endpoints + Groups + Orders + Questions + Quota + Upkeep + Send + Sync + 'static
+    Accounts
+    + Audit
+    + Endpoints
+    + Groups
+    + Orders
+    + Origin
+    + Questions
+    + Quota
+    + Upkeep
+    + Send
+    + Sync
+    + 'static
 {
     /// What was written so far.
     fn write_counts(&self) -> WriteCounts;

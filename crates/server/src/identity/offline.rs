@@ -8,6 +8,7 @@
 
 use super::authority::{Authority, CertificateError};
 use super::keep::{KeepError, keep, repair};
+use super::origin::{self, OriginError};
 use super::trust::{Epoch, TrustError, seed, sign_next};
 use super::vault::seal::Passphrase;
 use super::vault::{Secrets, Vault, VaultError};
@@ -36,6 +37,9 @@ pub enum OfflineError {
     /// The keys.
     #[error("the server's keys are not usable")]
     Vault(#[source] VaultError),
+    /// Whose keys they are.
+    #[error("the server's keys are not used")]
+    Origin(#[source] OriginError),
     /// Keeping them.
     #[error("the change was not made")]
     Keep(#[source] KeepError),
@@ -139,6 +143,11 @@ impl Offline {
         let store = SqliteStore::open(folder, clock.clone()).map_err(OfflineError::Store)?;
         let folder_of_keys = folder.join(super::FOLDER);
         let vault = Vault::open(folder_of_keys, passphrase).map_err(OfflineError::Vault)?;
+        if let Some(held) = vault.load().map_err(OfflineError::Vault)? {
+            origin::check(&vault, &held.secrets, &store)
+                .await
+                .map_err(OfflineError::Origin)?;
+        }
         repair(&vault, &store).await.map_err(OfflineError::Keep)?;
         let held = vault
             .load()

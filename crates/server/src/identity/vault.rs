@@ -221,6 +221,19 @@ impl Vault {
         Ok(Self { folder, passphrase })
     }
 
+    /// Looks at what is there and changes nothing.
+    pub fn looking(folder: PathBuf) -> Self {
+        Self {
+            folder,
+            passphrase: None,
+        }
+    }
+
+    /// The file with the keys.
+    pub fn file(&self) -> PathBuf {
+        self.path(FILE)
+    }
+
     /// The same folder under another passphrase.
     pub fn with_passphrase(self, passphrase: Option<Passphrase>) -> Self {
         Self { passphrase, ..self }

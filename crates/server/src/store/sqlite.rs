@@ -19,6 +19,7 @@ pub(crate) mod fault;
 mod groups;
 pub mod migrate;
 mod orders;
+mod origin;
 mod pack;
 mod questions;
 mod quota;

@@ -11,6 +11,7 @@ pub mod answers;
 pub mod audit;
 pub mod endpoints;
 pub mod groups;
+pub mod origin;
 pub mod upkeep;
 
 use super::Store;
@@ -54,6 +55,7 @@ macro_rules! suite {
             groups::a_name_means_one_thing_in_each_version,
             groups::a_group_in_use_stays,
             groups::a_group_outlives_its_owner,
+            origin::the_first_mark_stays,
             upkeep::what_is_to_be_kept_is_never_among_the_old,
             upkeep::answers_go_and_their_sum_stays,
             upkeep::a_removed_question_is_seen_by_nobody,

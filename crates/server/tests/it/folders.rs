@@ -104,3 +104,59 @@ async fn a_first_start_that_ended_early_begins_again() {
     let world = World::over(folder, |_| {}).await.unwrap();
     assert!(world.running.first_password.is_some());
 }
+
+/// Puts the keys of one server into the folder of another; gives those that were there.
+fn exchange_keys(folder: &Path, from: &Path) -> Vec<u8> {
+    let keys = folder.join("identity/keys.json");
+    let held = fs::read(&keys).unwrap();
+    server_file(&keys, &fs::read(from.join("identity/keys.json")).unwrap());
+    held
+}
+
+#[tokio::test]
+async fn keys_of_another_server_are_refused_before_anything_changes() {
+    let world = World::new().await;
+    let authority = world.running.authority_pem.clone();
+    let asked = world.ask("Get Computer Name from all machines").await;
+    let folder = world.stop().await;
+    let (other, _) = stopped().await;
+    let own = exchange_keys(folder.path(), other.path());
+    let text = refusal(&folder).await;
+    for words in ["do not belong to this database", "keys.json", "backup"] {
+        assert!(text.contains(words), "`{words}` is missing in: {text}");
+    }
+    let clock = server::model::clock::Clock::system();
+    let offline = server::identity::offline::Offline::open(folder.path(), None, clock).await;
+    assert!(matches!(
+        offline.err(),
+        Some(server::identity::offline::OfflineError::Origin(_))
+    ));
+    server_file(&folder.path().join("identity/keys.json"), &own);
+    let world = World::over(folder, |_| {}).await.unwrap();
+    assert_eq!(world.running.authority_pem, authority);
+    let info = world.info(asked.id).await;
+    assert!(!info.closed && !info.cancelled, "it still takes answers");
+}
+
+#[tokio::test]
+async fn older_keys_of_the_same_server_and_a_database_that_knows_none_are_taken() {
+    let world = World::new().await;
+    let old = fs::read(world.folder.path().join("identity/keys.json")).unwrap();
+    let by = crate::support::ada();
+    let part = server::model::trust::TrustPart::OrderKey;
+    world.identity().rotate(part, &by).await.unwrap();
+    let world = world.restart().await;
+    let world = world
+        .restart_after(|folder| server_file(&folder.join("identity/keys.json"), &old))
+        .await;
+    // As a database of an earlier version is: it learns its keys, and then knows them.
+    let folder = world.stop().await;
+    let db = rusqlite::Connection::open(folder.path().join(FILE_NAME)).unwrap();
+    assert_eq!(db.execute("DELETE FROM keys_origin", []).unwrap(), 1);
+    drop(db);
+    let folder = World::over(folder, |_| {}).await.unwrap().stop().await;
+    let (other, _) = stopped().await;
+    exchange_keys(folder.path(), other.path());
+    let text = refusal(&folder).await;
+    assert!(text.contains("do not belong to this database"), "{text}");
+}

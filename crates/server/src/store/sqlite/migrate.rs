@@ -49,6 +49,7 @@ pub const MIGRATIONS: &[Migration] = &[
     migration!(31, "0031-groups"),
     migration!(40, "0040-answer-chunks"),
     migration!(41, "0041-retention"),
+    migration!(42, "0042-keys-origin"),
 ];
 
 /// Brings the database up to date, or says why it must not be touched.
