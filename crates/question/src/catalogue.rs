@@ -145,6 +145,9 @@ pub struct Sensor {
     pub max_age: Duration,
     /// Limits of one run.
     pub limits: Limits,
+    /// The column that a comparison without one means, where no column has the sensor's own name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<String>,
     /// A question that uses it, in canonical form.
     pub example: String,
 }
@@ -164,6 +167,7 @@ impl Sensor {
             platforms: Platforms::LINUX,
             max_age: Duration::from_secs(600),
             limits: Limits::default(),
+            key: None,
             example: format!("Get {name} from all machines"),
         }
     }
@@ -226,6 +230,12 @@ impl Sensor {
         self.aliases.push(name.into());
         self
     }
+    /// Names the column that a comparison without one means: what a row is a row of.
+    #[must_use]
+    pub fn key(mut self, column: &str) -> Self {
+        self.key = Some(column.into());
+        self
+    }
     /// Sets the example question.
     #[must_use]
     pub fn example(mut self, question: &str) -> Self {
@@ -265,6 +275,22 @@ impl Sensor {
         }
         out
     }
+    /// The column that `Sensor = value` means: the only one, else the one that is called as the sensor is (in the
+    /// singular or plural), else the declared key. Without any of these a comparison has to name its column.
+    #[must_use]
+    pub fn key_column(&self) -> Option<&Column> {
+        if let [only] = self.columns.as_slice() {
+            return Some(only);
+        }
+        let own: Vec<String> = std::iter::once(&self.name)
+            .chain(&self.aliases)
+            .map(|name| singular(name))
+            .collect();
+        self.columns
+            .iter()
+            .find(|column| own.contains(&singular(&column.name)))
+            .or_else(|| self.columns.get(self.column_index(self.key.as_deref()?)?))
+    }
     /// Place of a column by name, without regard to case.
     #[must_use]
     pub fn column_index(&self, name: &str) -> Option<usize> {
@@ -272,6 +298,20 @@ impl Sensor {
             .iter()
             .position(|c| c.name.eq_ignore_ascii_case(name))
     }
+}
+
+/// A name in lower case with its last word in the singular, as far as its ending tells.
+fn singular(name: &str) -> String {
+    let mut name = name.to_lowercase();
+    for (plural, one) in [("ies", "y"), ("sses", "ss"), ("s", "")] {
+        if let Some(stem) = name.strip_suffix(plural) {
+            if !stem.ends_with(['s', 'u', 'i']) {
+                name = format!("{stem}{one}");
+            }
+            break;
+        }
+    }
+    name
 }
 
 /// A computer group: a name that stands for a filter.

@@ -215,10 +215,13 @@ fn proposals(want: Want<'_>, catalogue: &Catalogue) -> Vec<Suggestion> {
     }
 }
 
-/// Operators that make sense for a type, the most usual first.
-fn operators(value_type: ValueType) -> impl Iterator<Item = Operator> {
+/// Operators that make sense for a type (or for a whole row), the most usual first.
+fn operators(value_type: Option<ValueType>) -> impl Iterator<Item = Operator> {
     use Operator as O;
+    let whole_row = value_type.is_none();
+    let value_type = value_type.unwrap_or(ValueType::Text);
     let (first, ordered): (&[O], bool) = match value_type {
+        ValueType::Text if whole_row => (&[O::Contains], false),
         ValueType::Text => (&[O::Contains, O::Equals], false),
         ValueType::Boolean => (&[O::Equals, O::NotEquals], false),
         ValueType::Hash => (&[O::Equals, O::In, O::NotEquals], false),
@@ -231,6 +234,7 @@ fn operators(value_type: ValueType) -> impl Iterator<Item = Operator> {
             O::Less | O::LessOrEqual | O::Greater | O::GreaterOrEqual
         );
         !first.contains(op)
+            && (op.is_textual() || !whole_row)
             && match value_type {
                 ValueType::Boolean => false,
                 ValueType::Text => !order,

@@ -18,6 +18,7 @@ mod causes;
 pub mod cell;
 mod complete;
 pub mod csv;
+mod digest;
 mod error;
 pub mod eval;
 mod interpret;

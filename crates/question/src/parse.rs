@@ -51,7 +51,8 @@ pub(crate) enum Want<'a> {
     Sensor,
     Group,
     Column(&'a Sensor),
-    Operator(ValueType),
+    /// An operator for this type; for a whole row, which has none, one that looks for text.
+    Operator(Option<ValueType>),
     /// Value of a comparison: its type, the sensor, and the column.
     Value(ValueType),
     Parameter(&'a Sensor, usize),

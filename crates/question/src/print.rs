@@ -35,6 +35,16 @@ pub(crate) fn value_text(value: &str) -> String {
     }
 }
 
+/// A sensor with its parameters as people write it: values stand bare where they can, options are left out.
+pub(crate) fn call_text(call: &SensorCall) -> String {
+    let name = name_text(&call.sensor);
+    if call.parameters.is_empty() {
+        return name;
+    }
+    let values: Vec<String> = call.parameters.iter().map(|p| value_text(p)).collect();
+    format!("{name}[{}]", values.join(", "))
+}
+
 impl Display for Question {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         f.write_str("Get")?;

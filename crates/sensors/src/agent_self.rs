@@ -71,6 +71,7 @@ pub const SENSORS: &[Entry] = &[
             .column("Last State", Text, "How the last run ended.")
             .platforms(Platforms::ALL)
             .max_age(0)
+            .key("Sensor")
             .example("Get Sensor Run Times having Sensor Run Times:Average Time > 1000 from all machines")
         },
         collect: sensor_run_times,

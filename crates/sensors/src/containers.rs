@@ -47,6 +47,7 @@ pub const SENSORS: &[Entry] = &[Entry {
             memory: LARGE,
             ..Limits::default()
         })
+        .key("Name")
         .example("Get Containers having Containers:Privileged = True from all machines")
     },
     collect: |_, sink| rows(system_root()?, sink),

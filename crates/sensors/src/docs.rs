@@ -99,6 +99,13 @@ fn write(page: &mut String, sensor: &Sensor) -> std::fmt::Result {
             escaped(&column.description)
         )?;
     }
+    if let (Some(key), [_, _, ..]) = (sensor.key_column(), sensor.columns.as_slice()) {
+        writeln!(
+            page,
+            "\nCompared without a column, it means {}.",
+            escaped(&key.name)
+        )?;
+    }
     if !sensor.parameters.is_empty() {
         writeln!(
             page,

@@ -167,6 +167,7 @@ fn file_hash() -> Sensor {
         "Algorithm of the digest.",
     )
     .limits(reading())
+    .key("Hash")
     .example(r#"Get File Hash["/usr/sbin/sshd"] from all machines"#)
 }
 
@@ -185,6 +186,7 @@ fn folder_contents() -> Sensor {
     )
     .parameter(FOLDER, Text, None, &[], A_PATH)
     .limits(large(Limits::default()))
+    .key("Name")
     .example(r#"Get Folder Contents["/tmp"] from all machines"#)
 }
 

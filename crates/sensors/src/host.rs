@@ -285,6 +285,7 @@ fn ram() -> Sensor {
         .column("Swap Free", DataSize, "Free swap space, in bytes.")
         .one_row()
         .max_age(60)
+        .key("Total")
         .example("Get Computer Name from all machines with RAM:Total < \"4 GB\"")
 }
 
@@ -303,6 +304,7 @@ fn disk_free() -> Sensor {
         "What ordinary users may still fill, in bytes.",
     )
     .max_age(300)
+    .key("Free")
     .example("Get Computer Name and Disk Free having Disk Free:Free < \"1 GB\" from all machines")
 }
 
@@ -339,5 +341,6 @@ fn mounts() -> Sensor {
         "Mounts of one namespace, or those of all others too.",
     )
     .max_age(300)
+    .key("Mount Point")
     .example("Get Mounts having Mounts:\"File System\" in (nfs, nfs4, cifs) from all machines")
 }

@@ -56,6 +56,7 @@ pub const SENSORS: &[Entry] = &[
             "File of the module; empty when the module index does not list it.",
         )
         .max_age(900)
+        .key("Name")
         .example("Get Kernel Modules having Kernel Modules:Taint contains E from all machines")
         },
         collect: |_, sink| system::kernel_modules(sink),

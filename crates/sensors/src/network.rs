@@ -161,6 +161,7 @@ fn network_adapters() -> Sensor {
         "Network adapters, what they are set to and what went through them.",
     )
     .column("Name", Text, "Name of the adapter.")
+    .key("Name")
     .column("State", Text, "`up`, `down`, or as the system says.")
     .column(
         "MAC Address",
@@ -189,6 +190,7 @@ fn ip_route_details() -> Sensor {
          are left out.",
     )
     .column("Destination", IpAddress, "Network.")
+    .key("Destination")
     .column(
         "Prefix",
         Integer,
@@ -258,6 +260,7 @@ fn hosts_file_entries() -> Sensor {
         "Names in the hosts file, one row each.",
     )
     .column("Alias", Text, "The name.")
+    .key("Alias")
     .column("IP Address", IpAddress, "The address it stands for.")
     .max_age(300)
 }
@@ -269,6 +272,7 @@ fn arp_cache() -> Sensor {
         "IPv4 neighbours that the machine has spoken with, or tried to, on its own networks.",
     )
     .column("IP Address", IpAddress, "Address of the neighbour.")
+    .key("IP Address")
     .column(
         "MAC Address",
         Text,
@@ -299,6 +303,7 @@ fn established_connections() -> Sensor {
     with_space(sensor)
         .max_age(60)
         .limits(large())
+        .key("Remote Address")
         .example("Get Established Connections having Established Connections:\"Remote Port\" = 4444 from all machines")
 }
 
@@ -312,6 +317,7 @@ fn listen_ports() -> Sensor {
     with_space(sensor)
         .max_age(60)
         .limits(large())
+        .key("Local Port")
         .example("Get Computer Name from all machines with any Listen Ports:\"Local Port\" = 22")
 }
 

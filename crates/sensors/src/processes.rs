@@ -123,6 +123,7 @@ fn running_processes_with_hash() -> Sensor {
         "Algorithm of the digest.",
     )
     .limits(hashing())
+    .key("Hash")
     .example("Get Running Processes with Hash[MD5] from all machines")
 }
 
@@ -196,6 +197,7 @@ fn process_details() -> Sensor {
     )
     .max_age(60)
     .limits(hashing())
+    .key("Process")
     .example("Get Process Details[None] having Process Details:Deleted = True from all machines")
 }
 
@@ -213,6 +215,7 @@ fn process_tree() -> Sensor {
     .column("Process", Text, "Name of the process at the end of the chain.")
     .column("Depth", Integer, "Number of its ancestors.")
     .max_age(60)
+    .key("Process")
     .example(r#"Get Process Tree having Process Tree:Tree contains "sshd > " from all machines"#)
 }
 
@@ -239,6 +242,7 @@ fn child_processes() -> Sensor {
         "Name of the parent, without regard to case.",
     )
     .max_age(60)
+    .key("Process")
     .example("Get Child Processes[nginx] from all machines")
 }
 
@@ -275,6 +279,7 @@ fn loaded_modules() -> Sensor {
         "Only processes of this name, without regard to case; empty for all.",
     )
     .limits(hashing())
+    .key("Path")
     .example("Get Loaded Modules having Loaded Modules:Deleted = True from all machines")
 }
 
@@ -314,6 +319,7 @@ fn open_files() -> Sensor {
         memory: LARGE,
         ..Limits::default()
     })
+    .key("Path")
     .example("Get Open Files[sshd] from all machines")
 }
 
@@ -336,5 +342,6 @@ fn process_environment() -> Sensor {
         "Id of a process, or a name without regard to case.",
     )
     .max_age(60)
+    .key("Variable")
     .example("Get Process Environment[sshd] from all machines")
 }

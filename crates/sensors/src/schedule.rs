@@ -34,6 +34,7 @@ pub const SENSORS: &[Entry] = &[Entry {
         .column("Enabled", Text, "State of a timer in the words of systemd; yes for what is simply there, no for what cron or run-parts pass over.")
         .column("Path", Text, "File that says so.")
         .column("Environment", Text, "Variables that are set for the command, as SHELL, PATH or LD_PRELOAD in its table or unit.")
+        .key("Command")
         .example("Get Scheduled Tasks having Scheduled Tasks:Command contains curl from all machines")
     },
     collect: |_, sink| scheduled_tasks(system_root()?, sink),

@@ -56,6 +56,7 @@ pub const SENSORS: &[Entry] = &[Entry {
         .column("Environment", Text, "Variables that are set, where others come from, and those of such files that bring code into a program, as LD_PRELOAD.")
         .column("Trigger", Text, "What starts it and what it starts: addresses of a socket, what a path unit watches, settings of a timer, what is mounted where, OnFailure.")
         .column("Manager", Text, "Who starts it: system, user (the manager of every user), or the name of one user.")
+        .key("Service Name")
         .example("Get Service Details having Service Details:Service Startup Mode = enabled from all machines")
     },
     collect: |_, sink| service_details(system_root()?, sink),

@@ -31,6 +31,7 @@ pub const SENSORS: &[Entry] = &[Entry {
             ..Limits::default()
         })
         .column("Source", Text, "Which package manager: dpkg, rpm, apk, snap or flatpak.")
+        .key("Name")
         .example("Get Installed Applications having Installed Applications:Name contains ssl from all machines")
     },
     collect: |_, sink| installed_applications(system_root()?, sink),

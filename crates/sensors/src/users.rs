@@ -92,6 +92,7 @@ fn logged_in_users() -> Sensor {
     .column("Login Time", DateTime, "When the session began, UTC.")
     .column("PID", Integer, "Process that leads the session.")
     .max_age(60)
+    .key("User")
     .example("Get Logged In Users from all machines")
 }
 
@@ -109,6 +110,7 @@ fn last_logins() -> Sensor {
     .column("Logout Time", DateTime, "When it ended, UTC; empty while it lasts.")
     .limits(records())
     .column("End", Text, "How it ended: logged out, down, crash, open when no end is recorded, or unknown where ends are not kept.")
+    .key("User")
     .example("Get Last Logins having Last Logins:User = root from all machines")
 }
 
@@ -124,6 +126,7 @@ fn failed_logins() -> Sensor {
     .column("Remote Address", IpAddress, "Address from which the attempt came, where recorded.")
     .column("Time", DateTime, "When it happened, UTC.")
     .limits(records())
+    .key("User")
     .example("Get Failed Logins from all machines")
 }
 
@@ -171,6 +174,7 @@ fn local_users() -> Sensor {
             "What the dates mean now: account expired, password must change, password expired, or password expired for good; empty when nothing stands against a login.",
         )
         .column("Path", Text, "File that says so.")
+        .key("User")
         .example("Get Local Users having Local Users:User ID = 0 from all machines")
 }
 
@@ -184,6 +188,7 @@ fn local_administrators() -> Sensor {
     .column("Reason", Text, "Why: user ID 0, membership of an administrative group, or a sudo rule for all commands.")
     .column("Source", Text, "File, and line of the sudo rule.")
     .max_age(900)
+    .key("Account")
     .example("Get Local Administrators from all machines")
 }
 
@@ -221,6 +226,7 @@ fn sudoers() -> Sensor {
     )
     .column("Path", Text, "File.")
     .column("Line", Integer, "Line on which the statement begins.")
+    .key("Who")
     .example("Get Sudoers having Sudoers:Tags contains NOPASSWD from all machines")
 }
 

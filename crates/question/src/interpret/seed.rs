@@ -4,6 +4,7 @@ use super::tokens::{Token, stems};
 use super::written;
 use crate::ast::Operator;
 use crate::catalogue::{Column, Parameter, Sensor, ValueType};
+use crate::digest::digits_by_name;
 use crate::print::column_text;
 use crate::value;
 use crate::words::operator_text;
@@ -367,6 +368,12 @@ fn suits(column: &Column, seed: &Seed) -> Option<i32> {
     let ordered = seed.op.is_some_and(|op| op != Operator::Equals);
     let reads = value::check_compared(&seed.text, column.value_type, ordered).is_ok();
     match (seed.kind, column.value_type) {
+        // A digest of another algorithm is no value of this column.
+        (Kind::Typed(ValueType::Hash), ValueType::Hash)
+            if digits_by_name(column).is_some_and(|digits| digits != seed.text.len()) =>
+        {
+            None
+        }
         (Kind::Typed(t), own) if own == t => reads.then_some(3),
         (Kind::Number, ValueType::Integer | ValueType::Decimal) => reads.then_some(3),
         (Kind::Number, ValueType::Version | ValueType::Duration | ValueType::DataSize) => {

@@ -79,8 +79,15 @@ impl<'a> Parser<'a, '_> {
         };
         let (sensor, call) = self.call()?;
         let column = self.column(sensor)?;
-        let term = self.comparison(sensor, call, column, quantifier)?;
-        *last = Some((sensor, term.clone()));
+        let term = self.comparison(sensor, call, column.clone(), quantifier, None)?;
+        // What was written is repeated: a column that was only meant by `=` is not meant by `contains`.
+        *last = Some((
+            sensor,
+            Term {
+                column,
+                ..term.clone()
+            },
+        ));
         Ok(Filter::Term(term))
     }
 
@@ -103,8 +110,13 @@ impl<'a> Parser<'a, '_> {
         let Some((sensor, before)) = last.clone() else {
             return self.fail("a sensor's name is missing here");
         };
-        let mut term = self.comparison(sensor, before.call, before.column, before.quantifier)?;
-        term.as_type = term.as_type.or(before.as_type);
+        let term = self.comparison(
+            sensor,
+            before.call,
+            before.column,
+            before.quantifier,
+            before.as_type,
+        )?;
         Ok(Filter::Term(term))
     }
 

@@ -3,7 +3,6 @@
 use super::{Parsed, Parser, Want};
 use crate::ast::{Filter, Quantifier, SensorCall};
 use crate::catalogue::Sensor;
-use crate::matcher::effective_type;
 use crate::words::operator_at;
 
 impl<'a> Parser<'a, '_> {
@@ -23,7 +22,7 @@ impl<'a> Parser<'a, '_> {
     /// Whether a condition follows the sensor, or one condition another, without a word to join them.
     fn condition_starts(&mut self, sensor: &'a Sensor) -> bool {
         self.want(Want::Keyword("having"));
-        self.want(Want::Operator(effective_type(sensor, None, None)));
+        self.want_operator(sensor, None, None);
         let at = self.here();
         self.scan.words_at(at, "having").is_some()
             || self.scan.words_at(at, "as").is_some()
@@ -108,7 +107,7 @@ impl<'a> Parser<'a, '_> {
             self.same_sensor(sensor, call)?;
         }
         let column = self.column(sensor)?;
-        let term = self.comparison(sensor, call.clone(), column, Quantifier::Any)?;
+        let term = self.comparison(sensor, call.clone(), column, Quantifier::Any, None)?;
         Ok(Filter::Term(term))
     }
 

@@ -2,12 +2,49 @@
 
 use super::{MAX_PATTERNS, MAX_TERMS, Parsed, Parser, Want};
 use crate::ast::{Operator, Quantifier, SensorCall, Term};
-use crate::catalogue::{Sensor, ValueType};
+use crate::catalogue::{Column, Sensor, ValueType};
+use crate::digest;
 use crate::matcher::{effective_type, pattern};
 use crate::names::{column_at, nearest};
 use crate::print::{column_text, name_text};
 use crate::value;
 use crate::words::{breaks_value, ends_value, operator_at, type_at};
+
+/// What values are compared with.
+struct Against<'t> {
+    sensor: &'t Sensor,
+    call: &'t SensorCall,
+    /// None for a whole row.
+    column: Option<&'t Column>,
+    op: Operator,
+    value_type: ValueType,
+}
+
+impl Against<'_> {
+    /// Whether a value can be a digest of the column, where digests are compared. What is no digest at all is for the
+    /// check of the type to say.
+    fn digest(&self, text: &str) -> Result<(), digest::Misfit> {
+        match self.column {
+            Some(column)
+                if self.value_type == ValueType::Hash
+                    && (self.op.is_textual()
+                        || value::parse_check(text, ValueType::Hash).is_ok()) =>
+            {
+                digest::check(self.sensor, self.call, column, self.op, text)
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+/// The column of this name, or the only one.
+fn named_column<'s>(sensor: &'s Sensor, name: Option<&str>) -> Option<&'s Column> {
+    match (name, sensor.columns.as_slice()) {
+        (Some(name), columns) => columns.get(sensor.column_index(name)?),
+        (None, [only]) => Some(only),
+        (None, _) => None,
+    }
+}
 
 impl<'a> Parser<'a, '_> {
     /// `:Column` at the next place, when there is a colon.
@@ -42,64 +79,43 @@ impl<'a> Parser<'a, '_> {
         Err(error)
     }
 
-    /// `as Type op value matching case`, after the sensor and column.
+    /// `as Type op value matching case`, after the sensor and column. A type that a comparison before it gave holds
+    /// until another is given.
     pub(super) fn comparison(
         &mut self,
         sensor: &'a Sensor,
         call: SensorCall,
         column: Option<String>,
         quantifier: Quantifier,
+        type_before: Option<ValueType>,
     ) -> Parsed<Term> {
         self.count_term()?;
-        let as_type = if self.keyword("as") {
-            self.want(Want::Type);
-            let at = self.here();
-            let Some((value_type, end)) = type_at(&self.scan, at) else {
-                let mut error = {
-                    let end = self.scan.word_end(at);
-                    self.error("`as` is followed by a type", at, end)
-                };
-                error.expected = ValueType::ALL.iter().map(|t| t.name().to_owned()).collect();
-                return Err(error);
-            };
-            self.scan.pos = end;
-            Some(value_type)
-        } else {
-            None
-        };
-        let value_type = effective_type(sensor, column.as_deref(), as_type);
-        self.want(Want::Operator(value_type));
+        let as_type = self.as_type()?.or(type_before);
+        self.want_operator(sensor, column.as_deref(), as_type);
         let at = self.here();
         let Some((op, end)) = operator_at(&self.scan, at) else {
             return self.fail("a comparison needs an operator here");
         };
-        let whole_row = column.is_none() && as_type.is_none() && sensor.columns.len() > 1;
-        let orders = matches!(
-            op,
-            Operator::Less | Operator::LessOrEqual | Operator::Greater | Operator::GreaterOrEqual
-        );
-        if whole_row && orders {
-            // The joined cells of a row have no order that anyone could mean.
-            let mut error = self.error(
-                format!(
-                    "{} has several columns: name the one to compare",
-                    sensor.name
-                ),
-                at,
-                end,
-            );
-            error.expected = sensor
-                .columns
-                .iter()
-                .map(|c| format!("{}:{}", name_text(&sensor.name), column_text(&c.name)))
-                .collect();
-            return Err(error);
-        }
+        let column = match column {
+            // Text may be looked for in a whole row; but its joined cells equal nothing, and have no order.
+            None if !op.is_textual() && sensor.columns.len() > 1 => match sensor.key_column() {
+                Some(key) => Some(key.name.clone()),
+                None => return Err(self.no_key(sensor, at, end)),
+            },
+            given => given,
+        };
         self.scan.pos = end;
+        let against = Against {
+            sensor,
+            call: &call,
+            column: named_column(sensor, column.as_deref()),
+            op,
+            value_type: effective_type(sensor, column.as_deref(), as_type),
+        };
         let values = if op.is_list() {
-            self.list(op, value_type)?
+            self.list(&against)?
         } else {
-            vec![self.value(op, value_type, false)?]
+            vec![self.value(&against, false)?]
         };
         let match_case = self.keyword("matching case");
         Ok(Term {
@@ -113,6 +129,56 @@ impl<'a> Parser<'a, '_> {
         })
     }
 
+    fn as_type(&mut self) -> Parsed<Option<ValueType>> {
+        if !self.keyword("as") {
+            return Ok(None);
+        }
+        self.want(Want::Type);
+        let at = self.here();
+        let Some((value_type, end)) = type_at(&self.scan, at) else {
+            let end = self.scan.word_end(at);
+            let mut error = self.error("`as` is followed by a type", at, end);
+            error.expected = ValueType::ALL.iter().map(|t| t.name().to_owned()).collect();
+            return Err(error);
+        };
+        self.scan.pos = end;
+        Ok(Some(value_type))
+    }
+
+    /// Notes which operators may stand next: those of the column that is named or meant, or those that look for text.
+    pub(super) fn want_operator(
+        &mut self,
+        sensor: &Sensor,
+        column: Option<&str>,
+        as_type: Option<ValueType>,
+    ) {
+        let compared = match column {
+            Some(name) => named_column(sensor, Some(name)),
+            None => sensor.key_column(),
+        };
+        self.want(Want::Operator(
+            compared.map(|c| as_type.unwrap_or(c.value_type)),
+        ));
+    }
+
+    /// A comparison of a whole row, of a sensor whose rows are not called by one of their cells.
+    fn no_key(&self, sensor: &Sensor, start: usize, end: usize) -> crate::ParseError {
+        let mut error = self.error(
+            format!(
+                "{} has several columns: name the one to compare",
+                sensor.name
+            ),
+            start,
+            end,
+        );
+        error.expected = sensor
+            .columns
+            .iter()
+            .map(|c| format!("{}:{}", name_text(&sensor.name), column_text(&c.name)))
+            .collect();
+        error
+    }
+
     fn count_term(&mut self) -> Parsed<()> {
         self.terms += 1;
         if self.terms > MAX_TERMS {
@@ -122,15 +188,15 @@ impl<'a> Parser<'a, '_> {
     }
 
     /// `(value, …)`; one value may stand without parentheses.
-    fn list(&mut self, op: Operator, value_type: ValueType) -> Parsed<Vec<String>> {
+    fn list(&mut self, against: &Against<'_>) -> Parsed<Vec<String>> {
         let opened = self.here();
         self.want(Want::Keyword("("));
         if !self.scan.take('(') {
-            return Ok(vec![self.value(op, value_type, false)?]);
+            return Ok(vec![self.value(against, false)?]);
         }
         let mut out = Vec::new();
         loop {
-            out.push(self.value(op, value_type, true)?);
+            out.push(self.value(against, true)?);
             let next = self.here();
             match self.scan.at(next) {
                 Some(',') => self.scan.pos += 1,
@@ -149,7 +215,8 @@ impl<'a> Parser<'a, '_> {
     }
 
     /// One value, checked against the type.
-    fn value(&mut self, op: Operator, value_type: ValueType, in_list: bool) -> Parsed<String> {
+    fn value(&mut self, against: &Against<'_>, in_list: bool) -> Parsed<String> {
+        let (op, value_type) = (against.op, against.value_type);
         let start = self.here();
         let shown = if op.is_textual() {
             ValueType::Text
@@ -175,7 +242,11 @@ impl<'a> Parser<'a, '_> {
             if let Err(cause) = pattern(&text, true) {
                 return Err(self.error(pattern_message(&cause), start, end));
             }
-            return Ok(text);
+        }
+        if let Err(misfit) = against.digest(&text) {
+            let mut error = self.error(misfit.message, start, end);
+            error.expected = misfit.instead;
+            return Err(error);
         }
         if op.is_textual() {
             return Ok(text);

@@ -54,6 +54,7 @@ pub fn sensors() -> Vec<Sensor> {
         Sensor::new("Disk Free", "Hardware", "Free space of each file system.")
             .column("Mount", T::Text, "Where it is mounted.")
             .column("Free", T::DataSize, "Free bytes.")
+            .key("Free")
             .column("Used Percent", T::Decimal, "Used share."),
         Sensor::new("IP Address", "Network", "Addresses of the endpoint.").column(
             "IP Address",
@@ -114,10 +115,12 @@ pub fn sensors() -> Vec<Sensor> {
             .column("Terminal", T::Text, "Terminal."),
         Sensor::new("Local Users", "Users", "Accounts of the endpoint.")
             .column("User", T::Text, "Account.")
-            .column("UID", T::Integer, "Number."),
+            .column("UID", T::Integer, "Number.")
+            .key("User"),
         Sensor::new("Installed Applications", "Software", "Installed packages.")
             .column("Name", T::Text, "Name of the package.")
-            .column("Version", T::Version, "Its version."),
+            .column("Version", T::Version, "Its version.")
+            .key("Name"),
         Sensor::new("Service Details", "Software", "Services and their state.")
             .column("Service Name", T::Text, "Name.")
             .column("Service Status", T::Text, "running, stopped, failed."),

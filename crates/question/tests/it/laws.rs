@@ -91,6 +91,15 @@ fn call(sensor: Sensor) -> impl Strategy<Value = SensorCall> {
         })
 }
 
+/// A digest of the algorithm that the call chose.
+fn digest(call: &SensorCall) -> BoxedStrategy<String> {
+    match call.parameters.first().map(String::as_str) {
+        Some("MD5") => "[0-9a-fA-F]{32}".boxed(),
+        Some("SHA-1") => "[0-9a-fA-F]{40}".boxed(),
+        _ => "[0-9a-fA-F]{64}".boxed(),
+    }
+}
+
 /// A comparison on a sensor, with this call.
 fn comparison(
     sensor: Sensor,
@@ -106,15 +115,9 @@ fn comparison(
         select(Operator::ALL.to_vec()),
         any::<bool>(),
     )
-        .prop_filter("a whole row has no order", {
+        .prop_filter("a whole row can only be searched for text", {
             let many = sensor.columns.len() > 1;
-            move |(column, as_type, op, _)| {
-                use Operator::{Greater, GreaterOrEqual, Less, LessOrEqual};
-                !(many
-                    && column.is_none()
-                    && as_type.is_none()
-                    && matches!(op, Less | LessOrEqual | Greater | GreaterOrEqual))
-            }
+            move |(column, _, op, _)| !(many && column.is_none() && !op.is_textual())
         })
         .prop_flat_map(move |(column, as_type, op, match_case)| {
             let named = column.and_then(|i| sensor.columns.get(i));
@@ -127,7 +130,10 @@ fn comparison(
             } else if op.is_textual() {
                 any_text().boxed()
             } else {
-                typed(as_type.unwrap_or(own))
+                match as_type.unwrap_or(own) {
+                    ValueType::Hash if own == ValueType::Hash => digest(&call),
+                    t => typed(t),
+                }
             };
             let count = if op.is_list() { 1..4 } else { 1..2 };
             let term = Term {

@@ -102,7 +102,7 @@ fn comparisons_follow_their_types() {
         ("Running Processes matches cron.d", true),
         ("Listen Ports:Local Port = 22", true),
         ("Listen Ports:Local Port > 53", false),
-        ("Listen Ports = \"sshd|tcp|22\"", true),
+        ("Listen Ports matches \"sshd[|]tcp[|]22\"", true),
         ("Listen Ports contains \"tcp|22\"", true),
         ("Custom Tags contains x", false),
         ("all Custom Tags contains x", false),

@@ -122,6 +122,7 @@ pub(super) fn status_details() -> Sensor {
         "Progress and reasons behind Index Status. Its numbers differ between endpoints: ask it of few.",
     )
     .column("Status", Text, "As in Index Status.")
+    .key("Status")
     .column("Detail", Text, "Reason or last state, where there is one.")
     .column("Percent", Integer, "How far the hashing pass is.")
     .column("Entries", Integer, "Entries in the inventory, or met so far.")
@@ -162,7 +163,8 @@ pub(super) fn path_and_hash() -> Sensor {
         "Index Query File Path and Hash",
         "Paths and hashes of the files that fit.",
     ))
-    .column("Path", Text, "Whole path.");
+    .column("Path", Text, "Whole path.")
+    .key("Path");
     hashes(sensor)
         .column("Hash State", Text, STATE)
         .alias("Index Query File Path Using Hash")
@@ -206,6 +208,7 @@ pub(super) fn hash_recently_changed() -> Sensor {
         )
         .alias("Index Query File Hash Recently Changed with Path and Size")
         .column("Path", Text, "Whole path.")
+        .key("Path")
         .column("Size", DataSize, "Size in bytes, now.");
     hashes(sensor)
         .column("Former MD5", Hash, "MD5 before the change.")
@@ -230,6 +233,7 @@ pub(super) fn permissions() -> Sensor {
         "Permissions and owners of the files that fit. Needs ScanFilePermissions in the configuration of the Index.",
     ))
     .column("Path", Text, "Whole path.")
+    .key("Path")
     .column("Permissions", Text, "As ls(1) shows them: -rwsr-xr-x.")
     .column("Mode", Text, "The same in octal digits: 4755.")
     .column("Owner", Text, "Name of the owner, or the id when it has no name.")
@@ -247,6 +251,7 @@ pub(super) fn permissions() -> Sensor {
 fn detailed(name: &str, description: &str) -> Sensor {
     let sensor = searched(sensor(name, description))
         .column("Path", Text, "Whole path.")
+        .key("Path")
         .column(
             "Type",
             Text,
@@ -327,6 +332,7 @@ pub(super) fn blacklist_matches() -> Sensor {
         "Files whose hash stands in the endpoint's blacklist (`cordon index blacklist FILE`).",
     ))
     .column("Path", Text, "Whole path.")
+    .key("Path")
     .column("Hash", Hash, "The hash that is listed.")
     .column("Hash Type", Text, "MD5, SHA1 or SHA256.")
     .column("Known Good", Boolean, "Whether the file also stands in the endpoint's list of known-good files: then one of the two lists is wrong.")
@@ -342,6 +348,7 @@ pub(super) fn first_seen() -> Sensor {
     );
     limit(place(sensor), super::keys::LIMIT)
         .column("Path", Text, "Whole path.")
+        .key("Path")
         .column("Size", DataSize, "Size in bytes.")
         .column("First Seen", DateTime, "When the Index first saw it.")
         .column("SHA256", Hash, "SHA-256, where it is calculated.")
@@ -368,6 +375,7 @@ pub(super) fn new_executables_since() -> Sensor {
     );
     limit(place(sensor), super::keys::LIMIT)
         .column("Path", Text, "Whole path.")
+        .key("Path")
         .column("Reason", Text, "New File or Changed Content.")
         .column("Size", DataSize, "Size in bytes.")
         .column("SHA256", Hash, "SHA-256, where it is calculated.")
@@ -391,6 +399,7 @@ pub(super) fn magic_mismatch() -> Sensor {
         super::keys::LIMIT,
     )
     .column("Path", Text, "Whole path.")
+    .key("Path")
     .column("MIME Type", Text, "Type by content.")
     .column("Magic Number", Text, "The first four bytes in hexadecimal digits.")
     .column("Size", DataSize, "Size in bytes.")
@@ -408,6 +417,7 @@ pub(super) fn timestomped() -> Sensor {
     )
     .column("Path", Text, "Whole path.")
     .column("Reason", Text, "Set Back, In The Future, or Out Of Range: before 1677, or none at all.")
+    .key("Path")
     .column("Last Modified", DateTime, "Modification time now.")
     .column("Before", DateTime, "Modification time before it was set back.")
     .column("Metadata Changed", DateTime, "Last change of anything, kept by the system alone.")

@@ -71,6 +71,7 @@ static SSH_SERVER: LazyLock<ScriptSensor> = LazyLock::new(|| {
     .parameter("setting", Text, Some(""), &[], "Only this setting; empty means all.")
     .max_age(900)
     .limits(interpreter())
+    .key("Setting")
     .example("Get SSH Server Settings[PermitRootLogin] from all machines"),
     interpreter: Interpreter::Python,
     script: include_str!("shipped/ssh_server_settings.py").into(),

@@ -98,6 +98,122 @@ fn every_example_is_a_question_about_its_sensor() {
     }
 }
 
+/// Which column `Sensor = value` means, for each sensor of several columns; an empty name where a guess could be wrong:
+/// rows that several of their cells name, or none.
+const KEYS: &[(&str, &str)] = &[
+    ("ARP Cache", "IP Address"),
+    ("CPU", ""),
+    ("Child Processes", "Process"),
+    ("Computer Name", "Computer Name"),
+    ("Containers", "Name"),
+    ("Disk Free", "Free"),
+    ("Established Connections", "Remote Address"),
+    ("Failed Logins", "User"),
+    ("File Contents Search", ""),
+    ("File Details", ""),
+    ("File Hash", "Hash"),
+    ("Folder Contents", "Name"),
+    ("Hosts File Entries", "Alias"),
+    ("IP Connections", ""),
+    ("IP Route Details", "Destination"),
+    ("Index Query File Details", "Path"),
+    ("Index Query File Details Using Name", "Path"),
+    (
+        "Index Query File Details Using Name Sort By Largest",
+        "Path",
+    ),
+    ("Index Query File Details by Last Modified", "Path"),
+    ("Index Query File Hash Recently Changed", "Path"),
+    ("Index Query File Path and Hash", "Path"),
+    ("Index Query File Permissions", "Path"),
+    ("Index Query Find Blacklist Matches", "Path"),
+    ("Index Query First Seen", "Path"),
+    ("Index Query Magic Mismatch", "Path"),
+    ("Index Query New Executables Since", "Path"),
+    ("Index Query Timestomped", "Path"),
+    ("Index Has Latest Tools", ""),
+    ("Index Status Details", "Status"),
+    ("Installed Applications", "Name"),
+    ("Is Virtual", "Is Virtual"),
+    ("Kernel Modules", "Name"),
+    ("Last Logins", "User"),
+    ("Listen Ports", "Local Port"),
+    ("Loaded Modules", "Path"),
+    ("Local Administrators", "Account"),
+    ("Local Users", "User"),
+    ("Logged In Users", "User"),
+    ("Mandatory Access Control", ""),
+    ("Mounts", "Mount Point"),
+    ("Network Adapters", "Name"),
+    // It is also called Kernel Version, and has the versions of both.
+    ("OS Version", ""),
+    ("Open Files", "Path"),
+    ("Process Details", "Process"),
+    ("Process Environment", "Variable"),
+    ("Process Tree", "Process"),
+    ("RAM", "Total"),
+    ("Running Processes with Hash", "Hash"),
+    ("SSH Authorized Keys", ""),
+    ("SSH Server Settings", "Setting"),
+    ("Scheduled Tasks", "Command"),
+    ("Sensor Run Times", "Sensor"),
+    ("Service Details", "Service Name"),
+    ("Sudoers", "Who"),
+];
+
+#[test]
+fn a_comparison_without_a_column_means_the_one_that_names_the_row() {
+    let several: BTreeSet<(String, String)> = sensors::entries()
+        .map(|entry| (entry.declare)())
+        .filter(|s| s.columns.len() > 1)
+        .map(|s| {
+            if let Some(key) = &s.key {
+                assert!(s.column_index(key).is_some(), "{} has no {key}", s.name);
+            }
+            let key = s.key_column().map(|c| c.name.clone()).unwrap_or_default();
+            (s.name, key)
+        })
+        .collect();
+    let listed: BTreeSet<(String, String)> = KEYS
+        .iter()
+        .map(|(s, k)| ((*s).to_owned(), (*k).to_owned()))
+        .collect();
+    let missing: Vec<_> = several.difference(&listed).collect();
+    let gone: Vec<_> = listed.difference(&several).collect();
+    assert!(
+        missing.is_empty() && gone.is_empty(),
+        "not listed: {missing:?}; listed, but not so: {gone:?}"
+    );
+    let catalogue = sensors::catalogue();
+    for (condition, wanted) in [
+        ("Is Virtual = True", "Is Virtual:Is Virtual = True"),
+        ("RAM < \"64 GB\"", "RAM:Total < \"64 GB\""),
+        ("Local Users = root", "Local Users:User = root"),
+        (
+            "Listen Ports in (22, 3389)",
+            "Listen Ports:Local Port in (22, 3389)",
+        ),
+        ("Disk Free < 5 GB", "Disk Free:Free < \"5 GB\""),
+        (
+            "Installed Applications in (nmap, netcat)",
+            "Installed Applications:Name in (nmap, netcat)",
+        ),
+    ] {
+        let text = format!("Get Computer Name from all machines with {condition}");
+        let question = question::parse(&text, &catalogue).unwrap_or_else(|e| panic!("{e}"));
+        assert!(question.to_string().ends_with(wanted), "{question}");
+    }
+    for condition in [
+        "OS Version = 12",
+        "Kernel Version < 6",
+        "CPU > 80%",
+        "Listen Ports = sshd",
+    ] {
+        let text = format!("Get Computer Name from all machines with {condition}");
+        assert!(question::parse(&text, &catalogue).is_err(), "{condition}");
+    }
+}
+
 /// Every sensor that can run without being told more runs here, ends, and gives rows of its own shape.
 #[test]
 fn every_sensor_runs_on_this_machine() {
