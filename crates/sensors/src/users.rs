@@ -262,6 +262,7 @@ fn ssh_key_files() -> Sensor {
     .column("Line", Integer, "Line in the file.")
     .parameter("Kind", Text, Some("Private Keys"), key_files::KINDS, "What to look for.")
     .parameter("Folder", Text, Some(""), &[], "Where to look for private keys; empty means the folder .ssh of every home.")
+    .key("Path")
     .example("Get SSH Key Files having SSH Key Files:Protected = False from all machines")
 }
 
@@ -278,5 +279,6 @@ fn last_login_per_user() -> Sensor {
     .column("Login Time", DateTime, "When, UTC.")
     .column("Path", Text, "File that says so.")
     .limits(records())
+    .key("User")
     .example("Get Last Login per User from all machines")
 }

@@ -102,10 +102,11 @@ fn every_example_is_a_question_about_its_sensor() {
 /// rows that several of their cells name, or none.
 const KEYS: &[(&str, &str)] = &[
     ("ARP Cache", "IP Address"),
+    ("Agent Status", ""),
     ("CPU", ""),
     ("Child Processes", "Process"),
-    ("Computer Name", "Computer Name"),
     ("Containers", "Name"),
+    ("DNS Servers", "DNS Server"),
     ("Disk Free", "Free"),
     ("Established Connections", "Remote Address"),
     ("Failed Logins", "User"),
@@ -116,6 +117,7 @@ const KEYS: &[(&str, &str)] = &[
     ("Hosts File Entries", "Alias"),
     ("IP Connections", ""),
     ("IP Route Details", "Destination"),
+    ("IP Rules", ""),
     ("Index Query File Details", "Path"),
     ("Index Query File Details Using Name", "Path"),
     (
@@ -136,6 +138,8 @@ const KEYS: &[(&str, &str)] = &[
     ("Installed Applications", "Name"),
     ("Is Virtual", "Is Virtual"),
     ("Kernel Modules", "Name"),
+    ("Kernel Taint", ""),
+    ("Last Login per User", "User"),
     ("Last Logins", "User"),
     ("Listen Ports", "Local Port"),
     ("Loaded Modules", "Path"),
@@ -154,6 +158,7 @@ const KEYS: &[(&str, &str)] = &[
     ("RAM", "Total"),
     ("Running Processes with Hash", "Hash"),
     ("SSH Authorized Keys", ""),
+    ("SSH Key Files", "Path"),
     ("SSH Server Settings", "Setting"),
     ("Scheduled Tasks", "Command"),
     ("Sensor Run Times", "Sensor"),
