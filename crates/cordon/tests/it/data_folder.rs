@@ -61,6 +61,37 @@ fn a_lost_log_is_found_and_the_rest_is_saved() {
 }
 
 #[test]
+#[cfg(unix)]
+fn keys_that_a_start_would_refuse_are_found() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let folder = tempfile::tempdir().expect("a folder");
+    let data = folder.path().join("server");
+    let mut first = Server::start(&data);
+    first.process.kill();
+    let checked = |code: i32, words: &str| {
+        let found = server("check", &data, &[]);
+        assert_eq!(found.status.code(), Some(code), "{found:?}");
+        assert!(text(&found).contains(words), "{found:?}");
+    };
+    checked(0, "keys: good");
+    let keys = data.join("identity/keys.json");
+    let mode = |mode| {
+        std::fs::set_permissions(&keys, std::fs::Permissions::from_mode(mode)).expect("set");
+    };
+    mode(0o644);
+    checked(2, "make it 0600");
+    mode(0o600);
+    let held = std::fs::read(&keys).expect("read");
+    std::fs::write(&keys, &held[..held.len() / 2]).expect("cut");
+    checked(2, "are damaged");
+    std::fs::write(&keys, &held).expect("put back");
+    let mut second = Server::start(&folder.path().join("other"));
+    second.process.kill();
+    std::fs::copy(folder.path().join("other/identity/keys.json"), &keys).expect("copied");
+    checked(2, "do not belong to this database");
+}
+
+#[test]
 fn nothing_is_done_to_half_a_folder() {
     let folder = tempfile::tempdir().expect("a folder");
     let data = folder.path().join("server");

@@ -25,8 +25,18 @@ pub fn look(data: &Path) -> Result<ExitCode> {
     if let Some(verdict) = &exports {
         anstream::println!("exported audit entries: {verdict}");
     }
+    let keys = ::server::identity::look(data, report.keys).map_err(anyhow::Error::new);
+    match &keys {
+        Ok(found) => anstream::println!("keys: {found}"),
+        // Says itself what to do.
+        Err(error) => anstream::println!("keys: {error:#}"),
+    }
     if report.is_good() && exports.is_none_or(|v| v.is_intact()) {
-        return Ok(ExitCode::SUCCESS);
+        return Ok(if keys.is_ok() {
+            ExitCode::SUCCESS
+        } else {
+            ExitCode::from(EXIT_ERROR)
+        });
     }
     anstream::eprintln!(
         "cordon: this store is damaged; stop its server, keep the folder for analysis, and restore the last backup or run \

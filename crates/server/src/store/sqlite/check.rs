@@ -10,7 +10,7 @@ use super::connection::{FILE_NAME, open_looking};
 use super::fault::Fault;
 use super::state::{State, StateFile};
 use super::wal::{self, Log};
-use super::{answers, chain};
+use super::{answers, chain, origin};
 use crate::model::audit::{Head, Verdict};
 use rusqlite::{Connection, ErrorCode};
 use std::fmt;
@@ -126,10 +126,10 @@ pub(super) fn briefly(connection: &mut Connection, path: &Path, time: Duration) 
     found
 }
 
-/// All tables, the small ones first.
+/// All tables, SQLite's own among them, the small ones first.
 fn tables(connection: &Connection) -> rusqlite::Result<Vec<String>> {
     let mut tables: Vec<String> = connection
-        .prepare("SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\'")?
+        .prepare("SELECT name FROM sqlite_schema WHERE type = 'table'")?
         .query_map([], |row| row.get(0))?
         .collect::<rusqlite::Result<_>>()?;
     tables.sort_by_key(|t| LARGE.contains(&t.as_str()) || t.starts_with("answer"));
@@ -170,6 +170,8 @@ pub struct Report {
     pub audit: Option<Verdict>,
     /// The last entry that was cut off the front of the log: what exported entries must lead to.
     pub anchor: Head,
+    /// The mark of the keys that belong to this store, if it has one: see [`crate::identity::look`].
+    pub keys: Option<[u8; 32]>,
 }
 
 impl Report {
@@ -246,6 +248,7 @@ pub fn thoroughly(folder: &Path) -> Result<Report> {
             number: 0,
             hash: [0; 32],
         },
+        keys: None,
     };
     let connection = open_looking(&path)?;
     match tables(&connection) {
@@ -271,6 +274,7 @@ pub fn thoroughly(folder: &Path) -> Result<Report> {
     if let Ok(anchor) = chain::anchor(&connection) {
         report.anchor = anchor;
     }
+    report.keys = origin::origin(&connection).ok().flatten();
     Ok(report)
 }
 

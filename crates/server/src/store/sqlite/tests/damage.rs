@@ -162,6 +162,17 @@ async fn overwritten_pages_are_found_and_passed_over() {
 }
 
 #[tokio::test]
+async fn a_damaged_table_of_sqlites_own_is_found() {
+    let folder = folder();
+    filled(folder.path()).await;
+    let own = leaves(folder.path(), "sqlite_sequence");
+    overwrite(folder.path(), own[0]);
+    let report = checked(folder.path());
+    assert!(!report.is_good() && !report.pages.is_empty(), "{report}");
+    assert!(matches!(refused(folder.path()), StoreError::Damaged { .. }));
+}
+
+#[tokio::test]
 async fn a_cut_file_is_found_and_read_as_far_as_it_goes() {
     let folder = folder();
     filled(folder.path()).await;
