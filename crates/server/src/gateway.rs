@@ -3,8 +3,7 @@
 //! - [`admission`]: TLS, then either a machine that enrols or an endpoint that says hello.
 //! - [`connection`]: the life of an enrolled endpoint's connection.
 //! - [`assembly`]: parts of answers, checked against the plan and put together.
-//! - [`strangers`]: those who have not yet shown who they are.
-//! - [`allowance`]: what a peer may ask for nothing.
+//! - [`allowance`]: what a peer may ask for nothing; [`crate::strangers`]: those who have not yet shown who they are.
 //!
 //! An idle connection holds its TLS state, one task and an empty outbox; there are no read or write buffers beside what the TLS
 //! library keeps. `docs/protocol.md` describes the channel.
@@ -13,24 +12,21 @@ mod admission;
 mod allowance;
 mod assembly;
 mod connection;
-mod strangers;
 
 use crate::fleet::Fleet;
 use crate::identity::Identity;
 use crate::model::clock::Clock;
 use crate::orders::{Memory, Orders};
+use crate::strangers::{Place, Strangers, Tally};
 use protocol::message::Goodbye;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
-use strangers::{Place, Strangers, Tally};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-/// What befalls them is told this often, in one line for each kind.
-const TELL: Duration = Duration::from_secs(10);
 /// Connections the system may hold ready for us.
 const BACKLOG: u32 = 4096;
 /// How often it is noted who was seen.
@@ -164,7 +160,10 @@ impl Gateway {
             };
             match accepted {
                 Ok((stream, address)) => {
-                    let (place, full) = self.strangers.enter(address.ip());
+                    // All of them are silent, so one can always give way.
+                    let Some((place, full)) = self.strangers.enter(address.ip(), false) else {
+                        continue;
+                    };
                     if full && self.tally.add("gave way to a newcomer", address.ip()) {
                         tracing::warn!(%address, "all places of connections that have not introduced themselves are taken; the oldest give way");
                     }
@@ -199,20 +198,7 @@ impl Gateway {
     }
 
     async fn tell_tally(self: Arc<Self>) {
-        loop {
-            tokio::select! {
-                () = self.stop.cancelled() => return,
-                () = tokio::time::sleep(TELL) => {}
-            }
-            for (kind, count, example) in self.tally.take() {
-                tracing::info!(
-                    kind,
-                    count,
-                    example = example.map(tracing::field::display),
-                    "connections were not admitted"
-                );
-            }
-        }
+        self.tally.tell("agents", &self.stop).await;
     }
 
     fn saw(&self, ordinal: u32) {

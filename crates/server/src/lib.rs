@@ -33,6 +33,7 @@ pub mod quota;
 pub mod retention;
 pub mod start;
 pub mod store;
+mod strangers;
 
 pub use gateway::{Limits, Timing};
 pub use start::{Config, Running, Services, StartError, start};
