@@ -49,6 +49,32 @@ pub enum StoreError {
         #[source]
         source: Cause,
     },
+    /// There is no database.
+    #[error(
+        "there is no database {}; name the data folder of a server (--data)",
+        .0.display()
+    )]
+    NoDatabase(PathBuf),
+    /// Something else has its name.
+    #[error(
+        "{} is a folder, where a database should be; move it away and put the database back from the last backup",
+        .0.display()
+    )]
+    NotAFile(PathBuf),
+    /// A folder that cannot be written, and no room for a copy.
+    #[error(
+        "the folder of the database {} cannot be written, so what its log holds is read from a copy, and none could be made in {};          name another place (TMPDIR), or copy the folder to where it can be written",
+        .path.display(), .into.display()
+    )]
+    Copy {
+        /// The database.
+        path: PathBuf,
+        /// Where the copy was to be.
+        into: PathBuf,
+        /// What the system said.
+        #[source]
+        source: io::Error,
+    },
     /// The file is some other program's database.
     #[error("{} is not a Cordon database; give the server a folder of its own", .0.display())]
     Foreign(PathBuf),

@@ -200,8 +200,9 @@ impl super::Store for SqliteStore {
 
 /// Checks the audit log in a database file, with or without a running server.
 pub fn verify_audit(path: &Path, noted: &[Head]) -> Result<Verdict> {
-    let connection = connection::open_looking(path)?;
-    chain::verify(&connection, noted).map_err(|e| e.told("checking the audit log".into(), path))
+    let looking = connection::open_looking(path)?;
+    chain::verify(looking.connection(), noted)
+        .map_err(|e| e.told("checking the audit log".into(), path))
 }
 
 #[cfg(test)]

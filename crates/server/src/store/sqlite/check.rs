@@ -160,6 +160,10 @@ pub struct Report {
     pub files: Option<String>,
     /// Whether a server has the folder.
     pub in_use: bool,
+    /// Whether the folder has no file to lock, so that nothing keeps a server from using it meanwhile.
+    pub unlocked: bool,
+    /// Whether a copy was read, because the folder cannot be written.
+    pub copied: bool,
     /// Damaged pages and indexes.
     pub pages: Vec<String>,
     /// Rows that refer to what is not there.
@@ -193,6 +197,15 @@ impl fmt::Display for Report {
             None if self.in_use => writeln!(f, "files: not looked at, a server is using them")?,
             None => writeln!(f, "files: good")?,
         }
+        if self.unlocked {
+            writeln!(f, "lock: there is no server.lock, so none was taken")?;
+        }
+        if self.copied {
+            writeln!(
+                f,
+                "log: the folder cannot be written, so a copy of database and log was read"
+            )?;
+        }
         for (name, found) in [
             ("pages", &self.pages),
             ("references", &self.references),
@@ -217,14 +230,14 @@ impl fmt::Display for Report {
 /// Reads the whole store of a folder; a server may be running.
 pub fn thoroughly(folder: &Path) -> Result<Report> {
     let path = folder.join(FILE_NAME);
-    let lock = match FolderLock::take(folder) {
-        Ok(lock) => Some(lock),
-        Err(StoreError::InUse(_)) => None,
+    let (in_use, lock) = match FolderLock::look(folder) {
+        Ok(lock) => (false, lock),
+        Err(StoreError::InUse(_)) => (true, None),
         Err(error) => return Err(error),
     };
-    let files = match &lock {
-        None => None,
-        Some(_) => {
+    let files = match in_use {
+        true => None,
+        false => {
             let state = StateFile::of(folder);
             let read = state.read().map_err(|source| StoreError::Folder {
                 path: state.path().to_owned(),
@@ -239,7 +252,9 @@ pub fn thoroughly(folder: &Path) -> Result<Report> {
     };
     let mut report = Report {
         files,
-        in_use: lock.is_none(),
+        in_use,
+        unlocked: !in_use && lock.is_none(),
+        copied: false,
         pages: Vec::new(),
         references: Vec::new(),
         values: Vec::new(),
@@ -250,11 +265,13 @@ pub fn thoroughly(folder: &Path) -> Result<Report> {
         },
         keys: None,
     };
-    let connection = open_looking(&path)?;
-    match tables(&connection) {
+    let looking = open_looking(&path)?;
+    report.copied = looking.copied();
+    let connection = looking.connection();
+    match tables(connection) {
         Ok(tables) => {
             for table in tables {
-                match pages(&connection, "integrity_check", &table) {
+                match pages(connection, "integrity_check", &table) {
                     Ok(found) => report.pages.extend(found),
                     Err(error) => report.pages.push(format!("table {table}: {error}")),
                 }
@@ -265,16 +282,16 @@ pub fn thoroughly(folder: &Path) -> Result<Report> {
             return Ok(report);
         }
     }
-    match references(&connection) {
+    match references(connection) {
         Ok(found) => report.references = found,
         Err(error) => report.references.push(error.to_string()),
     }
-    report.values = answers::unreadable(&connection, MOST);
-    report.audit = chain::verify(&connection, &[]).ok();
-    if let Ok(anchor) = chain::anchor(&connection) {
+    report.values = answers::unreadable(connection, MOST);
+    report.audit = chain::verify(connection, &[]).ok();
+    if let Ok(anchor) = chain::anchor(connection) {
         report.anchor = anchor;
     }
-    report.keys = origin::origin(&connection).ok().flatten();
+    report.keys = origin::origin(connection).ok().flatten();
     Ok(report)
 }
 

@@ -3,8 +3,8 @@
 use super::super::error::{Result, StoreError};
 use super::fault::Fault;
 use rusqlite::config::DbConfig;
-use rusqlite::{Connection, OpenFlags};
-use std::path::Path;
+use rusqlite::{Connection, ErrorCode, OpenFlags};
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// Name of the database in the data folder.
@@ -37,6 +37,9 @@ pub(super) fn make_private_folder(folder: &Path) -> Result<()> {
 
 /// Opens or makes the database; refuses one that is not Cordon's.
 pub(super) fn open_writing(path: &Path) -> Result<Connection> {
+    if path.is_dir() {
+        return Err(StoreError::NotAFile(path.to_owned()));
+    }
     let connection = open(
         path,
         OpenFlags::SQLITE_OPEN_READ_WRITE
@@ -85,6 +88,7 @@ fn prepare_writing(connection: &Connection, path: &Path) -> Result<()> {
 
 /// Opens an existing database without any right to change it.
 pub(super) fn open_reading(path: &Path) -> Result<Connection> {
+    present(path)?;
     let connection = open(
         path,
         OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX,
@@ -95,19 +99,107 @@ pub(super) fn open_reading(path: &Path) -> Result<Connection> {
     Ok(connection)
 }
 
-/// The same for a database that no server may have open. SQLite makes a log where there is none, even for a reader; but a log that is
-/// missing is what tells that it was lost, so none is made here.
-pub(super) fn open_looking(path: &Path) -> Result<Connection> {
-    let log = path.with_file_name(format!("{FILE_NAME}-wal"));
-    if log.exists() {
-        return open_reading(path);
+/// A database to look at, wherever it lies.
+pub(super) struct Looking {
+    connection: Connection,
+    /// Goes after the connection to what is in it.
+    copy: Option<tempfile::TempDir>,
+}
+
+impl Looking {
+    pub fn connection(&self) -> &Connection {
+        &self.connection
     }
+
+    /// Whether it is a copy.
+    pub fn copied(&self) -> bool {
+        self.copy.is_some()
+    }
+}
+
+/// Opens a database without a change to its folder. SQLite makes a log where there is none, even for a reader; but a log that is missing
+/// is what tells that it was lost, so none is made here. And it reads a log only with an index of it in the same folder: where that
+/// cannot be made, database and log are copied to where it can.
+pub(super) fn open_looking(path: &Path) -> Result<Looking> {
+    let log = log_of(path);
+    let length = std::fs::metadata(&log).ok().map(|meta| meta.len());
+    let original = |connection| Looking {
+        connection,
+        copy: None,
+    };
+    if length.is_some() {
+        let connection = open_reading(path)?;
+        let read = connection.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(()));
+        let unwritable = read.err().is_some_and(|error| {
+            matches!(
+                error.sqlite_error_code(),
+                Some(ErrorCode::CannotOpen | ErrorCode::ReadOnly)
+            )
+        });
+        // Whatever else is wrong is told by whoever looks.
+        if !unwritable {
+            return Ok(original(connection));
+        }
+    }
+    match length {
+        Some(1..) => copied(path, &log),
+        None | Some(0) => open_unchanging(path).map(original),
+    }
+}
+
+fn open_unchanging(path: &Path) -> Result<Connection> {
+    present(path)?;
     open(
         Path::new(&unchanging(path)),
         OpenFlags::SQLITE_OPEN_READ_ONLY
             | OpenFlags::SQLITE_OPEN_NO_MUTEX
             | OpenFlags::SQLITE_OPEN_URI,
     )
+}
+
+fn copied(path: &Path, log: &Path) -> Result<Looking> {
+    let into = std::env::temp_dir();
+    let failed = |source| StoreError::Copy {
+        path: path.to_owned(),
+        into: into.clone(),
+        source,
+    };
+    let mut builder = tempfile::Builder::new();
+    builder.prefix("cordon-");
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt as _;
+        builder.permissions(std::fs::Permissions::from_mode(0o700));
+    }
+    let folder = builder.tempdir_in(&into).map_err(failed)?;
+    let own = folder.path().join(FILE_NAME);
+    std::fs::copy(path, &own).map_err(failed)?;
+    std::fs::copy(log, log_of(&own)).map_err(failed)?;
+    // The copies have the mode of what they were made from.
+    #[cfg(unix)]
+    for file in [&own, &log_of(&own)] {
+        restrict(file)?;
+    }
+    Ok(Looking {
+        connection: open_reading(&own)?,
+        copy: Some(folder),
+    })
+}
+
+fn log_of(path: &Path) -> PathBuf {
+    path.with_file_name(format!("{FILE_NAME}-wal"))
+}
+
+/// Says in words what SQLite has a number for.
+pub(super) fn present(path: &Path) -> Result<()> {
+    match std::fs::metadata(path) {
+        Ok(meta) if meta.is_dir() => Err(StoreError::NotAFile(path.to_owned())),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            Err(StoreError::NoDatabase(path.to_owned()))
+        }
+        // Opening it tells the rest.
+        _ => Ok(()),
+    }
 }
 
 /// The name of a database file that nobody changes: <https://www.sqlite.org/uri.html>.

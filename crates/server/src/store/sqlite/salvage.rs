@@ -117,7 +117,7 @@ impl fmt::Display for Salvaged {
 
 /// Saves what can be read in `from` into the new folder `into`.
 pub fn salvage(from: &Path, into: &Path, now: Timestamp) -> Result<Salvaged> {
-    let _from = FolderLock::take(from)?;
+    let _from = FolderLock::look(from)?;
     let occupied = fs::read_dir(into).is_ok_and(|mut entries| entries.next().is_some());
     if occupied {
         return Err(StoreError::Conflict(format!(
@@ -125,12 +125,13 @@ pub fn salvage(from: &Path, into: &Path, now: Timestamp) -> Result<Salvaged> {
             into.display()
         )));
     }
-    connection::make_private_folder(into)?;
-    let _into = FolderLock::take(into)?;
     let source_path = from.join(FILE_NAME);
     let path = into.join(FILE_NAME);
     let told = |e: Fault| e.told("salvaging".into(), &path);
-    let source = open_looking(&source_path)?;
+    let looking = open_looking(&source_path)?;
+    connection::make_private_folder(into)?;
+    let _into = FolderLock::take(into)?;
+    let source = looking.connection();
     // A database that was cut is read as far as it goes; without this nothing of it is.
     source
         .pragma_update(None, "writable_schema", true)
@@ -138,14 +139,14 @@ pub fn salvage(from: &Path, into: &Path, now: Timestamp) -> Result<Salvaged> {
         .map_err(|e| Fault::from(e).told("salvaging".into(), &source_path))?;
     let mut target = open_writing(&path)?;
     // The new tables are those of the version that wrote the old ones; what came later is brought in after the rows.
-    let known = migrate::numbers(&source);
+    let known = migrate::numbers(source);
     let then: Vec<_> = migrate::MIGRATIONS
         .iter()
         .filter(|m| known.is_empty() || known.contains(&m.number))
         .copied()
         .collect();
     migrate::apply(&mut target, &path, &then)?;
-    let tables = copy_all(&source, &target, known.is_empty()).map_err(told)?;
+    let tables = copy_all(source, &target, known.is_empty()).map_err(told)?;
     migrate::apply(&mut target, &path, migrate::MIGRATIONS)?;
     let orphans: i64 = target
         .query_row("SELECT count(*) FROM pragma_foreign_key_check", [], |r| {

@@ -6,7 +6,7 @@
 use super::super::error::{Result, StoreError};
 use super::super::lock::FolderLock;
 use super::check;
-use super::connection::{FILE_NAME, open_writing};
+use super::connection::{FILE_NAME, open_writing, present};
 use super::fault::Fault;
 use super::reserve;
 use super::state::StateFile;
@@ -19,8 +19,9 @@ const AT_START: u64 = 256 << 20;
 
 /// Writes the database of a folder anew, whatever its size. No server may be running.
 pub fn vacuum(folder: &Path) -> Result<(u64, u64)> {
-    let _lock = FolderLock::take(folder)?;
     let path = folder.join(FILE_NAME);
+    present(&path)?;
+    let _lock = FolderLock::take(folder)?;
     let state = StateFile::of(folder);
     let read = state.read().map_err(|source| StoreError::Folder {
         path: state.path().to_owned(),

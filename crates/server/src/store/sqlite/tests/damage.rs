@@ -354,3 +354,101 @@ async fn an_answer_that_is_no_answer_is_found_by_the_check() {
     assert_eq!(report.values.len(), 2, "{report}");
     assert!(!report.is_good());
 }
+
+#[tokio::test]
+async fn a_folder_that_holds_no_store_gets_no_lock() {
+    let folder = folder();
+    let new = self::folder();
+    for error in [
+        thoroughly(folder.path()).err(),
+        salvage(
+            folder.path(),
+            &new.path().join("new"),
+            Timestamp::UNIX_EPOCH,
+        )
+        .err(),
+        vacuum(folder.path()).err(),
+        verify_audit(&folder.path().join(FILE_NAME), &[]).err(),
+    ] {
+        let error = error.expect("nothing is there");
+        assert!(matches!(error, StoreError::NoDatabase(_)), "{error:?}");
+    }
+    let entries = std::fs::read_dir(folder.path()).expect("a folder").count();
+    assert_eq!(entries, 0, "nothing was made");
+    assert!(!new.path().join("new").exists());
+    std::fs::create_dir(folder.path().join(FILE_NAME)).expect("made");
+    let error = refused(folder.path());
+    assert!(matches!(error, StoreError::NotAFile(_)), "{error:?}");
+}
+
+/// A file system in memory that can be made read-only; it goes when this is dropped.
+#[cfg(target_os = "linux")]
+struct Mounted(tempfile::TempDir);
+
+#[cfg(target_os = "linux")]
+impl Mounted {
+    fn run(program: &str, args: &[&str], at: &Path) {
+        let status = std::process::Command::new(program)
+            .args(args)
+            .arg(at)
+            .status();
+        let done = status.is_ok_and(|status| status.success());
+        assert!(done, "this test needs the right to mount");
+    }
+
+    fn new() -> Self {
+        let folder = folder();
+        Self::run(
+            "mount",
+            &["-t", "tmpfs", "-o", "size=64m", "tmpfs"],
+            folder.path(),
+        );
+        Self(folder)
+    }
+
+    fn freeze(&self) {
+        Self::run("mount", &["-o", "remount,ro"], self.0.path());
+    }
+}
+
+#[cfg(target_os = "linux")]
+impl Drop for Mounted {
+    fn drop(&mut self) {
+        Self::run("umount", &["--lazy"], self.0.path());
+    }
+}
+
+#[tokio::test]
+#[cfg(target_os = "linux")]
+async fn a_copy_that_cannot_be_written_is_read_with_its_log() {
+    let folder = folder();
+    filled(folder.path()).await;
+    let store = open(folder.path());
+    // This is in the log alone.
+    let noted = store.note(Deed::new(Actor::Server, "test", "last"));
+    assert_eq!(noted.await.expect("noted"), ENTRIES + 1);
+    for (log, lock) in [(true, true), (true, false), (false, false)] {
+        let disk = Mounted::new();
+        for name in [FILE_NAME, "cordon.db-wal", "server.lock"] {
+            let wanted = match name {
+                "cordon.db-wal" => log,
+                "server.lock" => lock,
+                _ => true,
+            };
+            if wanted {
+                std::fs::copy(folder.path().join(name), disk.0.path().join(name)).expect("copied");
+            }
+        }
+        disk.freeze();
+        let report = checked(disk.0.path());
+        assert!(report.is_good() && !report.in_use, "{report}");
+        assert_eq!((report.copied, report.unlocked), (log, !lock), "{report}");
+        let verdict = verify_audit(&disk.0.path().join(FILE_NAME), &[]).expect("read");
+        let entries = if log { ENTRIES + 1 } else { ENTRIES };
+        assert_eq!((verdict.good, verdict.fault), (entries, None));
+        let new = self::folder();
+        let salvaged = saved(disk.0.path(), &new.path().join("new"));
+        assert_eq!(rows(&salvaged, "audit"), entries);
+    }
+    drop(store);
+}
