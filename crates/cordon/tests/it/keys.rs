@@ -117,8 +117,22 @@ fn exported_heads_show_what_a_whole_chain_hides() {
     for noted in [["--heads", &heads_text], ["--head", &head]] {
         let cut = verify(&data, &noted);
         assert_eq!(cut.status.code(), Some(2), "{cut:?}");
-        assert!(String::from_utf8_lossy(&cut.stderr).contains("Missing"));
+        let told = String::from_utf8_lossy(&cut.stderr);
+        assert!(
+            told.contains("it was cut from the end of the log"),
+            "{told}"
+        );
+        assert!(cut.stdout.is_empty(), "nothing is called good: {cut:?}");
     }
+    let absent = verify(&data, &["--heads", &format!("{heads_text}-not")]);
+    let told = String::from_utf8_lossy(&absent.stderr);
+    assert!(told.contains("cannot read the heads"), "{told}");
+    let nowhere = verify(&folder.path().join("nowhere"), &[]);
+    let told = String::from_utf8_lossy(&nowhere.stderr);
+    assert!(
+        told.contains("there is no database") && told.contains("--data"),
+        "{told}"
+    );
     // The next start says so, in its own log and in the audit log.
     let server = Server::start_with(&data, &["--audit-file", &heads_text]);
     let log = rusqlite::Connection::open(data.join("cordon.db")).expect("the database opens");

@@ -77,6 +77,15 @@ pub enum ExportError {
         #[source]
         source: io::Error,
     },
+    /// The file, when its heads are read.
+    #[error("cannot read the heads in {}; name the file that the server's --audit-file writes, or a copy of it", .path.display())]
+    Read {
+        /// Which.
+        path: PathBuf,
+        /// System's error.
+        #[source]
+        source: io::Error,
+    },
     /// The file's content.
     #[error("line {line} of {} is no head of an audit log", .path.display())]
     Line {
@@ -104,7 +113,7 @@ pub enum ExportError {
 /// # Errors
 /// The file's, or a line that is none.
 pub fn read_heads(path: &Path) -> Result<Vec<Head>, ExportError> {
-    let failed = |source| ExportError::File {
+    let failed = |source| ExportError::Read {
         path: path.to_owned(),
         source,
     };
@@ -184,7 +193,7 @@ impl Export {
 async fn compare(path: &Path, store: &dyn Store) -> Result<(), StoreError> {
     let noted = match read_heads(path) {
         Ok(heads) => heads.last().copied(),
-        Err(ExportError::File { source, .. }) if source.kind() == io::ErrorKind::NotFound => None,
+        Err(ExportError::Read { source, .. }) if source.kind() == io::ErrorKind::NotFound => None,
         Err(error) => {
             tracing::error!(
                 error = &error as &dyn std::error::Error,

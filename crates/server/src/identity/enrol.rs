@@ -8,6 +8,7 @@ use super::authority::{CertificateError, RequestedKey};
 use crate::audit::Refused;
 use crate::model::actor::Actor;
 use crate::model::endpoint::{Refusal, Standing};
+use crate::store::StoreError;
 use crate::store::endpoints::{Applicant, Enrolment};
 use protocol::message::{Enrol, Enrolled};
 use sha2::{Digest as _, Sha256};
@@ -61,7 +62,7 @@ impl Identity {
         let hostname = request.hostname.clone();
         let outcome = self.try_enrol(request).await;
         if let Err(refusal) = &outcome
-            && *refusal != Refusal::Unavailable
+            && !refusal.is_passing()
         {
             self.guesses.wrong(address, now);
             refused(&hostname, &refusal.to_string());
@@ -72,7 +73,7 @@ impl Identity {
                 credentials: None,
                 waiting: false,
                 refused: refusal.to_string(),
-                retry_after_seconds: if refusal == Refusal::Unavailable {
+                retry_after_seconds: if refusal.is_passing() {
                     ASK_AGAIN_SECONDS
                 } else {
                     0
@@ -100,7 +101,10 @@ impl Identity {
                 error = &error as &dyn std::error::Error,
                 "an enrolment could not be stored"
             );
-            Refusal::Unavailable
+            match error {
+                StoreError::Full { .. } => Refusal::Full,
+                _ => Refusal::Unavailable,
+            }
         })?;
         let endpoint = match enrolment {
             Enrolment::Refused(refusal) => return Err(refusal),

@@ -189,14 +189,18 @@ impl fmt::Display for Verdict {
                 }
                 Ok(())
             }
-            Some(fault) => write!(
-                f,
-                "the audit log is broken at entry {}: {}; the {} entries before it are good, head {}",
-                fault.number,
-                fault.problem.text(),
-                self.good,
-                self.head
-            ),
+            Some(fault) => {
+                let what = fault.problem.text();
+                write!(
+                    f,
+                    "the audit log is broken at entry {}: {what}; ",
+                    fault.number
+                )?;
+                match self.good {
+                    0 => write!(f, "there is no good entry before it"),
+                    good => write!(f, "the last good entry is {good}, head {}", self.head),
+                }
+            }
         }
     }
 }

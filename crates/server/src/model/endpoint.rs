@@ -122,6 +122,18 @@ pub enum Refusal {
     /// The server could not look.
     #[error("the server cannot enrol at the moment; try again")]
     Unavailable,
+    /// The server's disk is full.
+    #[error(
+        "the server cannot enrol: its disk is full; an administrator has to make room there, then try again"
+    )]
+    Full,
+}
+
+impl Refusal {
+    /// Whether the reason is the server's, and passes.
+    pub(crate) fn is_passing(self) -> bool {
+        matches!(self, Self::Unavailable | Self::Full)
+    }
 }
 
 /// A certificate that was made for an endpoint.

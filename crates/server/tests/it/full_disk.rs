@@ -1,7 +1,7 @@
 //! A disk that is really full: a small file system in memory, filled to the last byte.
 
 use crate::api::{OWN_PASSWORD, Web};
-use crate::support::{World, ada, count, soon};
+use crate::support::{Agent, World, ada, count, soon};
 use answer::{NewRow, State};
 use reqwest::Method;
 use serde_json::json;
@@ -223,6 +223,7 @@ async fn on_a_full_disk_a_cancelled_question_ends_without_the_answer_that_cannot
         .answer(asked.order, &[&["sshd", "root"], &["early", "root"]])
         .await;
     early.stored().await;
+    let secret = world.token(Some(1), false).await;
     disk.fill_beside(&world).await;
     for number in 0..100 {
         if reserve(&folder) == 0 {
@@ -231,6 +232,8 @@ async fn on_a_full_disk_a_cancelled_question_ends_without_the_answer_that_cannot
         administer(&world, number).await;
     }
     assert_eq!(reserve(&folder), 0, "it gave way");
+    let refused = Agent::new().enrol(&world, &secret).await.refused;
+    assert!(refused.contains("disk is full"), "{refused}");
     late.answer(asked.order, &[&["sshd", "root"], &["late", "root"]])
         .await;
     world
