@@ -235,19 +235,18 @@ pub fn thoroughly(folder: &Path) -> Result<Report> {
         Err(StoreError::InUse(_)) => (true, None),
         Err(error) => return Err(error),
     };
-    let files = match in_use {
-        true => None,
-        false => {
-            let state = StateFile::of(folder);
-            let read = state.read().map_err(|source| StoreError::Folder {
-                path: state.path().to_owned(),
-                source,
-            })?;
-            match whole(folder, read) {
-                Ok(()) => None,
-                Err(StoreError::Incomplete { what, .. }) => Some(what),
-                Err(error) => return Err(error),
-            }
+    let files = if in_use {
+        None
+    } else {
+        let state = StateFile::of(folder);
+        let read = state.read().map_err(|source| StoreError::Folder {
+            path: state.path().to_owned(),
+            source,
+        })?;
+        match whole(folder, read) {
+            Ok(()) => None,
+            Err(StoreError::Incomplete { what, .. }) => Some(what),
+            Err(error) => return Err(error),
         }
     };
     let mut report = Report {
