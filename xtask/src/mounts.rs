@@ -29,7 +29,7 @@ pub fn run_all(args: &Args) -> Result<()> {
         let name = format!("mounts::model::{kind}");
         let mut command =
             cargo_command(&["test", "--locked", "--package", "index", "--test", "it"]);
-        command.args(["--", "--exact", &name, "--nocapture"]);
+        command.args(["--", "--exact", &name, "--nocapture", "--include-ignored"]);
         command.env("CORDON_MOUNT_OPERATIONS", args.operations.to_string());
         if let Some(seed) = args.seed {
             command.env("CORDON_MOUNT_SEED", seed.to_string());

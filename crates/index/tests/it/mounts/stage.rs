@@ -27,7 +27,7 @@ pub fn apart(name: &str, test: impl FnOnce()) {
     let done = Command::new("unshare")
         .args(["--mount", "--propagation", "private", "--"])
         .arg(std::env::current_exe().unwrap())
-        .args(["--exact", name, "--nocapture"])
+        .args(["--exact", name, "--nocapture", "--include-ignored"])
         .env(APART, "1")
         .output()
         .unwrap();
