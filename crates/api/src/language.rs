@@ -107,6 +107,27 @@ pub struct Parsed {
     pub question: Tree,
     /// The tables its answer will have.
     pub plan: Plan,
+    /// What it may not mean as it was meant.
+    pub warnings: Vec<WarningInfo>,
+}
+
+/// What to know before a question is asked. It is a question all the same.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct WarningInfo {
+    /// What may be meant otherwise.
+    pub message: String,
+    /// The question that means it otherwise, in canonical form; `null` where that would be too long.
+    #[schema(required)]
+    pub instead: Option<String>,
+}
+
+impl From<question::Warning> for WarningInfo {
+    fn from(warning: question::Warning) -> Self {
+        Self {
+            message: warning.message,
+            instead: warning.instead,
+        }
+    }
 }
 
 /// What free words may mean.
@@ -118,6 +139,8 @@ pub struct ReadingInfo {
     pub score: f64,
     /// The tree.
     pub question: Tree,
+    /// What it may not mean as it was meant.
+    pub warnings: Vec<WarningInfo>,
 }
 
 /// A whole question.
@@ -180,6 +203,20 @@ pub enum Filter {
     Not(Box<Filter>),
     /// A comparison.
     Term(Term),
+    /// Conditions that one row meets together.
+    Having(Having),
+}
+
+/// What one row of a sensor meets, or every row.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Having {
+    /// Any or all rows.
+    pub quantifier: Quantifier,
+    /// Sensor and parameters.
+    pub call: SensorCall,
+    /// What the row meets: conditions on this sensor.
+    #[schema(no_recursion)]
+    pub rows: Box<Filter>,
 }
 
 /// A comparison.
@@ -221,6 +258,11 @@ impl From<question::Filter> for Filter {
             question::Filter::And(parts) => Self::And(all(parts)),
             question::Filter::Or(parts) => Self::Or(all(parts)),
             question::Filter::Not(inner) => Self::Not(Box::new((*inner).into())),
+            question::Filter::Having(having) => Self::Having(Having {
+                quantifier: having.quantifier.into(),
+                call: having.call.into(),
+                rows: Box::new((*having.rows).into()),
+            }),
             question::Filter::Term(term) => Self::Term(Term {
                 quantifier: term.quantifier.into(),
                 call: term.call.into(),
@@ -257,6 +299,7 @@ impl From<question::Reading> for ReadingInfo {
             canonical: reading.canonical,
             score: reading.score,
             question: reading.question.into(),
+            warnings: reading.warnings.into_iter().map(Into::into).collect(),
         }
     }
 }
@@ -355,6 +398,9 @@ pub struct SensorInfo {
     pub description: String,
     /// Its columns, in order.
     pub columns: Vec<ColumnInfo>,
+    /// The column that a comparison without one means; `null` where each comparison names its column.
+    #[schema(required)]
+    pub key: Option<String>,
     /// Its parameters, in order.
     pub parameters: Vec<ParameterInfo>,
     /// One row for each endpoint, or many.
@@ -422,6 +468,7 @@ impl From<&question::Sensor> for SensorInfo {
             category: sensor.category.clone(),
             description: sensor.description.clone(),
             columns: columns.collect(),
+            key: sensor.key_column().map(|column| column.name.clone()),
             parameters: parameters.collect(),
             rows: sensor.rows.into(),
             platforms: platforms

@@ -56,6 +56,8 @@ pub enum Filter {
     Not(Box<Filter>),
     /// A comparison.
     Term(Term),
+    /// Conditions that one row meets together.
+    Having(Having),
 }
 
 /// Whether one row must satisfy a term or every row.
@@ -66,6 +68,18 @@ pub enum Quantifier {
     Any,
     /// Every row must match, and there must be one.
     All,
+}
+
+/// `Sensor[params] having (condition and condition)`: what one row of a sensor meets, not one row each.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Having {
+    /// Any or all rows.
+    pub quantifier: Quantifier,
+    /// Sensor and parameters.
+    pub call: SensorCall,
+    /// What the row meets. Its terms are on this call and of one row; it is more than a single term, for that needs no
+    /// `having`.
+    pub rows: Box<Filter>,
 }
 
 /// `Sensor[params]:Column as Type op value matching case`.
@@ -247,6 +261,7 @@ impl Filter {
         match self {
             Self::Term(_) => 1,
             Self::Not(inner) => 1 + inner.depth(),
+            Self::Having(having) => 1 + having.rows.depth(),
             Self::And(parts) | Self::Or(parts) => {
                 1 + parts.iter().map(Self::depth).max().unwrap_or(0)
             }
@@ -258,6 +273,7 @@ impl Filter {
         match self {
             Self::Term(term) => f(term),
             Self::Not(inner) => inner.each_term(f),
+            Self::Having(having) => having.rows.each_term(f),
             Self::And(parts) | Self::Or(parts) => parts.iter().for_each(|p| p.each_term(f)),
         }
     }

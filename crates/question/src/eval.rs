@@ -6,7 +6,7 @@
 //!
 //! [`Ready::answer`] is the one evaluation: an agent brings real sensors to it, a simulated endpoint made-up ones.
 
-use crate::ast::{Filter, Question, Row, Select, SensorCall};
+use crate::ast::{Filter, Quantifier, Question, Row, Select, SensorCall};
 use crate::catalogue::{Catalogue, Rows};
 use crate::matcher::Matcher;
 use crate::plan::{self, Plan};
@@ -193,6 +193,7 @@ fn calls(filter: &Filter, into: &mut Vec<SensorCall>) {
         Filter::And(parts) | Filter::Or(parts) => parts.iter().for_each(|part| calls(part, into)),
         Filter::Not(inner) => calls(inner, into),
         Filter::Term(term) => into.push(term.call.clone()),
+        Filter::Having(having) => into.push(having.call.clone()),
     }
 }
 
@@ -212,6 +213,8 @@ enum Node {
     Or(Vec<Node>),
     Not(Box<Node>),
     Term(SensorCall, Matcher),
+    /// What one row meets, or every row.
+    Having(SensorCall, Quantifier, Box<Node>),
 }
 
 impl Prepared {
@@ -245,6 +248,11 @@ impl Node {
             Filter::Or(parts) => Self::Or(all(parts)),
             Filter::Not(inner) => Self::Not(Box::new(Self::new(inner, catalogue))),
             Filter::Term(term) => Self::Term(term.call.clone(), Matcher::new(term, catalogue)),
+            Filter::Having(having) => Self::Having(
+                having.call.clone(),
+                having.quantifier,
+                Box::new(Self::new(&having.rows, catalogue)),
+            ),
         }
     }
 
@@ -253,10 +261,12 @@ impl Node {
             Self::And(parts) => first_that_decides(parts, false, source),
             Self::Or(parts) => first_that_decides(parts, true, source),
             Self::Not(inner) => inner.matches(source).map(|held| !held),
-            Self::Term(call, matcher) => match source.rows(call) {
-                Ok(rows) => Ok(matcher.rows(&rows)),
-                Err(reason) => matcher.some_rows(&source.found(call)).ok_or(reason),
-            },
+            Self::Term(call, matcher) => {
+                of_rows(source, call, matcher.quantifier(), |row| matcher.row(row))
+            }
+            Self::Having(call, quantifier, inner) => {
+                of_rows(source, call, *quantifier, |row| inner.keeps(row))
+            }
         }
     }
 
@@ -266,7 +276,35 @@ impl Node {
             Self::Or(parts) => parts.iter().any(|p| p.keeps(row)),
             Self::Not(inner) => !inner.keeps(row),
             Self::Term(_, matcher) => matcher.row(row),
+            Self::Having(_, _, inner) => inner.keeps(row),
         }
+    }
+}
+
+/// Whether any row of a call holds, or all do. Where not all rows could be had, those that were found decide if the
+/// missing ones cannot change it.
+fn of_rows(
+    source: &mut dyn SensorRows,
+    call: &SensorCall,
+    quantifier: Quantifier,
+    holds: impl Fn(&Row) -> bool,
+) -> Result<bool, Unavailable> {
+    let (rows, reason) = match source.rows(call) {
+        Ok(rows) => (rows, None),
+        Err(reason) => (source.found(call), Some(reason)),
+    };
+    // One such row decides; without one, it takes all of them.
+    let (decided, otherwise) = match quantifier {
+        Quantifier::Any => (rows.iter().any(holds).then_some(true), false),
+        Quantifier::All => (
+            rows.iter().any(|row| !holds(row)).then_some(false),
+            !rows.is_empty(),
+        ),
+    };
+    match (decided, reason) {
+        (Some(held), _) => Ok(held),
+        (None, None) => Ok(otherwise),
+        (None, Some(reason)) => Err(reason),
     }
 }
 

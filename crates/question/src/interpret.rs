@@ -17,6 +17,7 @@ mod tokens;
 use crate::ast::{Operator, Question};
 use crate::catalogue::{Catalogue, Rows, Sensor, ValueType};
 use crate::print::{column_text, name_text, value_text};
+use crate::warn::{Warning, warnings};
 use score::{Match, Vocabulary};
 use seed::{Condition, Seed};
 use serde::{Deserialize, Serialize};
@@ -31,6 +32,8 @@ pub struct Reading {
     pub canonical: String,
     /// How well it fits, from 0 to 1.
     pub score: f64,
+    /// What it may not mean as it was meant.
+    pub warnings: Vec<Warning>,
 }
 
 /// Free words beyond this many characters are not read.
@@ -77,6 +80,7 @@ fn add(found: &mut Vec<Reading>, text: &str, score: f64, catalogue: &Catalogue) 
         Some(same) => same.score = same.score.max(score),
         None => found.push(Reading {
             canonical: question.to_string(),
+            warnings: warnings(&question, catalogue),
             question,
             score,
         }),
@@ -323,11 +327,8 @@ fn readings_of(
             .collect();
         format!("{call} having ({})", written.join(" and "))
     };
-    let by_machine: Vec<String> = conditions
-        .iter()
-        .map(|c| c.of_machine(&call))
-        .chain(filters.iter().cloned())
-        .collect();
+    let mut by_machine = machine_conditions(sensor, &call, &conditions);
+    by_machine.extend(filters.iter().cloned());
     let with = |parts: &[String]| match parts {
         [] => String::new(),
         parts => format!(" with {}", parts.join(" and ")),
@@ -380,6 +381,23 @@ fn readings_of(
             catalogue,
         );
     }
+}
+
+/// What a machine meets. Several things that are said of a row are said of one row; each that is said not to be is true of
+/// no row.
+fn machine_conditions(sensor: &Sensor, call: &str, conditions: &[Condition]) -> Vec<String> {
+    let (negated, said): (Vec<&Condition>, Vec<&Condition>) =
+        conditions.iter().partition(|c| c.negated);
+    let mut out = Vec::new();
+    if said.len() > 1 && sensor.rows == Rows::Many {
+        let name = name_text(&sensor.name);
+        let of_row: Vec<String> = said.iter().map(|c| format!("{name}{}", c.row)).collect();
+        out.push(format!("{call} having ({})", of_row.join(" and ")));
+    } else {
+        out.extend(said.iter().map(|c| c.of_machine(call)));
+    }
+    out.extend(negated.iter().map(|c| c.of_machine(call)));
+    out
 }
 
 /// A sensor as the words ask for it.

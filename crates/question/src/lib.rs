@@ -5,6 +5,7 @@
 //! text in a signed order, and both use the same evaluation ([`eval`]), so that a filter means one thing everywhere.
 //!
 //! * [`catalogue`]: the names a question may use; [`ast`]: the tree.
+//! * [`warnings()`] tells what a question may not mean as it was meant.
 //! * [`complete()`] and [`interpret()`] help people to write questions; they only ever propose text that parses.
 //! * [`plan()`] says which tables an answer has; [`eval`] filters and joins rows; [`value`] compares typed cells;
 //!   [`cell`] shows cells of any bytes without harm, [`csv`] writes them for spreadsheets; [`chain`] puts an error and its causes on
@@ -29,9 +30,12 @@ mod plan;
 mod print;
 mod scan;
 pub mod value;
+mod warn;
 mod words;
 
-pub use ast::{Cell, Filter, Operator, Quantifier, Question, Row, Select, SensorCall, Term};
+pub use ast::{
+    Cell, Filter, Having, Operator, Quantifier, Question, Row, Select, SensorCall, Term,
+};
 pub use catalogue::{Catalogue, Group, Sensor, ValueType};
 pub use causes::chain;
 pub use complete::{Completion, Suggestion, SuggestionKind, complete};
@@ -39,6 +43,7 @@ pub use error::ParseError;
 pub use interpret::{Reading, interpret};
 pub use parse::{groups_named, parse};
 pub use plan::{Plan, PlannedColumn, PlannedPart, TablePlan, plan};
+pub use warn::{Warning, warnings};
 
 /// Longest question, in characters, both as typed and in canonical form.
 pub const MAX_CHARACTERS: usize = 32_000;

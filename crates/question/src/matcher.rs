@@ -106,20 +106,9 @@ impl Matcher {
         }
     }
 
-    /// Whether the rows of an endpoint satisfy the term.
-    pub(crate) fn rows(&self, rows: &[Row]) -> bool {
-        match self.quantifier {
-            Quantifier::Any => rows.iter().any(|r| self.row(r)),
-            Quantifier::All => !rows.is_empty() && rows.iter().all(|r| self.row(r)),
-        }
-    }
-
-    /// Whether some of the rows of an endpoint decide it, whatever the others are.
-    pub(crate) fn some_rows(&self, rows: &[Row]) -> Option<bool> {
-        match self.quantifier {
-            Quantifier::Any => rows.iter().any(|r| self.row(r)).then_some(true),
-            Quantifier::All => rows.iter().any(|r| !self.row(r)).then_some(false),
-        }
+    /// Whether one row must satisfy the term, or every row.
+    pub(crate) fn quantifier(&self) -> Quantifier {
+        self.quantifier
     }
 
     /// Whether one row does.

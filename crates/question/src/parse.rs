@@ -6,15 +6,17 @@
 //! select    = call [ rows ]
 //! call      = SENSOR [ "[" parameter { "," parameter } "]" ] [ options ]
 //! rows      = { "having" condition | comparison }, joined by and/or      (conditions on the rows of this sensor)
+//! condition = [ "not" ] ( "(" rows ")" | ( SENSOR [ ":" COLUMN ] | [ ":" ] COLUMN ) comparison )
 //! filter    = any of { all of { [ "not" ] ( "(" filter ")" | GROUP | term ) } }
-//! term      = [ "any" | "all" ] call [ ":" COLUMN ] comparison
+//! term      = [ "any" | "all" ] call ( [ ":" COLUMN ] comparison | "having" condition )
 //! comparison = [ "as" TYPE ] operator value [ "matching case" ]
 //! ```
 //!
 //! **`and` in the get clause** either starts the next sensor or another condition on the rows of the last one. It
 //! continues the conditions when what follows is `having`, `not`, `(`, an operator, or the same sensor with a column
 //! (`Sensor:Column`); a sensor's name always wins over an operator that is spelled like its start (`Is Linux`). `or`
-//! always continues. Canonical form puts several conditions into parentheses, where there is no doubt.
+//! always continues. After `having` in the from clause, `and` and `or` continue the row's conditions when a column follows,
+//! with or without this sensor's name before it. Canonical form puts several conditions into parentheses, where there is no doubt.
 //!
 //! Modules: `call` (sensors, parameters, options), `term` (comparisons and values), `filter` (from clause), `rows` (get
 //! clause). Depth is bounded, each character is looked at a bounded number of times, and nothing here panics.

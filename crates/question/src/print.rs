@@ -141,6 +141,21 @@ fn condition(filter: &Filter, place: Place, f: &mut Formatter<'_>) -> fmt::Resul
             f.write_str("not ")?;
             condition(inner, place, f)
         }
+        Filter::Having(having) => {
+            if having.quantifier == Quantifier::All {
+                f.write_str("all ")?;
+            }
+            write!(f, "{} having ", having.call)?;
+            // Parentheses always: what follows the last condition would else be read as another of this row.
+            match having.rows.as_ref() {
+                joined @ (Filter::And(_) | Filter::Or(_)) => condition(joined, Place::Rows, f),
+                other => {
+                    f.write_str("(")?;
+                    condition(other, Place::Rows, f)?;
+                    f.write_str(")")
+                }
+            }
+        }
         Filter::Term(term) => {
             if term.quantifier == Quantifier::All {
                 f.write_str("all ")?;

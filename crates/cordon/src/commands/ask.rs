@@ -34,7 +34,11 @@ pub fn run(args: AskArgs) -> Result<ExitCode> {
             explain::report(&text, &error, as_json)?;
             return Ok(ExitCode::from(EXIT_ERROR));
         }
-        Ok(Understood::Question(_)) | Err(_) => text,
+        Ok(Understood::Question(question)) => {
+            explain::warn(&question::warnings(&question, &::sensors::catalogue()));
+            text
+        }
+        Err(_) => text,
     };
     if args.local {
         local(&text, form)

@@ -6,7 +6,7 @@ use ::api::language::{ReadingInfo, Tree};
 use ::api::question::Plan;
 use anyhow::Result;
 use question::catalogue::Catalogue;
-use question::{ParseError, Reading};
+use question::{ParseError, Reading, Warning};
 use serde_json::{Value, json};
 use std::process::ExitCode;
 
@@ -48,10 +48,11 @@ pub fn run(text: &str, form: Output) -> Result<ExitCode> {
         Ok(Understood::Question(question)) => {
             let canonical = question.to_string();
             let plan = Plan::from(question::plan(&question, &catalogue));
+            let warnings = question::warnings(&question, &catalogue);
             if as_json {
                 show(
                     form,
-                    &json!({"canonical": canonical, "tree": Tree::from(*question), "tables": plan.tables}),
+                    &json!({"canonical": canonical, "tree": Tree::from(*question), "tables": plan.tables, "warnings": warnings}),
                 )?;
             } else {
                 anstream::println!("{canonical}");
@@ -67,6 +68,7 @@ pub fn run(text: &str, form: Output) -> Result<ExitCode> {
                         }
                     );
                 }
+                warn(&warnings);
             }
             Ok(ExitCode::SUCCESS)
         }
@@ -76,13 +78,14 @@ pub fn run(text: &str, form: Output) -> Result<ExitCode> {
                     .into_iter()
                     .map(ReadingInfo::from)
                     .map(
-                        |r| json!({"canonical": r.canonical, "score": r.score, "tree": r.question}),
+                        |r| json!({"canonical": r.canonical, "score": r.score, "tree": r.question, "warnings": r.warnings}),
                     )
                     .collect();
                 show(form, &json!({"readings": list}))?;
             } else {
                 for reading in &readings {
                     anstream::println!("{:.2}  {}", reading.score, reading.canonical);
+                    warn(&reading.warnings);
                 }
             }
             Ok(ExitCode::SUCCESS)
@@ -90,6 +93,22 @@ pub fn run(text: &str, form: Output) -> Result<ExitCode> {
         Err(error) => {
             report(text, &error, as_json)?;
             Ok(ExitCode::from(EXIT_ERROR))
+        }
+    }
+}
+
+/// Tells people what a question may not mean as they meant it.
+pub fn warn(warnings: &[Warning]) {
+    for warning in warnings {
+        anstream::eprintln!(
+            "cordon: note: {}",
+            question::cell::printable(warning.message.as_bytes())
+        );
+        if let Some(instead) = &warning.instead {
+            anstream::eprintln!(
+                "  one row: {}",
+                question::cell::printable(instead.as_bytes())
+            );
         }
     }
 }

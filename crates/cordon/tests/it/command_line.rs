@@ -31,6 +31,28 @@ fn explain_prints_canonical_form_and_tree_and_runs_nothing() {
 }
 
 #[test]
+fn conditions_that_another_row_may_meet_are_warned_of() {
+    let apart = "Get Computer Name from all machines with Installed Applications:Name = openssl and Installed Applications:Version < 3.0.7";
+    let explained = json_of(&run(&["ask", "--explain", apart, "--output", "json"]));
+    let instead = explained["warnings"][0]["instead"]
+        .as_str()
+        .expect("the question that means one row");
+    assert!(
+        instead.contains("with Installed Applications having ("),
+        "{instead}"
+    );
+    let output = run(&["ask", "--explain", apart]);
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    let told = String::from_utf8_lossy(&output.stderr);
+    assert!(
+        told.contains("may be met by another row") && told.contains(instead),
+        "{told}"
+    );
+    let together = run(&["ask", "--explain", instead, "--output", "json"]);
+    assert_eq!(json_of(&together)["warnings"], serde_json::json!([]));
+}
+
+#[test]
 fn free_words_give_ranked_readings() {
     let output = run(&[
         "ask",

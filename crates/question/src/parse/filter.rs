@@ -1,8 +1,9 @@
 //! The filter of the from clause, and computer groups, which stand for their filters.
 
+use super::rows::Around;
 use super::{MAX_EXPANDED, Parsed, Parser, Want};
 use crate::ParseError;
-use crate::ast::{Filter, Quantifier, Term};
+use crate::ast::{Filter, Having, Quantifier, SensorCall, Term};
 use crate::catalogue::{Group, Sensor};
 use crate::names::nearest;
 use crate::scan::Scanner;
@@ -78,6 +79,9 @@ impl<'a> Parser<'a, '_> {
             Quantifier::Any
         };
         let (sensor, call) = self.call()?;
+        if self.keyword("having") {
+            return self.having(sensor, call, quantifier, last);
+        }
         let column = self.column(sensor)?;
         let term = self.comparison(sensor, call, column.clone(), quantifier, None)?;
         // What was written is repeated: a column that was only meant by `=` is not meant by `contains`.
@@ -89,6 +93,29 @@ impl<'a> Parser<'a, '_> {
             },
         ));
         Ok(Filter::Term(term))
+    }
+
+    /// What one row meets; `having` is taken.
+    fn having(
+        &mut self,
+        sensor: &'a Sensor,
+        call: SensorCall,
+        quantifier: Quantifier,
+        last: &mut Last<'a>,
+    ) -> Parsed<Filter> {
+        let rows = self.rows_any_of(sensor, &call, Around::Endpoints)?;
+        // A single comparison says the same without it, and may be repeated.
+        if let Filter::Term(term) = rows {
+            let term = Term { quantifier, ..term };
+            *last = Some((sensor, term.clone()));
+            return Ok(Filter::Term(term));
+        }
+        *last = None;
+        Ok(Filter::Having(Having {
+            quantifier,
+            call,
+            rows: Box::new(rows),
+        }))
     }
 
     pub(super) fn close(&mut self, opened: usize) -> Parsed<()> {

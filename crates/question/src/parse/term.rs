@@ -52,13 +52,18 @@ impl<'a> Parser<'a, '_> {
         if !self.scan.take(':') {
             return Ok(None);
         }
+        self.column_name(sensor).map(Some)
+    }
+
+    /// The name of a column at the next place.
+    pub(super) fn column_name(&mut self, sensor: &'a Sensor) -> Parsed<String> {
         let at = self.here();
         self.want_at(at, Want::Column(sensor));
         let (name, start, end) = if self.scan.quote_at(at) {
             self.quoted()?
         } else if let Some((end, column)) = column_at(sensor, self.scan.chars(), at) {
             self.scan.pos = end;
-            return Ok(Some(column.name.clone()));
+            return Ok(column.name.clone());
         } else {
             let (name, end) = self.unresolved(at);
             (name, at, end)
@@ -67,7 +72,7 @@ impl<'a> Parser<'a, '_> {
             .column_index(&name)
             .and_then(|i| sensor.columns.get(i))
         {
-            return Ok(Some(column.name.clone()));
+            return Ok(column.name.clone());
         }
         let mut error = self.error(
             format!("{} has no column `{name}`", sensor.name),

@@ -6,8 +6,8 @@ use proptest::prelude::*;
 use proptest::sample::select;
 use question::catalogue::Sensor;
 use question::{
-    Filter, MAX_CHARACTERS, Operator, Quantifier, Question, Select, SensorCall, Term, ValueType,
-    complete, interpret, parse,
+    Filter, Having, MAX_CHARACTERS, Operator, Quantifier, Question, Select, SensorCall, Term,
+    ValueType, complete, interpret, parse, warnings,
 };
 
 fn any_text() -> impl Strategy<Value = String> {
@@ -187,6 +187,28 @@ fn endpoint_term() -> impl Strategy<Value = Filter> {
     })
 }
 
+/// Conditions that one row of a sensor meets: more than a single comparison.
+fn endpoint_row() -> impl Strategy<Value = Filter> {
+    (any_sensor(), any::<bool>()).prop_flat_map(|(sensor, all)| {
+        let quantifier = if all {
+            Quantifier::All
+        } else {
+            Quantifier::Any
+        };
+        call(sensor.clone()).prop_flat_map(move |call| {
+            filter(comparison(sensor.clone(), call.clone(), Quantifier::Any).prop_map(Filter::Term))
+                .prop_map(move |rows| match rows {
+                    Filter::Term(term) => Filter::Term(Term { quantifier, ..term }),
+                    rows => Filter::Having(Having {
+                        quantifier,
+                        call: call.clone(),
+                        rows: Box::new(rows),
+                    }),
+                })
+        })
+    })
+}
+
 /// Filters in normal form over these comparisons.
 fn filter(term: impl Strategy<Value = Filter> + 'static) -> impl Strategy<Value = Filter> {
     term.prop_recursive(4, 12, 3, |inner| {
@@ -215,7 +237,10 @@ fn selected() -> impl Strategy<Value = Select> {
 fn question() -> impl Strategy<Value = Question> {
     (
         vec(selected(), 0..4),
-        proptest::option::of(filter(endpoint_term())),
+        proptest::option::of(filter(prop_oneof![
+            3 => endpoint_term(),
+            1 => endpoint_row(),
+        ])),
         proptest::option::of(select(vec!["0", "1"])),
     )
         .prop_map(|(selects, filter, flag)| Question {
@@ -287,6 +312,7 @@ fn soup() -> impl Strategy<Value = String> {
         "Servers",
         "Listen",
         "Ports",
+        "Protocol",
         "Local",
         "Port",
         "“",
@@ -305,6 +331,11 @@ proptest! {
         let text = question.to_string();
         let parsed = parse(&text, &catalogue);
         prop_assert_eq!(parsed.as_ref(), Ok(&question), "{}", text);
+        for warning in warnings(&question, &catalogue) {
+            let instead = warning.instead.unwrap();
+            let parsed = parse(&instead, &catalogue);
+            prop_assert_eq!(parsed.map(|q| q.to_string()), Ok(instead));
+        }
     }
 
     #[test]
@@ -364,6 +395,10 @@ fn long_and_deep_texts_end_quickly() {
         "is not ",
         "does not ",
         "Running Processes matches \\w{9} or ",
+        "Listen Ports having ",
+        "Listen Ports having (Protocol = tcp and ",
+        "Listen Ports having any ",
+        "Listen Ports:Protocol = tcp and Listen Ports:Local Port = 1 and ",
     ] {
         let text = fill(unit);
         let start = std::time::Instant::now();

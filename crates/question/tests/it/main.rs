@@ -11,4 +11,5 @@ mod interpret;
 mod keys;
 mod laws;
 mod meaning;
+mod one_row;
 mod spreadsheet;

@@ -44,6 +44,10 @@ async fn parse(
     Ok(axum::Json(Parsed {
         canonical: question.to_string(),
         plan: question::plan(&question, &catalogue).into(),
+        warnings: question::warnings(&question, &catalogue)
+            .into_iter()
+            .map(Into::into)
+            .collect(),
         question: question.into(),
     }))
 }

@@ -369,7 +369,14 @@ async fn questions_are_read_completed_and_refused_with_their_place() {
     )
     .await;
     assert_eq!(parsed["canonical"], PROCESSES);
+    assert_eq!(parsed["warnings"], json!([]));
     assert_eq!(parsed["plan"]["tables"][0]["columns"][0]["name"], "Name");
+    let apart = "Get Computer Name from all machines with Running Processes:Name = sh and Running Processes:User = root";
+    let parsed = post("/questions/parse", json!({"text": apart})).await;
+    assert_eq!(
+        parsed["warnings"][0]["instead"],
+        "Get Computer Name from all machines with Running Processes having (Running Processes:Name = sh and Running Processes:User = root)"
+    );
     let readings = post("/questions/interpret", json!({"text": "running processes"})).await;
     assert_eq!(readings[0]["canonical"], PROCESSES);
     let offers = post(
