@@ -19,6 +19,10 @@ pub struct Column {
     pub value_type: ValueType,
     /// One sentence: what the cell says, and its unit where it has one.
     pub description: String,
+    /// For versions: the column whose cells name the package manager that a version is of (`dpkg`, `rpm`, `apk`; any other
+    /// means the general order).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scheme: Option<String>,
 }
 
 /// One parameter, given in brackets after the sensor's name, bound by its place in that bracket.
@@ -178,6 +182,18 @@ impl Sensor {
             name: name.into(),
             value_type,
             description: description.into(),
+            scheme: None,
+        });
+        self
+    }
+    /// Adds a column of versions of packages; another column names the package manager of each.
+    #[must_use]
+    pub fn package_version(mut self, name: &str, manager: &str, description: &str) -> Self {
+        self.columns.push(Column {
+            name: name.into(),
+            value_type: ValueType::Version,
+            description: description.into(),
+            scheme: Some(manager.into()),
         });
         self
     }

@@ -2,7 +2,7 @@
 
 use crate::ast::{Operator, Quantifier, Row, Term};
 use crate::catalogue::{Catalogue, Sensor, ValueType};
-use crate::value::{self, Typed, folded};
+use crate::value::{self, Scheme, Typed, folded};
 use std::borrow::Cow;
 use std::cmp::Ordering;
 use std::collections::HashSet;
@@ -54,6 +54,8 @@ pub(crate) fn effective_type(
 #[derive(Debug)]
 pub(crate) struct Matcher {
     column: Option<usize>,
+    /// The column that names the scheme of a version.
+    scheme: Option<usize>,
     quantifier: Quantifier,
     ignore_case: bool,
     test: Test,
@@ -69,6 +71,8 @@ enum Test {
     /// Equal to one of many texts or digests: a long list costs no more than a short one.
     Among(ValueType, HashSet<String>),
     Order(ValueType, Wanted, fn(Ordering) -> bool),
+    /// A version of a package that stands so to one of these; an empty one is that of an empty cell.
+    Package(Vec<String>, fn(Ordering) -> bool),
     Opposite(Box<Test>),
     /// Nothing can satisfy it: a value or expression that parsing would have refused.
     Never,
@@ -93,13 +97,18 @@ impl Matcher {
             (Some(s), None) if s.columns.len() == 1 => Some(0),
             _ => None,
         };
+        let scheme = sensor.zip(column).and_then(|(s, at)| {
+            let manager = s.columns.get(at)?.scheme.as_deref()?;
+            (value_type == ValueType::Version).then_some(s.column_index(manager)?)
+        });
         let known = sensor.is_some() && (term.column.is_none() || column.is_some());
         Self {
             column,
+            scheme,
             quantifier: term.quantifier,
             ignore_case,
             test: if known {
-                Test::new(term, value_type, ignore_case)
+                Test::new(term, value_type, ignore_case, scheme.is_some())
             } else {
                 Test::Never
             },
@@ -122,12 +131,15 @@ impl Matcher {
                 Cow::Owned(cells.join("|"))
             }
         };
-        self.test.holds(&text, self.ignore_case)
+        let scheme = self.scheme.and_then(|at| row.get(at));
+        let scheme = scheme.map_or(Scheme::General, |c| Scheme::of(&crate::cell::text(c)));
+        self.test.holds(&text, scheme, self.ignore_case)
     }
 }
 
 impl Test {
-    fn new(term: &Term, value_type: ValueType, ignore_case: bool) -> Self {
+    /// `package`: each row says in what order its version is compared.
+    fn new(term: &Term, value_type: ValueType, ignore_case: bool, package: bool) -> Self {
         let first = term.values.first().map_or("", String::as_str);
         let plain = || {
             if ignore_case {
@@ -138,10 +150,14 @@ impl Test {
         };
         let wanted = |text: &str| wanted(text, value_type, ignore_case);
         let order = |f: fn(Ordering) -> bool| match wanted(first) {
+            Some(_) if package => Self::Package(vec![first.to_owned()], f),
             Some(w) => Self::Order(value_type, w, f),
             None => Self::Never,
         };
         let equals = || {
+            if package {
+                return Self::Package(term.values.clone(), Ordering::is_eq);
+            }
             if matches!(value_type, ValueType::Text | ValueType::Hash) && term.values.len() > 4 {
                 let plain = term.values.iter();
                 return Self::Among(
@@ -182,7 +198,7 @@ impl Test {
         pattern(text, ignore_case).map_or(Self::Never, |p| Self::Pattern(Box::new(p)))
     }
 
-    fn holds(&self, cell: &str, ignore_case: bool) -> bool {
+    fn holds(&self, cell: &str, scheme: Scheme, ignore_case: bool) -> bool {
         let plain = || {
             if ignore_case {
                 folded(cell)
@@ -210,7 +226,11 @@ impl Test {
                 (Some(c), Wanted::Value(v)) => value::order(&c, v).is_some_and(*accepts),
                 _ => false,
             },
-            Self::Opposite(test) => !test.holds(cell, ignore_case),
+            Self::Package(values, accepts) => values.iter().any(|value| match value.trim() {
+                "" => cell.is_empty() && accepts(Ordering::Equal),
+                value => value::compare_versions(cell, value, scheme).is_some_and(*accepts),
+            }),
+            Self::Opposite(test) => !test.holds(cell, scheme, ignore_case),
             Self::Never => false,
         }
     }

@@ -15,6 +15,7 @@ use std::cmp::Ordering;
 
 pub(crate) use address::Network;
 pub(crate) use time::Span;
+pub(crate) use version::{Scheme, compare as compare_versions};
 
 /// A text read as its type.
 #[derive(Clone, Debug)]
@@ -219,6 +220,14 @@ mod tests {
         less("1.0~rc1", "1.0", T::Version);
         less("1.0-rc1", "1.0", T::Version);
         less("1.0", "1.0a", T::Version);
+        less("1.0a", "1.0.1", T::Version);
+        less("1.0a", "1.0b", T::Version);
+        same("1.0.0-0", "1", T::Version);
+        less("590-2", "590.1", T::Version);
+        less("2.36-9+deb12u7", "2.36.1", T::Version);
+        less("6.1.0-13-amd64", "6.1.0-15-amd64", T::Version);
+        less("2024-01-05", "2024-02-01", T::Version);
+        less("12.4+deb12u5", "12.4.1", T::Version);
         less("9.9", "1:0.1", T::Version);
         less(
             "2026-11-22T10:00:00+02:00",

@@ -91,9 +91,13 @@ fn write(page: &mut String, sensor: &Sensor) -> std::fmt::Result {
         "\n## Columns\n\n| Column | Type | Meaning |\n| --- | --- | --- |"
     )?;
     for column in &sensor.columns {
+        let of_package = match &column.scheme {
+            Some(manager) => format!(" in the order of its {}", escaped(manager)),
+            None => String::new(),
+        };
         writeln!(
             page,
-            "| {} | {} | {} |",
+            "| {} | {}{of_package} | {} |",
             escaped(&column.name),
             type_name(column.value_type),
             escaped(&column.description)

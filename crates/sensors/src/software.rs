@@ -10,7 +10,7 @@ pub mod snap;
 
 use crate::disk::system_root;
 use crate::framework::{Entry, LARGE, Notes, SensorError, Sink};
-use question::catalogue::ValueType::{Text, Version};
+use question::catalogue::ValueType::Text;
 use question::catalogue::{Limits, Sensor};
 use std::path::Path;
 
@@ -23,7 +23,7 @@ pub const SENSORS: &[Entry] = &[Entry {
             "Installed packages from the databases of dpkg, rpm, apk, snap and flatpak.",
         )
         .column("Name", Text, "Name of the package.")
-        .column("Version", Version, "Version, with epoch and release where the source has them.")
+        .package_version("Version", "Source", "Version, with epoch and release where the source has them; compared as the source compares.")
         .column("Architecture", Text, "Architecture as the source names it.")
         // A database of packages is read as a whole.
         .limits(Limits {

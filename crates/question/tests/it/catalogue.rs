@@ -119,7 +119,8 @@ pub fn sensors() -> Vec<Sensor> {
             .key("User"),
         Sensor::new("Installed Applications", "Software", "Installed packages.")
             .column("Name", T::Text, "Name of the package.")
-            .column("Version", T::Version, "Its version.")
+            .package_version("Version", "Source", "Its version.")
+            .column("Source", T::Text, "Package manager.")
             .key("Name"),
         Sensor::new("Service Details", "Software", "Services and their state.")
             .column("Service Name", T::Text, "Name.")

@@ -14,6 +14,7 @@ mod free_words;
 mod host;
 mod index;
 mod kernel;
+mod language;
 mod logins;
 mod network;
 mod policy;
