@@ -1,0 +1,60 @@
+//! Arguments of `questions`.
+
+use super::{Connection, Output};
+use ::api::ids::QuestionId;
+use clap::{Args, Subcommand};
+
+/// Arguments of `questions`.
+#[derive(Args, Debug)]
+pub struct QuestionsArgs {
+    /// What to do; none lists all
+    #[command(subcommand)]
+    pub action: Option<QuestionAction>,
+    /// Form of output
+    #[arg(
+        long,
+        short,
+        value_enum,
+        default_value = "table",
+        value_name = "FORM",
+        global = true
+    )]
+    pub output: Output,
+    /// Server and sign-in.
+    #[command(flatten)]
+    pub connection: Connection,
+}
+
+/// Actions on a question.
+#[derive(Subcommand, Debug)]
+pub enum QuestionAction {
+    /// Show a question, its coverage and its rows
+    Show {
+        /// Question id.
+        id: QuestionId,
+        /// Rows to show in a terminal's table (pipes, CSV and JSON get all)
+        #[arg(long, default_value_t = 50, value_name = "N")]
+        rows: usize,
+        /// The rarest rows first
+        #[arg(long)]
+        rare: bool,
+    },
+    /// Stop it
+    Cancel {
+        /// Question id.
+        id: QuestionId,
+    },
+    /// Keep it with its answers, however old it gets
+    Keep {
+        /// Question id.
+        id: QuestionId,
+        /// No longer: it goes when it is old
+        #[arg(long)]
+        no: bool,
+    },
+    /// Delete it with its answers, for good; it must have ended
+    Delete {
+        /// Question id.
+        id: QuestionId,
+    },
+}
