@@ -2,6 +2,8 @@
 # The packages in /in/1, and those in /in/2 as their upgrade, on a machine that is thrown away afterwards. Run by
 # `cargo xtask package --try`. Every step is checked; the first that fails ends the trial with what the services said.
 set -eu
+# Services of the machine have none, and neither has what runs this.
+export HOME=/root
 
 say() { echo "== $*"; }
 
@@ -170,6 +172,9 @@ systemctl stop cordon-agent
 dpkg -i /in/2/cordon-agent.deb >/out/dpkg-again.log 2>&1
 never "an upgrade started what an administrator had stopped" active cordon-agent
 systemctl start cordon-agent
+
+say "nothing panicked"
+never "something panicked" sh -c "journalctl --no-pager -o short | grep 'panicked at'"
 
 say "exposure"
 for unit in cordon-server cordon-agent cordon-index; do

@@ -4,7 +4,7 @@
 //! makes a folder where others work could lay a profile of theirs into it and so see every question; so one that is found is used
 //! only when file and folder belong to the user and nobody else may write them, and that it is used is said.
 
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Context, Result, anyhow, bail};
 use serde::{Deserialize, Serialize};
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
@@ -72,8 +72,28 @@ impl Profile {
 
     /// Writes the profile so that only its owner reads it.
     pub fn save(&self, path: &Path) -> Result<()> {
+        Place::open(path)?.keep(self)
+    }
+}
+
+/// A place where a profile can be written, found out before anything depends on it. What is not kept leaves nothing behind.
+pub(crate) struct Place {
+    path: PathBuf,
+    staged: PathBuf,
+    file: std::fs::File,
+}
+
+impl Place {
+    /// Opens the file beside the profile that becomes it.
+    pub fn open(path: &Path) -> Result<Self> {
         if let Some(folder) = path.parent() {
             make_folder(folder)?;
+        }
+        if path.is_dir() {
+            bail!(
+                "the profile cannot be written: {} is a folder",
+                path.display()
+            );
         }
         let staged = path.with_extension("new");
         // A leftover of an interrupted write would keep its own mode: it must go first.
@@ -88,12 +108,36 @@ impl Profile {
         options.write(true).create_new(true);
         #[cfg(unix)]
         std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        let mut file = options
+        let file = options
             .open(&staged)
             .with_context(|| format!("cannot write {}", staged.display()))?;
-        std::io::Write::write_all(&mut file, serde_json::to_string_pretty(self)?.as_bytes())?;
-        file.sync_all()?;
-        std::fs::rename(&staged, path).with_context(|| format!("cannot write {}", path.display()))
+        Ok(Self {
+            path: path.to_owned(),
+            staged,
+            file,
+        })
+    }
+
+    /// The profile's path.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Writes the profile and puts it in its place.
+    pub fn keep(mut self, profile: &Profile) -> Result<()> {
+        let text = serde_json::to_string_pretty(profile)?;
+        std::io::Write::write_all(&mut self.file, text.as_bytes())
+            .and_then(|()| self.file.sync_all())
+            .with_context(|| format!("cannot write {}", self.staged.display()))?;
+        std::fs::rename(&self.staged, &self.path)
+            .with_context(|| format!("cannot write {}", self.path.display()))
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        // After it was kept there is nothing to remove.
+        drop(std::fs::remove_file(&self.staged));
     }
 }
 

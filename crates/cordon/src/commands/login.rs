@@ -3,6 +3,7 @@
 use super::words::word;
 use crate::api::{Client, Profile, user_profile};
 use crate::args::LoginArgs;
+use crate::profile::Place;
 use ::api::account::{ApiTokenCreated, ApiTokenToCreate, Permission};
 use anyhow::{Context, Result, bail};
 use std::io::{IsTerminal, Write};
@@ -15,6 +16,12 @@ pub async fn run(args: LoginArgs) -> Result<()> {
             args.authority.display()
         )
     })?;
+    // A password must not be changed, nor a token made, for a profile that has no place.
+    let place = args
+        .profile
+        .or_else(user_profile)
+        .context("no place for the profile: name one with --profile")?;
+    let place = Place::open(&place)?;
     let password = read_password(&format!("Password of {}", args.user))?;
     let mut client = Client::new(&args.url, &authority)?;
     if client.sign_in(&args.user, &password).await? {
@@ -29,11 +36,8 @@ pub async fn run(args: LoginArgs) -> Result<()> {
         trust: None,
     };
     let may: Vec<_> = made.scopes.iter().map(word).collect();
-    let path = args
-        .profile
-        .or_else(user_profile)
-        .context("no place for the profile: name one with --profile")?;
-    profile.save(&path)?;
+    let path = place.path().to_owned();
+    place.keep(&profile)?;
     anstream::println!(
         "Signed in to {} as {}; the token in {} is good for {} days and may {}.",
         args.url,

@@ -126,3 +126,61 @@ fn a_profile_follows_a_replaced_authority() {
     assert_eq!(stranger.status.code(), Some(2), "{stranger:?}");
     assert!(said(&stranger).contains("cordon login"), "{stranger:?}");
 }
+
+#[test]
+fn a_profile_without_a_place_changes_no_password() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let server = Server::start(&folder.path().join("server"));
+    let file = folder.path().join("file");
+    std::fs::write(&file, "no folder").expect("written");
+    let password = server.password.clone().expect("a first start");
+    let login = |profile: Option<&Path>| {
+        let mut login = cordon();
+        login
+            .args(["login", &server.http, "--authority"])
+            .arg(server.data.join("authority.pem"))
+            .env_remove("HOME")
+            .env_remove("XDG_CONFIG_HOME");
+        if let Some(profile) = profile {
+            login.arg("--profile").arg(profile);
+        }
+        let mut login = login
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("login starts");
+        // It may have ended before it read them.
+        let passwords = format!("{password}\n{OWN_PASSWORD}\n");
+        drop(
+            login
+                .stdin
+                .take()
+                .expect("piped")
+                .write_all(passwords.as_bytes()),
+        );
+        login.wait_with_output().expect("login ends")
+    };
+    for (place, why) in [
+        (None, "no place for the profile"),
+        (Some(file.join("profile.json")), "cannot make"),
+        (Some(folder.path().to_owned()), "is a folder"),
+    ] {
+        let refused = login(place.as_deref());
+        assert_eq!(refused.status.code(), Some(2), "{refused:?}");
+        assert!(said(&refused).contains(why), "{refused:?}");
+        assert!(server.data.join("one-time-password").exists());
+    }
+    let kept = folder.path().join("profile.json");
+    let signed_in = login(Some(&kept));
+    assert!(signed_in.status.success(), "{signed_in:?}");
+    let left: Vec<_> = std::fs::read_dir(folder.path())
+        .expect("listed")
+        .map(|entry| entry.expect("an entry").file_name())
+        .collect();
+    assert_eq!(
+        left.len(),
+        3,
+        "server, file and profile, nothing staged: {left:?}"
+    );
+}

@@ -48,7 +48,7 @@ impl Reserve {
         match fill(&self.path, self.size) {
             Ok(()) => {
                 self.held = true;
-                tracing::info!(path = %self.path.display(), "there is room again: the reserve is made");
+                tracing::info!(path = %self.path.display(), "there is room: the reserve is made");
             }
             Err(error)
                 if !matches!(
