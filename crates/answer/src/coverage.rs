@@ -92,8 +92,8 @@ impl Coverage {
         }
         changed
     }
-    /// Sets `state`, an open one, for those endpoints that have none but open ones. Unlike everything else here it may go down a rank,
-    /// from offline to pending: whether an endpoint is connected is a fact of the moment.
+    /// Sets `state`, one of those that the server says of an endpoint, for those endpoints that have none but open ones. Unlike
+    /// everything else here it may go down a rank, from offline to pending: whether an endpoint is connected is a fact of the moment.
     pub(crate) fn expect(&mut self, endpoints: &EndpointSet, state: State) -> bool {
         let mut open = endpoints.0.clone();
         for held in State::ALL.iter().copied().filter(|s| !s.is_open()) {

@@ -13,6 +13,8 @@ use std::str::FromStr;
 enum Weight {
     /// The server says so while it waits; it may turn into another of these.
     Open,
+    /// The server says so and waits no longer.
+    Barred,
     /// The endpoint's work did not begin or was stopped; what it answers all the same counts.
     Provisional,
     /// The endpoint has answered; nothing more of it is taken.
@@ -69,6 +71,8 @@ states! {
     NotReached, 14, "not_reached", "not reached", Open;
     /// Not connected; it joins when it comes back in time.
     Offline, 1, "offline", "offline", Open;
+    /// Its identity was revoked before it answered; it cannot come back.
+    Revoked, 17, "revoked", "revoked", Barred;
     /// The question was cancelled before it answered.
     Cancelled, 2, "cancelled", "cancelled", Provisional;
     /// The agent refused the order.
@@ -120,10 +124,10 @@ impl State {
         matches!(self.weight(), Weight::Open)
     }
 
-    /// Whether an endpoint may say this of itself; what is open is the server's to say.
+    /// Whether an endpoint may say this of itself; whether it is there and may be is the server's to say.
     #[must_use]
     pub const fn is_claimable(self) -> bool {
-        !self.is_open()
+        matches!(self.weight(), Weight::Provisional | Weight::Settled)
     }
 
     /// Whether a limit ended the work, so that other limits could have ended it otherwise.
@@ -133,6 +137,11 @@ impl State {
             self,
             Self::ByteLimit | Self::RowLimit | Self::MemoryLimit | Self::CpuLimit | Self::TimedOut
         )
+    }
+
+    /// States that an endpoint has when nothing came of it.
+    pub fn unanswered() -> impl Iterator<Item = Self> {
+        Self::ALL.iter().copied().filter(|s| !s.is_claimable())
     }
 
     /// States in which the server still waits.
@@ -201,6 +210,7 @@ mod tests {
             "not_reached",
             "ended_agent",
             "refused",
+            "revoked",
         ];
         assert_eq!(codes.len(), State::COUNT);
         for (code, name) in (0..).zip(codes) {

@@ -184,11 +184,11 @@ async function fetchPage(asked, table) {
 }
 
 function cover(coverage, cut) {
-  const order = ["answered", "empty", "not_concerned", "pending", "offline"];
+  const order = ["answered", "empty", "not_concerned", "pending", "not_reached", "offline", "revoked"];
   const place = (state) => (order.indexOf(state) + order.length + 1) % (order.length + 1);
   const entries = Object.entries(coverage).filter(([, n]) => n > 0).sort(([a], [b]) => place(a) - place(b));
   const all = entries.reduce((sum, [, n]) => sum + n, 0);
-  const waiting = (coverage.pending ?? 0) + (coverage.offline ?? 0);
+  const waiting = (coverage.pending ?? 0) + (coverage.not_reached ?? 0) + (coverage.offline ?? 0);
   $("progress").max = Math.max(all, 1);
   $("progress").value = all - waiting;
   const parts = entries.map(([state, n]) => `${n.toLocaleString("en")} ${state.replaceAll("_", " ")}`);

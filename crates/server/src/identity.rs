@@ -90,14 +90,20 @@ struct Registry {
     by_ordinal: BTreeMap<u32, Endpoint>,
     ordinals: HashMap<EndpointId, u32>,
     approved: EndpointSet,
+    revoked: EndpointSet,
 }
 
 impl Registry {
     fn put(&mut self, endpoint: Endpoint) {
-        if endpoint.standing == Standing::Approved {
-            self.approved.insert(endpoint.ordinal);
-        } else {
-            self.approved.remove(endpoint.ordinal);
+        for (set, standing) in [
+            (&mut self.approved, Standing::Approved),
+            (&mut self.revoked, Standing::Revoked),
+        ] {
+            if endpoint.standing == standing {
+                set.insert(endpoint.ordinal);
+            } else {
+                set.remove(endpoint.ordinal);
+            }
         }
         self.ordinals.insert(endpoint.id, endpoint.ordinal);
         self.by_ordinal.insert(endpoint.ordinal, endpoint);
@@ -281,6 +287,12 @@ impl Identity {
     #[must_use]
     pub fn approved(&self) -> EndpointSet {
         self.registry().approved.clone()
+    }
+
+    /// Endpoints that may never work again.
+    #[must_use]
+    pub fn revoked(&self) -> EndpointSet {
+        self.registry().revoked.clone()
     }
 
     /// Changes whenever an endpoint is added, approved or revoked.

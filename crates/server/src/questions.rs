@@ -276,6 +276,13 @@ impl Questions {
             None => approved,
         }
     }
+
+    /// Revoked endpoints that a question names or has waited for.
+    fn barred(&self, targets: Option<&EndpointSet>, waited: &EndpointSet) -> EndpointSet {
+        let revoked = self.identity.revoked();
+        let asked = targets.map_or_else(|| waited.clone(), |targets| targets.union(waited));
+        asked.intersect(&revoked)
+    }
 }
 
 /// Runs work that may take a while without stopping the other tasks of this thread, where the runtime has other threads.

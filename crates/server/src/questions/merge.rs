@@ -147,17 +147,14 @@ impl Questions {
     async fn close(&self, live: &Arc<Live>) {
         let unanswered = {
             let mut answer = live.answer_mut();
-            let unanswered = unanswered(&answer);
             if live.cancelled() {
-                for (_, set) in &unanswered {
-                    cancel(&mut answer, set);
-                }
-                vec![(
-                    State::Cancelled,
-                    answer.coverage().endpoints(State::Cancelled),
-                )]
+                let waited = answer.coverage().waited_for();
+                cancel(&mut answer, &waited);
+                [State::Cancelled, State::Revoked]
+                    .map(|state| (state, answer.coverage().endpoints(state)))
+                    .to_vec()
             } else {
-                unanswered
+                unanswered(&answer)
             }
         };
         live.set_closed();
@@ -178,7 +175,7 @@ impl Questions {
 }
 
 fn unanswered(answer: &Answer) -> Vec<(State, EndpointSet)> {
-    State::open()
+    State::unanswered()
         .map(|state| (state, answer.coverage().endpoints(state)))
         .collect()
 }

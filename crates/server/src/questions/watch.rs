@@ -18,8 +18,9 @@ impl Questions {
         let changed = {
             let mut answer = live.answer_mut();
             let coverage = answer.coverage();
-            // Those that were expected before, too: one that was revoked since is offline, not forgotten.
-            let waited = expected.union(&coverage.waited_for());
+            // Those that were expected before, too: one that was revoked since is said to be, not forgotten.
+            let barred = self.barred(live.targets.as_ref(), &coverage.waited_for());
+            let waited = expected.union(&coverage.waited_for()).minus(&barred);
             let (here, away) = (waited.intersect(&online), waited.minus(&online));
             let unreached = {
                 let mut unreached = live.unreached();
@@ -31,6 +32,7 @@ impl Questions {
                 answer.expect(&here.minus(&unreached), State::Pending),
                 answer.expect(&unreached, State::NotReached),
                 answer.expect(&away, State::Offline),
+                answer.expect(&barred, State::Revoked),
             ];
             changes.contains(&true)
         };
