@@ -224,29 +224,25 @@ async fn ask(client: &Client) -> Result<Times> {
     let mut times = Times::default();
     let started = Instant::now();
     let question: ApiQuestion = client.post("/questions", json!({"text": QUESTION})).await?;
-    let coverage = follow::follow(
-        client,
-        &question,
-        Some(Wait::Share(1.0)),
-        |coverage, rows| {
-            let now = started.elapsed();
-            if times.first.is_zero() && rows.next().is_some() {
-                times.first = now;
+    let followed = follow::follow(client, &question, Some(Wait::End), |coverage, rows| {
+        let now = started.elapsed();
+        if times.first.is_zero() && rows.next().is_some() {
+            times.first = now;
+        }
+        let (done, all) = follow::progress(coverage);
+        let share = done as f64 / all.max(1) as f64;
+        for (wanted, time) in [
+            (0.5, &mut times.half),
+            (0.95, &mut times.most),
+            (1.0, &mut times.all),
+        ] {
+            if share >= wanted && time.is_zero() {
+                *time = now;
             }
-            let (done, all) = follow::progress(coverage);
-            let share = done as f64 / all.max(1) as f64;
-            for (wanted, time) in [
-                (0.5, &mut times.half),
-                (0.95, &mut times.most),
-                (1.0, &mut times.all),
-            ] {
-                if share >= wanted && time.is_zero() {
-                    *time = now;
-                }
-            }
-        },
-    )
+        }
+    })
     .await?;
+    let coverage = followed.coverage;
     let (done, all) = follow::progress(&coverage);
     if done != all || times.all.is_zero() {
         bail!("the answer ended at {done} of {all} endpoints: {coverage:?}");

@@ -18,7 +18,7 @@ pub use index::{
 };
 
 pub use agent::{AgentAction, AgentArgs, EnrolArgs};
-pub use ask::{AskArgs, Wait};
+pub use ask::{AskArgs, InState, Wait};
 pub use audit::{AuditAction, AuditArgs};
 pub use endpoints::{EndpointAction, EndpointsArgs};
 pub use login::LoginArgs;

@@ -7,7 +7,9 @@ mod endpoints;
 mod explain;
 pub mod follow;
 mod index;
+mod live;
 mod login;
+mod look;
 mod ownership;
 mod problems;
 mod questions;
@@ -54,7 +56,7 @@ pub fn run(cli: Cli) -> Result<ExitCode> {
         Command::SensorRun => sensor_run::run()?,
         Command::Sensors(args) => return sensors::run(args),
         Command::Endpoints(args) => runtime()?.block_on(endpoints::run(args))?,
-        Command::Questions(args) => runtime()?.block_on(questions::run(args))?,
+        Command::Questions(args) => return runtime()?.block_on(questions::run(args)),
         Command::Login(args) => runtime()?.block_on(login::run(args))?,
         Command::Token(args) => runtime()?.block_on(token::run(args))?,
         Command::Trust(args) => runtime()?.block_on(trust::run(args))?,

@@ -20,7 +20,7 @@ use crate::catalogue::SharedCatalogue;
 use crate::fleet::Fleet;
 use crate::identity::Identity;
 use crate::model::clock::Clock;
-use crate::model::ids::QuestionId;
+use crate::model::ids::{QuestionId, UserId};
 use crate::orders::Orders;
 use crate::store::{Store, StoreError};
 use answer::{Answer, EndpointSet};
@@ -164,11 +164,12 @@ impl Questions {
     pub async fn list(
         &self,
         before: Option<QuestionId>,
+        by: Option<UserId>,
         limit: u32,
     ) -> Result<Vec<QuestionInfo>, QuestionError> {
         let stored = self
             .store
-            .questions(before, limit)
+            .questions(before, by, limit)
             .await
             .map_err(QuestionError::Store)?;
         stored

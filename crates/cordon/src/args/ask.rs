@@ -1,13 +1,15 @@
 //! Arguments of `ask`, and how long it waits.
 
 use super::{Connection, Output};
+use ::api::EndpointState;
 use clap::Args;
+use std::str::FromStr;
 
 /// Arguments of `ask`.
 #[derive(Args, Debug)]
 pub struct AskArgs {
-    /// The question, in the language or in free words
-    #[arg(required = true, num_args = 1.., value_name = "QUESTION")]
+    /// The question, in the language or in free words; `-` reads it from standard input
+    #[arg(required_unless_present = "history", num_args = 1.., value_name = "QUESTION")]
     pub text: Vec<String>,
     /// Answer on this machine, without any server
     #[arg(long, conflicts_with = "explain")]
@@ -18,9 +20,22 @@ pub struct AskArgs {
     /// Form of output [default: table]
     #[arg(long, short, value_enum, value_name = "FORM")]
     pub output: Option<Output>,
-    /// Stop at this share of the endpoints, or after this time: `95%`, `30s`, `5m`
+    /// Stop at this share of the endpoints, or after this time: `95%`, `30s`, `5m`; at once when only offline ones are left
+    /// [default: until every connected one has answered]
     #[arg(long, value_name = "SHARE|TIME", value_parser = parse_wait)]
     pub wait: Option<Wait>,
+    /// Stay until the question ends, for endpoints that come back meanwhile
+    #[arg(long, conflicts_with_all = ["wait", "local"])]
+    pub follow: bool,
+    /// Print what went wrong on endpoints instead of the rows: sensor, reason, how many, which
+    #[arg(long)]
+    pub problems: bool,
+    /// Print the endpoints in this state instead of the rows, as in `offline` or `timed_out`; `all` prints every one
+    #[arg(long, value_name = "STATE", conflicts_with_all = ["local", "problems"])]
+    pub endpoints: Option<InState>,
+    /// List your latest questions, to show or ask again
+    #[arg(long, conflicts_with_all = ["text", "local", "explain", "follow", "wait", "problems", "endpoints"])]
+    pub history: bool,
     /// How long endpoints that come back may still join, in seconds
     #[arg(long, value_name = "SECONDS")]
     pub expires: Option<u64>,
@@ -38,13 +53,42 @@ pub struct AskArgs {
     pub connection: Connection,
 }
 
-/// When `ask` has seen enough.
+/// When `ask` has seen enough. Endpoints that are offline are waited for until the end only.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Wait {
     /// Share of expected endpoints, 0 to 1.
     Share(f64),
     /// Time since asking.
     Time(std::time::Duration),
+    /// Every endpoint has said something, or the question's time is over.
+    End,
+}
+
+/// Which endpoints of an answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum InState {
+    /// Every one.
+    All,
+    /// Those in this state.
+    Only(EndpointState),
+}
+
+impl FromStr for InState {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        if text == "all" {
+            return Ok(Self::All);
+        }
+        // As the API names it, or in the words that coverage is told in.
+        let found = EndpointState::ALL
+            .iter()
+            .find(|state| state.name() == text || state.words() == text);
+        found.copied().map(Self::Only).ok_or_else(|| {
+            let names: Vec<_> = EndpointState::ALL.iter().map(|s| s.name()).collect();
+            format!("`{text}` is no state; there are: all, {}", names.join(", "))
+        })
+    }
 }
 
 /// Reads `95%` or `30s`.
@@ -75,6 +119,16 @@ fn parse_wait(text: &str) -> Result<Wait, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn states_are_named_as_the_api_and_as_people_do() {
+        let limit = Ok(InState::Only(EndpointState::TimedOut));
+        assert_eq!("timed_out".parse(), limit);
+        assert_eq!("timed out".parse(), limit);
+        assert_eq!("all".parse(), Ok(InState::All));
+        let wrong = "gone".parse::<InState>().unwrap_err();
+        assert!(wrong.contains("not_reached"), "{wrong}");
+    }
 
     #[test]
     fn waits_are_read_or_explained() {

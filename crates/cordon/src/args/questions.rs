@@ -1,6 +1,6 @@
 //! Arguments of `questions`.
 
-use super::{Connection, Output};
+use super::{Connection, InState, Output};
 use ::api::ids::QuestionId;
 use clap::{Args, Subcommand};
 
@@ -38,6 +38,15 @@ pub enum QuestionAction {
         /// The rarest rows first
         #[arg(long)]
         rare: bool,
+        /// Stay until the question ends, for endpoints that come back meanwhile
+        #[arg(long)]
+        follow: bool,
+        /// Print what went wrong on endpoints instead of the rows: sensor, reason, how many, which
+        #[arg(long)]
+        problems: bool,
+        /// Print the endpoints in this state instead of the rows, as in `offline` or `timed_out`; `all` prints every one
+        #[arg(long, value_name = "STATE", conflicts_with = "problems")]
+        endpoints: Option<InState>,
     },
     /// Stop it
     Cancel {

@@ -1,25 +1,30 @@
 //! `cordon ask`: a question to the fleet, or to this machine alone.
 
 use super::explain::{self, Understood};
-use super::follow::{self, Live};
-use super::{problems, rows};
+use super::follow::{self, Wait};
+use super::look::{Look, What, code};
+use crate::EXIT_ERROR;
 use crate::api::{ApiError, ApiQuestion, Client};
 use crate::args::{AskArgs, Output};
 use crate::http::HttpError;
 use crate::output::{self, Table};
-use crate::{EXIT_EMPTY, EXIT_ERROR};
-use ::api::EndpointState;
-use ::api::question::ToAsk;
+use ::api::question::{ListQuery, ToAsk};
 use anyhow::{Context, Result, bail};
 use question::{Reading, cell};
-use serde_json::json;
-use std::io::IsTerminal;
+use serde_json::{Value, json};
+use std::io::{IsTerminal, Read};
 use std::process::ExitCode;
+
+/// Longest question that is read from standard input, in bytes; the language has a limit of its own below it.
+const TEXT_MAX: u64 = 1 << 20;
 
 /// Runs the command.
 pub fn run(args: AskArgs) -> Result<ExitCode> {
-    let text = args.text.join(" ");
     let form = args.output.unwrap_or(Output::Table);
+    if args.history {
+        return super::runtime()?.block_on(history(&args, form));
+    }
+    let text = text(&args)?;
     if args.explain {
         return explain::run(&text, form);
     }
@@ -41,7 +46,7 @@ pub fn run(args: AskArgs) -> Result<ExitCode> {
         Err(_) => text,
     };
     if args.local {
-        local(&text, form)
+        local(&text, form, args.problems)
     } else {
         super::runtime()?.block_on(remote(&text, form, &args))
     }
@@ -80,7 +85,7 @@ fn choose(readings: &[Reading], best: bool) -> Result<Option<String>> {
     Ok(Some(reading.canonical.clone()))
 }
 
-fn local(text: &str, form: Output) -> Result<ExitCode> {
+fn local(text: &str, form: Output, only_problems: bool) -> Result<ExitCode> {
     let answer = ::agent::local::ask_with(text, super::native_sensors()?)?;
     let mut tables = Vec::new();
     for (plan, rows) in answer.plan.tables.iter().zip(&answer.tables) {
@@ -112,22 +117,22 @@ fn local(text: &str, form: Output) -> Result<ExitCode> {
             cell::printable(problem.message.as_bytes())
         );
     }
+    if only_problems {
+        tables = vec![Table::plain(
+            &["Sensor", "Problem"],
+            answer
+                .problems
+                .iter()
+                .map(|p| vec![p.sensor.clone(), p.message.clone()]),
+        )];
+    }
     let empty = tables.iter().all(|t| t.rows.is_empty());
     output::print(
         form,
         &tables,
         json!({"question": answer.question.to_string(), "state": state, "problems": problems}),
     )?;
-    Ok(code(empty, !answer.problems.is_empty()))
-}
-
-/// An answer without a row is an error only when something went wrong on the way to it.
-fn code(empty: bool, problems: bool) -> ExitCode {
-    match (empty, problems) {
-        (false, _) => ExitCode::SUCCESS,
-        (true, false) => ExitCode::from(EXIT_EMPTY),
-        (true, true) => ExitCode::from(EXIT_ERROR),
-    }
+    Ok(code(empty, !only_problems && !answer.problems.is_empty()))
 }
 
 async fn remote(text: &str, form: Output, args: &AskArgs) -> Result<ExitCode> {
@@ -156,57 +161,61 @@ async fn remote(text: &str, form: Output, args: &AskArgs) -> Result<ExitCode> {
         "cordon: question {id} is asked; `cordon questions show {id}` shows its answer later too",
         id = question.id
     );
-    let live =
-        std::io::stdout().is_terminal() && std::io::stderr().is_terminal() && form == Output::Table;
-    let coverage = if live {
-        let mut screen = Live::new(&question, args.rows, args.rare);
-        let coverage = follow::follow(&client, &question, args.wait, |coverage, rows| {
-            screen.change(coverage, rows)
-        })
-        .await;
-        screen.finish();
-        coverage?
-    } else {
-        follow::follow(&client, &question, args.wait, |_, _| {}).await?
-    };
-    if coverage.values().sum::<u64>() == 0 {
-        bail!(
-            "no endpoint is enrolled yet: make a token with `cordon token create` and enrol a machine with `cordon enrol`"
-        );
-    }
-    let how = rows::Form {
-        output: form,
+    let look = Look {
+        what: What::of(args.problems, args.endpoints),
+        form,
         rare: args.rare,
-        most: if live { args.rows } else { usize::MAX },
+        most: args.rows,
     };
-    let extra = problems::beside(&client, &question, &coverage, form).await?;
-    let printed = rows::print(&client, &question, how, extra).await?;
-    if form == Output::Table {
-        if printed.hidden > 0 {
-            anstream::eprintln!(
-                "… {} more rows: `--rows N` shows more, `--output csv` gives all",
-                printed.hidden
-            );
-        }
-        anstream::eprintln!("{}", follow::states(&coverage));
-    }
-    problems::tell(&client, &question).await;
-    let failed = coverage
-        .iter()
-        .any(|(state, count)| *count > 0 && went_wrong(*state));
-    Ok(code(printed.rows == 0, failed))
+    let wait = if args.follow {
+        Some(Wait::End)
+    } else {
+        args.wait
+    };
+    look.follow(&client, &question, wait).await
 }
 
-/// Whether something went wrong there; an endpoint that did not get to answer is no failure of the question.
-fn went_wrong(state: EndpointState) -> bool {
-    !matches!(
-        state,
-        EndpointState::Answered
-            | EndpointState::Empty
-            | EndpointState::NotConcerned
-            | EndpointState::Pending
-            | EndpointState::Offline
-    )
+/// The questions that this user asked last.
+async fn history(args: &AskArgs, form: Output) -> Result<ExitCode> {
+    let client = Client::connect(&args.connection)?;
+    let query = ListQuery {
+        mine: true,
+        limit: Some(u32::try_from(args.rows).unwrap_or(u32::MAX)),
+        ..ListQuery::default()
+    };
+    let asked: Vec<ApiQuestion> = client.query("/questions", &query).await?;
+    let rows: Vec<Vec<String>> = asked
+        .into_iter()
+        .map(|q| {
+            vec![
+                q.id.to_string(),
+                q.asked_at.to_string(),
+                q.text,
+                follow::states(&q.coverage),
+            ]
+        })
+        .collect();
+    let empty = rows.is_empty();
+    let table = Table::plain(&["Id", "Asked", "Question", "Coverage"], rows);
+    output::print(form, &[table], Value::Null)?;
+    Ok(code(empty, false))
+}
+
+/// The question as it was typed, or from standard input.
+fn text(args: &AskArgs) -> Result<String> {
+    if !matches!(args.text.as_slice(), [only] if only == "-") {
+        return Ok(args.text.join(" "));
+    }
+    let mut text = String::new();
+    std::io::stdin()
+        .take(TEXT_MAX)
+        .read_to_string(&mut text)
+        .context("the question on standard input is no text (UTF-8)")?;
+    let text = text.trim();
+    if text.is_empty() {
+        bail!("there is no question on standard input");
+    }
+    Ok(text.to_owned())
 }
 
 /// Asking twice makes two questions, so it is not done by itself: says where it is not known whether the first try came through.

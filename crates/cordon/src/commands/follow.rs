@@ -1,16 +1,15 @@
-//! Following an answer over server-sent events, and showing it live in a terminal.
+//! Following an answer over server-sent events.
 //!
 //! A question outlives the server that it was asked of: when the connection is lost the follower tries again for as long as the question
 //! lives, and goes on where it was. What it has seen may come twice then, which does no harm: a row has a number and a count.
 
 use crate::api::{ApiQuestion, ApiRow, Client, Coverage, is_passing};
 pub use crate::args::Wait;
-use crate::output::{Table, aligned, shown};
+use crate::output::shown;
 use ::api::EndpointState;
 use ::api::answer::ChangesEvent;
 use anyhow::{Context, Result, bail};
 use futures_util::StreamExt;
-use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 /// Longest event that is accepted, in bytes.
@@ -20,12 +19,14 @@ const EVENT_MAX: usize = 64 << 20;
 const PAUSE: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(2));
 /// A server that went away is waited for at least so long, even when the question's time is over.
 const PATIENCE: Duration = Duration::from_secs(60);
+/// Endpoints come back within this time after their server did: for so long, offline is not taken for an answer.
+const COMING_BACK: Duration = Duration::from_secs(20);
 
 /// How many endpoints said something, and how many could.
 pub fn progress(coverage: &Coverage) -> (u64, u64) {
     let all: u64 = coverage.values().sum();
-    let count = |state| coverage.get(&state).copied().unwrap_or(0);
-    let waiting = count(EndpointState::Pending) + count(EndpointState::Offline);
+    let open = coverage.iter().filter(|(state, _)| state.is_open());
+    let waiting: u64 = open.map(|(_, count)| count).sum();
     (all - waiting, all)
 }
 
@@ -37,15 +38,41 @@ enum End {
     Lost(anyhow::Error),
 }
 
+/// How following ended.
+#[derive(Debug)]
+pub enum Ended {
+    /// Enough was seen.
+    Seen,
+    /// The time that was to be waited is over, and some have not answered.
+    TimeUp,
+    /// The user stopped it.
+    Stopped,
+    /// The server went away and did not come back.
+    Lost(anyhow::Error),
+}
+
+/// What came of following.
+#[derive(Debug)]
+pub struct Followed {
+    /// Endpoints by state, as last told.
+    pub coverage: Coverage,
+    /// How it ended.
+    pub ended: Ended,
+    /// The server was not there at the end.
+    pub away: bool,
+}
+
 /// What was seen so far.
 struct Follower<'a> {
     client: &'a Client,
     question: &'a ApiQuestion,
     wait: Option<Wait>,
-    started: Instant,
     coverage: Coverage,
     /// Id of the last event.
     last: Option<String>,
+    retry: Retry,
+    /// Until when endpoints that are offline may be on their way back to a server that was away.
+    coming_back: Option<Instant>,
 }
 
 /// Follows until enough endpoints answered, time is up, or the user stops. Calls `changed` after each change. A server that goes away
@@ -55,14 +82,15 @@ pub async fn follow(
     question: &ApiQuestion,
     wait: Option<Wait>,
     mut changed: impl FnMut(&Coverage, &mut dyn Iterator<Item = (u32, &ApiRow)>),
-) -> Result<Coverage> {
+) -> Result<Followed> {
     let mut follower = Follower {
         client,
         question,
         wait,
-        started: Instant::now(),
         coverage: question.coverage.clone(),
         last: None,
+        retry: Retry::new(question, Instant::now()),
+        coming_back: None,
     };
     let stop = async {
         // Where signals cannot be waited for, they end the process.
@@ -76,41 +104,50 @@ pub async fn follow(
             _ => std::future::pending().await,
         }
     };
-    tokio::select! {
+    let ended = tokio::select! {
         ended = follower.until_the_end(&mut changed) => ended?,
-        () = timeout => {}
-        () = stop => {}
-    }
-    Ok(follower.coverage)
+        () = timeout => Ended::TimeUp,
+        () = stop => Ended::Stopped,
+    };
+    Ok(Followed {
+        coverage: follower.coverage,
+        away: follower.retry.away,
+        ended,
+    })
 }
 
 impl Follower<'_> {
     async fn until_the_end(
         &mut self,
         changed: &mut impl FnMut(&Coverage, &mut dyn Iterator<Item = (u32, &ApiRow)>),
-    ) -> Result<()> {
-        let mut retry = Retry::new(self.question, self.started);
+    ) -> Result<Ended> {
         loop {
             let seen = self.last.clone();
-            match self.connected(changed, &mut retry).await? {
-                End::Seen => return Ok(()),
+            match self.connected(changed).await? {
+                End::Seen => return Ok(Ended::Seen),
                 End::Lost(why) => {
                     if self.last != seen {
-                        retry.pause = PAUSE.0;
+                        self.retry.pause = PAUSE.0;
                     }
-                    retry.wait(why).await?;
+                    if let Err(gone) = self.retry.wait(why).await {
+                        return Ok(Ended::Lost(gone));
+                    }
                 }
             }
         }
+    }
+
+    fn enough(&self) -> bool {
+        let coming_back = self.coming_back.is_some_and(|until| Instant::now() < until);
+        enough(&self.coverage, self.wait, coming_back)
     }
 
     /// Follows over one connection.
     async fn connected(
         &mut self,
         changed: &mut impl FnMut(&Coverage, &mut dyn Iterator<Item = (u32, &ApiRow)>),
-        retry: &mut Retry,
     ) -> Result<End> {
-        if enough(&self.coverage, self.wait) {
+        if self.enough() {
             return Ok(End::Seen);
         }
         let path = format!("/questions/{}/events", self.question.id);
@@ -121,11 +158,28 @@ impl Follower<'_> {
             Err(error) if is_passing(&error) => return Ok(End::Lost(error)),
             Err(error) => return Err(error),
         };
-        retry.back();
+        if self.retry.back() {
+            self.coming_back = Instant::now().checked_add(COMING_BACK);
+        }
         let mut body = response.bytes_stream();
         let mut buffer: Vec<u8> = Vec::new();
         let mut searched = 0;
-        while let Some(chunk) = body.next().await {
+        loop {
+            // Nothing comes when nobody comes back: then it is time that says that enough was seen.
+            let next = match self.coming_back {
+                Some(until) => match tokio::time::timeout_at(until.into(), body.next()).await {
+                    Ok(next) => next,
+                    Err(_) => {
+                        self.coming_back = None;
+                        if self.enough() {
+                            return Ok(End::Seen);
+                        }
+                        continue;
+                    }
+                },
+                None => body.next().await,
+            };
+            let Some(chunk) = next else { break };
             match chunk {
                 Ok(chunk) => buffer.extend_from_slice(&chunk),
                 Err(error) => return Ok(End::Lost(error.into())),
@@ -146,7 +200,7 @@ impl Follower<'_> {
                         .iter()
                         .flat_map(|t| t.rows.iter().map(move |r| (t.table, r))),
                 );
-                if changes.done || enough(&self.coverage, self.wait) {
+                if changes.done || self.enough() {
                     return Ok(End::Seen);
                 }
             }
@@ -202,11 +256,13 @@ impl Retry {
         Ok(())
     }
 
-    /// The server is there.
-    fn back(&mut self) {
-        if std::mem::take(&mut self.away) {
+    /// The server is there; true when it was away before.
+    fn back(&mut self) -> bool {
+        let was_away = std::mem::take(&mut self.away);
+        if was_away {
             anstream::eprintln!("cordon: the server is back");
         }
+        was_away
     }
 
     /// Does something that fails while the server is away, until it does not.
@@ -223,13 +279,17 @@ impl Retry {
     }
 }
 
-fn enough(coverage: &Coverage, wait: Option<Wait>) -> bool {
+/// `coming_back`: endpoints that are offline may be on their way back to a server that was away.
+fn enough(coverage: &Coverage, wait: Option<Wait>, coming_back: bool) -> bool {
     let (done, all) = progress(coverage);
+    let left = |state| coverage.get(&state).copied().unwrap_or(0) > 0;
+    // Endpoints that are offline may join for as long as the question lives; nobody waits for them unless asked to.
+    let waited = left(EndpointState::Pending) || (coming_back && left(EndpointState::Offline));
+    let only_offline = !waited;
     match wait {
-        Some(Wait::Share(share)) => all > 0 && done as f64 >= share * all as f64,
-        Some(Wait::Time(_)) => all > 0 && done == all,
-        // Endpoints that are offline may join for as long as the question lives; nobody waits for them unless asked to.
-        None => !coverage.contains_key(&EndpointState::Pending),
+        Some(Wait::Share(share)) => only_offline || (all > 0 && done as f64 >= share * all as f64),
+        Some(Wait::End) => all > 0 && done == all,
+        Some(Wait::Time(_)) | None => only_offline,
     }
 }
 
@@ -271,91 +331,6 @@ fn read_event(event: &[u8]) -> Result<Option<(Option<String>, ChangesEvent)>> {
     Ok(Some((id, changes)))
 }
 
-/// A screen that shows the answer while it fills.
-pub(crate) struct Live {
-    rows: BTreeMap<(u32, u32), ApiRow>,
-    tables: Vec<(String, Vec<String>)>,
-    term: indicatif::ProgressBar,
-    most: usize,
-    rare: bool,
-}
-
-impl Live {
-    /// An empty screen for this question.
-    pub fn new(question: &ApiQuestion, most: usize, rare: bool) -> Self {
-        let tables = question
-            .plan
-            .tables
-            .iter()
-            .map(|t| {
-                (
-                    t.title.clone(),
-                    t.columns.iter().map(|c| c.name.clone()).collect(),
-                )
-            })
-            .collect();
-        let term = indicatif::ProgressBar::new(1);
-        let style = indicatif::ProgressStyle::with_template(
-            "{wide_bar:.green} {pos}/{len} endpoints {elapsed}\n{msg}",
-        );
-        term.set_style(style.unwrap_or_else(|_| indicatif::ProgressStyle::default_bar()));
-        Self {
-            rows: BTreeMap::new(),
-            tables,
-            term,
-            most,
-            rare,
-        }
-    }
-
-    /// Takes changes in and draws.
-    pub fn change(&mut self, coverage: &Coverage, rows: &mut dyn Iterator<Item = (u32, &ApiRow)>) {
-        for (table, row) in rows {
-            self.rows.insert((table, row.row), row.clone());
-        }
-        let (done, all) = progress(coverage);
-        self.term.set_length(all.max(1));
-        self.term.set_position(done);
-        let mut text = states(coverage);
-        for (index, (title, columns)) in self.tables.iter().enumerate() {
-            let mut rows: Vec<&ApiRow> = self
-                .rows
-                .iter()
-                .filter(|(key, _)| key.0 as usize == index)
-                .map(|(_, row)| row)
-                .collect();
-            rows.sort_by_key(|r| {
-                if self.rare {
-                    (r.count, r.row)
-                } else {
-                    (u64::MAX - r.count, r.row)
-                }
-            });
-            let shown = self.most.min(12);
-            let table = Table {
-                title: title.clone(),
-                columns: columns.clone(),
-                rows: rows
-                    .iter()
-                    .take(shown)
-                    .map(|r| (r.cells.clone(), Some(r.count)))
-                    .collect(),
-            };
-            text.push('\n');
-            text.push_str(&aligned(&table, None));
-            if rows.len() > shown {
-                text.push_str(&format!("\n… {} more rows", rows.len() - shown));
-            }
-        }
-        self.term.set_message(text);
-    }
-
-    /// Clears the screen for the final print.
-    pub fn finish(self) {
-        self.term.finish_and_clear();
-    }
-}
-
 /// Coverage in one line.
 pub fn states(coverage: &Coverage) -> String {
     let parts: Vec<String> = coverage
@@ -392,8 +367,27 @@ mod tests {
     #[test]
     fn nobody_waits_for_offline_endpoints_unless_asked_to() {
         let coverage: Coverage = [(EndpointState::Answered, 9), (EndpointState::Offline, 1)].into();
-        assert!(enough(&coverage, None));
-        assert!(enough(&coverage, Some(Wait::Share(0.9))));
-        assert!(!enough(&coverage, Some(Wait::Share(0.95))));
+        for wait in [
+            None,
+            Some(Wait::Share(0.9)),
+            Some(Wait::Share(1.0)),
+            Some(Wait::Time(Duration::from_secs(60))),
+        ] {
+            assert!(enough(&coverage, wait, false), "{wait:?}");
+        }
+        assert!(!enough(&coverage, Some(Wait::End), false));
+        // They are on their way when it was the server that was away.
+        assert!(!enough(&coverage, None, true));
+        assert!(!enough(&coverage, Some(Wait::Share(0.95)), true));
+        assert!(enough(&coverage, Some(Wait::Share(0.9)), true));
+    }
+
+    #[test]
+    fn who_is_connected_is_waited_for() {
+        let coverage: Coverage = [(EndpointState::Answered, 9), (EndpointState::Pending, 1)].into();
+        assert!(enough(&coverage, Some(Wait::Share(0.9)), false));
+        for wait in [None, Some(Wait::Share(1.0)), Some(Wait::End)] {
+            assert!(!enough(&coverage, wait, false), "{wait:?}");
+        }
     }
 }

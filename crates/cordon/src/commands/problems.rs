@@ -1,7 +1,7 @@
 //! What went wrong on endpoints, told beside an answer: coverage says how many could not see everything, this says what and why.
 
 use crate::api::{ApiQuestion, Client, Coverage};
-use crate::args::Output;
+use ::api::EndpointState;
 use ::api::answer::ProblemInfo;
 use anyhow::Result;
 use question::cell;
@@ -11,52 +11,42 @@ use serde_json::{Value, json};
 const MOST: usize = 20;
 
 /// What the JSON form says beside the tables.
-pub(crate) async fn beside(
-    client: &Client,
+pub(crate) fn beside(
     question: &ApiQuestion,
     coverage: &Coverage,
-    form: Output,
-) -> Result<Value> {
-    let problems = match form {
-        Output::Json => of(client, question).await?,
-        _ => Vec::new(),
-    };
-    Ok(json!({
+    problems: &[ProblemInfo],
+) -> Value {
+    json!({
         "question": question.text,
         "id": question.id,
         "coverage": coverage,
         "problems": problems,
-    }))
+    })
 }
 
 /// What went wrong with a question, most endpoints first.
-async fn of(client: &Client, question: &ApiQuestion) -> Result<Vec<ProblemInfo>> {
+pub(crate) async fn of(client: &Client, question: &ApiQuestion) -> Result<Vec<ProblemInfo>> {
     let path = format!("/questions/{}/problems", question.id);
     let mut problems: Vec<ProblemInfo> = client.get(&path).await?;
     problems.sort_by_key(|problem| std::cmp::Reverse(problem.count));
     Ok(problems)
 }
 
-/// Prints what went wrong with a question on standard error. It comes after the answer, and an answer without it is still one.
-pub(crate) async fn tell(client: &Client, question: &ApiQuestion) {
-    match of(client, question).await {
-        Ok(problems) => report(&problems),
-        Err(error) => {
-            anstream::eprintln!("cordon: what went wrong on endpoints cannot be told: {error:#}")
-        }
-    }
-}
-
-fn report(problems: &[ProblemInfo]) {
-    for problem in problems.iter().take(MOST) {
+/// Prints on standard error what went wrong. What is unsupported was told above the rows.
+pub(crate) fn report(problems: &[ProblemInfo]) {
+    let told = problems
+        .iter()
+        .filter(|problem| problem.state != EndpointState::Unsupported);
+    for problem in told.clone().take(MOST) {
         anstream::eprintln!("{}", line(problem));
     }
-    if let Some(more @ 1..) = problems.len().checked_sub(MOST) {
-        anstream::eprintln!("… {more} more problems: `--output json` gives all");
+    if let Some(more @ 1..) = told.count().checked_sub(MOST) {
+        anstream::eprintln!("… {more} more problems: `--problems` tells all, and which endpoints");
     }
 }
 
-fn line(problem: &ProblemInfo) -> String {
+/// A problem in a line.
+pub(crate) fn line(problem: &ProblemInfo) -> String {
     let state = problem.state.words();
     let message = cell::printable(problem.message.as_bytes());
     let count = problem.count;
@@ -72,7 +62,6 @@ fn line(problem: &ProblemInfo) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use ::api::EndpointState;
 
     #[test]
     fn a_problem_says_state_sensor_reason_and_how_many() {

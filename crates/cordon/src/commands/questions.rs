@@ -1,16 +1,17 @@
 //! `cordon questions`: list, show with coverage, cancel, keep, delete.
 
-use super::{follow, problems, rows};
+use super::follow::{self, Wait};
+use super::look::{Look, What};
 use crate::api::{ApiQuestion, Client};
 use crate::args::{QuestionAction, QuestionsArgs};
 use crate::output::{self, Table};
 use ::api::question::ToKeep;
 use anyhow::Result;
 use serde_json::{Value, json};
-use std::io::IsTerminal;
+use std::process::ExitCode;
 
 /// Runs the command.
-pub async fn run(args: QuestionsArgs) -> Result<()> {
+pub async fn run(args: QuestionsArgs) -> Result<ExitCode> {
     let client = Client::connect(&args.connection)?;
     match args.action {
         None => {
@@ -32,35 +33,34 @@ pub async fn run(args: QuestionsArgs) -> Result<()> {
                     rows,
                 )],
                 Value::Null,
-            )
+            )?;
         }
-        Some(QuestionAction::Show { id, rows, rare }) => {
+        Some(QuestionAction::Show {
+            id,
+            rows,
+            rare,
+            follow,
+            problems,
+            endpoints,
+        }) => {
             let question: ApiQuestion = client.get(&format!("/questions/{id}")).await?;
-            let terminal = std::io::stdout().is_terminal();
-            let form = rows::Form {
-                output: args.output,
+            let look = Look {
+                what: What::of(problems, endpoints),
+                form: args.output,
                 rare,
-                most: if terminal { rows } else { usize::MAX },
+                most: rows,
             };
-            let extra =
-                problems::beside(&client, &question, &question.coverage, args.output).await?;
-            let printed = rows::print(&client, &question, form, extra).await?;
-            if printed.hidden > 0 {
-                anstream::eprintln!(
-                    "… {} more rows: `--rows N` shows more, `--output csv` gives all",
-                    printed.hidden
-                );
-            }
-            anstream::eprintln!("{}", follow::states(&question.coverage));
-            problems::tell(&client, &question).await;
-            Ok(())
+            return if follow {
+                look.follow(&client, &question, Some(Wait::End)).await
+            } else {
+                look.print(&client, &question, &question.coverage).await
+            };
         }
         Some(QuestionAction::Cancel { id }) => {
             client.delete(&format!("/questions/{id}")).await?;
             anstream::println!(
                 "Cancelled: endpoints that still work on it are told to stop; what they answered is kept."
             );
-            Ok(())
         }
         Some(QuestionAction::Keep { id, no }) => {
             let path = format!("/questions/{id}/keep");
@@ -73,13 +73,12 @@ pub async fn run(args: QuestionsArgs) -> Result<()> {
                     "It stays with its answers, however old it gets."
                 }
             );
-            Ok(())
         }
         Some(QuestionAction::Delete { id }) => {
             let path = format!("/questions/{id}/delete");
             client.post_for_nothing(&path, json!({})).await?;
             anstream::println!("Deleted for good; the audit log says so.");
-            Ok(())
         }
     }
+    Ok(ExitCode::SUCCESS)
 }

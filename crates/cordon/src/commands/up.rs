@@ -154,13 +154,14 @@ async fn first_answer(running: &::server::Running, profile_path: &Path) -> Resul
         targets: None,
     };
     let question: ApiQuestion = client.post("/questions", asked).await?;
-    let wait = Some(crate::args::Wait::Share(1.0));
-    let coverage = tokio::time::timeout_at(
+    let wait = Some(follow::Wait::End);
+    let followed = tokio::time::timeout_at(
         deadline,
         follow::follow(&client, &question, wait, |_, _| {}),
     )
     .await
     .context("the local agent did not answer within a minute")??;
+    let coverage = followed.coverage;
     anstream::println!("\n{}", question.text);
     for table in (0..).zip(&question.plan.tables) {
         let (found, all) = rows::first_rows(&client, &question, table, false, SHOWN).await?;

@@ -1,5 +1,7 @@
 //! End to end through the real binary: what a person types, what comes back, and what survives a kill.
 
+#[cfg(unix)]
+mod asking;
 mod command_line;
 mod crash_walk;
 mod data_folder;

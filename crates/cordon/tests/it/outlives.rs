@@ -27,12 +27,7 @@ fn a_question_goes_on_after_its_server_was_killed() {
     enrol(&server.token(&profile, 1), &place);
     // The only endpoint is not there yet, so the question cannot be over before the server is.
     let mut ask = cordon()
-        .args([
-            "ask",
-            "Get Computer Name from all machines",
-            "--wait",
-            "100%",
-        ])
+        .args(["ask", "Get Computer Name from all machines", "--follow"])
         .args(["--output", "json", "--profile"])
         .arg(&profile)
         .stdout(Stdio::piped())

@@ -264,11 +264,12 @@ pub async fn ask(client: &Client, question: &str) -> (ApiQuestion, cordon::api::
 
 /// Follows until every endpoint has said something.
 pub async fn answered(client: &Client, question: &ApiQuestion) -> cordon::api::Coverage {
-    let all = follow::follow(client, question, Some(Wait::Share(1.0)), |_, _| {});
+    let all = follow::follow(client, question, Some(Wait::End), |_, _| {});
     tokio::time::timeout(SOON, all)
         .await
         .expect("in time")
         .expect("followed")
+        .coverage
 }
 
 /// All rows of a table.

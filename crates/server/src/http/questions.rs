@@ -153,13 +153,14 @@ fn ordinals(api: &Api, ids: &[api::ids::EndpointId]) -> Result<EndpointSet, ApiE
     (status = OK, body = Vec<Asked>),
 ))]
 async fn list(
-    _caller: Reads,
+    Reads(caller): Reads,
     Shared(api): Shared<Arc<Api>>,
     Query(query): Query<ListQuery>,
 ) -> Result<axum::Json<Vec<Asked>>, ApiError> {
     let limit = query.limit.unwrap_or(LIMIT).min(LARGEST_LIMIT);
     let before = query.before.map(Into::into);
-    let infos = api.questions.list(before, limit).await?;
+    let mine = query.mine.then_some(caller.user.id);
+    let infos = api.questions.list(before, mine, limit).await?;
     Ok(axum::Json(infos.into_iter().map(Into::into).collect()))
 }
 

@@ -3,7 +3,7 @@
 use super::error::Reply;
 use crate::model::actor::Actor;
 use crate::model::audit::Deed;
-use crate::model::ids::QuestionId;
+use crate::model::ids::{QuestionId, UserId};
 use crate::model::order::{NewOrder, StoredOrder};
 use answer::{NewRow, Problem, State};
 use jiff::Timestamp;
@@ -105,8 +105,13 @@ pub trait Questions {
     fn close_question(&self, id: QuestionId, summary: String, unanswered: String) -> Reply<'_, ()>;
     /// One question.
     fn question(&self, id: QuestionId) -> Reply<'_, Option<StoredQuestion>>;
-    /// Questions with smaller numbers than `before`, newest first.
-    fn questions(&self, before: Option<QuestionId>, limit: u32) -> Reply<'_, Vec<StoredQuestion>>;
+    /// Questions with smaller numbers than `before`, newest first; those of one user only where one is named.
+    fn questions(
+        &self,
+        before: Option<QuestionId>,
+        by: Option<UserId>,
+        limit: u32,
+    ) -> Reply<'_, Vec<StoredQuestion>>;
     /// Questions that still take answers.
     fn open_questions(&self) -> Reply<'_, Vec<StoredQuestion>>;
     /// Keeps what a batch changed, all or nothing. Shared, because a failed write is tried again.

@@ -69,6 +69,33 @@ async fn an_endpoint_without_rows_is_empty_and_one_not_concerned_says_so() {
 }
 
 #[tokio::test]
+async fn a_revoked_endpoint_is_said_to_be_and_holds_nothing_up() {
+    let world = World::new().await;
+    let agent = world.agent().await;
+    let answered = world.agent().await;
+    let mut first = agent.connect(&world).await;
+    let mut second = answered.connect(&world).await;
+    let asked = world.ask(PROCESSES).await;
+    assert_eq!(count(&asked, State::Pending), 2);
+    first.order().await;
+    second.order().await;
+    second.answer(asked.order, &[&["sshd", "root"]]).await;
+    second.stored().await;
+    for id in [&agent, &answered].map(|agent| world.endpoint(agent).id) {
+        world.identity().revoke(id, &ada()).await.unwrap();
+    }
+    let info = world
+        .until(asked.id, "one revoked", |i| count(i, State::Revoked) == 1)
+        .await;
+    // What had answered has; and nobody is waited for.
+    assert_eq!(count(&info, State::Answered), 1, "{:?}", info.coverage);
+    assert_eq!(info.coverage.values().sum::<u64>(), 2);
+    // One that was revoked before is no part of a question to everybody.
+    let again = world.ask(PROCESSES).await;
+    assert_eq!(again.coverage.values().sum::<u64>(), 0);
+}
+
+#[tokio::test]
 async fn an_endpoint_that_leaves_is_offline_and_joins_when_it_comes_back() {
     let world = World::new().await;
     let agent = world.agent().await;
@@ -175,7 +202,7 @@ async fn a_question_and_its_answer_survive_a_restart() {
         .running
         .services
         .questions
-        .list(None, 10)
+        .list(None, None, 10)
         .await
         .unwrap();
     assert_eq!(list.len(), 2);
@@ -267,7 +294,7 @@ async fn bad_questions_are_refused_before_anything_is_kept() {
         questions.ask(PROCESSES, &ada(), None, nobody).await,
         Err(AskError::NoTargets)
     ));
-    assert!(questions.list(None, 10).await.unwrap().is_empty());
+    assert!(questions.list(None, None, 10).await.unwrap().is_empty());
     let id = server::model::ids::QuestionId(77);
     assert!(matches!(
         questions.info(id).await,

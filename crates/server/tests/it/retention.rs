@@ -97,7 +97,7 @@ impl Old {
     async fn ids(&self) -> Vec<QuestionId> {
         let questions = &self.world.running.services.questions;
         let mut ids: Vec<_> = questions
-            .list(None, 100)
+            .list(None, None, 100)
             .await
             .unwrap()
             .into_iter()

@@ -141,12 +141,18 @@ impl Questions for SqliteStore {
         })
     }
 
-    fn questions(&self, before: Option<QuestionId>, limit: u32) -> Reply<'_, Vec<StoredQuestion>> {
+    fn questions(
+        &self,
+        before: Option<QuestionId>,
+        by: Option<UserId>,
+        limit: u32,
+    ) -> Reply<'_, Vec<StoredQuestion>> {
         self.read("reading the questions", move |db| {
-            let mut statement =
-                db.prepare_cached(&format!("{QUESTION} AND id < ?1 ORDER BY id DESC LIMIT ?2"))?;
+            let mut statement = db.prepare_cached(&format!(
+                "{QUESTION} AND id < ?1 AND (?2 IS NULL OR asked_by_user = ?2) ORDER BY id DESC LIMIT ?3"
+            ))?;
             let before = before.map_or(i64::MAX, |id| number(id.0));
-            let rows = statement.query_map(params![before, limit], question)?;
+            let rows = statement.query_map(params![before, by, limit], question)?;
             Ok(rows.collect::<rusqlite::Result<_>>()?)
         })
     }

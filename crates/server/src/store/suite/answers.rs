@@ -72,11 +72,15 @@ pub async fn a_question_is_kept_with_its_order_and_deed(place: &dyn Place) {
         (kept.order, kept.asked_by, kept.closed),
         (one, ada(), false)
     );
-    let listed = store.questions(None, 10).await.expect("read");
+    let listed = store.questions(None, None, 10).await.expect("read");
     let ids: Vec<_> = listed.iter().map(|q| q.id).collect();
     assert_eq!(ids, [second, first]);
-    let page = store.questions(Some(second), 10).await.expect("read");
+    let page = store.questions(Some(second), None, 10).await.expect("read");
     assert_eq!(page.len(), 1);
+    let mine = store.questions(None, ada().user(), 10).await.expect("read");
+    assert_eq!(mine.len(), 2);
+    let theirs = store.questions(None, Some(UserId(77)), 10).await;
+    assert!(theirs.expect("read").is_empty());
     let live = store.live_orders(time(599)).await.expect("read");
     let expected = [(first, one), (second, other)].map(|(id, number)| StoredOrder {
         number,
@@ -114,7 +118,13 @@ pub async fn what_cannot_be_signed_is_not_kept(place: &dyn Place) {
         matches!(refused, Err(StoreError::Seal(SealError::NoKey))),
         "{refused:?}"
     );
-    assert!(store.questions(None, 10).await.expect("read").is_empty());
+    assert!(
+        store
+            .questions(None, None, 10)
+            .await
+            .expect("read")
+            .is_empty()
+    );
     assert!(actions(store.as_ref()).await.is_empty());
 }
 

@@ -115,7 +115,7 @@ pub async fn a_removed_question_is_seen_by_nobody(place: &dyn Place) {
     drop(store);
     let store = place.open();
     assert!(store.question(id).await.expect("read").is_none());
-    let listed = store.questions(None, ALL).await.expect("read");
+    let listed = store.questions(None, None, ALL).await.expect("read");
     assert_eq!(listed.iter().map(|q| q.id).collect::<Vec<_>>(), [open]);
     let gone = store.remove_question(id, deed("question.delete")).await;
     assert!(matches!(gone, Err(StoreError::Missing(_))), "{gone:?}");
