@@ -1,7 +1,8 @@
 //! The one binary: command line and composition. It holds no logic of its own; it is a library as well so that benchmarks and tests
 //! use the same API client.
 //!
-//! Exit codes: 0 for success (`ask`: the answer has rows), 1 for an empty answer, 2 for an error.
+//! Exit codes: 0 for success (`ask`: the answer has rows), 1 for an empty answer, 2 for an error, 3 for what was done in part
+//! (`docs/states.md`).
 
 #![cfg_attr(not(test), deny(clippy::indexing_slicing, clippy::string_slice))]
 
@@ -20,10 +21,14 @@ use std::process::ExitCode;
 
 /// The answer has no row.
 const EXIT_EMPTY: u8 = 1;
-/// What was asked for was done in part: a volume of an image was not read.
+/// What was asked for was done in part: a volume of an image was not read, an endpoint did not answer yet.
 const EXIT_PARTIAL: u8 = 3;
 /// Something went wrong.
 const EXIT_ERROR: u8 = 2;
+
+/// What the status of an answer means, for its help.
+const EXIT_HELP: &str = "Exit status: 0 there are rows; 1 there is none; 2 an error, or no row and something went wrong on endpoints;
+3 incomplete: stopped, or the server went away, before every connected endpoint had answered";
 
 /// Runs the command line.
 #[must_use]

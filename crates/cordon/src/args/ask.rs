@@ -1,12 +1,14 @@
 //! Arguments of `ask`, and how long it waits.
 
 use super::{Connection, Output};
+use crate::EXIT_HELP;
 use ::api::EndpointState;
 use clap::Args;
 use std::str::FromStr;
 
 /// Arguments of `ask`.
 #[derive(Args, Debug)]
+#[command(after_help = EXIT_HELP)]
 pub struct AskArgs {
     /// The question, in the language or in free words; `-` reads it from standard input
     #[arg(required_unless_present = "history", num_args = 1.., value_name = "QUESTION")]

@@ -1,6 +1,7 @@
 //! Arguments of `questions`.
 
 use super::{Connection, InState, Output};
+use crate::EXIT_HELP;
 use ::api::ids::QuestionId;
 use clap::{Args, Subcommand};
 
@@ -29,6 +30,7 @@ pub struct QuestionsArgs {
 #[derive(Subcommand, Debug)]
 pub enum QuestionAction {
     /// Show a question, its coverage and its rows
+    #[command(after_help = EXIT_HELP)]
     Show {
         /// Question id.
         id: QuestionId,

@@ -5,6 +5,7 @@ mod asking;
 mod command_line;
 mod crash_walk;
 mod data_folder;
+mod docs;
 mod first_start;
 mod fleet;
 #[cfg(target_os = "linux")]
