@@ -205,7 +205,8 @@ fn process_tree() -> Sensor {
     Sensor::new(
         "Process Tree",
         CATEGORY,
-        "Which process was started by which: each chain of names once, so that equal trees of many machines merge.",
+        "Which process was started by which, parents before their children: each chain of names once, so that equal trees of many \
+         machines merge; or every process with its id.",
     )
     .column(
         "Tree",
@@ -214,6 +215,26 @@ fn process_tree() -> Sensor {
     )
     .column("Process", Text, "Name of the process at the end of the chain.")
     .column("Depth", Integer, "Number of its ancestors.")
+    .column(
+        "Process ID",
+        Integer,
+        "Id of the process. This and what follows only when all is asked for.",
+    )
+    .column("Parent Process ID", Integer, "Id of its parent.")
+    .column("User", Text, "Effective user.")
+    .column("Start Time", DateTime, "When it was started.")
+    .column(
+        "Command Line",
+        Text,
+        "Arguments as the process shows them, joined by spaces.",
+    )
+    .parameter(
+        "Columns",
+        Text,
+        Some("Usual"),
+        &["Usual", "All"],
+        "The usual columns, or all of them for every process.",
+    )
     .max_age(60)
     .key("Process")
     .example(r#"Get Process Tree having Process Tree:Tree contains "sshd > " from all machines"#)

@@ -28,7 +28,7 @@ pub fn collect(kind: Kind, request: &Request, sink: &mut Sink) -> Result<(), Sen
         Kind::Running => names::running_processes(sink),
         Kind::RunningWithHash => hash::running_with_hash(request, sink),
         Kind::Details => details::process_details(request, sink),
-        Kind::Tree => family::process_tree(sink),
+        Kind::Tree => family::process_tree(request, sink),
         Kind::Children => family::child_processes(request, sink),
         Kind::Modules => modules::loaded_modules(request, sink),
         Kind::OpenFiles => open_files::open_files(request, sink),

@@ -311,6 +311,44 @@ fn the_tree_shows_who_started_whom() {
     let distinct: BTreeSet<&Vec<String>> = tree.iter().collect();
     assert_eq!(distinct.len(), tree.len());
 
+    // Every process has a row when all is asked for, right below its parent's or a sibling's family.
+    let user = of_tool("id", &["-un"]);
+    let whole = rows("Process Tree", &["All"]);
+    let child_row = whole
+        .iter()
+        .find(|r| r[0].ends_with("tree-parent > tree-child"))
+        .unwrap_or_else(|| panic!("{whole:?}"));
+    let pid = of_tool("pgrep", &["-P", &running.id().to_string()]);
+    let started = of_tool(
+        "date",
+        &[
+            "-u",
+            "-d",
+            &of_tool("ps", &["-o", "lstart=", "-p", &pid]),
+            "+%s",
+        ],
+    );
+    assert_eq!(
+        child_row[3..6],
+        [pid.clone(), running.id().to_string(), user]
+    );
+    let told: jiff::Timestamp = child_row[6].parse().unwrap();
+    assert!(
+        (told.as_second() - started.parse::<i64>().unwrap()).abs() <= 1,
+        "{child_row:?} {started}"
+    );
+    assert_eq!(child_row[7], format!("{} -", child.display()));
+    let mut above: Vec<&str> = Vec::new();
+    for row in &whole {
+        let depth: usize = row[2].parse().unwrap();
+        assert!(depth <= above.len(), "no parent before {row:?}");
+        above.truncate(depth);
+        if depth > 0 {
+            assert_eq!(row[4], *above[depth - 1], "{row:?}");
+        }
+        above.push(&row[3]);
+    }
+
     let user = of_tool("id", &["-un"]);
     let child_path = child.to_str().unwrap().to_owned();
     for asked in ["tree-parent", "TREE-Parent"] {

@@ -18,8 +18,7 @@ pub fn process_details(request: &Request, sink: &mut Sink) -> Result<(), SensorE
         .then(more::Usual::look);
     let notes = sink.notes();
     let owners = Owners::read(&notes);
-    let boot = procfs::boot_time_secs().map_err(|e| failed("/proc/stat", e))?;
-    let ticks = procfs::ticks_per_second().max(1);
+    let moments = Moments::look()?;
     for (seen, process) in walk::processes(&notes)? {
         sink.check()?;
         // Read one right after the other, before the digest, which takes longer and needs the process no more. Without
@@ -43,13 +42,12 @@ pub fn process_details(request: &Request, sink: &mut Sink) -> Result<(), SensorE
             ),
             None => (b"".as_slice(), "", String::new()),
         };
-        let started = boot.saturating_add(seen.start_ticks / ticks);
         let mut row = vec![
             seen.pid.to_string().into_bytes(),
             seen.parent.to_string().into_bytes(),
             seen.name,
             user.unwrap_or_default(),
-            text::moment(i64::try_from(started).unwrap_or(0), 0).into_bytes(),
+            moments.of(seen.start_ticks).into_bytes(),
             line.unwrap_or_default(),
             path.to_vec(),
             deleted.into(),
@@ -59,6 +57,32 @@ pub fn process_details(request: &Request, sink: &mut Sink) -> Result<(), SensorE
         sink.push(row)?;
     }
     Ok(())
+}
+
+/// What turns the ticks in which a process tells its start into a time.
+pub struct Moments {
+    /// When the machine started, in seconds since 1970.
+    boot: u64,
+    ticks_per_second: u64,
+}
+
+impl Moments {
+    /// Looks when the machine started.
+    ///
+    /// # Errors
+    /// [`SensorError`] when that cannot be read.
+    pub fn look() -> Result<Self, SensorError> {
+        Ok(Self {
+            boot: procfs::boot_time_secs().map_err(|e| failed("/proc/stat", e))?,
+            ticks_per_second: procfs::ticks_per_second().max(1),
+        })
+    }
+
+    /// The time of so many ticks after the machine's start.
+    pub fn of(&self, ticks: u64) -> String {
+        let at = self.boot.saturating_add(ticks / self.ticks_per_second);
+        text::moment(i64::try_from(at).unwrap_or(0), 0)
+    }
 }
 
 /// The numbers of a process, such as its users; `None` when it ended or does not let us look.

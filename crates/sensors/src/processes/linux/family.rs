@@ -1,6 +1,6 @@
 //! `Process Tree` and `Child Processes`.
 
-use super::details::status;
+use super::details::{Moments, status};
 use super::executable::Executable;
 use super::walk::{self, Running, part};
 use crate::framework::{Notes, Request, SensorError, Sink};
@@ -11,20 +11,56 @@ use std::collections::{HashMap, HashSet};
 const BELOW: &[u8] = b" > ";
 /// Longest chain told. Ids that are reused while we look can make a circle of parents; it ends here.
 const DEPTH_MAX: usize = 64;
+/// Columns that are filled only when all are asked for.
+const MORE: usize = 5;
 
-pub fn process_tree(sink: &mut Sink) -> Result<(), SensorError> {
-    let all = walk::running(sink)?;
+pub fn process_tree(request: &Request, sink: &mut Sink) -> Result<(), SensorError> {
+    let whole = request.parameter(0).eq_ignore_ascii_case("All");
+    let notes = sink.notes();
+    let moments = whole.then(Moments::look).transpose()?;
+    let owners = whole.then(|| Owners::read(&notes));
+    let mut all = Vec::new();
+    let mut about: HashMap<i32, Vec<Vec<u8>>> = HashMap::new();
+    for (seen, process) in walk::processes(&notes)? {
+        sink.check()?;
+        if let (Some(owners), Some(moments)) = (&owners, &moments) {
+            let user = status(&process, &notes).map(|status| owners.user(status.euid));
+            let line = walk::command_line(&process, &notes);
+            if !seen.kernel && (user.is_none() || line.is_none()) {
+                walk::note_if_gone(&notes, &process);
+            }
+            let cells = vec![
+                seen.pid.to_string().into_bytes(),
+                seen.parent.to_string().into_bytes(),
+                user.unwrap_or_default(),
+                moments.of(seen.start_ticks).into_bytes(),
+                line.unwrap_or_default(),
+            ];
+            about.insert(seen.pid, cells);
+        }
+        all.push(seen);
+    }
     let by_id: HashMap<i32, &Running> = all.iter().map(|r| (r.pid, r)).collect();
+    let mut chains: Vec<Vec<&Running>> = all.iter().map(|r| chain(r, &by_id)).collect();
+    // A parent before its children, the elder of two before the younger with all that is below it.
+    chains.sort_by_cached_key(|chain| {
+        let from_top = chain.iter().rev();
+        from_top.map(|r| (r.start_ticks, r.pid)).collect::<Vec<_>>()
+    });
     let mut told = HashSet::new();
-    for process in &all {
-        let chain = chain(process, &by_id);
+    for chain in &chains {
+        let Some(process) = chain.first() else {
+            continue;
+        };
         let names: Vec<Vec<u8>> = chain.iter().rev().map(|r| r.common_name()).collect();
         let tree = names.join(BELOW);
-        let name = process.common_name();
         // A name can hold the mark between names: depth tells such chains apart.
         let depth = names.len().saturating_sub(1);
-        if told.insert((tree.clone(), depth)) {
-            sink.push([&tree, &name, depth.to_string().as_bytes()])?;
+        let more = about.remove(&process.pid);
+        if more.is_some() || told.insert((tree.clone(), depth)) {
+            let mut row = vec![tree, process.common_name(), depth.to_string().into_bytes()];
+            row.extend(more.unwrap_or_else(|| vec![Vec::new(); MORE]));
+            sink.push(row)?;
         }
     }
     Ok(())
