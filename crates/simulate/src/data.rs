@@ -4,6 +4,7 @@
 //! is not declared is left out: the catalogue comes from elsewhere and may be older or newer than this module. A test holds the tables
 //! to the catalogue of this build.
 
+mod family;
 mod host;
 mod network;
 mod people;
@@ -103,6 +104,7 @@ pub(crate) fn table(sensor: &str) -> Option<Table> {
             make: processes::running_with_hash,
         },
         "process details" => own(processes::details),
+        "process tree" => own(family::tree),
         "logged in users" => own(people::logged_in),
         "local users" => Table {
             scope: Scope::Kind,
@@ -214,7 +216,7 @@ mod tests {
     }
 
     /// Names that [`table`] knows.
-    const TABLES: usize = 28;
+    const TABLES: usize = 29;
 
     /// A machine of each release and role, plain and with everything planted.
     fn machines() -> Vec<Machine> {

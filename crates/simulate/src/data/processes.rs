@@ -1,16 +1,16 @@
 //! Processes: what runs on every machine of a system, what its role adds, and what was planted.
 
-use super::{Asked, Record, booted, last_part, moment};
+use super::{Asked, Record, booted, family, last_part, moment};
 use crate::machine::{Machine, Role, System};
 use sha2::{Digest, Sha256};
 
 /// A running program. Kernel threads have no path.
 #[derive(Clone)]
-struct Process {
-    name: String,
-    path: String,
+pub(super) struct Process {
+    pub(super) name: String,
+    pub(super) path: String,
     arguments: String,
-    user: &'static str,
+    pub(super) user: &'static str,
     /// Part of the content that differs between builds; empty means the release's own build.
     content: &'static str,
 }
@@ -261,7 +261,7 @@ fn of_role(system: System, role: Role) -> &'static [Program] {
     }
 }
 
-fn processes(machine: &Machine) -> Vec<Process> {
+pub(super) fn processes(machine: &Machine) -> Vec<Process> {
     let common = match machine.system() {
         System::Linux => LINUX,
         System::Windows => WINDOWS,
@@ -382,16 +382,16 @@ fn hash(asked: &Asked<'_>, process: &Process) -> String {
 }
 
 /// Names as a list of processes shows them: threads of the kernel in brackets, without their number.
-fn shown(process: Process) -> String {
+pub(super) fn shown(process: &Process) -> String {
     if !process.path.is_empty() {
-        return process.name;
+        return process.name.clone();
     }
     let name = process.name.split(['/', ':']).next().unwrap_or_default();
     format!("[{name}]")
 }
 
 pub(super) fn running(asked: &Asked<'_>) -> Vec<Record> {
-    let mut names: Vec<String> = processes(asked.machine).into_iter().map(shown).collect();
+    let mut names: Vec<String> = processes(asked.machine).iter().map(shown).collect();
     names.sort_unstable();
     names.dedup();
     names
@@ -414,30 +414,34 @@ pub(super) fn running_with_hash(asked: &Asked<'_>) -> Vec<Record> {
         .collect()
 }
 
+/// Its arguments as a process shows them; threads of the kernel show none.
+pub(super) fn command(process: &Process) -> String {
+    let line = match process.path.as_str() {
+        "" => String::new(),
+        path => format!("{path} {}", process.arguments),
+    };
+    line.trim_end().to_owned()
+}
+
 pub(super) fn details(asked: &Asked<'_>) -> Vec<Record> {
     let machine = asked.machine;
     let booted = booted(machine, asked.now);
-    let mut pid = 0;
+    let list = processes(machine);
+    let members = family::members(machine, &list);
     (0_i64..)
-        .zip(processes(machine))
-        .map(|(at, process)| {
-            pid += 1 + machine.own(80 + pid) % 40;
-            let command = if process.path.is_empty() {
-                String::new()
-            } else {
-                format!("{} {}", process.path, process.arguments)
-            };
-            let thread = process.path.is_empty();
+        .zip(list.iter().zip(&members))
+        .map(|(at, (process, member))| {
+            let parent = member.parent.and_then(|parent| members.get(parent));
             vec![
-                ("Process ID", if at == 0 { 1 } else { pid }.to_string()),
+                ("Process ID", member.id.to_string()),
                 (
                     "Parent Process ID",
-                    if thread { "2" } else { "1" }.to_owned(),
+                    parent.map_or(0, |parent| parent.id).to_string(),
                 ),
                 ("Process", process.name.clone()),
                 ("User", process.user.to_owned()),
                 ("Start Time", moment(booted + at)),
-                ("Command Line", command.trim_end().to_owned()),
+                ("Command Line", command(process)),
                 ("Path", process.path.clone()),
                 (
                     "Deleted",
@@ -448,7 +452,7 @@ pub(super) fn details(asked: &Asked<'_>) -> Vec<Record> {
                     }
                     .to_owned(),
                 ),
-                ("Hash", hash(asked, &process)),
+                ("Hash", hash(asked, process)),
             ]
             .into_iter()
             .chain(ON_REQUEST.map(|column| (column, String::new())))
