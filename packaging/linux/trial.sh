@@ -79,7 +79,7 @@ until_true "a one-time password" test -s /var/lib/cordon/server/one-time-passwor
 journalctl -u cordon-server -o cat --no-pager | grep -q -F "$(cat /var/lib/cordon/server/one-time-password)" && fail "the one-time password is in the journal"
 systemctl restart cordon-server
 until_true "the server's port" bash -c 'echo >/dev/tcp/127.0.0.1/8443'
-sign_in() { { cat /var/lib/cordon/server/one-time-password; echo "of my own choice, $1"; } | cordon login https://127.0.0.1:8443 --authority /var/lib/cordon/server/authority.pem; }
+sign_in() { { cat /var/lib/cordon/server/one-time-password; echo "of my own choice, $1"; } | cordon login --admin https://127.0.0.1:8443 --authority /var/lib/cordon/server/authority.pem; }
 sign_in 1 || fail "sign in"
 
 say "what root resets belongs to the server"
