@@ -187,7 +187,12 @@ fn sessions(home: &Home, stop: &Arc<AtomicBool>, log: &Log) -> Result<Ended, Ser
             }
         }
     }
-    say(home, log, &Status::of(State::NotRunning, ""));
+    // What it holds can be asked still.
+    let ended = Status {
+        entries: status::last(home).map_or(0, |last| last.entries),
+        ..Status::of(State::NotRunning, "")
+    };
+    say(home, log, &ended);
     Ok(Ended::Told)
 }
 

@@ -175,6 +175,12 @@ impl Status {
     }
 }
 
+/// What was written last, by a process that may be gone.
+pub(crate) fn last(home: &Home) -> Option<Status> {
+    let text = std::fs::read(home.status()).ok()?;
+    serde_json::from_slice(&text).ok()
+}
+
 /// What the Index in this home is doing now.
 ///
 /// # Errors
@@ -184,9 +190,7 @@ pub fn current(home: &Home) -> Result<Status, HomeError> {
         return Ok(Status::of(State::NotInstalled, ""));
     }
     let running = home.running()?;
-    let written = std::fs::read(home.status())
-        .ok()
-        .and_then(|text| serde_json::from_slice::<Status>(&text).ok());
+    let written = last(home);
     if running.is_some()
         && let Some(status) = written
     {
@@ -207,7 +211,7 @@ pub fn current(home: &Home) -> Result<Status, HomeError> {
         return Ok(Status::of(State::Starting, ""));
     }
     if !home.wanted() {
-        return Ok(Status::of(State::Stopped, ""));
+        return Ok(stopped(written));
     }
     match written {
         Some(status) if status.state.outlives_its_process() => Ok(Status { pid: 0, ..status }),
@@ -219,6 +223,24 @@ pub fn current(home: &Home) -> Result<Status, HomeError> {
             ..status
         }),
         None => Ok(Status::of(State::NotRunning, "")),
+    }
+}
+
+/// Stopped, with what it holds still: it can be asked all the same.
+fn stopped(last: Option<Status>) -> Status {
+    let Some(last) = last else {
+        return Status::of(State::Stopped, "");
+    };
+    let detail = match jiff::Timestamp::from_second(last.at) {
+        Ok(at) if last.entries > 0 => format!("holds what there was at {at}"),
+        _ => String::new(),
+    };
+    Status {
+        state: State::Stopped,
+        detail,
+        percent: None,
+        pid: 0,
+        ..last
     }
 }
 
@@ -284,6 +306,15 @@ mod tests {
         assert_eq!(state(&home), State::NotRunning);
         home.set_wanted(false).unwrap();
         assert_eq!(state(&home), State::Stopped);
+        // What it holds is told still.
+        let last = Status {
+            entries: 7,
+            ..Status::of(State::Monitoring, "")
+        };
+        write(&home, &last).unwrap();
+        let stopped = current(&home).unwrap();
+        assert_eq!((stopped.state, stopped.entries), (State::Stopped, 7));
+        assert!(stopped.detail.contains("holds what there was at 2"));
     }
 
     #[test]

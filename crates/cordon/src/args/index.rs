@@ -1,6 +1,7 @@
 //! The command line of `cordon index`.
 
 use super::Output;
+use ::index::lists::HashKind;
 use clap::{Args, Subcommand};
 use std::path::PathBuf;
 
@@ -53,8 +54,28 @@ pub enum IndexAction {
     Blacklist(ListArgs),
     /// Put a list of hashes of good files in force, to subtract from answers
     KnownGood(ListArgs),
+    /// List the files that have a hash of the blacklist, and which of them are known to be good
+    Matches {
+        /// Form of the output
+        #[arg(long, short, value_enum, default_value = "table", value_name = "FORM")]
+        output: Output,
+    },
     /// Delete the database, so that the next start indexes anew
     DeleteDatabase,
+}
+
+/// Reads a hash of any kind.
+fn parse_hash(text: &str) -> Result<(HashKind, String), String> {
+    let text = text.trim();
+    let kind = HashKind::ALL
+        .into_iter()
+        .find(|kind| kind.bytes() * 2 == text.len());
+    match kind {
+        Some(kind) if text.bytes().all(|b| b.is_ascii_hexdigit()) => Ok((kind, text.to_owned())),
+        _ => Err(format!(
+            "`{text}` is no MD5 (32 hexadecimal digits), SHA-1 (40) or SHA-256 (64)"
+        )),
+    }
 }
 
 /// Arguments of `index blacklist` and `index known-good`.
@@ -103,6 +124,9 @@ pub struct QueryArgs {
     /// Size in bytes
     #[arg(long, value_name = "GLOB")]
     pub size: Option<String>,
+    /// MD5, SHA-1 or SHA-256 in hexadecimal; which one is seen from its length
+    #[arg(long, value_name = "HEX", value_parser = parse_hash, conflicts_with_all = ["md5", "sha1", "sha256"])]
+    pub hash: Option<(HashKind, String)>,
     /// MD5 in hexadecimal
     #[arg(long, value_name = "GLOB")]
     pub md5: Option<String>,

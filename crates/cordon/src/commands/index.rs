@@ -2,6 +2,7 @@
 
 mod bench;
 mod export;
+mod matches;
 mod query;
 mod run;
 mod verify;
@@ -45,6 +46,7 @@ fn act(home: &Home, action: IndexAction) -> Result<ExitCode> {
         IndexAction::Stop => stop(home),
         IndexAction::Blacklist(args) => install_list(home, Which::Blacklist, &args),
         IndexAction::KnownGood(args) => install_list(home, Which::KnownGood, &args),
+        IndexAction::Matches { output } => matches::run(home, output),
         IndexAction::DeleteDatabase => delete_database(home),
     }
 }
@@ -141,7 +143,36 @@ fn start(home: &Home) -> Result<ExitCode> {
             anstream::println!("indexing started, process {pid}")
         }
     }
+    anstream::println!("{}", what_is_indexed(home)?);
     Ok(ExitCode::SUCCESS)
+}
+
+/// What an Index that was started does, by its configuration.
+fn what_is_indexed(home: &Home) -> Result<String> {
+    let store = ConfigStore::new(home.folder());
+    let Current::Config(config, _) = store.current()? else {
+        return Ok(format!(
+            "nothing is indexed until there is a configuration: `cordon index config --sample` prints one to start from, `cordon index config FILE` puts it in force ({})",
+            store.path().display()
+        ));
+    };
+    let value = |name: &str| {
+        let key = ::index::config::KEYS.iter().find(|key| key.name == name);
+        key.map(|key| config.value(key.setting)).unwrap_or_default()
+    };
+    let places = match value("IndexOnly") {
+        places if places.is_empty() => "all local file systems".to_owned(),
+        places => places,
+    };
+    let hashes = match value("HashesToCalculate") {
+        hashes if hashes.is_empty() => "no hashes".to_owned(),
+        hashes => hashes,
+    };
+    Ok(format!(
+        "{places}; {hashes}; as {} says; in {}",
+        store.path().display(),
+        home.database().display()
+    ))
 }
 
 fn stop(home: &Home) -> Result<ExitCode> {

@@ -44,7 +44,10 @@ impl Place {
         let tree = self.folder.path().join("tree");
         let tree = tree.canonicalize().expect("a path");
         let config = self.folder.path().join("given.ini");
-        let content = format!("CPUUsageLimit=100\nIndexOnly={}\n", tree.display());
+        let content = format!(
+            "CPUUsageLimit=100\nHashesToCalculate=MD5,SHA1,SHA256\nIndexOnly={}\n",
+            tree.display()
+        );
         std::fs::write(&config, content).expect("written");
         self.index(&["config", config.to_str().expect("text")]);
     }
@@ -127,4 +130,66 @@ fn a_service_takes_over_from_a_process_that_somebody_started() {
     place.reach(|| place.pid_of("run.lock") == Some(service.0.id()));
     assert_ne!(before, Some(service.0.id()));
     place.done();
+}
+
+#[test]
+fn hashes_of_any_kind_and_matches_are_asked_for_also_when_it_is_stopped() {
+    let place = Place::new();
+    let said = place.index(&["start"]);
+    assert!(said.contains("until there is a configuration"), "{said}");
+    place.index(&["stop"]);
+    let unmatched = place.try_index(&["matches"]);
+    assert_eq!(unmatched.status.code(), Some(2), "{unmatched:?}");
+    place.configure();
+    let said = place.index(&["start"]);
+    let tree = place.folder.path().join("tree").canonicalize();
+    let tree = tree.expect("a path").display().to_string();
+    assert!(
+        said.contains(&tree) && said.contains("SHA256") && said.contains("config.ini"),
+        "{said}"
+    );
+    place.done();
+    let unlisted = place.try_index(&["matches"]);
+    assert!(
+        String::from_utf8_lossy(&unlisted.stderr).contains("cordon index blacklist FILE"),
+        "{unlisted:?}"
+    );
+    let of = |tool: &str| {
+        let output = std::process::Command::new(tool)
+            .arg(format!("{tree}/a"))
+            .output()
+            .expect("a tool of the system");
+        text(&output).split(' ').next().expect("a hash").to_owned()
+    };
+    let list = place.folder.path().join("list.txt");
+    std::fs::write(&list, of("sha1sum")).expect("written");
+    let list = list.display().to_string();
+    place.index(&["blacklist", &list]);
+    place.reach(|| place.try_index(&["matches"]).status.success());
+    place.index(&["stop"]);
+    let status = place.index(&["status"]);
+    assert!(
+        status.contains("Stopped") && status.contains("holds what there was at"),
+        "{status}"
+    );
+    for tool in ["md5sum", "sha1sum", "sha256sum"] {
+        let hash = of(tool);
+        for hash in [hash.to_uppercase(), hash] {
+            assert_eq!(place.index(&["query", "--hash", &hash, "--count"]), "1\n");
+        }
+    }
+    let other = "0".repeat(64);
+    let none = place.try_index(&["query", "--hash", &other]);
+    assert_eq!(none.status.code(), Some(1), "{none:?}");
+    let short = place.try_index(&["query", "--hash", "abc"]);
+    assert_eq!(short.status.code(), Some(2), "{short:?}");
+    let matches: serde_json::Value =
+        serde_json::from_str(&place.index(&["matches", "--output", "json"])).expect("JSON");
+    let row = &matches[0]["rows"][0];
+    assert_eq!(row["path"], format!("{tree}/a"));
+    assert_eq!(
+        (&row["kind"], &row["hash"]),
+        (&"SHA1".into(), &of("sha1sum").into())
+    );
+    assert_eq!(row["known good"], "no");
 }

@@ -4,6 +4,7 @@ use crate::args::{Output, QueryArgs, QuerySort};
 use crate::output::{self, Table};
 use ::index::glob::Glob;
 use ::index::home::Home;
+use ::index::lists::HashKind;
 use ::index::principals::{Names, Sort};
 use ::index::query::{self, Filter, Order, Record};
 use ::index::store::StoreError;
@@ -26,13 +27,17 @@ pub fn run(home: &Home, args: QueryArgs) -> Result<ExitCode> {
     let database = args.database.clone().unwrap_or_else(|| home.database());
     let connection = store::open_to_read(&database)?;
     let glob = |text: &Option<String>| text.as_deref().and_then(Glob::read);
+    let hash = |wanted: HashKind, text: &Option<String>| match &args.hash {
+        Some((kind, hash)) if *kind == wanted => Glob::read(hash),
+        _ => glob(text),
+    };
     let filter = Filter {
         path: glob(&args.path),
         name: glob(&args.name),
         size: glob(&args.size),
-        md5: glob(&args.md5),
-        sha1: glob(&args.sha1),
-        sha256: glob(&args.sha256),
+        md5: hash(HashKind::Md5, &args.md5),
+        sha1: hash(HashKind::Sha1, &args.sha1),
+        sha256: hash(HashKind::Sha256, &args.sha256),
         magic: glob(&args.magic),
         directories: args.directories,
         order: match args.sort {
