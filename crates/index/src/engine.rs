@@ -11,6 +11,7 @@ use crate::walk::{Directory, DirectoryId, Found};
 use crossbeam_channel::{Receiver, Sender};
 use rusqlite::Connection;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -116,10 +117,10 @@ impl Teller {
         self.0.send(message).map_err(|_| Stop)
     }
 
-    /// For a thread that tells much and need not be heard at once.
+    /// For threads that tell much together and need not be heard at once.
     #[must_use]
-    pub fn bundle(&self) -> Bundle {
-        Bundle {
+    pub fn gathering(&self) -> Gathering {
+        Gathering {
             teller: self.clone(),
             gathered: Arc::default(),
         }
@@ -155,8 +156,10 @@ impl Teller {
     }
 }
 
-/// What one thread tells, gathered so that it goes to the engine in few pieces; the rest goes when it is dropped.
-pub struct Bundle {
+/// What several threads tell, gathered in one order, so that it goes to the engine in few pieces. One thread may build on
+/// what another told before: a directory comes before what lies in it, whoever of them is the first to have much to tell.
+#[derive(Clone)]
+pub struct Gathering {
     teller: Teller,
     gathered: Arc<Mutex<Gathered>>,
 }
@@ -165,7 +168,34 @@ pub struct Bundle {
 struct Gathered {
     messages: Vec<Message>,
     rows: usize,
-    closed: bool,
+}
+
+impl Gathering {
+    /// What one of the threads tells by.
+    #[must_use]
+    pub fn bundle(&self) -> Bundle {
+        Bundle {
+            gathering: self.clone(),
+            closed: Arc::default(),
+        }
+    }
+
+    /// Passes on what was gathered. The lock is held for so long: else what was gathered since could overtake it.
+    fn pass_on(&self, mut gathered: MutexGuard<'_, Gathered>) -> Result<(), Stop> {
+        gathered.rows = 0;
+        let messages = std::mem::take(&mut gathered.messages);
+        if messages.is_empty() {
+            return Ok(());
+        }
+        self.teller.tell(Message::Many(messages))
+    }
+}
+
+/// A thread's part in a [`Gathering`]; when it is dropped, all that was gathered goes to the engine.
+pub struct Bundle {
+    gathering: Gathering,
+    /// Changed under the gathering's lock.
+    closed: Arc<AtomicBool>,
 }
 
 impl Bundle {
@@ -174,8 +204,8 @@ impl Bundle {
     /// # Errors
     /// [`Stop`] when the engine ended, or the bundle was closed.
     pub fn tell(&mut self, message: Message) -> Result<(), Stop> {
-        let mut gathered = lock(&self.gathered);
-        if gathered.closed {
+        let mut gathered = lock(&self.gathering.gathered);
+        if self.closed.load(Ordering::Relaxed) {
             return Err(Stop);
         }
         gathered.rows += message.weight();
@@ -183,36 +213,30 @@ impl Bundle {
         if gathered.rows < BUNDLE {
             return Ok(());
         }
-        gathered.rows = 0;
-        let messages = std::mem::take(&mut gathered.messages);
-        drop(gathered);
-        self.teller.tell(Message::Many(messages))
+        self.gathering.pass_on(gathered)
     }
 
     /// What lets another tell the rest for a thread that was given up.
     #[must_use]
     pub fn remains(&self) -> Remains {
         Remains {
-            teller: self.teller.clone(),
-            gathered: Arc::clone(&self.gathered),
+            gathering: self.gathering.clone(),
+            closed: Arc::clone(&self.closed),
         }
     }
 }
 
 impl Drop for Bundle {
     fn drop(&mut self) {
-        let messages = std::mem::take(&mut lock(&self.gathered).messages);
-        if !messages.is_empty() {
-            // An engine that ended says why when it is finished.
-            self.teller.tell(Message::Many(messages)).ok();
-        }
+        // An engine that ended says why when it is finished.
+        self.gathering.pass_on(lock(&self.gathering.gathered)).ok();
     }
 }
 
 /// See [`Bundle::remains`].
 pub struct Remains {
-    teller: Teller,
-    gathered: Arc<Mutex<Gathered>>,
+    gathering: Gathering,
+    closed: Arc<AtomicBool>,
 }
 
 impl Remains {
@@ -221,11 +245,9 @@ impl Remains {
     /// # Errors
     /// [`Stop`] when the engine ended.
     pub fn tell(&self) -> Result<(), Stop> {
-        let mut gathered = lock(&self.gathered);
-        gathered.closed = true;
-        let messages = std::mem::take(&mut gathered.messages);
-        drop(gathered);
-        self.teller.tell(Message::Many(messages))
+        let gathered = lock(&self.gathering.gathered);
+        self.closed.store(true, Ordering::Relaxed);
+        self.gathering.pass_on(gathered)
     }
 }
 

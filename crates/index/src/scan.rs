@@ -317,11 +317,12 @@ fn watched<V: Visitor + Send + 'static>(
     visitor: &mut dyn FnMut(Bundle) -> Result<V, ScanError>,
 ) -> Result<Walked, ScanError> {
     let remains = RefCell::new(HashMap::new());
+    let gathering = teller.gathering();
     let how = Watched {
         threads: survey.threads,
         patience: survey.patience.call,
         visitor: &mut |number| {
-            let bundle = teller.bundle();
+            let bundle = gathering.bundle();
             remains.borrow_mut().insert(number, bundle.remains());
             visitor(bundle)
         },
