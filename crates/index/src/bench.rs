@@ -76,6 +76,7 @@ pub fn measure(
         threads: round::threads(),
         numbers: Arc::default(),
         met: Arc::default(),
+        surprises: Arc::default(),
         progress: Arc::default(),
     };
     let inventory = || -> Result<f64, RoundError> {

@@ -20,8 +20,8 @@
 //!   have been seen, or was looked at when it led to another file: whoever knows the file by any name looks at that. With
 //!   `written`, hashes that are known by then are of no use. Needs Linux 5.17.
 //! - [`Change::Lost`]: changes were lost; everything on this mount (on all of them, without one) may differ.
-//! - [`Change::Mounts`]: the table of mounts is another. What is mounted over a folder hides it, and the kernel tells
-//!   nothing of it when that goes again.
+//! - [`Change::Mounts`]: the table of mounts is another: something was mounted or unmounted, or moved along with a folder
+//!   above it. What is mounted over a folder hides it, and the kernel tells nothing of it when that goes again.
 //! - [`Change::Hidden`]: something changed in a directory to which no path leads at the moment. It is to be listed once
 //!   one does.
 //! - [`Change::Point`]: nobody's notice but that of whoever learned of it from the table of mounts.
@@ -66,7 +66,8 @@ use unsupported::{Anchor, now, open};
 #[cfg(not(target_os = "linux"))]
 pub use unsupported::{Waker, Watcher};
 
-/// A directory, however it may be called by now. Two are equal when device, inode and path are.
+/// A directory, however it may be called by now. Two are equal when device, inode, path and handle are: an inode may be
+/// given out again, a handle is not.
 #[derive(Clone, Debug)]
 pub struct DirectoryKey {
     /// Device, as the table of mounts has it (on Btrfs: of the subvolume).
@@ -114,14 +115,20 @@ impl DirectoryKey {
         }
     }
 
-    const fn identity(&self) -> ((u32, u32), u64, &Vec<u8>) {
-        (self.device, self.inode, &self.path)
+    /// What is no other directory's, where it is known by its handle.
+    #[must_use]
+    pub fn identity(&self) -> Identity {
+        let handle = self.anchor.as_ref().map(|anchor| anchor.handle());
+        (self.device, self.inode, handle.map(Arc::clone))
     }
 }
 
+/// See [`DirectoryKey::identity`]: device, inode, handle.
+pub type Identity = ((u32, u32), u64, Option<Arc<[u8]>>);
+
 impl PartialEq for DirectoryKey {
     fn eq(&self, other: &Self) -> bool {
-        self.identity() == other.identity()
+        self.path == other.path && self.identity() == other.identity()
     }
 }
 
@@ -129,7 +136,7 @@ impl Eq for DirectoryKey {}
 
 impl Hash for DirectoryKey {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        self.identity().hash(state);
+        (&self.path, self.identity()).hash(state);
     }
 }
 

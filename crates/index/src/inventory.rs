@@ -7,6 +7,7 @@
 use crate::engine::Message;
 use crate::entry::{Attributes, Kind, join};
 use crate::extended::Gatherer;
+use crate::mounts::Surprises;
 use crate::stop::Stop;
 use crate::store::write::{Kept, Writer};
 use crate::store::{StoreError, doing};
@@ -35,6 +36,8 @@ pub struct Rules {
     pub next: Arc<AtomicI64>,
     /// Entries met so far by the walk under way.
     pub met: Arc<AtomicU64>,
+    /// Paths on which something is mounted that is not among the mount points of the walk.
+    pub surprises: Arc<Surprises>,
     /// Of which entries the extended attributes are told.
     pub gather: Gather,
 }
@@ -146,6 +149,10 @@ impl<F: FnMut(Message) -> Result<(), Stop>> Visitor for First<F> {
 
     fn excluded(&self, directory: &[u8], name: &[u8]) -> bool {
         self.rules.leaves_out(directory, name)
+    }
+
+    fn mounted(&mut self, path: Vec<u8>) {
+        self.rules.surprises.note(path);
     }
 
     fn pace(&mut self) -> Result<(), Stop> {
@@ -411,6 +418,10 @@ impl<C: Borrow<Connection>, F: FnMut(Message) -> Result<(), Stop>> Visitor for C
 
     fn excluded(&self, directory: &[u8], name: &[u8]) -> bool {
         self.rules.leaves_out(directory, name)
+    }
+
+    fn mounted(&mut self, path: Vec<u8>) {
+        self.rules.surprises.note(path);
     }
 
     fn pace(&mut self) -> Result<(), Stop> {

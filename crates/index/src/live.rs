@@ -23,6 +23,7 @@
 mod batch;
 
 use crate::changes::{Change, DirectoryKey};
+use crate::ground::Place;
 use crate::inventory::Rules;
 use crate::store::StoreError;
 use crate::store::write::Writer;
@@ -50,17 +51,21 @@ pub struct Applied {
 pub struct Live {
     rules: Arc<Rules>,
     mount_points: HashSet<Vec<u8>>,
+    /// Paths of what is indexed now. The database may still have a place that is gone, or not yet have one that came: a
+    /// walk sees to that.
+    places: Vec<Vec<u8>>,
     /// Files with names in directories that were not found where they should be, by volume and inode.
     unsettled: Mutex<AllShared>,
 }
 
 impl Live {
-    /// By the rules of the walks; `mount_points` are where other file systems begin.
+    /// By the rules of the walks, for these places; `mount_points` are where other file systems begin.
     #[must_use]
-    pub fn new(rules: Arc<Rules>, mount_points: HashSet<Vec<u8>>) -> Self {
+    pub fn new(rules: Arc<Rules>, mount_points: HashSet<Vec<u8>>, places: &[Place]) -> Self {
         Self {
             rules,
             mount_points,
+            places: places.iter().map(|place| place.path.clone()).collect(),
             unsettled: Mutex::default(),
         }
     }
@@ -112,6 +117,13 @@ impl Live {
                 _ => return false,
             }
         }
+    }
+
+    /// The place in which a path lies.
+    fn place_of(&self, path: &[u8]) -> Option<&[u8]> {
+        let places = self.places.iter();
+        let around = places.filter(|place| crate::mounts::within(path, place));
+        around.max_by_key(|place| place.len()).map(Vec::as_slice)
     }
 
     /// Whether something is mounted on a path, or on a folder above it that lies in this one.

@@ -8,8 +8,9 @@
 //! What counts is what a path leads to: a mount may hide another one, the folder that it covers, and the mounts in that
 //! folder. [`visible`] tells which are left, [`on`] which of them a path leads into.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::path::PathBuf;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// A mounted file system.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -269,6 +270,55 @@ pub fn points(visible: &[&Mount]) -> HashSet<Vec<u8>> {
     visible.iter().map(|m| m.point.clone()).collect()
 }
 
+/// How often a path is asked for in a row; one that is still a surprise then stays one.
+const MOST_ASKED: u32 = 8;
+
+/// Paths on which something was found mounted that the table did not have when it was read. What is mounted for a moment
+/// may be gone before anybody reads the table again, and then nothing tells that such a path is to be looked at.
+#[derive(Debug, Default)]
+pub struct Surprises(Mutex<Noted>);
+
+#[derive(Debug, Default)]
+struct Noted {
+    paths: BTreeSet<Vec<u8>>,
+    /// How often in a row each was asked for.
+    asked: BTreeMap<Vec<u8>, u32>,
+}
+
+impl Surprises {
+    fn lock(&self) -> MutexGuard<'_, Noted> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Notes one. False when it was asked for so often that it is to be taken as it is.
+    pub fn note(&self, path: Vec<u8>) -> bool {
+        let mut noted = self.lock();
+        let asked = noted.asked.get(&path).copied().unwrap_or_default();
+        asked < MOST_ASKED && {
+            noted.paths.insert(path);
+            true
+        }
+    }
+
+    /// Whether there are any.
+    #[must_use]
+    pub fn any(&self) -> bool {
+        !self.lock().paths.is_empty()
+    }
+
+    /// All of them, to be looked at now that the table is read again.
+    #[must_use]
+    pub fn take(&self) -> BTreeSet<Vec<u8>> {
+        let mut noted = self.lock();
+        let paths = std::mem::take(&mut noted.paths);
+        noted.asked.retain(|path, _| paths.contains(path));
+        for path in &paths {
+            *noted.asked.entry(path.clone()).or_default() += 1;
+        }
+        paths
+    }
+}
+
 /// The mounts of this machine.
 ///
 /// # Errors
@@ -315,6 +365,19 @@ mod tests {
             .iter()
             .map(|c| String::from_utf8_lossy(&c.path).into_owned())
             .collect()
+    }
+
+    #[test]
+    fn a_path_that_stays_a_surprise_is_asked_for_no_more() {
+        let surprises = Surprises::default();
+        for _ in 0..MOST_ASKED {
+            assert!(surprises.note(b"/a".to_vec()) && surprises.any());
+            assert_eq!(surprises.take(), [b"/a".to_vec()].into());
+        }
+        assert!(!surprises.note(b"/a".to_vec()) && !surprises.any());
+        // Once it was none for a while, it may be one again.
+        assert!(surprises.take().is_empty());
+        assert!(surprises.note(b"/a".to_vec()));
     }
 
     #[test]

@@ -7,7 +7,7 @@ use crate::config::{Config, Hashes};
 use crate::engine::{Engine, Teller};
 use crate::ground::{Ground, Missing};
 use crate::hashpass::{Plan, Progress};
-use crate::mounts::MountsError;
+use crate::mounts::{MountsError, Surprises};
 use crate::scan::{self, ScanError, Survey};
 use crate::stop::Stop;
 use crate::store::{self, StoreError, doing};
@@ -72,6 +72,8 @@ pub struct Round {
     pub numbers: Arc<AtomicI64>,
     /// Entries met by the walk under way.
     pub met: Arc<AtomicU64>,
+    /// What walks and looks found mounted, and the table of mounts did not have.
+    pub surprises: Arc<Surprises>,
     /// How far the hash pass is.
     pub progress: Arc<Progress>,
 }
@@ -153,6 +155,7 @@ impl Round {
             home: self.home.clone(),
             numbers: Arc::clone(&self.numbers),
             met: Arc::clone(&self.met),
+            surprises: Arc::clone(&self.surprises),
             permissions: self.config.scan_file_permissions,
             patience: Patience::default(),
         }
@@ -339,6 +342,7 @@ pub fn of_database(database: &Path) -> Result<Round, RoundError> {
         threads: threads(),
         numbers: Arc::default(),
         met: Arc::default(),
+        surprises: Arc::default(),
         progress: Arc::default(),
     })
 }

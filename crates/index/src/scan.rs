@@ -6,6 +6,7 @@ use crate::entry::join;
 use crate::ground::Place;
 use crate::hashpass::{self, PassError, Plan, Progress};
 use crate::inventory::{Compare, First, Gather, Own, Rules, next_number, root_number};
+use crate::mounts::Surprises;
 use crate::stop::Stop;
 use crate::store::write::extended::RECORDED;
 use crate::store::write::{Outcome, Writer};
@@ -62,6 +63,8 @@ pub struct Survey {
     pub numbers: Arc<AtomicI64>,
     /// Entries met, for progress.
     pub met: Arc<AtomicU64>,
+    /// What was found mounted, and the table of mounts did not have.
+    pub surprises: Arc<Surprises>,
     /// Whether extended attributes are recorded.
     pub permissions: bool,
     /// How long an answer of a file system is waited for.
@@ -96,6 +99,7 @@ impl Survey {
             pace: Box::new(move || pace()),
             next: Arc::clone(&self.numbers),
             met: Arc::clone(&self.met),
+            surprises: Arc::clone(&self.surprises),
             gather,
         })
     }
@@ -141,7 +145,11 @@ pub fn inventory(survey: &Survey, teller: &Teller) -> Result<bool, ScanError> {
     let (pacer, later) = (Arc::clone(&survey.pacer), Arc::clone(&survey.pacer));
     let prepared = teller.call(move |writer| {
         writer.record_permissions(permissions)?;
-        prepare(writer, &places, &numbers, &pacer)
+        let prepared = prepare(writer, &places, &numbers, &pacer)?;
+        if !part {
+            writer.remove_orphans()?;
+        }
+        Ok(prepared)
     });
     let Ok(mut prepared) = prepared else {
         return Ok(false);

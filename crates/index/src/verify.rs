@@ -11,6 +11,7 @@ use crate::hashpass::{self, Plan, Progress};
 use crate::inventory::{Compare, next_number, root_number};
 use crate::scan::{self, ScanError, Survey};
 use crate::stop::Stop;
+use crate::store::write::places::ORPHANS;
 use crate::store::write::{Outcome, Writer};
 use crate::store::{self, StoreError, doing};
 use crate::text::bytes;
@@ -135,6 +136,7 @@ fn soundness(connection: &Connection, tell: &Tell<'_>) -> Result<(), StoreError>
             "two entries of one name",
             "SELECT name FROM entry GROUP BY dir, name HAVING count(*) > 1",
         ),
+        ("a directory in no directory", ORPHANS),
         (
             "two directories of one path",
             "SELECT path FROM directory GROUP BY path HAVING count(*) > 1",

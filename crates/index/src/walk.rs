@@ -205,6 +205,9 @@ pub trait Visitor {
     /// Whether this name is left out altogether.
     fn excluded(&self, directory: &[u8], name: &[u8]) -> bool;
 
+    /// Something is mounted on this path, which was not said to be a mount point.
+    fn mounted(&mut self, path: Vec<u8>);
+
     /// Called after each entry; may sleep.
     fn pace(&mut self) -> Result<(), Stop>;
 }
@@ -428,6 +431,12 @@ impl<V: Visitor> Walker<V> {
             visitor.pace()?;
             if visitor.excluded(&directory.path, name) {
                 return Ok(());
+            }
+            if attributes.flags & flag::MOUNT_POINT != 0 {
+                let path = join(&directory.path, name);
+                if !mount_points.contains(&path) {
+                    visitor.mounted(path);
+                }
             }
             found.push(name, attributes, target);
             if found.len() >= CHUNK {

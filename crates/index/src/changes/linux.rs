@@ -29,6 +29,8 @@ const BUFFER: usize = 64 << 10;
 /// Emptying the queue takes some milliseconds; longer only while events come faster than they can be read.
 const LONGEST_READING: Duration = Duration::from_secs(1);
 const STACK: usize = 256 << 10;
+/// The table of mounts.
+const TABLE: &str = "/proc/self/mountinfo";
 
 /// Watches file systems.
 pub struct Watcher {
@@ -151,7 +153,8 @@ impl Watcher {
             shared,
             gather: options.gather,
             // Where it cannot be had, whoever watches looks at the table from time to time.
-            mounts: File::open("/proc/self/mountinfo").ok(),
+            mounts: File::open(TABLE).ok(),
+            table: std::fs::read(TABLE).unwrap_or_default(),
             own_pid: std::process::id().cast_signed(),
             own_folders: !options.own_folders.is_empty(),
         };
@@ -401,15 +404,18 @@ struct Reader {
     group: Arc<OwnedFd>,
     shared: Arc<Shared>,
     gather: Duration,
-    /// The table of mounts, which tells of each change once.
+    /// The table of mounts, which tells once of each mount that comes or goes. Of one that moves with a folder above it,
+    /// it tells nothing: then it is compared.
     mounts: Option<File>,
+    /// The table when it was read last; what it told was asked for to be looked at since.
+    table: Vec<u8>,
     own_pid: i32,
     /// Whether this process has folders of its own: it then writes nowhere else.
     own_folders: bool,
 }
 
 impl Reader {
-    fn run(self) {
+    fn run(mut self) {
         let end = self.read();
         let mut state = self.shared.lock();
         state.failed = end.err();
@@ -419,7 +425,7 @@ impl Reader {
         self.shared.ready.notify_all();
     }
 
-    fn read(&self) -> Result<(), WatchError> {
+    fn read(&mut self) -> Result<(), WatchError> {
         let mut buffer = vec![0; BUFFER];
         let gather = Timespec::try_from(self.gather).unwrap_or_default();
         loop {
@@ -436,7 +442,7 @@ impl Reader {
     }
 
     /// Waits to be nudged, or also for events. Tells whether it was a nudge.
-    fn nudged(&self, events: bool, timeout: Option<&Timespec>) -> Result<bool, WatchError> {
+    fn nudged(&mut self, events: bool, timeout: Option<&Timespec>) -> Result<bool, WatchError> {
         let mut fds = vec![PollFd::new(&self.shared.nudge, PollFlags::IN)];
         if events {
             fds.push(PollFd::new(&*self.group, PollFlags::IN));
@@ -450,17 +456,30 @@ impl Reader {
         let told = |at: usize| fds.get(at).is_some_and(|fd| !fd.revents().is_empty());
         let (nudge, mounts) = (told(0), told(2));
         if mounts {
+            self.compare_table();
             self.shared.lock().mounts = true;
         }
         Ok(nudge)
     }
 
-    fn empty_queue(&self, buffer: &mut [u8]) -> Result<(), WatchError> {
+    /// Whether the table of mounts is another than when it was read last.
+    fn compare_table(&mut self) -> bool {
+        // One that cannot be read tells nothing new.
+        let Ok(now) = std::fs::read(TABLE) else {
+            return false;
+        };
+        let another = now != self.table;
+        self.table = now;
+        another
+    }
+
+    fn empty_queue(&mut self, buffer: &mut [u8]) -> Result<(), WatchError> {
         let begin = Instant::now();
+        let mut moved = false;
         loop {
             match rustix::io::read(&*self.group, &mut *buffer) {
                 Ok(0) | Err(rustix::io::Errno::AGAIN) => break,
-                Ok(length) => self.take(buffer.get(..length).unwrap_or_default())?,
+                Ok(length) => moved |= self.take(buffer.get(..length).unwrap_or_default())?,
                 Err(rustix::io::Errno::INTR) => {}
                 // The kernel dropped the event that it had no memory to hand out.
                 Err(rustix::io::Errno::NOMEM) => {
@@ -474,19 +493,29 @@ impl Reader {
                 break;
             }
         }
-        self.shared.lock().reading = false;
+        // Before the moves are looked at: what is mounted below moved along.
+        let mounts = moved && self.compare_table();
+        let mut state = self.shared.lock();
+        state.mounts |= mounts;
+        state.reading = false;
+        drop(state);
         self.shared.ready.notify_all();
         Ok(())
     }
 
-    fn take(&self, buffer: &[u8]) -> Result<(), WatchError> {
-        const MOVES: u64 = mask::RENAME | mask::MOVED_FROM | mask::MOVED_TO | mask::DELETE;
+    /// Takes in events. Tells whether a directory got another path.
+    fn take(&self, buffer: &[u8]) -> Result<bool, WatchError> {
+        const RENAMES: u64 = mask::RENAME | mask::MOVED_FROM | mask::MOVED_TO;
         let mut moved = false;
+        let mut renamed = false;
         let mut state = self.shared.lock();
         state.reading = true;
         for event in event::events(buffer) {
             let event = event?;
-            moved |= event.mask & mask::ON_DIRECTORY != 0 && event.mask & MOVES != 0;
+            if event.mask & mask::ON_DIRECTORY != 0 {
+                renamed |= event.mask & RENAMES != 0;
+                moved |= event.mask & (RENAMES | mask::DELETE) != 0;
+            }
             let own = event.pid == self.own_pid;
             let known = |place: Option<event::Place<'_>>| {
                 place.is_none_or(|place| state.own.contains(place.directory.bytes()))
@@ -504,6 +533,6 @@ impl Reader {
         if moved {
             self.shared.moves.fetch_add(1, Ordering::Release);
         }
-        Ok(())
+        Ok(renamed)
     }
 }

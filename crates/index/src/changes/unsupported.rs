@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use std::fs::File;
 use std::io::{Error, ErrorKind};
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Cannot be had here.
@@ -13,6 +14,12 @@ pub enum Watcher {}
 
 #[derive(Debug)]
 pub(super) enum Anchor {}
+
+impl Anchor {
+    pub(super) fn handle(&self) -> &Arc<[u8]> {
+        match *self {}
+    }
+}
 
 pub(super) fn open(key: &DirectoryKey) -> Result<File, Error> {
     match key.anchor.as_deref() {

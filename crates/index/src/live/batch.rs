@@ -48,6 +48,9 @@ pub(super) struct Batch<'a, 'c> {
     held: Vec<(DirectoryKey, Vec<u8>, bool)>,
     /// Directories of which every notice may have been missed.
     relist: Vec<DirectoryKey>,
+    /// Names below directories that moved on which something was mounted, by the directory's number: it did not move with
+    /// them, or it is to be asked what lies there now.
+    covered: Vec<(DirectoryId, Vec<u8>)>,
     /// Directories came or went: paths of a moment ago are to be asked for again.
     moved: bool,
 }
@@ -62,6 +65,7 @@ impl<'a, 'c> Batch<'a, 'c> {
         Ok(Self {
             live,
             volumes: volumes
+                .filter(|(_, point, _)| live.places.contains(point))
                 .map(|(id, point, kind)| Volume {
                     id,
                     point,
@@ -78,6 +82,7 @@ impl<'a, 'c> Batch<'a, 'c> {
             scans: BTreeMap::new(),
             held: Vec::new(),
             relist: Vec::new(),
+            covered: Vec::new(),
             moved: false,
         })
     }
@@ -128,7 +133,8 @@ impl<'a, 'c> Batch<'a, 'c> {
     ) -> Result<(), StoreError> {
         match located {
             Located::Here(place) => {
-                self.touched.entry(place.id).or_insert_with(|| key.clone());
+                // The latest key: the inode of an earlier one may have been given out again.
+                self.touched.insert(place.id, key.clone());
                 if name != b"." {
                     self.look(&place, name, written)?;
                 }
@@ -212,6 +218,10 @@ impl<'a, 'c> Batch<'a, 'c> {
         // What was about to be read there was not found.
         let waiting = self.writer.waiting_below(id, MOST_WAITING)?;
         self.applied.fresh.extend(waiting);
+        self.covered.extend(self.writer.covered_below(id)?);
+        for unlisted in self.writer.unlisted_below(id)? {
+            self.scans.entry(unlisted).or_default();
+        }
         Ok(())
     }
 
@@ -227,6 +237,7 @@ impl<'a, 'c> Batch<'a, 'c> {
                 self.places.clear();
             }
         }
+        self.look_at_covered()?;
         self.list()?;
         self.list_again()?;
         self.remove_displaced()?;

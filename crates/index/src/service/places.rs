@@ -38,8 +38,9 @@ impl Session<'_> {
         };
         let mut not_watched = self.not_watched();
         let whole = self.watch_new(watcher, &before, &now, &mut not_watched);
-        let changes: Vec<Change> = now
-            .changed_points(&before)
+        let mut points = self.round.surprises.take();
+        points.extend(now.changed_points(&before));
+        let changes: Vec<Change> = points
             .into_iter()
             .map(|path| Change::Point { path })
             .chain(hidden.again())

@@ -130,6 +130,7 @@ pub(super) fn run(
         config,
         numbers: Arc::default(),
         met: Arc::default(),
+        surprises: Arc::default(),
         progress: Arc::default(),
     };
     let ground = round.ground()?;
@@ -291,6 +292,11 @@ impl Session<'_> {
             }
             self.first.store(false, Ordering::Release);
             self.walking.store(false, Ordering::Release);
+            if let Some(waker) = &self.waker
+                && self.round.surprises.any()
+            {
+                waker.wake();
+            }
             self.log.information(
                 "inventory",
                 format_args!(
@@ -375,7 +381,8 @@ impl Session<'_> {
     }
 
     fn has_to_walk(&self) -> bool {
-        self.around.load(Ordering::Relaxed) && self.watched.load(Ordering::Relaxed)
+        self.watched.load(Ordering::Relaxed)
+            && (self.around.load(Ordering::Relaxed) || self.round.surprises.any())
             || self
                 .to_walk
                 .lock()

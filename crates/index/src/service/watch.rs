@@ -42,9 +42,10 @@ impl Session<'_> {
         let mut applied_since = 0;
         while !self.bell.over() {
             let around = self.around.swap(false, Ordering::Relaxed);
+            let surprised = self.round.surprises.any();
             let patience = if around {
                 Duration::ZERO
-            } else if !again.is_empty() || unsettled {
+            } else if !again.is_empty() || unsettled || surprised {
                 SOON
             } else if applied_since > MANY {
                 CALM
@@ -61,7 +62,7 @@ impl Session<'_> {
                     return;
                 }
             };
-            if around || changes.contains(&Change::Mounts) {
+            if around || surprised || changes.contains(&Change::Mounts) {
                 // Before what else is told: it is looked at by the rules of what is mounted now.
                 let mut looks = self.look_around(&mut watcher, &mut hidden);
                 looks.append(&mut changes);
@@ -132,7 +133,11 @@ impl Session<'_> {
         let next = teller
             .call(|writer| next_number(writer.connection()))
             .ok()?;
-        Some(Live::new(survey.live_rules(next), survey.mount_points))
+        Some(Live::new(
+            survey.live_rules(next),
+            survey.mount_points,
+            &survey.places,
+        ))
     }
 
     /// Hashes what changed, soon after it did.

@@ -233,6 +233,10 @@ impl Reader {
                 continue;
             }
             match stat(descriptor, name) {
+                // Mounted since: what is said of it is what the table of mounts would have made of it.
+                Ok(attributes) if attributes.flags & flag::MOUNT_POINT != 0 => {
+                    each(bytes, covered(&entry), b"")?;
+                }
                 Ok(attributes) if attributes.kind() == Kind::Link => {
                     let target = read_link(descriptor, name);
                     each(bytes, attributes, &target)?;

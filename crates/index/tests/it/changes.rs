@@ -2,6 +2,7 @@
 
 mod current;
 mod ground;
+mod moving;
 mod operations;
 mod storm;
 mod watching;

@@ -198,6 +198,7 @@ fn copy(survey: &scan::Survey) -> scan::Survey {
         home: survey.home.clone(),
         numbers: Arc::clone(&survey.numbers),
         met: Arc::clone(&survey.met),
+        surprises: Arc::default(),
         permissions: survey.permissions,
         patience: survey.patience,
     }

@@ -48,6 +48,7 @@ impl Case {
             threads: threads(),
             numbers: Arc::default(),
             met: Arc::default(),
+            surprises: Arc::default(),
             progress: Arc::default(),
         }
     }

@@ -270,7 +270,7 @@ fn a_change_is_seen_as_it_happens() {
 
 fn live(round: &Round) -> index::live::Live {
     let survey = round.survey().unwrap();
-    index::live::Live::new(survey.live_rules(1), survey.mount_points)
+    index::live::Live::new(survey.live_rules(1), survey.mount_points, &survey.places)
 }
 
 #[test]

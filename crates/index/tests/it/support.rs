@@ -53,6 +53,7 @@ impl Place {
             threads: threads(),
             numbers: Arc::default(),
             met: Arc::default(),
+            surprises: Arc::default(),
             progress: Arc::default(),
         }
     }

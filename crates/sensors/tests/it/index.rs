@@ -79,6 +79,7 @@ impl Machine {
             threads: 1,
             numbers: Arc::default(),
             met: Arc::default(),
+            surprises: Arc::default(),
             progress: Arc::default(),
         }
     }

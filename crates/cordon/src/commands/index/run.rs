@@ -62,6 +62,7 @@ fn once(database: &Path, args: &RunArgs) -> Result<ExitCode> {
         roots: args.roots.clone(),
         numbers: Arc::default(),
         met: Arc::default(),
+        surprises: Arc::default(),
         progress: Arc::default(),
     };
     let bar = bar("entries");

@@ -52,6 +52,12 @@ pub(in crate::changes) struct Anchor {
     roots: Arc<[Root]>,
 }
 
+impl Anchor {
+    pub(in crate::changes) fn handle(&self) -> &Arc<[u8]> {
+        &self.handle
+    }
+}
+
 /// A mount of a watched file system, with the number that it has there: that of a subvolume is not the one which events
 /// carry.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -311,7 +317,8 @@ fn locate(mount: BorrowedFd<'_>, handle: &[u8]) -> Result<Sight, Error> {
             break;
         }
         let again = path_of(directory.as_fd())?;
-        if again == path {
+        // It may have been moved away and back meanwhile.
+        if again == path && !leads_to(&path, &facts) {
             return Ok(Sight::Hidden(DirectoryKey::new(device, inode, path)));
         }
         path = again;
@@ -405,4 +412,25 @@ fn name_in(parent: &OwnedFd, child: &Statx) -> Result<Vec<u8>, Error> {
         }
     }
     Err(ErrorKind::NotFound.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_inode_that_is_given_out_again_is_another_directory() {
+        let of = |handle: &[u8]| {
+            let mut key = DirectoryKey::new((7, 1), 20, b"/tree/d".to_vec());
+            key.anchor = Some(Arc::new(Anchor {
+                handle: handle.into(),
+                roots: Arc::default(),
+            }));
+            key
+        };
+        let (gone, now) = (of(b"first"), of(b"second"));
+        assert_ne!(gone, now);
+        assert_ne!(gone.identity(), now.identity());
+        assert_eq!(now, of(b"second"));
+    }
 }

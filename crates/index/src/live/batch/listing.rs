@@ -9,16 +9,20 @@ use crate::inventory::Compare;
 use crate::live::{ATTEMPTS, is_gone, passes};
 use crate::stop::Stop;
 use crate::store::StoreError;
-use crate::store::write::places::KeptDirectory;
+use crate::store::write::places::{KeptDirectory, last_name};
 use crate::walk::{self, Descend, Directory, DirectoryId, Found, Open, Root, Visitor, WalkError};
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
+/// What is kept of a directory that could not be listed because it was on its way.
+const NOT_LISTED: i32 = -1;
+
 /// A directory to list.
+#[derive(Default)]
 pub(super) struct Scan {
-    parent: Parent,
-    name: Vec<u8>,
+    /// Where it was seen last; without, only its row tells.
+    parent: Option<Parent>,
     attempts: u32,
 }
 
@@ -30,18 +34,18 @@ enum Parent {
 }
 
 impl Scan {
-    pub(super) fn of(place: &Place, name: &[u8]) -> Self {
+    pub(super) fn of(place: &Place) -> Self {
+        let parent = match &place.key {
+            Some(key) => Parent::Key(key.clone()),
+            None => Parent::Open(Arc::new(Place {
+                path: place.path.clone(),
+                open: place.open.clone(),
+                key: None,
+                ..*place
+            })),
+        };
         Self {
-            parent: match &place.key {
-                Some(key) => Parent::Key(key.clone()),
-                None => Parent::Open(Arc::new(Place {
-                    path: place.path.clone(),
-                    open: place.open.clone(),
-                    key: None,
-                    ..*place
-                })),
-            },
-            name: name.to_vec(),
+            parent: Some(parent),
             attempts: 0,
         }
     }
@@ -54,31 +58,48 @@ impl Batch<'_, '_> {
             if std::mem::take(&mut self.moved) {
                 self.places.clear();
             }
-            let place = match &scan.parent {
-                Parent::Open(place) => Arc::clone(place),
-                Parent::Key(key) => match self.locate(key)? {
-                    Located::Here(place) => place,
-                    // It is gone with all that is in it, or was taken away with what is above.
-                    Located::Unknown | Located::Nowhere => continue,
-                },
-            };
             let Some(row) = self.writer.directory_of(id)? else {
                 continue;
             };
-            if row.parent != Some(place.id) {
+            let Some(place) = self.stands_in(&row, &scan)? else {
+                // It went with what is above it, and that is told: as gone, or under another name.
+                self.writer.problem(id, Some(NOT_LISTED))?;
                 continue;
-            }
-            match place.open.directory(&scan.name) {
+            };
+            let name = last_name(&row.path).to_vec();
+            match place.open.directory(&name) {
                 Ok(open) if open.inode() == row.inode => self.compare(&row, open)?,
                 Err(error) if !is_gone(&error) => {
                     self.applied.lost |= passes(&error);
-                    self.writer.problem(id, error.raw_os_error().or(Some(-1)))?;
+                    let code = error.raw_os_error().unwrap_or(NOT_LISTED);
+                    self.writer.problem(id, Some(code))?;
                 }
                 // Something else has the name by now, or nothing.
-                _ => self.look_again(&place, scan)?,
+                _ => self.look_again(&place, &name, scan.attempts + 1)?,
             }
         }
         Ok(())
+    }
+
+    /// The directory in which a row stands, opened: where it was seen last, if nothing moved since.
+    fn stands_in(
+        &mut self,
+        row: &KeptDirectory,
+        scan: &Scan,
+    ) -> Result<Option<Arc<Place>>, StoreError> {
+        let seen = match &scan.parent {
+            Some(Parent::Open(place)) => Some(Arc::clone(place)),
+            Some(Parent::Key(key)) => match self.locate(key)? {
+                Located::Here(place) => Some(place),
+                Located::Unknown | Located::Nowhere => None,
+            },
+            None => None,
+        };
+        match (seen, row.parent) {
+            (Some(place), Some(parent)) if place.id == parent => Ok(Some(place)),
+            (_, Some(parent)) => self.place_of_row(parent),
+            (_, None) => Ok(None),
+        }
     }
 
     /// Lists directories that were out of sight for a while.
@@ -103,14 +124,13 @@ impl Batch<'_, '_> {
         Ok(())
     }
 
-    fn look_again(&mut self, place: &Place, scan: Scan) -> Result<(), StoreError> {
-        let attempts = scan.attempts + 1;
+    fn look_again(&mut self, place: &Place, name: &[u8], attempts: u32) -> Result<(), StoreError> {
         if attempts >= ATTEMPTS {
             self.applied.lost = true;
             return Ok(());
         }
-        self.look(place, &scan.name, true)?;
-        let Some(row) = self.writer.directory_in(place.id, &scan.name)? else {
+        self.look(place, name, true)?;
+        let Some(row) = self.writer.directory_in(place.id, name)? else {
             return Ok(());
         };
         if let Some(next) = self.scans.get_mut(&row.id) {
@@ -210,6 +230,10 @@ impl<V: Visitor> Visitor for Listing<'_, V> {
 
     fn excluded(&self, directory: &[u8], name: &[u8]) -> bool {
         self.visitor.excluded(directory, name)
+    }
+
+    fn mounted(&mut self, path: Vec<u8>) {
+        self.visitor.mounted(path);
     }
 
     fn pace(&mut self) -> Result<(), Stop> {

@@ -11,6 +11,7 @@ use crate::store::write::places::{KeptDirectory, NOWHERE, last_name};
 use crate::store::write::{Kept, Saw};
 use crate::walk::{DirectoryId, Open, Seen};
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 /// An entry that was gone from its place.
@@ -55,6 +56,14 @@ impl Batch<'_, '_> {
                 return Ok(());
             }
         };
+        if now.flags & flag::MOUNT_POINT != 0 {
+            // What is mounted there hides what the notice meant; it is looked at again by a newer table of mounts.
+            let surprises = &self.live.rules.surprises;
+            return match surprises.note(join(&place.path, name)) {
+                true => Ok(()),
+                false => self.cover(place, name),
+            };
+        }
         if before.as_ref().is_none_or(|b| !b.attributes.same(&now)) {
             before = self.take_place(place, name, before, &now)?;
         }
@@ -65,7 +74,7 @@ impl Batch<'_, '_> {
             if is == Kind::File && (saw.content || self.writer.waits_for_hashes(saw.id)?) {
                 self.applied.fresh.push(saw.id);
             }
-            if is == Kind::Directory && now.flags & flag::MOUNT_POINT == 0 {
+            if is == Kind::Directory {
                 self.directory(place, name, &now, !known || written)?;
             }
         }
@@ -112,6 +121,26 @@ impl Batch<'_, '_> {
         } else {
             self.look(&place, name, true)
         }
+    }
+
+    /// Looks at the names of directories that moved on which something was mounted when they were looked at last.
+    pub(super) fn look_at_covered(&mut self) -> Result<(), StoreError> {
+        for (dir, name) in std::mem::take(&mut self.covered) {
+            if std::mem::take(&mut self.moved) {
+                self.places.clear();
+            }
+            // One that moved on is noted again when that is told.
+            let Some(place) = self.place_of_row(dir)? else {
+                continue;
+            };
+            let path = join(&place.path, &name);
+            if self.live.mount_points.contains(&path) {
+                self.cover(&place, &name)?;
+            } else {
+                self.look(&place, &name, true)?;
+            }
+        }
+        Ok(())
     }
 
     /// Something is mounted on a name: what it hides is not there.
@@ -172,7 +201,9 @@ impl Batch<'_, '_> {
         } else {
             Vec::new()
         };
-        let extended = (self.writer.permissions && now.flags & flag::MOUNT_POINT == 0)
+        let extended = self
+            .writer
+            .permissions
             .then(|| Gatherer::default().of(open, looked_at))
             .flatten();
         let seen = Seen {
@@ -336,9 +367,7 @@ impl Batch<'_, '_> {
             }
         };
         if list {
-            self.scans
-                .entry(id)
-                .or_insert_with(|| Scan::of(place, name));
+            self.scans.entry(id).or_insert_with(|| Scan::of(place));
         }
         Ok(())
     }
@@ -419,6 +448,8 @@ impl Batch<'_, '_> {
             Ok(None) => drop(self.writer.remove(dir, name)?),
             // Another file has the name by now: that is told.
             Ok(Some(now)) if now.inode != inode || now.kind() != Kind::File => {}
+            // Neither is what is mounted there the file.
+            Ok(Some(now)) if now.flags & flag::MOUNT_POINT != 0 => {}
             Ok(Some(now)) => {
                 let written = Some(shared.written);
                 if let Some(saw) = self.see(&open, name, dir, name, &now, written)?
@@ -443,6 +474,17 @@ impl Batch<'_, '_> {
             Ok(open) if self.is_of(&row, &open)? => Ok(Some(open)),
             _ => Ok(None),
         }
+    }
+
+    /// The place of a row, if it is where the row says.
+    pub(super) fn place_of_row(&self, id: DirectoryId) -> Result<Option<Arc<Place>>, StoreError> {
+        let (Some(row), Some(open)) = (self.writer.directory_of(id)?, self.open_row(id)?) else {
+            return Ok(None);
+        };
+        Ok(match self.located(row.path, open, None)? {
+            Located::Here(place) if place.id == id => Some(place),
+            _ => None,
+        })
     }
 
     fn is_of(&self, row: &KeptDirectory, open: &Open) -> Result<bool, StoreError> {

@@ -1,10 +1,9 @@
 //! Directories on the disk and their rows: opened by what names them for good, found in the database by their inode.
 
 use super::Batch;
-use crate::changes::{DirectoryKey, Sight, WatchError};
+use crate::changes::{DirectoryKey, Identity, Sight, WatchError};
 use crate::entry::Attributes;
 use crate::live::{ATTEMPTS, is_gone, passes};
-use crate::mounts::within;
 use crate::store::StoreError;
 use crate::walk::{DirectoryId, Open};
 use std::collections::{HashMap, VecDeque};
@@ -46,8 +45,6 @@ pub(super) struct Volume {
     pub repeats: bool,
 }
 
-type Identity = ((u32, u32), u64);
-
 /// Directories found lately.
 #[derive(Default)]
 pub(super) struct Places {
@@ -69,7 +66,7 @@ impl Places {
         if let Located::Here(place) = &located {
             self.rows.insert(place.id, Arc::clone(place));
         }
-        self.order.push_back(identity);
+        self.order.push_back(identity.clone());
         self.found.insert(identity, located);
     }
 
@@ -89,7 +86,7 @@ impl Batch<'_, '_> {
         if key.path.is_empty() || self.volume_of(&key.path).is_none() {
             return Ok(Located::Nowhere);
         }
-        let identity = (key.device, key.inode);
+        let identity = key.identity();
         if let Some(located) = self.places.found.get(&identity) {
             return Ok(located.clone());
         }
@@ -184,11 +181,11 @@ impl Batch<'_, '_> {
         Ok(None)
     }
 
+    /// The volume in which a path lies. None where nothing is indexed, and of a place that was not walked yet: the walk
+    /// that is to come finds what would be told here.
     pub(super) fn volume_of(&self, path: &[u8]) -> Option<&Volume> {
-        let volumes = self.volumes.iter();
-        volumes
-            .filter(|volume| within(path, &volume.point))
-            .max_by_key(|volume| volume.point.len())
+        let place = self.live.place_of(path)?;
+        self.volumes.iter().find(|volume| volume.point == place)
     }
 
     /// Whether the name of a row holds the same file or directory still, looked at in the directory that the row means.

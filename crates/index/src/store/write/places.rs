@@ -6,8 +6,9 @@
 
 use super::{Kept, Writer, kept};
 use crate::digest_state::DigestState;
-use crate::entry::{Kind, join};
+use crate::entry::{Kind, flag, join};
 use crate::store::{ATTRIBUTES, StoreError, doing};
+use crate::stuck::TIMED_OUT;
 use crate::text::{Name, bytes};
 use crate::walk::DirectoryId;
 use rusqlite::{OptionalExtension, Row, params};
@@ -32,6 +33,9 @@ pub struct KeptDirectory {
     /// Whether it could not be read.
     pub problem: bool,
 }
+
+/// Directories in no directory: path, number.
+pub(crate) const ORPHANS: &str = "SELECT path, id FROM directory d WHERE parent IS NOT NULL AND NOT EXISTS (SELECT 1 FROM directory p WHERE p.id = d.parent)";
 
 const DIRECTORY: &str = "id, parent, volume, inode, path, problem IS NOT NULL";
 
@@ -457,6 +461,61 @@ impl Writer<'_> {
             )?;
         }
         Ok(shared)
+    }
+
+    /// The names below a directory on which something was mounted when they were looked at: directory and name.
+    ///
+    /// # Errors
+    /// [`StoreError::Statement`].
+    pub fn covered_below(
+        &self,
+        id: DirectoryId,
+    ) -> Result<Vec<(DirectoryId, Vec<u8>)>, StoreError> {
+        self.connection
+            .prepare_cached(
+                "WITH RECURSIVE below (id) AS (SELECT ?1 UNION SELECT d.id FROM directory d JOIN below b ON d.parent = b.id)
+                 SELECT e.dir, e.name FROM below b JOIN entry e ON e.dir = b.id WHERE e.flags & ?2",
+            )
+            .and_then(|mut s| {
+                s.query_map([id, flag::MOUNT_POINT.into()], |row| {
+                    Ok((row.get(0)?, bytes(row.get_ref(1)?).to_vec()))
+                })?
+                .collect()
+            })
+            .map_err(doing("find what is mounted below a directory"))
+    }
+
+    /// The directories below one, and itself, that could not be read, but for those that gave no answer.
+    ///
+    /// # Errors
+    /// [`StoreError::Statement`].
+    pub fn unlisted_below(&self, id: DirectoryId) -> Result<Vec<DirectoryId>, StoreError> {
+        self.connection
+            .prepare_cached(
+                "WITH RECURSIVE below (id) AS (SELECT ?1 UNION SELECT d.id FROM directory d JOIN below b ON d.parent = b.id)
+                 SELECT d.id FROM below b JOIN directory d ON d.id = b.id WHERE d.problem IS NOT NULL AND d.problem <> ?2",
+            )
+            .and_then(|mut s| {
+                s.query_map([id, TIMED_OUT.into()], |row| row.get(0))?
+                    .collect()
+            })
+            .map_err(doing("find directories that were not read"))
+    }
+
+    /// Removes the directories whose parent is not known, with everything below them: no walk would ever come to them.
+    ///
+    /// # Errors
+    /// [`StoreError::Statement`].
+    pub fn remove_orphans(&self) -> Result<(), StoreError> {
+        let orphans: Vec<DirectoryId> = self
+            .connection
+            .prepare_cached(ORPHANS)
+            .and_then(|mut s| s.query_map([], |row| row.get(1))?.collect())
+            .map_err(doing("find directories in no directory"))?;
+        for id in orphans {
+            self.remove_tree(id)?;
+        }
+        Ok(())
     }
 
     /// The files below a directory that wait for their hashes, so many at most.

@@ -46,7 +46,11 @@ impl<'g> Current<'g> {
         let engine = Engine::start(store::open(&database).unwrap(), &database).unwrap();
         let teller = engine.teller();
         let next = teller.call(|writer| index::inventory::next_number(writer.connection()));
-        let live = Live::new(survey.live_rules(next.unwrap()), survey.mount_points);
+        let live = Live::new(
+            survey.live_rules(next.unwrap()),
+            survey.mount_points,
+            &survey.places,
+        );
         Self {
             ground,
             place,

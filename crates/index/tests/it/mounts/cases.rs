@@ -62,6 +62,86 @@ fn what_changed_under_a_mount_is_known_when_it_is_gone() {
 }
 
 #[test]
+fn what_is_mounted_moves_with_the_folder_above_it() {
+    apart(
+        "mounts::cases::what_is_mounted_moves_with_the_folder_above_it",
+        || {
+            let mut stage = Stage::new();
+            let tree = stage.path("tree");
+            let (before, after) = (tree.join("a/point"), tree.join("z/point"));
+            fs::create_dir_all(&before).unwrap();
+            must("mount", &["-t", "tmpfs", "none", text(&before)]);
+            stage.index(std::slice::from_ref(&tree));
+            stage.settle("at first");
+            // The kernel tells of this to nobody who waits for changes of the table of mounts.
+            fs::rename(tree.join("a"), tree.join("z")).unwrap();
+            stage.settle("moved");
+            fs::create_dir_all(before.join("new")).unwrap();
+            fs::write(after.join("mounted"), "1").unwrap();
+            stage.settle("written");
+            assert_eq!(
+                stage.names(),
+                [
+                    "/a",
+                    "/a/point",
+                    "/a/point/new",
+                    "/z",
+                    "/z/point",
+                    "/z/point/mounted"
+                ]
+            );
+        },
+    );
+}
+
+#[test]
+fn what_is_mounted_for_a_moment_does_not_pass_for_what_it_covers() {
+    apart(
+        "mounts::cases::what_is_mounted_for_a_moment_does_not_pass_for_what_it_covers",
+        || {
+            let place = crate::support::Place::new();
+            let point = place.tree().join("point");
+            fs::create_dir(&point).unwrap();
+            let round = place.round();
+            let teller_of = |database: &std::path::Path| {
+                index::engine::Engine::start(index::store::open(database).unwrap(), database)
+            };
+            let engine = teller_of(&round.database).unwrap();
+            let survey = round.survey().unwrap();
+            // Mounted after the table was read: by the walk, and by a look that a notice asks for.
+            must("mount", &["-t", "tmpfs", "none", text(&point)]);
+            index::scan::inventory(&survey, &engine.teller()).unwrap();
+            let paths = || -> Vec<Vec<u8>> { round.surprises.take().into_iter().collect() };
+            let expected = vec![text(&point).as_bytes().to_vec()];
+            assert_eq!(paths(), expected);
+            let live = || {
+                let rules = survey.live_rules(100);
+                index::live::Live::new(rules, survey.mount_points.clone(), &survey.places)
+            };
+            let apply = |change: index::changes::Change| {
+                let live = live();
+                let call = move |writer: &mut index::store::write::Writer<'_>| {
+                    live.apply(writer, &[change])
+                };
+                engine.teller().call(call).unwrap();
+            };
+            let look = index::changes::Change::Point {
+                path: expected[0].clone(),
+            };
+            apply(look.clone());
+            assert_eq!(paths(), expected);
+            // Gone before the table was read again.
+            must("umount", &[text(&point)]);
+            fs::write(point.join("file"), "1").unwrap();
+            apply(look);
+            assert!(paths().is_empty());
+            let differences = place.differences();
+            assert!(differences.is_empty(), "{differences:#?}");
+        },
+    );
+}
+
+#[test]
 fn a_subvolume_is_watched_through_the_top_that_nobody_mounted() {
     apart(
         "mounts::cases::a_subvolume_is_watched_through_the_top_that_nobody_mounted",

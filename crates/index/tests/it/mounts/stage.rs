@@ -3,14 +3,16 @@
 use index::home::Home;
 use index::status::{self, Status};
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-/// Set in the process that a test starts for itself.
+/// Set in the process that a test starts for itself: to the test's name.
 const APART: &str = "CORDON_TEST_APART";
+/// Set in the process that indexes: to its home. What a process does itself is told to it in another way than what others
+/// do, so the one that indexes is not the one that changes things.
+const SERVES: &str = "CORDON_TEST_SERVES";
 /// Long enough for a loaded machine; nothing waits so long when all is well.
 pub const PATIENCE: Duration = Duration::from_secs(240);
 
@@ -21,6 +23,9 @@ pub fn apart(name: &str, test: impl FnOnce()) {
         rustix::process::geteuid().is_root(),
         "mounting file systems needs root"
     );
+    if let Some(home) = std::env::var_os(SERVES) {
+        return serve(&Home::new(PathBuf::from(home)));
+    }
     if std::env::var_os(APART).is_some() {
         return test();
     }
@@ -28,7 +33,7 @@ pub fn apart(name: &str, test: impl FnOnce()) {
         .args(["--mount", "--propagation", "private", "--"])
         .arg(std::env::current_exe().unwrap())
         .args(["--exact", name, "--nocapture", "--include-ignored"])
-        .env(APART, "1")
+        .env(APART, name)
         .output()
         .unwrap();
     let said = String::from_utf8_lossy(&done.stdout).into_owned();
@@ -37,6 +42,17 @@ pub fn apart(name: &str, test: impl FnOnce()) {
         done.status.success() && said.contains("1 passed"),
         "{name} failed"
     );
+}
+
+/// Runs the Index until nobody holds the other end of the standard input any more.
+fn serve(home: &Home) {
+    let stop = Arc::<AtomicBool>::default();
+    let ends = Arc::clone(&stop);
+    std::thread::spawn(move || {
+        std::io::copy(&mut std::io::stdin(), &mut std::io::sink()).unwrap();
+        ends.store(true, Ordering::SeqCst);
+    });
+    index::service::run(home, &stop).unwrap();
 }
 
 /// Runs a program; tells whether it went well.
@@ -58,7 +74,7 @@ pub fn text(path: &Path) -> &str {
 /// Folders: `tree` is indexed, `out` is not; `home` is the Index's.
 pub struct Stage {
     pub folder: tempfile::TempDir,
-    service: Option<(Arc<AtomicBool>, JoinHandle<()>)>,
+    service: Option<Child>,
 }
 
 impl Stage {
@@ -108,10 +124,16 @@ impl Stage {
             list.join(",")
         );
         std::fs::write(home.folder().join("config.ini"), config).unwrap();
-        let stop = Arc::<AtomicBool>::default();
-        let ends = Arc::clone(&stop);
-        let service = std::thread::spawn(move || index::service::run(&home, &ends).unwrap());
-        self.service = Some((stop, service));
+        let name = std::env::var_os(APART).unwrap();
+        let service = Command::new(std::env::current_exe().unwrap())
+            .arg("--exact")
+            .arg(name)
+            .args(["--nocapture", "--include-ignored"])
+            .env(SERVES, home.folder())
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .spawn();
+        self.service = Some(service.unwrap());
     }
 
     pub fn status(&self) -> Status {
@@ -200,10 +222,10 @@ impl Stage {
 
 impl Drop for Stage {
     fn drop(&mut self) {
-        if let Some((stop, service)) = self.service.take() {
-            stop.store(true, Ordering::SeqCst);
-            let ended = service.join();
-            assert!(ended.is_ok() || std::thread::panicking());
+        if let Some(mut service) = self.service.take() {
+            drop(service.stdin.take());
+            let ended = service.wait().unwrap();
+            assert!(ended.success() || std::thread::panicking());
         }
         // What is mounted goes with the namespace; the folders are to be removed.
         let folder = self.folder.path().canonicalize().unwrap();
