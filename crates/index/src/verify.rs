@@ -87,7 +87,7 @@ pub fn verify(
         entries: survey.met.load(Ordering::Relaxed),
         pending: connection
             .query_row(
-                "SELECT count(*) FROM entry e LEFT JOIN digest g ON g.entry = e.id WHERE g.entry IS NULL AND e.mode & 61440 = 32768",
+                "SELECT count(*) FROM entry e LEFT JOIN digest g ON g.entry = e.id WHERE g.entry IS NULL AND e.mode & 61440 = 32768 AND e.flags & 256 = 0",
                 [],
                 |row| row.get::<_, i64>(0),
             )

@@ -115,7 +115,8 @@ struct Waiting {
     size: u64,
 }
 
-/// Calls `each` for the files behind this entry that wait, in the order of their numbers, until it answers false.
+/// Calls `each` for the files behind this entry that wait, in the order of their numbers, until it answers false. What a
+/// mount covers does not wait: another file lies there.
 fn waiting(
     connection: &Connection,
     after: i64,
@@ -128,7 +129,7 @@ fn waiting(
         .prepare_cached(
             "SELECT e.id, e.mode, e.mtime, e.size, g.state, g.md5 IS NULL AND ?1 OR g.sha1 IS NULL AND ?2 OR g.sha256 IS NULL AND ?3
                OR g.blake3 IS NULL AND ?4 OR g.hashed <= e.ctime / 1000000000 + ?5
-             FROM entry e LEFT JOIN digest g ON g.entry = e.id WHERE e.id > ?6 AND e.mode & 61440 = 32768 ORDER BY e.id",
+             FROM entry e LEFT JOIN digest g ON g.entry = e.id WHERE e.id > ?6 AND e.mode & 61440 = 32768 AND e.flags & 256 = 0 ORDER BY e.id",
         )
         .map_err(&failed)?;
     let k = kinds;
@@ -292,7 +293,7 @@ impl Feed {
         let mut statement = self
             .connection
             .prepare_cached(&format!(
-                "SELECT d.path, e.name, d.volume, {ATTRIBUTES} FROM entry e JOIN directory d ON d.id = e.dir WHERE e.id = ?1"
+                "SELECT d.path, e.name, d.volume, {ATTRIBUTES} FROM entry e JOIN directory d ON d.id = e.dir WHERE e.id = ?1 AND e.flags & 256 = 0"
             ))
             .map_err(&failed)?;
         let mut any = false;
@@ -320,6 +321,7 @@ impl Feed {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::entry::flag;
     use crate::store;
     use crate::store::write::Writer;
     use crate::walk::Found;
@@ -346,6 +348,12 @@ mod tests {
             };
             found.push(format!("{n}").as_bytes(), attributes, b"");
         }
+        let covered = Attributes {
+            mode: 0o100_644,
+            flags: flag::MOUNT_POINT,
+            ..Attributes::default()
+        };
+        found.push(b"covered", covered, b"");
         let mut statement = writer.insert_statement().unwrap();
         for seen in found.iter() {
             writer

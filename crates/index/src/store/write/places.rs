@@ -527,7 +527,7 @@ impl Writer<'_> {
             .prepare_cached(
                 "WITH RECURSIVE below (id) AS (SELECT ?1 UNION SELECT d.id FROM directory d JOIN below b ON d.parent = b.id)
                  SELECT e.id FROM below b JOIN entry e ON e.dir = b.id LEFT JOIN digest g ON g.entry = e.id
-                 WHERE e.mode & 61440 = 32768 AND (g.entry IS NULL OR g.state NOT IN (0, 1, 2, 5)) LIMIT ?2",
+                 WHERE e.mode & 61440 = 32768 AND e.flags & 256 = 0 AND (g.entry IS NULL OR g.state NOT IN (0, 1, 2, 5)) LIMIT ?2",
             )
             .and_then(|mut s| {
                 s.query_map(params![id, most as i64], |row| row.get(0))?
