@@ -6,10 +6,12 @@
 //!   replaced by the nearest one.
 //! * *Words*: the words are compared with the names, aliases, columns and descriptions of all sensors, rare words
 //!   weighing more ([`score`]). What looks like a value (an address, a digest, `more than 30 days`, a word that no
-//!   sensor knows) becomes a condition on a column that suits it ([`seed`]); `linux` and the like become filters.
+//!   sensor knows) becomes a condition on a column that suits it ([`seed`]); `linux` and the like become filters, and so
+//!   does a machine that is called by its name ([`hosts`]).
 //!
 //! Nothing here asks anything: a person chooses among the readings.
 
+mod hosts;
 mod score;
 mod seed;
 mod tokens;
@@ -45,6 +47,12 @@ const LEAST_SCORE: f64 = 0.2;
 /// Reads free words: best first, empty when nothing fits. A text that parses has exactly one reading, with score 1.
 #[must_use]
 pub fn interpret(text: &str, catalogue: &Catalogue) -> Vec<Reading> {
+    interpret_among(text, catalogue, &[])
+}
+
+/// The same where machines of these host names are known: a word that is one of them means that machine first.
+#[must_use]
+pub fn interpret_among(text: &str, catalogue: &Catalogue, hosts: &[String]) -> Vec<Reading> {
     let mut found = Vec::new();
     if add(&mut found, text, 1.0, catalogue) {
         return found;
@@ -52,11 +60,32 @@ pub fn interpret(text: &str, catalogue: &Catalogue) -> Vec<Reading> {
     if text.len() > 4 * MOST_CHARACTERS || text.chars().count() > MOST_CHARACTERS {
         return found;
     }
-    repair(text, catalogue, &mut found);
+    let vocabulary = Vocabulary::new(catalogue);
+    let mut list = tokens(text);
+    let doubtful = hosts::mark(&mut list, hosts, catalogue, |stem| vocabulary.knows(stem));
+    let named: Vec<String> = list
+        .iter()
+        .filter(|token| token.host)
+        .map(|token| token.lower.clone())
+        .collect();
+    repair(text, catalogue, &named, &mut found);
+    let mut by_word = Vec::new();
+    by_words(list.clone(), &vocabulary, catalogue, &mut by_word);
+    if !named.is_empty() && (doubtful || by_word.is_empty()) {
+        // What the words say besides the machine comes after it.
+        by_words(tokens(text), &vocabulary, catalogue, &mut found);
+        let least = by_word.iter().map(|r| r.score).fold(1.0, f64::min) - 0.05;
+        for reading in &mut found {
+            reading.score = reading.score.min(least);
+        }
+        for reading in by_word {
+            found.retain(|r| r.question != reading.question);
+            found.push(reading);
+        }
+        return ranked(found);
+    }
     // What is a question but for a slip outranks what its words alone might mean.
     let best = found.iter().map(|r| r.score).fold(1.0, f64::min) - 0.05;
-    let mut by_word = Vec::new();
-    by_words(text, catalogue, &mut by_word);
     for reading in by_word {
         if !found.iter().any(|r| r.question == reading.question) {
             found.push(Reading {
@@ -65,6 +94,10 @@ pub fn interpret(text: &str, catalogue: &Catalogue) -> Vec<Reading> {
             });
         }
     }
+    ranked(found)
+}
+
+fn ranked(mut found: Vec<Reading>) -> Vec<Reading> {
     found.sort_by(|a, b| b.score.total_cmp(&a.score));
     found.retain(|r| r.score >= LEAST_SCORE);
     found.truncate(MOST_READINGS);
@@ -88,7 +121,7 @@ fn add(found: &mut Vec<Reading>, text: &str, score: f64, catalogue: &Catalogue) 
     true
 }
 
-fn repair(text: &str, catalogue: &Catalogue, found: &mut Vec<Reading>) {
+fn repair(text: &str, catalogue: &Catalogue, hosts: &[String], found: &mut Vec<Reading>) {
     let text = text.trim().trim_end_matches(['?', '.', ';', '!']);
     for (candidate, cost) in [
         (text.to_owned(), 0.0),
@@ -114,10 +147,16 @@ fn repair(text: &str, catalogue: &Catalogue, found: &mut Vec<Reading>) {
                         .skip(error.start)
                         .take(error.end.saturating_sub(error.start))
                         .collect();
-                    let likeness = strsim::normalized_damerau_levenshtein(
-                        &was.to_lowercase(),
-                        &name.to_lowercase(),
-                    );
+                    let was = was.to_lowercase();
+                    // A machine's name is no slip of another word.
+                    if was
+                        .split_whitespace()
+                        .any(|word| hosts.iter().any(|h| h == word))
+                    {
+                        break;
+                    }
+                    let likeness =
+                        strsim::normalized_damerau_levenshtein(&was, &name.to_lowercase());
                     // A word more or less may be what the text is about.
                     let words = |text: &str| text.split_whitespace().count();
                     let least = if words(&was) == words(name) { 0.7 } else { 0.9 };
@@ -151,14 +190,18 @@ struct Said {
     negation: bool,
 }
 
-fn by_words(text: &str, catalogue: &Catalogue, found: &mut Vec<Reading>) {
-    let vocabulary = Vocabulary::new(catalogue);
-    let mut list = tokens(text);
+fn by_words(
+    mut list: Vec<Token>,
+    vocabulary: &Vocabulary<'_>,
+    catalogue: &Catalogue,
+    found: &mut Vec<Reading>,
+) {
     vocabulary.mend(&mut list);
     tokens::imply(&mut list, |stem| vocabulary.knows(stem));
     tokens::negate(&mut list, |stem| vocabulary.knows(stem));
     let counting = tokens::asks_how_many(&list);
-    let filters = platform_filters(&mut list, catalogue);
+    let mut filters = hosts::take(&mut list, catalogue);
+    filters.extend(platform_filters(&mut list, catalogue));
     // Without the platform: `which linux machines …` asks for machines too.
     let machines = tokens::asks_for_machines(&list);
     let seeds = seed::take(&mut list);
@@ -195,7 +238,7 @@ fn by_words(text: &str, catalogue: &Catalogue, found: &mut Vec<Reading>) {
             }
         }
     }
-    several(&words, &vocabulary, &said, catalogue, found);
+    several(&words, vocabulary, &said, catalogue, found);
     // Only a platform was named: the machines themselves.
     if !said.filters.is_empty() {
         let with = said.filters.join(" and ");

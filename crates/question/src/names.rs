@@ -152,7 +152,7 @@ pub(crate) fn column_at<'s>(
 }
 
 /// Up to three names that come near to `text`, nearest first.
-pub(crate) fn nearest<'n>(text: &str, names: impl Iterator<Item = &'n str>) -> Vec<String> {
+pub fn nearest<'n>(text: &str, names: impl Iterator<Item = &'n str>) -> Vec<String> {
     // What is far longer than any name is near to none; the bound keeps the work small.
     let wanted: String = normal(text).chars().take(80).collect();
     if wanted.is_empty() {

@@ -11,6 +11,8 @@ pub(super) struct Token {
     pub(super) quoted: bool,
     /// Part of `computer name`, whose words alone name nothing.
     naming: bool,
+    /// It is the host name of a machine.
+    pub(super) host: bool,
     /// A word before it says that a value follows: `named sshd`.
     pub(super) introduced: bool,
     /// It says that what follows is not so.
@@ -205,6 +207,7 @@ impl Token {
             stem: stem(text),
             quoted: false,
             naming: false,
+            host: false,
             introduced: false,
             negation: false,
             negated: false,
@@ -232,6 +235,7 @@ pub(super) fn tokens(text: &str) -> Vec<Token> {
             lower,
             quoted,
             naming: false,
+            host: false,
             introduced: out
                 .last()
                 .is_some_and(|t: &Token| INTRODUCES.contains(&t.lower.as_str())),
@@ -295,7 +299,7 @@ pub(super) fn imply(list: &mut Vec<Token>, knows: impl Fn(&str) -> bool) {
     for at in 0..list.len() {
         if matches!(word(at), "version" | "versions")
             && word(at + 1) == "of"
-            && list.get(at + 2).is_some_and(|t| !knows(&t.stem))
+            && list.get(at + 2).is_some_and(|t| !t.host && !knows(&t.stem))
         {
             implied.push("application");
         }

@@ -152,3 +152,108 @@ fn nonsense_has_none() {
     assert!(interpret("qqqq zzzz", &catalogue()).is_empty());
     assert!(interpret("the of and", &catalogue()).is_empty());
 }
+
+fn among(text: &str) -> Vec<String> {
+    let hosts = ["web-01", "WEB-02.example", "uptime", "proceses", "22"].map(str::to_owned);
+    question::interpret_among(text, &catalogue(), &hosts)
+        .into_iter()
+        .map(|r| r.canonical)
+        .collect()
+}
+
+#[test]
+fn a_word_that_is_a_host_name_means_that_machine_first() {
+    for (text, first) in [
+        (
+            "uptime of web-01",
+            "Get Uptime from all machines with Computer Name = web-01",
+        ),
+        (
+            "Web-01's running processes",
+            "Get Running Processes from all machines with Computer Name = web-01",
+        ),
+        (
+            "running processes on web-01 and web-02.example",
+            "Get Running Processes from all machines with (Computer Name = web-01 or Computer Name = WEB-02.example)",
+        ),
+        (
+            "running processes on linux except web-01",
+            "Get Running Processes from all machines with (Computer Name != web-01 and Is Linux = True)",
+        ),
+        (
+            "web-01",
+            "Get Computer Name from all machines with Computer Name = web-01",
+        ),
+        // A name that nearly is a sensor's word is still a name.
+        (
+            "uptime of proceses",
+            "Get Uptime from all machines with Computer Name = proceses",
+        ),
+    ] {
+        let readings = among(text);
+        assert_eq!(
+            readings.first().map(String::as_str),
+            Some(
+                parse(first, &catalogue())
+                    .expect(first)
+                    .to_string()
+                    .as_str()
+            ),
+            "{text}: {readings:?}"
+        );
+    }
+    // What the word means to sensors as well stays in the list, behind the machine.
+    let readings = among("uptime");
+    let at = |wanted: &str| readings.iter().position(|r| r == wanted);
+    let host = at("Get Computer Name from all machines with Computer Name = uptime");
+    let sensor = at("Get Uptime from all machines");
+    assert_eq!(host, Some(0), "{readings:?}");
+    assert!(sensor > host, "{readings:?}");
+}
+
+#[test]
+fn numbers_and_common_words_are_no_hosts_and_a_question_stays_one() {
+    assert_eq!(
+        among("which machines listen on port 22"),
+        interpret("which machines listen on port 22", &catalogue())
+            .into_iter()
+            .map(|r| r.canonical)
+            .collect::<Vec<_>>()
+    );
+    let whole = "Get Uptime from all machines";
+    assert_eq!(among(whole), [whole]);
+    let hosts = ["machines".to_owned(), "the".to_owned()];
+    let text = "the uptime of all machines";
+    assert_eq!(
+        question::interpret_among(text, &catalogue(), &hosts),
+        interpret(text, &catalogue())
+    );
+}
+
+#[test]
+fn every_reading_with_hosts_is_a_question() {
+    let hosts: Vec<String> = [
+        "a b",
+        "q\"uote",
+        "all machines",
+        "x and y",
+        "\u{1b}[1m",
+        "host's",
+    ]
+    .map(str::to_owned)
+    .into();
+    for text in [
+        "uptime of \"a b\"",
+        "processes on host's",
+        "not \"all machines\" not",
+        "except \"x and y\" uptime",
+        "\u{1b}[1m uptime",
+    ] {
+        for reading in question::interpret_among(text, &catalogue(), &hosts) {
+            assert_eq!(
+                parse(&reading.canonical, &catalogue()),
+                Ok(reading.question)
+            );
+        }
+    }
+}
