@@ -96,6 +96,13 @@ pub struct EndpointInfo {
     pub certificate_until: Option<Timestamp>,
 }
 
+/// An endpoint as people call it: its host name, its ordinal, its identifier, or a beginning of that of at least four digits. What only one
+/// endpoint goes by names it; a whole identifier always does.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(transparent)]
+#[schema(min_length = 1, max_length = 255)]
+pub struct EndpointName(pub String);
+
 /// Which endpoints.
 #[derive(Clone, Debug, Default, Serialize, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]

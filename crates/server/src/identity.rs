@@ -2,7 +2,7 @@
 //!
 //! Private keys live in one file ([`vault`]); certificates are made in [`authority`]; what agents believe, and how that is replaced,
 //! is in [`trust`]; both ports take their TLS settings from [`tls`]; letting machines in is [`enrol`], and what they hold
-//! afterwards [`certificates`]. Endpoints are kept in the
+//! afterwards [`certificates`]; which one a person means, [`named`]. Endpoints are kept in the
 //! store and, because every connection asks for one, in memory as well: a change goes to the store first.
 
 pub(crate) mod authority;
@@ -14,6 +14,7 @@ pub(crate) use enrol::tame;
 mod guesses;
 mod keep;
 mod manage;
+mod named;
 pub mod offline;
 mod origin;
 mod rotate;
@@ -25,6 +26,7 @@ pub use authority::{CertificateError, ENDPOINT_LIFE};
 pub use keep::KeepError;
 pub use manage::ManageError;
 pub(crate) use manage::{Doubled, REVOKED};
+pub use named::NameError;
 pub use origin::{Look, OriginError, look};
 pub use rotate::RotateError;
 pub use tls::TlsError;

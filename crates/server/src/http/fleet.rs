@@ -3,14 +3,15 @@
 use super::Api;
 use super::error::{ApiError, ErrorBody, ErrorCode};
 use super::extract::{Administers, Json, Path, Query, Reads, SignedIn};
-use crate::identity::{CertificateError, KeepError, ManageError, RotateError};
+use crate::identity::{CertificateError, KeepError, ManageError, NameError, RotateError};
 use crate::model::endpoint::{Endpoint, Standing, TokenInfo, TokenRequest};
 use api::Secret;
 use api::fleet::{
-    Authorities, Authority, DropOld, EndpointInfo, EndpointsQuery, EnrolmentTokenCreated,
-    EnrolmentTokenInfo, EnrolmentTokenToCreate, Platform, Rotation, TrustStatus,
+    Authorities, Authority, DropOld, EndpointInfo, EndpointName, EndpointsQuery,
+    EnrolmentTokenCreated, EnrolmentTokenInfo, EnrolmentTokenToCreate, Platform, Rotation,
+    TrustStatus,
 };
-use api::ids::{EndpointId, EnrolmentTokenId, Fingerprint};
+use api::ids::{EnrolmentTokenId, Fingerprint};
 use axum::extract::State as Shared;
 use axum::http::StatusCode;
 use std::sync::Arc;
@@ -42,6 +43,18 @@ impl From<ManageError> for ApiError {
             ManageError::Token => Self::invalid(error.to_string()),
             ManageError::Store(error) => error.into(),
             other => Self::internal(&other),
+        }
+    }
+}
+
+impl From<NameError> for ApiError {
+    fn from(error: NameError) -> Self {
+        let message = error.to_string();
+        match error {
+            NameError::Unknown { .. } => Self::not_found(message),
+            NameError::Several { .. } => {
+                Self::new(StatusCode::CONFLICT, ErrorCode::Conflict, message)
+            }
         }
     }
 }
@@ -118,51 +131,51 @@ async fn endpoints(
 
 /// One endpoint.
 #[utoipa::path(get, path = "/endpoints/{id}", operation_id = "get_endpoint", tag = "endpoints", security(("session" = []), ("token" = ["read"])),
-    params(("id" = inline(EndpointId), Path, description = "The endpoint's identifier")), responses(
+    params(("id" = inline(EndpointName), Path)), responses(
     (status = OK, body = EndpointInfo),
-    (status = NOT_FOUND, body = ErrorBody),
+    (status = NOT_FOUND, description = "Nothing goes by this name", body = ErrorBody),
+    (status = CONFLICT, description = "Several go by this name; the message tells them apart", body = ErrorBody),
 ))]
 async fn endpoint(
     _caller: Reads,
     Shared(api): Shared<Arc<Api>>,
-    Path(id): Path<EndpointId>,
+    Path(name): Path<EndpointName>,
 ) -> Result<axum::Json<EndpointInfo>, ApiError> {
-    let endpoint = api
-        .identity
-        .endpoint(id.into())
-        .ok_or_else(|| ApiError::not_found(format!("there is no endpoint {id}")))?;
+    let endpoint = api.identity.named(&name.0)?;
     Ok(axum::Json(info(&api, endpoint)))
 }
 
 /// Lets a waiting endpoint work; for one that works already, clears the mark of a doubled identity.
 #[utoipa::path(post, path = "/endpoints/{id}/approve", operation_id = "approve_endpoint", tag = "endpoints", security(("session" = []), ("token" = ["admin"])),
-    params(("id" = inline(EndpointId), Path, description = "The endpoint's identifier")), responses(
+    params(("id" = inline(EndpointName), Path)), responses(
     (status = OK, body = EndpointInfo),
     (status = NOT_FOUND, body = ErrorBody),
-    (status = CONFLICT, description = "It was revoked", body = ErrorBody),
+    (status = CONFLICT, description = "It was revoked, or several go by this name", body = ErrorBody),
 ))]
 async fn approve(
     Administers(caller): Administers,
     Shared(api): Shared<Arc<Api>>,
-    Path(id): Path<EndpointId>,
+    Path(name): Path<EndpointName>,
 ) -> Result<axum::Json<EndpointInfo>, ApiError> {
-    let endpoint = api.identity.approve(id.into(), &caller.actor()).await?;
+    let named = api.identity.named(&name.0)?;
+    let endpoint = api.identity.approve(named.id, &caller.actor()).await?;
     Ok(axum::Json(info(&api, endpoint)))
 }
 
 /// Shuts an endpoint out for good and closes its connection.
 #[utoipa::path(post, path = "/endpoints/{id}/revoke", operation_id = "revoke_endpoint", tag = "endpoints", security(("session" = []), ("token" = ["admin"])),
-    params(("id" = inline(EndpointId), Path, description = "The endpoint's identifier")), responses(
+    params(("id" = inline(EndpointName), Path)), responses(
     (status = OK, body = EndpointInfo),
     (status = NOT_FOUND, body = ErrorBody),
-    (status = CONFLICT, description = "It was revoked already", body = ErrorBody),
+    (status = CONFLICT, description = "Several go by this name", body = ErrorBody),
 ))]
 async fn revoke(
     Administers(caller): Administers,
     Shared(api): Shared<Arc<Api>>,
-    Path(id): Path<EndpointId>,
+    Path(name): Path<EndpointName>,
 ) -> Result<axum::Json<EndpointInfo>, ApiError> {
-    let endpoint = api.identity.revoke(id.into(), &caller.actor()).await?;
+    let named = api.identity.named(&name.0)?;
+    let endpoint = api.identity.revoke(named.id, &caller.actor()).await?;
     Ok(axum::Json(info(&api, endpoint)))
 }
 

@@ -52,7 +52,7 @@ async fn parse(
     }))
 }
 
-/// Readings of free words, best first; none when nothing fits.
+/// Readings of free words, best first; none when nothing fits. A word that is an endpoint's host name means that machine.
 #[utoipa::path(post, path = "/questions/interpret", operation_id = "interpret_words", tag = "language", security(("session" = []), ("token" = ["read"])), request_body = Text, responses(
     (status = OK, body = Vec<ReadingInfo>),
     (status = UNPROCESSABLE_ENTITY, description = "The text is too long", body = ErrorBody),
@@ -63,7 +63,8 @@ async fn interpret(
     Json(Text { text }): Json<Text>,
 ) -> Result<axum::Json<Vec<ReadingInfo>>, ApiError> {
     bounded(&text)?;
-    let readings = question::interpret(&text, &api.catalogue.now());
+    let hosts = api.identity.hosts_in(&text);
+    let readings = question::interpret_among(&text, &api.catalogue.now(), &hosts);
     Ok(axum::Json(readings.into_iter().map(Into::into).collect()))
 }
 

@@ -6,6 +6,7 @@ mod boundaries;
 mod contract;
 mod damage;
 mod groups;
+mod named;
 mod noted;
 mod operations;
 mod retention;
