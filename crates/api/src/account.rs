@@ -72,6 +72,9 @@ pub struct Me {
     /// The session's token for `x-csrf-token`; `null` for API tokens, which need none.
     #[schema(required)]
     pub csrf: Option<String>,
+    /// Number of the API token that was shown; `null` in a session.
+    #[schema(required)]
+    pub token: Option<ApiTokenId>,
 }
 
 /// A change of the caller's own password.
@@ -130,6 +133,33 @@ pub struct UserCreated {
     /// The password the server made, told this once only; `null` when it was given.
     #[schema(required, value_type = Option<String>, format = Password)]
     pub password: Option<Secret>,
+}
+
+/// What is to change about a user.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct UserChange {
+    /// What they may do from now on, in sessions and by tokens that they have.
+    pub role: Role,
+}
+
+/// A password that the server made in place of another.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct PasswordReset {
+    /// The one-time password, told this once only.
+    #[schema(value_type = String, format = Password)]
+    pub password: Secret,
+    /// Sessions that ended with the old one.
+    pub sessions_ended: u64,
+    /// API tokens that ended with it.
+    pub tokens_ended: u64,
+}
+
+/// What ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct SessionsEnded {
+    /// Sessions that were under way.
+    pub sessions_ended: u64,
 }
 
 /// An API token, without its secret.

@@ -33,6 +33,15 @@ pub struct GroupToCreate {
     pub filter: String,
 }
 
+/// Whose a group is to be.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct GroupOwner {
+    /// Name of a user.
+    #[schema(min_length = 1, max_length = 64)]
+    pub owner: String,
+}
+
 /// What a group is to mean.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]

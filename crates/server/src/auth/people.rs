@@ -4,11 +4,12 @@ use super::LOCAL_ACCOUNT;
 use super::{
     Auth, AuthError, Caller, LONGEST_NAME, LONGEST_TOKEN_LIFE, MadeToken, Via, password, secret,
 };
+use crate::model::account::User;
 use crate::model::actor::RESERVED_NAMES;
 use crate::model::audit::Deed;
 use crate::model::ids::{ApiTokenId, UserId};
 use crate::model::role::{Permission, Role, Scopes};
-use crate::store::accounts::{NewApiToken, NewUser};
+use crate::store::accounts::{Ended, NewApiToken, NewUser};
 use serde_json::json;
 use std::time::Duration;
 use zeroize::Zeroizing;
@@ -50,6 +51,36 @@ impl Auth {
     pub async fn delete_user(&self, caller: &Caller, name: String) -> Result<(), AuthError> {
         let deed = Deed::new(caller.actor(), "user.delete", &name);
         Ok(self.store.delete_user(name, deed).await?)
+    }
+
+    /// Gives a user another role; what they have signed in with goes on with it.
+    pub async fn change_role(
+        &self,
+        caller: &Caller,
+        name: String,
+        role: Role,
+    ) -> Result<User, AuthError> {
+        let deed = Deed::new(caller.actor(), "user.role", &name).with(json!({"role": role}));
+        Ok(self.store.set_role(name, role, deed).await?)
+    }
+
+    /// Makes a one-time password in place of a user's own, and ends what they had signed in with.
+    pub async fn reset_password(
+        &self,
+        caller: &Caller,
+        name: String,
+    ) -> Result<(Zeroizing<String>, Ended), AuthError> {
+        let made = secret::password()?;
+        let kept = self.passwords.hash(made.clone()).await?;
+        let deed = Deed::new(caller.actor(), "password.reset", &name);
+        let ended = self.store.reset_password(name, kept, deed).await?;
+        Ok((made, ended))
+    }
+
+    /// Ends a user's sessions; says how many.
+    pub async fn end_sessions(&self, caller: &Caller, name: String) -> Result<u64, AuthError> {
+        let deed = Deed::new(caller.actor(), "sessions.end", &name);
+        Ok(self.store.end_sessions(name, deed).await?)
     }
 
     /// Makes an API token that acts for the caller. It cannot do more, nor live longer, than what made it: scopes the

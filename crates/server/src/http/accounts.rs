@@ -11,7 +11,7 @@ use crate::model::role::{Permission, Scopes};
 use api::Secret;
 use api::account::{
     ApiTokenCreated, ApiTokenInfo, ApiTokenToCreate, LoggedIn, Login, Me, PasswordChange,
-    UserCreated, UserInfo, UserToCreate,
+    PasswordReset, SessionsEnded, UserChange, UserCreated, UserInfo, UserToCreate,
 };
 use api::ids::ApiTokenId;
 use axum::extract::State;
@@ -30,7 +30,9 @@ pub(super) fn routes() -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(me))
         .routes(routes!(change_password))
         .routes(routes!(users, create_user))
-        .routes(routes!(delete_user))
+        .routes(routes!(change_user, delete_user))
+        .routes(routes!(reset_password))
+        .routes(routes!(end_sessions))
         .routes(routes!(api_tokens, create_api_token))
         .routes(routes!(delete_api_token))
 }
@@ -111,6 +113,7 @@ async fn me(Arrived(caller): Arrived) -> axum::Json<Me> {
     axum::Json(Me {
         permissions: caller.permissions().into_iter().map(Into::into).collect(),
         csrf: caller.csrf().map(str::to_owned),
+        token: caller.actor().token().map(Into::into),
         name: caller.user.name,
         role: caller.user.role.into(),
         one_time_password: caller.user.one_time,
@@ -186,6 +189,60 @@ async fn create_user(
         password: told.map(Secret),
     };
     Ok((StatusCode::CREATED, axum::Json(body)))
+}
+
+/// Gives a user another role. It holds from the next request on, for their sessions and tokens too. The last administrator stays one.
+#[utoipa::path(put, path = "/users/{name}", operation_id = "change_user", tag = "users", security(("session" = []), ("token" = ["admin"])),
+    params(("name" = String, Path, description = "User name")), request_body = UserChange, responses(
+    (status = OK, body = UserInfo),
+    (status = NOT_FOUND, body = ErrorBody),
+    (status = CONFLICT, description = "This is the last administrator, or the server's own account", body = ErrorBody),
+))]
+async fn change_user(
+    Administers(caller): Administers,
+    State(api): State<Arc<Api>>,
+    Path(name): Path<String>,
+    Json(change): Json<UserChange>,
+) -> Result<axum::Json<UserInfo>, ApiError> {
+    let role = change.role.into();
+    let user = api.auth.change_role(&caller, name, role).await?;
+    Ok(axum::Json(user.into()))
+}
+
+/// Makes a one-time password in place of a user's own. Their sessions and API tokens end.
+#[utoipa::path(post, path = "/users/{name}/password", operation_id = "reset_password", tag = "users", security(("session" = []), ("token" = ["admin"])),
+    params(("name" = String, Path, description = "User name")), responses(
+    (status = OK, body = PasswordReset),
+    (status = NOT_FOUND, body = ErrorBody),
+    (status = CONFLICT, description = "This is the server's own account", body = ErrorBody),
+))]
+async fn reset_password(
+    Administers(caller): Administers,
+    State(api): State<Arc<Api>>,
+    Path(name): Path<String>,
+) -> Result<axum::Json<PasswordReset>, ApiError> {
+    let (password, ended) = api.auth.reset_password(&caller, name).await?;
+    Ok(axum::Json(PasswordReset {
+        password: Secret(password),
+        sessions_ended: ended.sessions,
+        tokens_ended: ended.tokens,
+    }))
+}
+
+/// Ends a user's sessions; their API tokens go on. A browser that they used is known no more.
+#[utoipa::path(delete, path = "/users/{name}/sessions", operation_id = "end_sessions", tag = "users", security(("session" = []), ("token" = ["admin"])),
+    params(("name" = String, Path, description = "User name")), responses(
+    (status = OK, body = SessionsEnded),
+    (status = NOT_FOUND, body = ErrorBody),
+    (status = CONFLICT, description = "This is the server's own account", body = ErrorBody),
+))]
+async fn end_sessions(
+    Administers(caller): Administers,
+    State(api): State<Arc<Api>>,
+    Path(name): Path<String>,
+) -> Result<axum::Json<SessionsEnded>, ApiError> {
+    let sessions_ended = api.auth.end_sessions(&caller, name).await?;
+    Ok(axum::Json(SessionsEnded { sessions_ended }))
 }
 
 /// Removes a user with their sessions and API tokens. The last administrator stays.

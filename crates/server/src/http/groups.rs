@@ -12,7 +12,7 @@ use crate::model::audit::Deed;
 use crate::model::role::Permission;
 use crate::names;
 use crate::store::groups::{NewGroup, StoredGroup};
-use api::group::{GroupChange, GroupInfo, GroupToCreate};
+use api::group::{GroupChange, GroupInfo, GroupOwner, GroupToCreate};
 use axum::extract::State;
 use axum::http::StatusCode;
 use question::catalogue::{Catalogue, Group};
@@ -25,6 +25,7 @@ pub(super) fn routes() -> OpenApiRouter<Arc<Api>> {
     OpenApiRouter::new()
         .routes(routes!(groups, create_group))
         .routes(routes!(change_group, delete_group))
+        .routes(routes!(give_group))
 }
 
 fn info(group: StoredGroup) -> GroupInfo {
@@ -175,6 +176,29 @@ async fn change_group(
         .await?;
     api.reload_groups().await?;
     Ok(axum::Json(info(changed)))
+}
+
+/// Gives a group to another user, who may change and remove it from then on. What it means stays.
+#[utoipa::path(put, path = "/groups/{name}/owner", operation_id = "give_group", tag = "groups", security(("session" = []), ("token" = ["ask"])),
+    params(("name" = String, Path, description = "The group's name")), request_body = GroupOwner, responses(
+    (status = OK, body = GroupInfo),
+    (status = FORBIDDEN, description = "It belongs to somebody else", body = ErrorBody),
+    (status = NOT_FOUND, description = "There is no such group, or no such user", body = ErrorBody),
+))]
+async fn give_group(
+    Asks(caller): Asks,
+    State(api): State<Arc<Api>>,
+    Path(name): Path<String>,
+    Json(GroupOwner { owner }): Json<GroupOwner>,
+) -> Result<axum::Json<GroupInfo>, ApiError> {
+    let group = own(&api, &caller, &name).await?;
+    let deed = Deed::new(caller.actor(), "group.owner", &group.name)
+        .with(json!({"before": group.owner_name, "owner": owner}));
+    let given = api
+        .store
+        .give_group(group.name, group.version, owner, deed)
+        .await?;
+    Ok(axum::Json(info(given)))
 }
 
 /// Removes a group that no open question was asked by.

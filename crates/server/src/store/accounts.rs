@@ -105,6 +105,14 @@ pub trait Accounts {
     /// more.
     fn set_password(&self, new: NewPassword, deed: Deed) -> Reply<'_, Ended>;
 
+    /// Gives a person another role; the last administrator stays one.
+    fn set_role(&self, name: String, role: Role, deed: Deed) -> Reply<'_, User>;
+    /// Gives a person who is there a one-time password of somebody else's making. Their sessions and API tokens end, and their devices are
+    /// known no more.
+    fn reset_password(&self, name: String, password: String, deed: Deed) -> Reply<'_, Ended>;
+    /// Ends a person's sessions; gives how many there were. Their devices are known no more.
+    fn end_sessions(&self, name: String, deed: Deed) -> Reply<'_, u64>;
+
     /// Begins a session; those that are over by the two limits are cleared away, and the device is known from now on.
     fn begin_session(&self, new: NewSession, deed: Deed) -> Reply<'_, ()>;
     /// The device of this digest.

@@ -51,6 +51,14 @@ pub trait Groups {
         filter: String,
         deed: Deed,
     ) -> Reply<'_, StoredGroup>;
+    /// Gives a group of this version to the person of this name. What it means stays, and so its version.
+    fn give_group(
+        &self,
+        name: String,
+        version: u64,
+        owner: String,
+        deed: Deed,
+    ) -> Reply<'_, StoredGroup>;
     /// Removes a group of this version; open questions that were asked by it are a conflict.
     fn delete_group(&self, name: String, version: u64, deed: Deed) -> Reply<'_, ()>;
     /// Notes which groups a question was asked by, in their present versions.

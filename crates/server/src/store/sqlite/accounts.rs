@@ -72,15 +72,8 @@ impl Accounts for SqliteStore {
                 .optional()?;
             let (role, service) =
                 known.ok_or_else(|| Fault::missing(format!("the user `{name}`")))?;
-            let administrators: i64 = tx.query_row(
-                "SELECT count(*) FROM users WHERE role = 'administrator' AND service = 0",
-                [],
-                |row| row.get(0),
-            )?;
-            if role == Role::Administrator.as_str() && !service && administrators == 1 {
-                return Err(Fault::conflict(format!(
-                    "`{name}` is the last administrator; add another one first"
-                )));
+            if role == Role::Administrator.as_str() && !service {
+                not_the_last(tx, &name)?;
             }
             tx.execute("DELETE FROM users WHERE name = ?1", [&name])?;
             append(tx, &deed)?;
@@ -195,6 +188,48 @@ impl Accounts for SqliteStore {
                 Ok(ended)
             },
         )
+    }
+
+    fn set_role(&self, name: String, role: Role, deed: Deed) -> Reply<'_, User> {
+        let operation = format!("changing the role of the user `{name}`");
+        self.write_small(operation, move |tx| {
+            let before = person(tx, &name)?;
+            if before.role == Role::Administrator && role != Role::Administrator {
+                not_the_last(tx, &name)?;
+            }
+            tx.execute(
+                "UPDATE users SET role = ?2 WHERE id = ?1",
+                params![before.id, role.as_str()],
+            )?;
+            append(tx, &deed.clone().also("before", before.role.as_str()))?;
+            person(tx, &name)
+        })
+    }
+
+    fn reset_password(&self, name: String, password: String, deed: Deed) -> Reply<'_, Ended> {
+        let operation = format!("giving the user `{name}` a one-time password");
+        self.write_small(operation, move |tx| {
+            let id = person(tx, &name)?.id;
+            tx.execute(
+                "UPDATE users SET password = ?2, one_time = 1, by_server = 0 WHERE id = ?1",
+                params![id, password],
+            )?;
+            let ended = end_all(tx, id, None, &[])?;
+            let deed = deed.clone().also("sessions_ended", ended.sessions);
+            append(tx, &deed.also("tokens_ended", ended.tokens))?;
+            Ok(ended)
+        })
+    }
+
+    fn end_sessions(&self, name: String, deed: Deed) -> Reply<'_, u64> {
+        let operation = format!("ending the sessions of the user `{name}`");
+        self.write_small(operation, move |tx| {
+            let id = person(tx, &name)?.id;
+            let ended = tx.execute("DELETE FROM sessions WHERE user_id = ?1", [id])? as u64;
+            tx.execute("DELETE FROM devices WHERE user_id = ?1", [id])?;
+            append(tx, &deed.clone().also("sessions_ended", ended))?;
+            Ok(ended)
+        })
     }
 
     fn begin_session(&self, new: NewSession, deed: Deed) -> Reply<'_, ()> {
@@ -353,6 +388,36 @@ impl Accounts for SqliteStore {
             Ok(())
         })
     }
+}
+
+/// The person of this name; the server's own account is none.
+fn person(tx: &Connection, name: &str) -> Result<User> {
+    let found = tx
+        .prepare_cached(&format!("SELECT {USER} FROM users u WHERE u.name = ?1"))?
+        .query_row([name], |row| user(row, 0))
+        .optional()?;
+    match found {
+        None => Err(Fault::missing(format!("the user `{name}`"))),
+        Some(user) if user.service => Err(Fault::conflict(format!(
+            "`{name}` is the server's own account: it has no password and no sessions, and its role stays"
+        ))),
+        Some(user) => Ok(user),
+    }
+}
+
+/// Refuses what would leave nobody who administers.
+fn not_the_last(tx: &Connection, name: &str) -> Result<()> {
+    let administrators: i64 = tx.query_row(
+        "SELECT count(*) FROM users WHERE role = 'administrator' AND service = 0",
+        [],
+        |row| row.get(0),
+    )?;
+    if administrators == 1 {
+        return Err(Fault::conflict(format!(
+            "`{name}` is the last administrator; add another one first"
+        )));
+    }
+    Ok(())
 }
 
 /// Ends a user's sessions and API tokens but for those named, and forgets their devices.

@@ -131,6 +131,28 @@ impl Groups for SqliteStore {
         })
     }
 
+    fn give_group(
+        &self,
+        name: String,
+        version: u64,
+        owner: String,
+        deed: Deed,
+    ) -> Reply<'_, StoredGroup> {
+        self.write_small(format!("giving the group `{name}` away"), move |tx| {
+            unchanged(tx, &name, version)?;
+            let given = tx.execute(
+                "UPDATE groups SET owner = u.id FROM users u
+                 WHERE u.name = ?2 AND u.service = 0 AND groups.name = ?1",
+                params![name, owner],
+            )?;
+            if given == 0 {
+                return Err(Fault::missing(format!("the user `{owner}`")));
+            }
+            append(tx, &deed)?;
+            one(tx, &name)
+        })
+    }
+
     fn delete_group(&self, name: String, version: u64, deed: Deed) -> Reply<'_, ()> {
         self.write_small(format!("removing the group `{name}`"), move |tx| {
             unchanged(tx, &name, version)?;

@@ -367,3 +367,63 @@ pub async fn a_failure_names_the_operation(place: &dyn Place) {
     assert!(text.contains("beginning a session of user 99"), "{text}");
     assert!(actions(store.as_ref()).await.is_empty());
 }
+
+pub async fn others_change_roles_passwords_and_sessions(place: &dyn Place) {
+    let store = place.open();
+    let ada = ada(store.as_ref()).await;
+    let role = |name: &str, role| store.set_role(name.into(), role, deed("user.role"));
+    let last = role("ada", Role::Reader).await;
+    assert!(matches!(last, Err(StoreError::Conflict(_))), "{last:?}");
+    store
+        .create_user(user("bob", Role::Reader), deed("user.create"))
+        .await
+        .expect("added");
+    let changed = role("BOB", Role::Administrator).await.expect("changed");
+    assert_eq!(
+        (changed.name.as_str(), changed.role),
+        ("bob", Role::Administrator)
+    );
+    assert_eq!(
+        role("ada", Role::Reader).await.expect("changed").role,
+        Role::Reader
+    );
+    let missing = role("eve", Role::Reader).await;
+    assert!(
+        matches!(missing, Err(StoreError::Missing(_))),
+        "{missing:?}"
+    );
+
+    from_device(store.as_ref(), ada, 1, [9; 32], 10).await;
+    store
+        .begin_session(session(ada, 2, 10), deed("login"))
+        .await
+        .expect("begun");
+    store
+        .create_api_token(token(ada, 3), deed("api-token.create"))
+        .await
+        .expect("added");
+    let ended = store.end_sessions("ada".into(), deed("sessions.end"));
+    assert_eq!(ended.await.expect("ended"), 2);
+    assert!(store.session([1; 32]).await.expect("read").is_none());
+    assert!(store.device([9; 32]).await.expect("read").is_none());
+    assert!(store.api_token([3; 32]).await.expect("read").is_some());
+
+    let reset = store.reset_password("Ada".into(), "new".into(), deed("password.reset"));
+    let reset = reset.await.expect("reset");
+    assert_eq!((reset.sessions, reset.tokens), (0, 1));
+    let (user, password) = store
+        .user_with_password("ada".into())
+        .await
+        .expect("read")
+        .expect("there");
+    assert_eq!(
+        (user.one_time, user.role, password.as_str()),
+        (true, Role::Reader, "new")
+    );
+    let missing = store.reset_password("eve".into(), "new".into(), deed("password.reset"));
+    assert!(matches!(missing.await, Err(StoreError::Missing(_))));
+    assert!(
+        store.users().await.expect("read").len() == 2,
+        "nobody was added"
+    );
+}

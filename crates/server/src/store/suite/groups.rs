@@ -133,3 +133,23 @@ pub async fn a_group_outlives_its_owner(place: &dyn Place) {
     let kept = store.stored_groups().await.expect("read").remove(0);
     assert_eq!((kept.owner, kept.owner_name), (None, None));
 }
+
+pub async fn a_group_is_given_away(place: &dyn Place) {
+    let store = place.open();
+    let ada = ada(store.as_ref()).await;
+    add(store.as_ref(), "web", ada).await;
+    let bob = super::accounts::user("bob", crate::model::role::Role::Operator);
+    let bob = store
+        .create_user(bob, deed("user.create"))
+        .await
+        .expect("added");
+    let give = |version, owner: &str| {
+        store.give_group("web".into(), version, owner.into(), deed("group.owner"))
+    };
+    let given = give(1, "Bob").await.expect("given");
+    assert_eq!((given.owner, given.version), (Some(bob), 1));
+    let nobody = give(1, "eve").await;
+    assert!(matches!(nobody, Err(StoreError::Missing(_))), "{nobody:?}");
+    let late = give(2, "ada").await;
+    assert!(matches!(late, Err(StoreError::Conflict(_))), "{late:?}");
+}

@@ -225,3 +225,26 @@ async fn an_asker_keeps_open_what_the_quota_allows_and_no_more() {
         .count();
     assert!(admitted <= 1, "{admitted}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_group_is_given_away_by_who_may_change_it() {
+    let world = World::new().await;
+    let admin = Web::admin(&world).await;
+    let olga = operator(&admin, &world, "olga").await;
+    let otto = operator(&admin, &world, "otto").await;
+    olga.ok(Method::POST, "/groups", group("servers")).await;
+    let to = |name: &str| Some(json!({"owner": name}));
+    let path = "/groups/servers/owner";
+    otto.refused(Method::PUT, path, to("otto"), 403, "forbidden")
+        .await;
+    olga.refused(Method::PUT, path, to("nobody"), 404, "not_found")
+        .await;
+    let given = olga.ok(Method::PUT, path, to("Otto")).await;
+    assert_eq!(
+        (&given["owner"], &given["version"]),
+        (&json!("otto"), &json!(1))
+    );
+    olga.refused(Method::DELETE, "/groups/servers", None, 403, "forbidden")
+        .await;
+    otto.ok(Method::DELETE, "/groups/servers", None).await;
+}
