@@ -1,6 +1,6 @@
 //! Reading and checking the audit log.
 
-use crate::ids::{EntryHash, EntryNumber};
+use crate::ids::{EndpointId, EntryHash, EntryNumber};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -15,12 +15,27 @@ pub struct EntriesQuery {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[param(inline)]
     pub before: Option<EntryNumber>,
-    /// Only what this user or token did, exactly as it stands in `who`.
+    /// Only what this user did, in person or by a token; or exactly what stands in `who`, such as `ada (token 3)` or `server`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub who: Option<String>,
     /// Only actions that start so.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub action: Option<String>,
+    /// Only what was done to this, exactly as it stands in `object`: `question 17`, a user's name, a group's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub object: Option<String>,
+    /// Only what an endpoint did or what was done to it: its host name, ordinal, identifier or a beginning of that. Of several that go or
+    /// went by this name, all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub endpoint: Option<String>,
+    /// Only entries of this second and later.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[param(inline)]
+    pub from: Option<Timestamp>,
+    /// Only entries before this second.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[param(inline)]
+    pub to: Option<Timestamp>,
     /// At most this many, 100 unless told, 10,000 at most.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub limit: Option<u32>,
@@ -39,10 +54,24 @@ pub struct EntryInfo {
     pub action: String,
     /// To what.
     pub object: String,
+    /// The endpoint that did it or that it was done to, if that is one.
+    #[schema(required)]
+    pub endpoint: Option<EntryEndpoint>,
     /// More about it; each action has members of its own.
     pub detail: BTreeMap<String, Value>,
     /// Hash of this entry and all before it.
     pub hash: EntryHash,
+}
+
+/// The endpoint of an entry, as it is called now.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct EntryEndpoint {
+    /// Its identifier.
+    pub id: EndpointId,
+    /// Its small number.
+    pub ordinal: u32,
+    /// Host name as it last said.
+    pub hostname: String,
 }
 
 /// A head that was noted before.

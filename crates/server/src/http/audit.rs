@@ -5,8 +5,8 @@ use super::error::{ApiError, ErrorBody};
 use super::extract::{Administers, Query};
 use crate::model::audit::{Entry, Head};
 use crate::store::audit::AuditQuery;
-use api::audit::{EntriesQuery, EntryInfo, NotedHead, Verdict};
-use api::ids::{EntryHash, EntryNumber};
+use api::audit::{EntriesQuery, EntryEndpoint, EntryInfo, NotedHead, Verdict};
+use api::ids::{EndpointId, EntryHash, EntryNumber};
 use axum::extract::State;
 use jiff::Timestamp;
 use serde_json::Value;
@@ -23,22 +23,37 @@ pub(super) fn routes() -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(verify))
 }
 
-impl From<Entry> for EntryInfo {
-    fn from(entry: Entry) -> Self {
-        // What is in the log is told even where it is not what the server writes: a broken log is read to see what broke it.
-        let detail = match serde_json::from_str(&entry.detail) {
-            Ok(Value::Object(members)) => members.into_iter().collect(),
-            _ => [("text".to_owned(), Value::String(entry.detail))].into(),
-        };
-        Self {
-            number: EntryNumber::of(entry.number),
-            at: entry.time.parse().unwrap_or(Timestamp::UNIX_EPOCH),
-            who: entry.who,
-            action: entry.action,
-            object: entry.object,
-            detail,
-            hash: EntryHash(entry.hash),
-        }
+/// The endpoint that did something or that it was done to.
+fn endpoint(api: &Api, entry: &Entry) -> Option<EntryEndpoint> {
+    let id = entry
+        .object
+        .strip_prefix("endpoint ")
+        .or_else(|| entry.who.strip_prefix("endpoint:"))?;
+    let id: EndpointId = id.parse().ok()?;
+    let known = api.identity.endpoint(id.into())?;
+    Some(EntryEndpoint {
+        id,
+        ordinal: known.ordinal,
+        hostname: known.hostname,
+    })
+}
+
+fn info(api: &Api, entry: Entry) -> EntryInfo {
+    let endpoint = endpoint(api, &entry);
+    // What is in the log is told even where it is not what the server writes: a broken log is read to see what broke it.
+    let detail = match serde_json::from_str(&entry.detail) {
+        Ok(Value::Object(members)) => members.into_iter().collect(),
+        _ => [("text".to_owned(), Value::String(entry.detail))].into(),
+    };
+    EntryInfo {
+        number: EntryNumber::of(entry.number),
+        at: entry.time.parse().unwrap_or(Timestamp::UNIX_EPOCH),
+        who: entry.who,
+        action: entry.action,
+        object: entry.object,
+        endpoint,
+        detail,
+        hash: EntryHash(entry.hash),
     }
 }
 
@@ -55,10 +70,15 @@ async fn entries(
         before: query.before.map(EntryNumber::get),
         who: query.who,
         action: query.action,
+        object: query.object,
+        endpoints: query.endpoint.map(|name| api.identity.all_named(&name)),
+        from: query.from,
+        to: query.to,
         limit: query.limit.unwrap_or(LIMIT).min(LARGEST_LIMIT),
     };
     let entries = api.store.audit_entries(query).await?;
-    Ok(axum::Json(entries.into_iter().map(Into::into).collect()))
+    let entries = entries.into_iter().map(|entry| info(&api, entry));
+    Ok(axum::Json(entries.collect()))
 }
 
 /// Checks the whole chain, and that it still holds an entry noted elsewhere.

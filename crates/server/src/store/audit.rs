@@ -2,16 +2,26 @@
 
 use super::error::Reply;
 use crate::model::audit::{Deed, Entry, Head, Verdict};
+use crate::model::ids::EndpointId;
+use jiff::Timestamp;
 
 /// Which entries a reader wants: newest first.
 #[derive(Clone, Debug, Default)]
 pub struct AuditQuery {
     /// Only entries with a smaller number.
     pub before: Option<u64>,
-    /// Only this person's.
+    /// Only this person's, by tokens too; or exactly this.
     pub who: Option<String>,
     /// Only actions that start so.
     pub action: Option<String>,
+    /// Only what was done to exactly this.
+    pub object: Option<String>,
+    /// Only what these endpoints did or what was done to them.
+    pub endpoints: Option<Vec<EndpointId>>,
+    /// Only entries of this second and later.
+    pub from: Option<Timestamp>,
+    /// Only entries before this second.
+    pub to: Option<Timestamp>,
     /// At most this many.
     pub limit: u32,
 }

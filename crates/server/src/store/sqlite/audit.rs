@@ -5,7 +5,13 @@ use super::super::error::Reply;
 use super::SqliteStore;
 use super::chain::{append, entry, head, verify};
 use crate::model::audit::{Deed, Entry, Head, Verdict};
+use jiff::Timestamp;
 use rusqlite::params;
+
+/// The beginning of a time as entries have it, up to its second. What may follow has no fixed length, and would not compare as a text.
+fn second(time: Timestamp) -> String {
+    time.strftime("%Y-%m-%dT%H:%M:%S").to_string()
+}
 
 impl Audit for SqliteStore {
     fn note(&self, deed: Deed) -> Reply<'_, u64> {
@@ -16,16 +22,37 @@ impl Audit for SqliteStore {
         self.read("reading the audit log", move |db| {
             let mut statement = db.prepare_cached(
                 "SELECT number, time, who, action, object, detail, previous, hash FROM audit
-                 WHERE number < ?1 AND number > (SELECT number FROM audit_anchor) AND (?2 IS NULL OR who = ?2)
+                 WHERE number < ?1 AND number > (SELECT number FROM audit_anchor)
+                   AND (?2 IS NULL OR who = ?2 OR substr(who, 1, length(?2) + 8) = ?2 || ' (token ')
                    AND (?3 IS NULL OR substr(action, 1, length(?3)) = ?3)
+                   AND (?5 IS NULL OR object = ?5)
+                   AND (?6 IS NULL OR object IN (SELECT 'endpoint ' || value FROM json_each(?6))
+                        OR who IN (SELECT 'endpoint:' || value FROM json_each(?6)))
+                   AND (?7 IS NULL OR substr(time, 1, 19) >= ?7)
+                   AND (?8 IS NULL OR substr(time, 1, 19) < ?8)
                  ORDER BY number DESC LIMIT ?4",
             )?;
             let before = query
                 .before
                 .and_then(|n| i64::try_from(n).ok())
                 .unwrap_or(i64::MAX);
-            let rows = statement
-                .query_map(params![before, query.who, query.action, query.limit], entry)?;
+            let endpoints = query.endpoints.map(|ids| {
+                let ids = ids.iter().map(|id| id.to_string().into());
+                serde_json::Value::Array(ids.collect()).to_string()
+            });
+            let rows = statement.query_map(
+                params![
+                    before,
+                    query.who,
+                    query.action,
+                    query.limit,
+                    query.object,
+                    endpoints,
+                    query.from.map(second),
+                    query.to.map(second),
+                ],
+                entry,
+            )?;
             Ok(rows.collect::<rusqlite::Result<_>>()?)
         })
     }

@@ -3,8 +3,9 @@
 use super::{Place, actions, deed};
 use crate::model::actor::Actor;
 use crate::model::audit::{Deed, Head};
-use crate::model::ids::UserId;
+use crate::model::ids::{ApiTokenId, EndpointId, UserId};
 use crate::store::audit::AuditQuery;
+use jiff::{SignedDuration, Timestamp};
 
 pub async fn the_chain_holds_across_changes_and_reopening(place: &dyn Place) {
     let store = place.open();
@@ -64,10 +65,75 @@ pub async fn entries_are_found_by_who_and_what(place: &dyn Place) {
         ..all.clone()
     };
     assert_eq!(find(logins).await, [2, 1]);
+    let object = AuditQuery {
+        object: Some("y".into()),
+        ..all.clone()
+    };
+    assert!(find(object).await.is_empty());
     let page = AuditQuery {
         before: Some(3),
         limit: 1,
         ..all
     };
     assert_eq!(find(page).await, [2]);
+}
+
+pub async fn entries_are_found_by_endpoint_and_time(place: &dyn Place) {
+    let store = place.open();
+    let id = |byte| EndpointId([byte; 32]);
+    for (who, object) in [
+        (Actor::Server, format!("endpoint {}", id(1))),
+        (Actor::endpoint(id(1)), "keys".to_owned()),
+        (Actor::endpoint(id(2)), "keys".to_owned()),
+        (
+            Actor::Token {
+                user: UserId(1),
+                name: "ada".into(),
+                token: ApiTokenId(7),
+            },
+            "x".to_owned(),
+        ),
+    ] {
+        store
+            .note(Deed::new(who, "test", object))
+            .await
+            .expect("noted");
+    }
+    let find = async |query: AuditQuery| -> Vec<u64> {
+        let entries = store.audit_entries(query).await.expect("read");
+        entries.into_iter().map(|e| e.number).collect()
+    };
+    let all = AuditQuery {
+        limit: 10,
+        ..AuditQuery::default()
+    };
+    let of = |ids: Vec<EndpointId>| AuditQuery {
+        endpoints: Some(ids),
+        ..all.clone()
+    };
+    assert_eq!(find(of(vec![id(1)])).await, [2, 1]);
+    assert_eq!(find(of(vec![id(1), id(2)])).await, [3, 2, 1]);
+    assert!(find(of(Vec::new())).await.is_empty(), "none is not all");
+    let ada = AuditQuery {
+        who: Some("ada".into()),
+        ..all.clone()
+    };
+    assert_eq!(find(ada).await, [4], "by a token too");
+    let first = store.audit_entries(all.clone()).await.expect("read");
+    let at: Timestamp = first[3].time.parse().expect("a time");
+    let from = AuditQuery {
+        from: Some(at),
+        ..all.clone()
+    };
+    assert_eq!(find(from).await.len(), 4, "its own second counts");
+    let before = AuditQuery {
+        to: Some(at),
+        ..all.clone()
+    };
+    assert!(find(before).await.is_empty());
+    let later = AuditQuery {
+        from: Some(at + SignedDuration::from_hours(1)),
+        ..all
+    };
+    assert!(find(later).await.is_empty());
 }

@@ -3,7 +3,7 @@
 use super::{OWN_PASSWORD, Web};
 use crate::support::World;
 use reqwest::Method;
-use serde_json::json;
+use serde_json::{Value, json};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_one_time_password_signs_in_until_it_is_changed() {
@@ -348,4 +348,128 @@ async fn health_and_metrics_tell_how_the_server_is() {
         assert!(metrics.contains(line), "{line} is missing in\n{metrics}");
     }
     assert!(!metrics.contains("cordon_store_commits_total 0\n"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn administrators_change_roles_passwords_and_sessions_of_others() {
+    let world = World::new().await;
+    let admin = Web::admin(&world).await;
+    let made = json!({"name": "olga", "role": "reader", "password": "olga's first one"});
+    admin.ok(Method::POST, "/users", Some(made)).await;
+    let mut olga = admin.stranger(&world);
+    olga.arrive("olga", "olga's first one").await;
+    let wanted = json!({"name": "all", "scopes": ["read", "ask", "admin"], "expires_seconds": 60});
+    let token = olga.ok(Method::POST, "/api-tokens", Some(wanted)).await;
+    assert_eq!(token["scopes"], json!(["read"]));
+
+    let role = |role: &str| Some(json!({"role": role}));
+    let changed = admin
+        .ok(Method::PUT, "/users/Olga", role("administrator"))
+        .await;
+    assert_eq!(
+        (&changed["name"], &changed["role"]),
+        (&json!("olga"), &json!("administrator"))
+    );
+    olga.get("/users").await;
+    // Her token stays as narrow as it was made.
+    let token = olga.with_bearer(token["token"].as_str().expect("a token"));
+    token
+        .refused(Method::GET, "/users", None, 403, "forbidden")
+        .await;
+    olga.ok(Method::PUT, "/users/admin", role("reader")).await;
+    admin
+        .refused(Method::GET, "/users", None, 403, "forbidden")
+        .await;
+    olga.refused(Method::PUT, "/users/olga", role("reader"), 409, "conflict")
+        .await;
+    olga.refused(
+        Method::PUT,
+        "/users/nobody",
+        role("reader"),
+        404,
+        "not_found",
+    )
+    .await;
+    olga.refused(Method::PUT, "/users/admin", role("king"), 422, "invalid")
+        .await;
+
+    let ended = olga.ok(Method::DELETE, "/users/admin/sessions", None).await;
+    assert_eq!(ended["sessions_ended"], 1);
+    admin
+        .refused(Method::GET, "/me", None, 401, "unauthenticated")
+        .await;
+    token.get("/sensors").await;
+
+    let reset = olga.ok(Method::POST, "/users/admin/password", None).await;
+    let one_time = reset["password"].as_str().expect("told once").to_owned();
+    let mut back = olga.stranger(&world);
+    back.refused(
+        Method::POST,
+        "/login",
+        Some(json!({"name": "admin", "password": OWN_PASSWORD})),
+        401,
+        "unauthenticated",
+    )
+    .await;
+    back.arrive("admin", &one_time).await;
+    let told = olga.get("/audit?object=admin&limit=20").await;
+    let actions: Vec<_> = told
+        .as_array()
+        .expect("a list")
+        .iter()
+        .map(|e| e["action"].as_str().expect("text"))
+        .collect();
+    assert!(
+        ["user.role", "sessions.end", "password.reset"]
+            .iter()
+            .all(|a| actions.contains(a)),
+        "{actions:?}"
+    );
+    assert!(!told.to_string().contains(&one_time), "never in the log");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_audit_log_is_read_by_who_what_when_and_endpoint() {
+    let world = World::new().await;
+    let admin = Web::admin(&world).await;
+    let agent = world.agent().await;
+    admin.ok(Method::POST, "/endpoints/box/revoke", None).await;
+    let token = admin.token(&["admin"]).await;
+    token
+        .ok(
+            Method::POST,
+            "/users",
+            Some(json!({"name": "olga", "role": "reader"})),
+        )
+        .await;
+    let find = async |query: &str| -> Vec<Value> {
+        let found = admin.get(&format!("/audit?{query}")).await;
+        found.as_array().expect("a list").clone()
+    };
+    let of_endpoint = find("endpoint=box").await;
+    assert!(!of_endpoint.is_empty());
+    let id = world.endpoint(&agent).id.to_string();
+    for entry in &of_endpoint {
+        assert_eq!(entry["endpoint"]["id"], *id, "{entry}");
+        assert_eq!(entry["endpoint"]["hostname"], "box");
+    }
+    for name in [agent.ordinal.to_string(), id[..10].to_owned()] {
+        assert_eq!(find(&format!("endpoint={name}")).await, of_endpoint);
+    }
+    assert!(find("endpoint=nobody").await.is_empty());
+    // In person and by a token.
+    let by_admin = find("who=admin&action=user.create").await;
+    assert_eq!(by_admin.len(), 1, "{by_admin:?}");
+    assert_eq!(by_admin[0]["object"], "olga");
+    let all = find("limit=1000").await;
+    let newest = all[0]["at"].as_str().expect("a time").to_owned();
+    assert_eq!(find(&format!("from={newest}&limit=1")).await[0], all[0]);
+    assert_eq!(find("limit=1000&to=2000-01-01T00:00:00Z").await.len(), 0);
+    assert_eq!(
+        find("limit=1000&from=2000-01-01T00:00:00Z").await.len(),
+        find("limit=1000").await.len()
+    );
+    admin
+        .refused(Method::GET, "/audit?from=yesterday", None, 422, "invalid")
+        .await;
 }
