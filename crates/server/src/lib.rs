@@ -36,4 +36,4 @@ pub mod store;
 mod strangers;
 
 pub use gateway::{Limits, Timing};
-pub use start::{Config, Running, Services, StartError, start};
+pub use start::{Config, Port, Running, Services, StartError, can_listen, start};

@@ -117,16 +117,37 @@ pub enum StartError {
     #[error("the API's description cannot be made")]
     Api(#[source] serde_json::Error),
     /// A port.
-    #[error("cannot listen on {address} for {what}; is another server running there?")]
+    #[error("cannot listen on {address} for {port}; is another server running there?")]
     Listen {
         /// For whom.
-        what: &'static str,
+        port: Port,
         /// Where.
         address: SocketAddr,
         /// System's error.
         #[source]
         source: std::io::Error,
     },
+}
+
+/// A port of the server, by who connects to it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Port {
+    /// Agents.
+    Agents,
+    /// Browsers and programs.
+    Api,
+    /// Whoever watches the server.
+    Metrics,
+}
+
+impl std::fmt::Display for Port {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Agents => "agents",
+            Self::Api => "console and API",
+            Self::Metrics => "metrics",
+        })
+    }
 }
 
 /// The parts of a running server that work with each other.
@@ -204,6 +225,14 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
     }
 }
 
+/// Whether a server could listen where it is told to, for who has something to make before it starts one.
+///
+/// # Errors
+/// [`StartError::Listen`]
+pub fn can_listen(config: &Config) -> Result<(), StartError> {
+    Ports::open(config).map(drop)
+}
+
 /// Sockets that listen, with where.
 struct Ports {
     agents: (TcpListener, SocketAddr),
@@ -214,9 +243,12 @@ struct Ports {
 impl Ports {
     fn open(config: &Config) -> Result<Self, StartError> {
         Ok(Self {
-            agents: listen("agents", config.agents)?,
-            http: listen("the API", config.http)?,
-            metrics: config.metrics.map(|at| listen("metrics", at)).transpose()?,
+            agents: listen(Port::Agents, config.agents)?,
+            http: listen(Port::Api, config.http)?,
+            metrics: config
+                .metrics
+                .map(|at| listen(Port::Metrics, at))
+                .transpose()?,
         })
     }
 }
@@ -378,12 +410,9 @@ fn allow_connections() {
     }
 }
 
-fn listen(
-    what: &'static str,
-    address: SocketAddr,
-) -> Result<(TcpListener, SocketAddr), StartError> {
+fn listen(port: Port, address: SocketAddr) -> Result<(TcpListener, SocketAddr), StartError> {
     let failed = |source| StartError::Listen {
-        what,
+        port,
         address,
         source,
     };

@@ -11,6 +11,7 @@ use server::auth::FirstPassword;
 use server::http::client::Proxies;
 use server::identity::Passphrase;
 use server::identity::offline::Offline;
+use server::{Port, StartError};
 use std::io::IsTerminal as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -124,7 +125,7 @@ pub async fn run(args: ServerArgs) -> Result<()> {
         ..::server::Config::local(args.data.clone(), ::sensors::catalogue())
     };
     config.store.spare = mib(args.retention.spare_mib);
-    let mut running = ::server::start(config).await?;
+    let mut running = ::server::start(config).await.map_err(told_with_flag)?;
     // What `cordon login --authority` wants; it is public.
     let authority = args.data.join("authority.pem");
     std::fs::write(&authority, &running.authority_pem)
@@ -138,6 +139,25 @@ pub async fn run(args: ServerArgs) -> Result<()> {
     tracing::info!("draining");
     running.drain().await;
     Ok(())
+}
+
+/// Why a server did not start; for a port that is taken, with the flag that names another.
+pub fn told_with_flag(error: StartError) -> anyhow::Error {
+    let flag = match &error {
+        StartError::Listen { port, .. } => Some(match port {
+            Port::Agents => "--agents",
+            Port::Api => "--http",
+            Port::Metrics => "--metrics",
+        }),
+        _ => None,
+    };
+    let error = anyhow::Error::new(error);
+    match flag {
+        Some(flag) => error.context(format!(
+            "nothing was started or stored; choose another port with `{flag} ADDRESS:PORT`, or end what holds this one"
+        )),
+        None => error,
+    }
 }
 
 fn mib(count: u64) -> u64 {

@@ -1,6 +1,8 @@
 //! `cordon up`: everything on one machine with one command. A server with its embedded store, a local agent that enrols by itself, and a first
 //! real answer over the public API.
 
+mod onward;
+
 use super::{follow, rows, server};
 use crate::api::{ApiQuestion, Client, Profile};
 use crate::args::UpArgs;
@@ -22,8 +24,6 @@ const PROFILE_LIFE: Duration = Duration::from_secs(30 * 86_400);
 
 /// Runs the command.
 pub async fn run(args: UpArgs) -> Result<()> {
-    // Made here, so that nobody else may write it: else the profile in it would not be used.
-    crate::profile::make_folder(&args.data)?;
     let names = vec![
         "localhost".to_owned(),
         args.http.ip().to_string(),
@@ -35,7 +35,12 @@ pub async fn run(args: UpArgs) -> Result<()> {
         names,
         ..::server::Config::local(args.data.join("server"), ::sensors::catalogue())
     };
-    let mut running = ::server::start(config).await?;
+    ::server::can_listen(&config).map_err(server::told_with_flag)?;
+    // Made here, so that nobody else may write it: else the profile in it would not be used.
+    crate::profile::make_folder(&args.data)?;
+    let mut running = ::server::start(config)
+        .await
+        .map_err(server::told_with_flag)?;
     server::announce(&running);
 
     let ended = super::shutdown_signal();
@@ -79,9 +84,7 @@ pub async fn run(args: UpArgs) -> Result<()> {
         anstream::eprintln!("cordon: no first answer: {error:#}");
     }
     if !args.once && !ended.is_cancelled() {
-        anstream::println!(
-            "\nAsk more from another terminal, in this folder: cordon ask \"Get Computer Name and Operating System from all machines\""
-        );
+        anstream::println!("\n{}", onward::told(&args.data)?);
         anstream::println!("Stop with Ctrl-C.");
         tokio::select! {
             () = ended.cancelled() => {}
