@@ -184,7 +184,7 @@ async fn sign_in(server: &Server, data: &Path) -> Result<Client> {
     let password = server.password.as_deref().context("no first password")?;
     if client.sign_in("admin", password).await? {
         client
-            .change_password(password, "a password of my own")
+            .change_password(password, "a password of my own", Vec::new())
             .await?;
     }
     Ok(client)

@@ -9,6 +9,7 @@ pub use crate::profile::{Profile, user_profile};
 use ::api::account::{LoggedIn, Login, PasswordChange};
 use ::api::answer::RowInfo;
 use ::api::error::{ErrorBody, ErrorCode, Place};
+use ::api::ids::ApiTokenId;
 use ::api::{CSRF_HEADER, EndpointState, Secret, TRUST_HEADER};
 use anyhow::{Context, Result, anyhow, bail};
 use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue};
@@ -99,12 +100,23 @@ impl Client {
         Ok(reply.one_time_password)
     }
 
-    /// Changes the password of whoever signed in.
-    pub async fn change_password(&self, current: &str, new: &str) -> Result<()> {
+    /// Ends the session.
+    pub async fn sign_out(&self) -> Result<()> {
+        self.response(Method::POST, "/logout", None, &[]).await?;
+        Ok(())
+    }
+
+    /// Changes the password of whoever signed in. Their API tokens end but for those named.
+    pub async fn change_password(
+        &self,
+        current: &str,
+        new: &str,
+        keep_tokens: Vec<ApiTokenId>,
+    ) -> Result<()> {
         let change = PasswordChange {
             current: Secret::from(current.to_owned()),
             new: Secret::from(new.to_owned()),
-            keep_tokens: Vec::new(),
+            keep_tokens,
         };
         self.response(Method::POST, "/me/password", body(&change)?, &[])
             .await?;
@@ -132,6 +144,17 @@ impl Client {
         let body = body(&what)?;
         self.response(Method::POST, path, body, &[]).await?;
         Ok(())
+    }
+
+    /// PUT.
+    pub async fn put<T: DeserializeOwned>(&self, path: &str, what: impl Serialize) -> Result<T> {
+        let body = body(&what)?;
+        read(path, self.response(Method::PUT, path, body, &[]).await?).await
+    }
+
+    /// DELETE with a reply.
+    pub async fn delete_for<T: DeserializeOwned>(&self, path: &str) -> Result<T> {
+        read(path, self.response(Method::DELETE, path, None, &[]).await?).await
     }
 
     /// DELETE.

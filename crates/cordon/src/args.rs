@@ -1,16 +1,21 @@
 //! The command line as data. Each command's work is in [`crate::commands`], one file each.
 
 mod agent;
+mod api_tokens;
 mod ask;
 mod audit;
 mod endpoints;
+mod groups;
 mod index;
 mod login;
+mod password;
 mod questions;
 mod server;
 mod simulate;
 mod token;
 mod trust;
+mod users;
+mod when;
 
 pub use index::{
     BenchArgs, ExportArgs, ExportFormat, IndexAction, IndexArgs, ListArgs, QueryArgs, QuerySort,
@@ -18,15 +23,19 @@ pub use index::{
 };
 
 pub use agent::{AgentAction, AgentArgs, EnrolArgs};
+pub use api_tokens::{ApiTokenAction, ApiTokensArgs, ScopeName};
 pub use ask::{AskArgs, InState, Wait};
-pub use audit::{AuditAction, AuditArgs};
-pub use endpoints::{EndpointAction, EndpointsArgs};
+pub use audit::{AuditAction, AuditArgs, ListEntries, VerifyLog};
+pub use endpoints::{EndpointAction, EndpointsArgs, StandingName, WhichEndpoints};
+pub use groups::{GroupAction, GroupsArgs, Meaning};
 pub use login::LoginArgs;
+pub use password::{PasswordArgs, WhoamiArgs};
 pub use questions::{QuestionAction, QuestionsArgs};
 pub use server::{HeadArgs, KeysAction, RetentionArgs, ServerAction, ServerArgs};
 pub use simulate::SimulateArgs;
 pub use token::{TokenAction, TokenArgs};
 pub use trust::{TrustAction, TrustArgs, TrustWhat};
+pub use users::{RoleName, UserAction, UsersArgs};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::net::SocketAddr;
@@ -70,13 +79,29 @@ pub enum Command {
     Ask(AskArgs),
     /// List the sensors, or show one
     Sensors(SensorsArgs),
-    /// List endpoints; approve or revoke one
+    /// List endpoints; show, approve or revoke one
+    #[command(alias = "endpoint")]
     Endpoints(EndpointsArgs),
+    /// Name filters: list, show with its machines, create, change, give away or delete a computer group
+    #[command(alias = "group")]
+    Groups(GroupsArgs),
     /// List questions; show the answer of one, or cancel it
+    #[command(alias = "question")]
     Questions(QuestionsArgs),
     /// Sign in to a server and keep an API token for later commands
     Login(LoginArgs),
-    /// Create, list and revoke enrolment tokens
+    /// Tell who these commands act for, and what they may do
+    Whoami(WhoamiArgs),
+    /// Change your own password
+    Password(PasswordArgs),
+    /// List and add users; change role or password, end sessions, delete
+    #[command(alias = "user")]
+    Users(UsersArgs),
+    /// List, create and revoke API tokens: what a program signs in with (`token` is for machines that enrol)
+    #[command(alias = "api-token")]
+    ApiTokens(ApiTokensArgs),
+    /// Create, list and revoke enrolment tokens: what lets machines in (`api-tokens` is for programs)
+    #[command(alias = "tokens", visible_alias = "enrolment-tokens")]
     Token(TokenArgs),
     /// Replace the certificate authority or the key that signs orders
     Trust(TrustArgs),

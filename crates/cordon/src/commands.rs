@@ -1,19 +1,24 @@
 //! One module for each command.
 
 mod agent;
+mod api_tokens;
 mod ask;
 mod audit;
 mod endpoints;
 mod explain;
 pub mod follow;
+mod groups;
 mod index;
 mod live;
 mod login;
 mod look;
+mod members;
 mod ownership;
+mod password;
 mod problems;
 mod questions;
 mod rows;
+mod secrets;
 #[cfg(unix)]
 mod sensor_run;
 mod sensors;
@@ -22,6 +27,7 @@ mod simulate;
 mod token;
 mod trust;
 mod up;
+mod users;
 mod words;
 
 use crate::args::{Cli, Command};
@@ -56,8 +62,13 @@ pub fn run(cli: Cli) -> Result<ExitCode> {
         Command::SensorRun => sensor_run::run()?,
         Command::Sensors(args) => return sensors::run(args),
         Command::Endpoints(args) => runtime()?.block_on(endpoints::run(args))?,
+        Command::Groups(args) => runtime()?.block_on(groups::run(args))?,
         Command::Questions(args) => return runtime()?.block_on(questions::run(args)),
         Command::Login(args) => runtime()?.block_on(login::run(args))?,
+        Command::Whoami(args) => runtime()?.block_on(password::whoami(args))?,
+        Command::Password(args) => runtime()?.block_on(password::run(args))?,
+        Command::Users(args) => runtime()?.block_on(users::run(args))?,
+        Command::ApiTokens(args) => runtime()?.block_on(api_tokens::run(args))?,
         Command::Token(args) => runtime()?.block_on(token::run(args))?,
         Command::Trust(args) => runtime()?.block_on(trust::run(args))?,
         Command::Audit(args) => return audit::run(args),

@@ -1,8 +1,8 @@
 //! The one binary: command line and composition. It holds no logic of its own; it is a library as well so that benchmarks and tests
 //! use the same API client.
 //!
-//! Exit codes: 0 for success (`ask`: the answer has rows), 1 for an empty answer, 2 for an error, 3 for what was done in part
-//! (`docs/states.md`).
+//! Exit codes: 0 for success (`ask`: the answer has rows), 1 for an empty answer or a check that failed, 2 for an error, 3 for what was
+//! done in part (`docs/states.md`).
 
 #![cfg_attr(not(test), deny(clippy::indexing_slicing, clippy::string_slice))]
 
@@ -21,6 +21,8 @@ use std::process::ExitCode;
 
 /// The answer has no row.
 const EXIT_EMPTY: u8 = 1;
+/// What was checked is not as it should be.
+const EXIT_UNSOUND: u8 = 1;
 /// What was asked for was done in part: a volume of an image was not read, an endpoint did not answer yet.
 const EXIT_PARTIAL: u8 = 3;
 /// Something went wrong.

@@ -16,7 +16,7 @@ pub struct AskArgs {
     /// Answer on this machine, without any server
     #[arg(long, conflicts_with = "explain")]
     pub local: bool,
-    /// Print how the question is understood and run nothing
+    /// Print how the question is understood and run nothing; with --profile, how that server understands it
     #[arg(long)]
     pub explain: bool,
     /// Form of output [default: table]
@@ -26,6 +26,9 @@ pub struct AskArgs {
     /// [default: until every connected one has answered]
     #[arg(long, value_name = "SHARE|TIME", value_parser = parse_wait)]
     pub wait: Option<Wait>,
+    /// Ask only this endpoint: host name, ordinal, identifier or a beginning of that (repeat for several)
+    #[arg(long = "endpoint", value_name = "NAME", conflicts_with = "local")]
+    pub only: Vec<String>,
     /// Stay until the question ends, for endpoints that come back meanwhile
     #[arg(long, conflicts_with_all = ["wait", "local"])]
     pub follow: bool,
@@ -33,10 +36,10 @@ pub struct AskArgs {
     #[arg(long)]
     pub problems: bool,
     /// Print the endpoints in this state instead of the rows, as in `offline` or `timed_out`; `all` prints every one
-    #[arg(long, value_name = "STATE", conflicts_with_all = ["local", "problems"])]
-    pub endpoints: Option<InState>,
+    #[arg(long = "endpoints", value_name = "STATE", conflicts_with_all = ["local", "problems"])]
+    pub in_state: Option<InState>,
     /// List your latest questions, to show or ask again
-    #[arg(long, conflicts_with_all = ["text", "local", "explain", "follow", "wait", "problems", "endpoints"])]
+    #[arg(long, conflicts_with_all = ["text", "local", "explain", "follow", "wait", "problems", "in_state", "only"])]
     pub history: bool,
     /// How long endpoints that come back may still join, in seconds
     #[arg(long, value_name = "SECONDS")]

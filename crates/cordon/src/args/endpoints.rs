@@ -1,8 +1,7 @@
 //! Arguments of `endpoints`.
 
 use super::{Connection, Output};
-use ::api::ids::EndpointId;
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, ValueEnum};
 
 /// Arguments of `endpoints`.
 #[derive(Args, Debug)]
@@ -10,6 +9,9 @@ pub struct EndpointsArgs {
     /// What to do; none lists all
     #[command(subcommand)]
     pub action: Option<EndpointAction>,
+    /// Which ones.
+    #[command(flatten)]
+    pub which: WhichEndpoints,
     /// Form of output
     #[arg(
         long,
@@ -25,17 +27,55 @@ pub struct EndpointsArgs {
     pub connection: Connection,
 }
 
-/// Actions on an endpoint.
+/// Actions on an endpoint. NAME is its host name, its ordinal, its identifier or a beginning of that which no other has.
 #[derive(Subcommand, Debug)]
 pub enum EndpointAction {
-    /// Let a waiting endpoint in
+    /// List those that are wanted
+    List(WhichEndpoints),
+    /// Show one in depth
+    Show {
+        /// Host name, ordinal, identifier or a beginning of that
+        name: String,
+        /// Ask it too which groups it is in, a question for each group
+        #[arg(long)]
+        groups: bool,
+    },
+    /// Let a waiting endpoint in; for one that works already, clear the mark of a doubled identity
     Approve {
-        /// Endpoint id.
-        id: EndpointId,
+        /// Host name, ordinal, identifier or a beginning of that
+        name: String,
     },
     /// Revoke an endpoint's identity at once
     Revoke {
-        /// Endpoint id.
-        id: EndpointId,
+        /// Host name, ordinal, identifier or a beginning of that
+        name: String,
     },
+}
+
+/// Which endpoints are listed.
+#[derive(Args, Debug, Default)]
+pub struct WhichEndpoints {
+    /// Only those whose host name or identifier contains this
+    #[arg(long, value_name = "TEXT")]
+    pub contains: Option<String>,
+    /// Only those that are connected
+    #[arg(long, conflicts_with = "offline")]
+    pub online: bool,
+    /// Only those that are not connected
+    #[arg(long)]
+    pub offline: bool,
+    /// Only those of this standing
+    #[arg(long, value_enum, value_name = "STATE")]
+    pub state: Option<StandingName>,
+}
+
+/// Whether an endpoint may work.
+#[derive(ValueEnum, Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StandingName {
+    /// Waits for approval.
+    Waiting,
+    /// Works.
+    Approved,
+    /// Shut out for good.
+    Revoked,
 }

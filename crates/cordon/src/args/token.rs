@@ -1,15 +1,26 @@
 //! Arguments of `token`.
 
-use super::Connection;
+use super::{Connection, Output};
 use ::api::ids::EnrolmentTokenId;
 use clap::{Args, Subcommand};
+use std::path::PathBuf;
 
 /// Arguments of `token`.
 #[derive(Args, Debug)]
 pub struct TokenArgs {
-    /// What to do.
+    /// What to do; none lists all
     #[command(subcommand)]
-    pub action: TokenAction,
+    pub action: Option<TokenAction>,
+    /// Form of output
+    #[arg(
+        long,
+        short,
+        value_enum,
+        default_value = "table",
+        value_name = "FORM",
+        global = true
+    )]
+    pub output: Output,
     /// Server and sign-in.
     #[command(flatten)]
     pub connection: Connection,
@@ -21,14 +32,20 @@ pub enum TokenAction {
     /// Make a token and print it once
     Create {
         /// How many machines may use it
-        #[arg(long, default_value_t = 1)]
+        #[arg(long, default_value_t = 1, value_name = "N")]
         uses: u32,
+        /// Any number of machines may use it
+        #[arg(long, conflicts_with = "uses")]
+        unlimited: bool,
         /// Hours until it ends
-        #[arg(long, default_value_t = 24)]
+        #[arg(long, default_value_t = 24, value_name = "N")]
         hours: u32,
         /// Machines that use it wait for approval
         #[arg(long)]
         approve: bool,
+        /// New file for the token, which only you may read [default: standard output]
+        #[arg(long, value_name = "FILE")]
+        to: Option<PathBuf>,
     },
     /// List tokens (never their secrets)
     List,

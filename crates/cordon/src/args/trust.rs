@@ -5,6 +5,9 @@ use clap::{Args, Subcommand, ValueEnum};
 
 /// Arguments of `trust`.
 #[derive(Args, Debug)]
+#[command(
+    after_help = "After a theft of the keys: `cordon server keys recover` on the server's machine, with a recovery key that `cordon server keys recovery` made before (docs/keys.md)."
+)]
 pub struct TrustArgs {
     /// What to do.
     #[command(subcommand)]

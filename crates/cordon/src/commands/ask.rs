@@ -8,9 +8,10 @@ use crate::api::{ApiError, ApiQuestion, Client};
 use crate::args::{AskArgs, Output};
 use crate::http::HttpError;
 use crate::output::{self, Table};
+use ::api::language::ReadingInfo;
 use ::api::question::{ListQuery, ToAsk};
 use anyhow::{Context, Result, bail};
-use question::{Reading, cell};
+use question::cell;
 use serde_json::{Value, json};
 use std::io::{IsTerminal, Read};
 use std::process::ExitCode;
@@ -26,34 +27,58 @@ pub fn run(args: AskArgs) -> Result<ExitCode> {
     }
     let text = text(&args)?;
     if args.explain {
-        return explain::run(&text, form);
+        return explain::run(&text, form, &args.connection);
     }
-    let as_json = matches!(form, Output::Json | Output::Jsonl);
-    // Sensors and groups that only the server knows are the server's to resolve: it has the last word on formal questions.
-    let text = match explain::understand(&text, &::sensors::catalogue()) {
-        Ok(Understood::Readings(readings)) => match choose(&readings, args.best)? {
-            Some(chosen) => chosen,
+    if !args.local {
+        return super::runtime()?.block_on(to_fleet(text, form, &args));
+    }
+    let text = match explain::here(&text) {
+        Ok(understood) => match text_of(understood, &text, args.best)? {
+            Some(text) => text,
             None => return Ok(ExitCode::from(EXIT_ERROR)),
         },
-        Err(error) if args.local => {
+        Err(error) => {
+            let as_json = matches!(form, Output::Json | Output::Jsonl);
             explain::report(&text, &error, as_json)?;
             return Ok(ExitCode::from(EXIT_ERROR));
         }
-        Ok(Understood::Question(question)) => {
-            explain::warn(&question::warnings(&question, &::sensors::catalogue()));
-            text
-        }
+    };
+    local(&text, form, args.problems)
+}
+
+/// Asks the server. Sensors and groups that only it knows are its to resolve: it has the last word on formal questions, and on
+/// free words, for it knows the machines by their names.
+async fn to_fleet(text: String, form: Output, args: &AskArgs) -> Result<ExitCode> {
+    let client = Client::connect(&args.connection);
+    let understood = match &client {
+        Ok(client) if !explain::is_question(&text) => explain::at_server(client, &text)
+            .await
+            .unwrap_or_else(|_| explain::here(&text)),
+        _ => explain::here(&text),
+    };
+    let text = match understood {
+        Ok(understood) => match text_of(understood, &text, args.best)? {
+            Some(text) => text,
+            None => return Ok(ExitCode::from(EXIT_ERROR)),
+        },
         Err(_) => text,
     };
-    if args.local {
-        local(&text, form, args.problems)
-    } else {
-        super::runtime()?.block_on(remote(&text, form, &args))
+    remote(client?, &text, form, args).await
+}
+
+/// The text to ask, when it is known or chosen.
+fn text_of(understood: Understood, text: &str, best: bool) -> Result<Option<String>> {
+    match understood {
+        Understood::Readings(readings) => choose(&readings, best),
+        Understood::Question(parsed) => {
+            explain::warn(&parsed.warnings);
+            Ok(Some(text.to_owned()))
+        }
     }
 }
 
 /// Lets the person choose among readings; without a terminal nothing is guessed.
-fn choose(readings: &[Reading], best: bool) -> Result<Option<String>> {
+fn choose(readings: &[ReadingInfo], best: bool) -> Result<Option<String>> {
     if best || readings.len() == 1 {
         return Ok(readings.first().map(|r| r.canonical.clone()));
     }
@@ -135,12 +160,11 @@ fn local(text: &str, form: Output, only_problems: bool) -> Result<ExitCode> {
     Ok(code(empty, !only_problems && !answer.problems.is_empty()))
 }
 
-async fn remote(text: &str, form: Output, args: &AskArgs) -> Result<ExitCode> {
-    let client = Client::connect(&args.connection)?;
+async fn remote(client: Client, text: &str, form: Output, args: &AskArgs) -> Result<ExitCode> {
     let asked = ToAsk {
         text: text.to_owned(),
         expires_seconds: args.expires,
-        targets: None,
+        targets: super::endpoints::ids(&client, &args.only).await?,
     };
     let question: ApiQuestion = match client.post("/questions", asked).await {
         Ok(question) => question,
@@ -162,7 +186,7 @@ async fn remote(text: &str, form: Output, args: &AskArgs) -> Result<ExitCode> {
         id = question.id
     );
     let look = Look {
-        what: What::of(args.problems, args.endpoints),
+        what: What::of(args.problems, args.in_state),
         form,
         rare: args.rare,
         most: args.rows,

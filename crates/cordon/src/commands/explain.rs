@@ -1,58 +1,116 @@
-//! `cordon ask --explain`: how a question is understood. Runs nothing and needs no server.
+//! How a text is understood, by this program or by a server, and `cordon ask --explain`, which tells it. Runs nothing; needs no server,
+//! unless one is named with a profile.
 
 use crate::EXIT_ERROR;
-use crate::args::Output;
-use ::api::language::{ReadingInfo, Tree};
-use ::api::question::Plan;
+use crate::api::{ApiError, Client};
+use crate::args::{Connection, Output};
+use ::api::language::{Parsed, ReadingInfo, Text, WarningInfo};
 use anyhow::Result;
-use question::catalogue::Catalogue;
-use question::{ParseError, Reading, Warning};
+use question::ParseError;
 use serde_json::{Value, json};
 use std::process::ExitCode;
 
 /// A text as understood.
 pub enum Understood {
     /// It stands in the language.
-    Question(Box<question::ast::Question>),
+    Question(Box<Parsed>),
     /// Free words, with ranked readings.
-    Readings(Vec<Reading>),
+    Readings(Vec<ReadingInfo>),
 }
 
-/// Parses a text, or reads it as free words when it does not begin like a question.
-pub fn understand(text: &str, catalogue: &Catalogue) -> Result<Understood, ParseError> {
-    match question::parse(text, catalogue) {
-        Ok(parsed) => Ok(Understood::Question(Box::new(parsed))),
+/// Whether a text begins like a question: then it is none of free words, however it goes on.
+pub fn is_question(text: &str) -> bool {
+    let first = text.split_whitespace().next().unwrap_or_default();
+    first.eq_ignore_ascii_case("get") || first.to_ascii_lowercase().starts_with("get?")
+}
+
+/// A text as this program understands it, which knows this machine's name and no other.
+pub fn here(text: &str) -> Result<Understood, ParseError> {
+    let catalogue = ::sensors::catalogue();
+    match question::parse(text, &catalogue) {
+        Ok(question) => Ok(Understood::Question(Box::new(Parsed {
+            canonical: question.to_string(),
+            plan: question::plan(&question, &catalogue).into(),
+            warnings: question::warnings(&question, &catalogue)
+                .into_iter()
+                .map(Into::into)
+                .collect(),
+            question: question.into(),
+        }))),
+        Err(error) if is_question(text) => Err(error),
         Err(error) => {
-            let first = text.split_whitespace().next().unwrap_or_default();
-            let formal =
-                first.eq_ignore_ascii_case("get") || first.to_ascii_lowercase().starts_with("get?");
-            let readings = if formal {
-                Vec::new()
-            } else {
-                question::interpret(text, catalogue)
-            };
-            if readings.is_empty() {
-                Err(error)
-            } else {
-                Ok(Understood::Readings(readings))
-            }
+            let own = [::agent::platform::hostname()];
+            let readings = question::interpret_among(text, &catalogue, &own);
+            let readings = readings.into_iter().map(ReadingInfo::from).collect();
+            known(readings, error)
         }
     }
 }
 
+/// A text as the server understands it, which knows its sensors, groups and machines.
+pub async fn at_server(client: &Client, text: &str) -> Result<Result<Understood, ParseError>> {
+    let wanted = Text {
+        text: text.to_owned(),
+    };
+    let error = match client
+        .post::<Parsed>("/questions/parse", wanted.clone())
+        .await
+    {
+        Ok(parsed) => return Ok(Ok(Understood::Question(Box::new(parsed)))),
+        Err(error) => error,
+    };
+    let place = error
+        .downcast_ref::<ApiError>()
+        .and_then(|error| error.details.clone());
+    let Some(place) = place else {
+        return Err(error);
+    };
+    if is_question(text) {
+        return Ok(Err(place.into()));
+    }
+    let readings: Vec<ReadingInfo> = client.post("/questions/interpret", wanted).await?;
+    Ok(known(readings, place.into()))
+}
+
+fn known(readings: Vec<ReadingInfo>, error: ParseError) -> Result<Understood, ParseError> {
+    if readings.is_empty() {
+        Err(error)
+    } else {
+        Ok(Understood::Readings(readings))
+    }
+}
+
+/// As the server of a profile that was named understands it, else as this program does.
+fn understood(text: &str, connection: &Connection) -> Result<Result<Understood, ParseError>> {
+    if connection.profile.is_none() {
+        return Ok(here(text));
+    }
+    let asked =
+        super::runtime()?.block_on(async { at_server(&Client::connect(connection)?, text).await });
+    Ok(asked.unwrap_or_else(|error| {
+        anstream::eprintln!(
+            "cordon: note: as this program understands it, for the server could not be asked: {}",
+            crate::output::shown(&format!("{error:#}"))
+        );
+        here(text)
+    }))
+}
+
 /// Prints canonical form and tree, ranked readings, or the error.
-pub fn run(text: &str, form: Output) -> Result<ExitCode> {
-    let catalogue = ::sensors::catalogue();
+pub fn run(text: &str, form: Output, connection: &Connection) -> Result<ExitCode> {
     let as_json = matches!(form, Output::Json | Output::Jsonl);
-    match understand(text, &catalogue) {
-        Ok(Understood::Question(question)) => {
-            let canonical = question.to_string();
-            let plan = Plan::from(question::plan(&question, &catalogue));
-            let warnings = question::warnings(&question, &catalogue);
+    match understood(text, connection)? {
+        Ok(Understood::Question(parsed)) => {
+            let Parsed {
+                canonical,
+                question,
+                plan,
+                warnings,
+            } = *parsed;
             if as_json {
                 show(
                     form,
-                    &json!({"canonical": canonical, "tree": Tree::from(*question), "tables": plan.tables, "warnings": warnings}),
+                    &json!({"canonical": canonical, "tree": question, "tables": plan.tables, "warnings": warnings}),
                 )?;
             } else {
                 anstream::println!("{canonical}");
@@ -76,7 +134,6 @@ pub fn run(text: &str, form: Output) -> Result<ExitCode> {
             if as_json {
                 let list: Vec<Value> = readings
                     .into_iter()
-                    .map(ReadingInfo::from)
                     .map(
                         |r| json!({"canonical": r.canonical, "score": r.score, "tree": r.question, "warnings": r.warnings}),
                     )
@@ -98,7 +155,7 @@ pub fn run(text: &str, form: Output) -> Result<ExitCode> {
 }
 
 /// Tells people what a question may not mean as they meant it.
-pub fn warn(warnings: &[Warning]) {
+pub fn warn(warnings: &[WarningInfo]) {
     for warning in warnings {
         anstream::eprintln!(
             "cordon: note: {}",

@@ -1,12 +1,15 @@
 //! `cordon login`: password in, API token kept. A one-time password is changed on the way.
 
+use super::secrets;
 use super::words::word;
 use crate::api::{Client, Profile, user_profile};
 use crate::args::LoginArgs;
 use crate::profile::Place;
 use ::api::account::{ApiTokenCreated, ApiTokenToCreate, Permission};
-use anyhow::{Context, Result, bail};
-use std::io::{IsTerminal, Write};
+use anyhow::{Context, Result};
+
+/// What is to be done about a one-time password.
+const OWN: &str = "this is a one-time password, which has to be changed: give one of your own as a second line of standard input, or sign in to the console";
 
 /// Runs the command.
 pub async fn run(args: LoginArgs) -> Result<()> {
@@ -22,13 +25,15 @@ pub async fn run(args: LoginArgs) -> Result<()> {
         .or_else(user_profile)
         .context("no place for the profile: name one with --profile")?;
     let place = Place::open(&place)?;
-    let password = read_password(&format!("Password of {}", args.user))?;
+    let password = secrets::read(&format!("Password of {}", args.user))?;
     let mut client = Client::new(&args.url, &authority)?;
     if client.sign_in(&args.user, &password).await? {
-        let new = choose_password()?;
-        client.change_password(&password, &new).await?;
+        let new = secrets::choose("This is a one-time password. A password of your own", OWN)?;
+        client.change_password(&password, &new, Vec::new()).await?;
     }
     let made = make_token(&client, args.days, args.admin).await?;
+    // The token is what stays.
+    client.sign_out().await?;
     let profile = Profile {
         url: args.url.clone(),
         authority,
@@ -67,81 +72,4 @@ async fn make_token(client: &Client, days: u32, admin: bool) -> Result<ApiTokenC
         );
     }
     Ok(made)
-}
-
-/// Asks for a password in place of a one-time one: twice at a terminal, else the next line of standard input.
-fn choose_password() -> Result<String> {
-    let new = read_password("This is a one-time password. A password of your own")?;
-    if new.is_empty() {
-        bail!(
-            "this is a one-time password, which has to be changed: give one of your own as a second line of standard input, or sign in to the console"
-        );
-    }
-    if std::io::stdin().is_terminal() && read_password("Once more")? != new {
-        bail!("these are two different passwords; nothing was changed");
-    }
-    Ok(new)
-}
-
-/// Reads a password without showing it; from standard input where that is no terminal.
-fn read_password(prompt: &str) -> Result<String> {
-    let mut line = String::new();
-    if !std::io::stdin().is_terminal() {
-        std::io::stdin()
-            .read_line(&mut line)
-            .context("cannot read the password from standard input")?;
-        return Ok(line.trim_end_matches(['\n', '\r']).to_owned());
-    }
-    anstream::eprint!("{prompt}: ");
-    std::io::stderr().flush()?;
-    let hidden = Echo::off();
-    let read = std::io::stdin().read_line(&mut line);
-    drop(hidden);
-    anstream::eprintln!();
-    read.context("cannot read the password")?;
-    Ok(line.trim_end_matches(['\n', '\r']).to_owned())
-}
-
-/// Turns the terminal's echo off for as long as it lives.
-struct Echo {
-    #[cfg(unix)]
-    before: Option<rustix::termios::Termios>,
-}
-
-impl Echo {
-    #[cfg(unix)]
-    fn off() -> Self {
-        let before = rustix::termios::tcgetattr(std::io::stdin()).ok();
-        if let Some(mut now) = before.clone() {
-            now.local_modes.remove(rustix::termios::LocalModes::ECHO);
-            set(&now);
-        }
-        Self { before }
-    }
-
-    #[cfg(not(unix))]
-    fn off() -> Self {
-        Self {}
-    }
-}
-
-impl Drop for Echo {
-    fn drop(&mut self) {
-        #[cfg(unix)]
-        if let Some(before) = &self.before {
-            set(before);
-        }
-    }
-}
-
-/// A terminal that cannot be changed shows the password: the person sees it, and nothing else depends on it.
-#[cfg(unix)]
-fn set(settings: &rustix::termios::Termios) {
-    if let Err(error) = rustix::termios::tcsetattr(
-        std::io::stdin(),
-        rustix::termios::OptionalActions::Now,
-        settings,
-    ) {
-        tracing::warn!(%error, "the terminal's echo could not be changed");
-    }
 }

@@ -12,6 +12,11 @@ pub(crate) fn word(value: impl Serialize) -> String {
     }
 }
 
+/// A moment, to the second.
+pub(crate) fn moment(at: jiff::Timestamp) -> String {
+    at.round(jiff::Unit::Second).unwrap_or(at).to_string()
+}
+
 /// What may be missing.
 pub(crate) fn optional(value: Option<impl ToString>) -> String {
     value.map(|value| value.to_string()).unwrap_or_default()

@@ -1,7 +1,9 @@
 //! End to end through the real binary: what a person types, what comes back, and what survives a kill.
 
+mod accounts;
 #[cfg(unix)]
 mod asking;
+mod audit;
 mod command_line;
 mod crash_walk;
 mod data_folder;
@@ -15,6 +17,7 @@ mod index_image;
 mod index_service;
 mod index_walk;
 mod keys;
+mod operations;
 #[cfg(unix)]
 mod outlives;
 mod pinning;
@@ -25,3 +28,4 @@ mod sensor_process;
 mod support;
 #[cfg(unix)]
 mod torrent;
+mod up;

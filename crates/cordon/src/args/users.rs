@@ -1,0 +1,83 @@
+//! Arguments of `users`.
+
+use super::{Connection, Output};
+use clap::{Args, Subcommand, ValueEnum};
+use std::path::PathBuf;
+
+/// Arguments of `users`.
+#[derive(Args, Debug)]
+pub struct UsersArgs {
+    /// What to do; none lists all
+    #[command(subcommand)]
+    pub action: Option<UserAction>,
+    /// Form of output
+    #[arg(
+        long,
+        short,
+        value_enum,
+        default_value = "table",
+        value_name = "FORM",
+        global = true
+    )]
+    pub output: Output,
+    /// Server and sign-in.
+    #[command(flatten)]
+    pub connection: Connection,
+}
+
+/// Actions on users.
+#[derive(Subcommand, Debug)]
+pub enum UserAction {
+    /// List them with their roles
+    List,
+    /// Add one, with a one-time password that is told once
+    Create {
+        /// User name: 1 to 64 letters, digits or any of `. _ - @`
+        name: String,
+        /// What they may do
+        #[arg(long, value_enum, default_value = "reader")]
+        role: RoleName,
+        /// File with a first password to be used instead of one that the server makes, `-` for standard input
+        #[arg(long, value_name = "FILE", conflicts_with = "to")]
+        password: Option<PathBuf>,
+        /// New file for the one-time password, which only you may read; `-` for standard output [default: the terminal]
+        #[arg(long, value_name = "FILE")]
+        to: Option<PathBuf>,
+    },
+    /// Give one another role, which holds at once
+    Role {
+        /// User name
+        name: String,
+        /// What they may do from now on
+        role: RoleName,
+    },
+    /// Make a one-time password in place of the one that was lost; sessions and API tokens of the user end
+    ResetPassword {
+        /// User name
+        name: String,
+        /// New file for the one-time password, which only you may read; `-` for standard output [default: the terminal]
+        #[arg(long, value_name = "FILE")]
+        to: Option<PathBuf>,
+    },
+    /// End the sessions of one; API tokens go on (`cordon api-tokens revoke`)
+    EndSessions {
+        /// User name
+        name: String,
+    },
+    /// Remove one with sessions and API tokens
+    Delete {
+        /// User name
+        name: String,
+    },
+}
+
+/// What a person may do.
+#[derive(ValueEnum, Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RoleName {
+    /// Everything: users, endpoints, enrolment, trust, the audit log.
+    Administrator,
+    /// Read and ask; make groups.
+    Operator,
+    /// Read only.
+    Reader,
+}

@@ -1,0 +1,196 @@
+//! `cordon groups`: names that stand for filters, whose they are, and which machines they mean now.
+
+use super::members;
+use super::words::{moment, optional};
+use crate::api::{Client, encoded};
+use crate::args::{GroupAction, GroupsArgs, Meaning, Output};
+use crate::output::{self, Table};
+use ::api::error::ErrorCode;
+use ::api::fleet::{EndpointInfo, EndpointsQuery, Standing};
+use ::api::group::{GroupChange, GroupInfo, GroupOwner, GroupToCreate};
+use anyhow::{Result, bail};
+use serde_json::{Value, json};
+use std::time::Duration;
+
+/// Runs the command.
+pub async fn run(args: GroupsArgs) -> Result<()> {
+    let client = Client::connect(&args.connection)?;
+    let path = |name: &str| format!("/groups/{}", encoded(name));
+    match args.action.unwrap_or(GroupAction::List) {
+        GroupAction::List => {
+            let list: Vec<GroupInfo> = client.get("/groups").await?;
+            output::print(args.output, &[table(list)], Value::Null)
+        }
+        GroupAction::Show {
+            name,
+            no_members,
+            wait,
+        } => {
+            let group = find(&client, &name).await?;
+            let wait = (!no_members).then(|| Duration::from_secs(wait));
+            show(&client, group, wait, args.output).await
+        }
+        GroupAction::Create { name, meaning } => {
+            let filter = filter(&client, meaning).await?;
+            let made: GroupInfo = client
+                .post("/groups", GroupToCreate { name, filter })
+                .await?;
+            anstream::println!(
+                "`{}` means machines with {}: ask with `… from {}`.",
+                output::shown(&made.name),
+                output::shown(&made.filter),
+                output::shown(&made.name)
+            );
+            Ok(())
+        }
+        GroupAction::Change { name, meaning } => {
+            let filter = filter(&client, meaning).await?;
+            let changed: GroupInfo = client.put(&path(&name), GroupChange { filter }).await?;
+            anstream::println!(
+                "`{}` means machines with {} from version {} on; questions asked before keep what they meant.",
+                output::shown(&changed.name),
+                output::shown(&changed.filter),
+                changed.version
+            );
+            Ok(())
+        }
+        GroupAction::Owner { name, user } => {
+            let path = format!("{}/owner", path(&name));
+            let given: GroupInfo = client.put(&path, GroupOwner { owner: user }).await?;
+            anstream::println!(
+                "`{}` belongs to {} from now on.",
+                output::shown(&given.name),
+                given.owner.unwrap_or_default()
+            );
+            Ok(())
+        }
+        GroupAction::Delete { name } => {
+            client.delete(&path(&name)).await?;
+            anstream::println!("The group is removed; questions asked by it keep what they meant.");
+            Ok(())
+        }
+    }
+}
+
+fn table(groups: impl IntoIterator<Item = GroupInfo>) -> Table {
+    let rows = groups.into_iter().map(|group| {
+        vec![
+            group.name,
+            group.filter,
+            optional(group.owner),
+            group.version.to_string(),
+            moment(group.changed_at),
+        ]
+    });
+    Table::plain(&["Name", "Filter", "Owner", "Version", "Changed"], rows)
+}
+
+async fn find(client: &Client, name: &str) -> Result<GroupInfo> {
+    let list: Vec<GroupInfo> = client.get("/groups").await?;
+    let names: Vec<String> = list.iter().map(|group| group.name.clone()).collect();
+    let wanted = name.to_lowercase();
+    if let Some(group) = list.into_iter().find(|g| g.name.to_lowercase() == wanted) {
+        return Ok(group);
+    }
+    let near = question::nearest(name, names.iter().map(String::as_str));
+    if near.is_empty() {
+        bail!("there is no group `{name}`; `cordon groups` lists those there are");
+    }
+    bail!("there is no group `{name}`; near: {}", near.join(", "))
+}
+
+/// Prints a group, and who is in it when that is to be asked.
+async fn show(
+    client: &Client,
+    group: GroupInfo,
+    wait: Option<Duration>,
+    form: Output,
+) -> Result<()> {
+    let filter = group.filter.clone();
+    let mut tables = vec![Table {
+        title: "Group".to_owned(),
+        ..table([group.clone()])
+    }];
+    let mut extra = json!({"group": group});
+    let mut told = None;
+    if let Some(wait) = wait {
+        match members::of(client, &filter, wait).await {
+            Ok(found) => {
+                let rows = found.members.iter().map(|member| {
+                    vec![
+                        member.ordinal.to_string(),
+                        optional(member.hostname.as_deref()),
+                        optional(member.id),
+                    ]
+                });
+                tables.push(Table {
+                    title: "Machines".to_owned(),
+                    ..Table::plain(&["Ordinal", "Host", "Id"], rows)
+                });
+                if let Some(extra) = extra.as_object_mut() {
+                    extra.insert("members".to_owned(), found.members.len().into());
+                    extra.insert("coverage".to_owned(), json!(found.coverage));
+                    extra.insert("question".to_owned(), json!(found.question));
+                }
+                told = Some(found.told());
+            }
+            Err(error) if is_forbidden(&error) => {
+                told = Some(
+                    "Which machines are in it has to be asked of them, which this sign-in may not."
+                        .to_owned(),
+                );
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    output::print(form, &tables, extra)?;
+    if let Some(told) = told {
+        anstream::eprintln!("{told}");
+    }
+    Ok(())
+}
+
+fn is_forbidden(error: &anyhow::Error) -> bool {
+    error
+        .downcast_ref::<crate::api::ApiError>()
+        .is_some_and(|e| e.code == Some(ErrorCode::Forbidden))
+}
+
+/// The filter as it was given, or one on the host names of machines.
+async fn filter(client: &Client, meaning: Meaning) -> Result<String> {
+    if meaning.endpoints.is_empty() {
+        return Ok(meaning.filter.join(" "));
+    }
+    let mut hosts: Vec<String> = Vec::new();
+    for name in &meaning.endpoints {
+        let path = format!("/endpoints/{}", encoded(name));
+        let endpoint: EndpointInfo = client.get(&path).await?;
+        if endpoint.hostname.is_empty() {
+            bail!("endpoint {} has said no host name", endpoint.ordinal);
+        }
+        let same = EndpointsQuery {
+            contains: Some(endpoint.hostname.clone()),
+            state: Some(Standing::Approved),
+            ..EndpointsQuery::default()
+        };
+        let same: Vec<EndpointInfo> = client.query("/endpoints", same).await?;
+        let others = same
+            .iter()
+            .filter(|e| e.hostname.eq_ignore_ascii_case(&endpoint.hostname) && e.id != endpoint.id);
+        let others = others.count();
+        if others > 0 {
+            anstream::eprintln!(
+                "cordon: note: {others} more are called {}, and are in the group too: it is kept as a filter on host names",
+                output::shown(&endpoint.hostname)
+            );
+        }
+        if !hosts.contains(&endpoint.hostname) {
+            hosts.push(endpoint.hostname);
+        }
+    }
+    let conditions: Vec<String> = hosts
+        .iter()
+        .map(|host| format!("Computer Name = \"{}\"", host.replace('"', "\"\"")))
+        .collect();
+    Ok(conditions.join(" or "))
+}

@@ -1,0 +1,115 @@
+//! `cordon users`: who may sign in, and what they may do.
+
+use super::secrets::{self, Place};
+use super::words::{moment, word, yes};
+use crate::api::{Client, encoded};
+use crate::args::{RoleName, UserAction, UsersArgs};
+use crate::output::{self, Table};
+use ::api::Secret;
+use ::api::account::{
+    PasswordReset, Role, SessionsEnded, UserChange, UserCreated, UserInfo, UserToCreate,
+};
+use anyhow::Result;
+use serde_json::{Value, json};
+
+/// Runs the command.
+pub async fn run(args: UsersArgs) -> Result<()> {
+    let client = Client::connect(&args.connection)?;
+    let path = |name: &str| format!("/users/{}", encoded(name));
+    match args.action.unwrap_or(UserAction::List) {
+        UserAction::List => {
+            let list: Vec<UserInfo> = client.get("/users").await?;
+            let rows = list.into_iter().map(|user| {
+                vec![
+                    user.name,
+                    word(user.role),
+                    yes(user.one_time_password),
+                    if user.service { "service" } else { "person" }.to_owned(),
+                    moment(user.created_at),
+                ]
+            });
+            let names = ["Name", "Role", "One-time password", "Account", "Added"];
+            output::print(args.output, &[Table::plain(&names, rows)], Value::Null)?;
+        }
+        UserAction::Create {
+            name,
+            role,
+            password,
+            to,
+        } => create(&client, name, role, password, to).await?,
+        UserAction::Role { name, role } => {
+            let change = UserChange { role: role.into() };
+            let user: UserInfo = client.put(&path(&name), change).await?;
+            anstream::println!("{} is {} from now on.", user.name, word(user.role));
+        }
+        UserAction::ResetPassword { name, to } => {
+            let place = Place::of_password(to)?;
+            let path = format!("{}/password", path(&name));
+            let reset: PasswordReset = client.post(&path, json!({})).await?;
+            place.tell(
+                &format!("The one-time password of {name}"),
+                reset.password.expose(),
+            )?;
+            anstream::eprintln!(
+                "Sessions that ended: {}; API tokens: {}.",
+                reset.sessions_ended,
+                reset.tokens_ended
+            );
+        }
+        UserAction::EndSessions { name } => {
+            let path = format!("{}/sessions", path(&name));
+            let ended: SessionsEnded = client.delete_for(&path).await?;
+            anstream::println!(
+                "Sessions of {name} that ended: {}. API tokens go on: `cordon api-tokens` lists them.",
+                ended.sessions_ended
+            );
+        }
+        UserAction::Delete { name } => {
+            client.delete(&path(&name)).await?;
+            anstream::println!(
+                "{name} is removed with sessions and API tokens; what they asked and did stays in the log."
+            );
+        }
+    }
+    Ok(())
+}
+
+async fn create(
+    client: &Client,
+    name: String,
+    role: RoleName,
+    password: Option<std::path::PathBuf>,
+    to: Option<std::path::PathBuf>,
+) -> Result<()> {
+    let (password, place) = match password {
+        Some(file) => (Some(Secret::from(secrets::from_file(&file)?)), None),
+        None => (None, Some(Place::of_password(to)?)),
+    };
+    let wanted = UserToCreate {
+        name: name.clone(),
+        role: role.into(),
+        password,
+    };
+    let made: UserCreated = client.post("/users", wanted).await?;
+    if let (Some(place), Some(password)) = (place, &made.password) {
+        place.tell(
+            &format!("The one-time password of {name}"),
+            password.expose(),
+        )?;
+    }
+    anstream::eprintln!(
+        "{name} is added as {} and has to change this password at the first sign-in: `cordon login --user {name} …`, or at the console.",
+        word(Role::from(role))
+    );
+    Ok(())
+}
+
+impl From<RoleName> for Role {
+    fn from(name: RoleName) -> Self {
+        match name {
+            RoleName::Administrator => Self::Administrator,
+            RoleName::Operator => Self::Operator,
+            RoleName::Reader => Self::Reader,
+        }
+    }
+}
