@@ -2,6 +2,7 @@
 //! canonical text; parsing that text gives the same tree again.
 
 use crate::catalogue::ValueType;
+use crate::tail::Tail;
 use serde::{Deserialize, Serialize};
 
 /// One cell of a row, as the endpoint gave it: any bytes, mostly UTF-8 text.
@@ -19,6 +20,9 @@ pub struct Question {
     pub filter: Option<Filter>,
     /// Options after `Get?`, in the order given, keys in canonical spelling.
     pub options: Vec<(String, String)>,
+    /// How the answer is to be shown; endpoints are not asked it.
+    #[serde(default, skip_serializing_if = "Tail::is_empty")]
+    pub tail: Tail,
 }
 
 /// One sensor in the `Get` clause, with the filter on its rows.

@@ -7,8 +7,9 @@
 use crate::ast::Operator;
 use crate::catalogue::{Catalogue, ValueType};
 use crate::names::{Names, normal};
-use crate::parse::{Want, wants};
+use crate::parse::{EXAMPLES, Want, wants};
 use crate::print::{column_text, name_text};
+use crate::tail::TailColumn;
 use crate::words::{operator_text, quote};
 use serde::{Deserialize, Serialize};
 
@@ -67,7 +68,7 @@ pub fn complete(text: &str, cursor: usize, catalogue: &Catalogue) -> Completion 
     let end = before.len();
     let names = Names::new(catalogue);
     let prefix: String = before.iter().collect();
-    let mut places = wants(&prefix, catalogue, &names);
+    let (mut places, columns) = wants(&prefix, catalogue, &names);
     // Nothing that is proposed is longer than this.
     places.retain(|(at, _)| *at <= end && end - *at <= 200);
     places.sort_by_key(|(at, _)| std::cmp::Reverse(*at));
@@ -76,7 +77,7 @@ pub fn complete(text: &str, cursor: usize, catalogue: &Catalogue) -> Completion 
     for (at, want) in places {
         let typed: String = before.get(at..).unwrap_or_default().iter().collect();
         let open = opened(&typed);
-        for item in proposals(want, catalogue) {
+        for item in proposals(want, catalogue, &columns) {
             if fits(&item, open) && separated(&before, at, &item) {
                 found.push((at, item));
             }
@@ -133,7 +134,7 @@ fn item(text: impl Into<String>, kind: SuggestionKind, detail: impl Into<String>
     }
 }
 
-fn proposals(want: Want<'_>, catalogue: &Catalogue) -> Vec<Suggestion> {
+fn proposals(want: Want<'_>, catalogue: &Catalogue, columns: &[TailColumn]) -> Vec<Suggestion> {
     match want {
         Want::Keyword(word) => vec![item(
             keyword_text(word),
@@ -169,6 +170,20 @@ fn proposals(want: Want<'_>, catalogue: &Catalogue) -> Vec<Suggestion> {
                     SuggestionKind::Column,
                     c.description.as_str(),
                 )
+            })
+            .collect(),
+        Want::By => columns
+            .iter()
+            .map(|column| {
+                let detail = "count machines by this column alone";
+                item(format!("by {column}"), SuggestionKind::Column, detail)
+            })
+            .collect(),
+        Want::Bound => EXAMPLES
+            .iter()
+            .map(|words| {
+                let detail = "only rows that so many machines gave";
+                item(*words, SuggestionKind::Keyword, detail)
             })
             .collect(),
         Want::Type => ValueType::ALL

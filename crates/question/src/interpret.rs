@@ -57,6 +57,18 @@ pub fn interpret_among(text: &str, catalogue: &Catalogue, hosts: &[String]) -> V
     if add(&mut found, text, 1.0, catalogue) {
         return found;
     }
+    // What is shown of an answer is said in the language's own words, whatever is asked: `… on fewer than three machines`.
+    if text.len() <= 4 * MOST_CHARACTERS
+        && let Some((head, bound)) = crate::parse::split_bound(text)
+    {
+        found = interpret(&head, catalogue);
+        for reading in &mut found {
+            reading.question.tail.count = Some(bound);
+            reading.canonical = reading.question.to_string();
+            reading.warnings = warnings(&reading.question, catalogue);
+        }
+        return found;
+    }
     if text.len() > 4 * MOST_CHARACTERS || text.chars().count() > MOST_CHARACTERS {
         return found;
     }

@@ -5,6 +5,7 @@
 //! text in a signed order, and both use the same evaluation ([`eval`]), so that a filter means one thing everywhere.
 //!
 //! * [`catalogue`]: the names a question may use; [`ast`]: the tree.
+//! * [`Tail`] is how the merged answer is to be shown: no part of what endpoints are asked.
 //! * [`warnings()`] tells what a question may not mean as it was meant.
 //! * [`complete()`] and [`interpret()`] help people to write questions; they only ever propose text that parses.
 //! * [`plan()`] says which tables an answer has; [`eval`] filters and joins rows; [`value`] compares typed cells;
@@ -29,6 +30,7 @@ mod parse;
 mod plan;
 mod print;
 mod scan;
+mod tail;
 pub mod value;
 mod warn;
 mod words;
@@ -42,8 +44,9 @@ pub use complete::{Completion, Suggestion, SuggestionKind, complete};
 pub use error::ParseError;
 pub use interpret::{Reading, interpret, interpret_among};
 pub use names::nearest;
-pub use parse::{groups_named, parse};
+pub use parse::{groups_named, parse, parse_columns, parse_tail};
 pub use plan::{Plan, PlannedColumn, PlannedPart, TablePlan, plan};
+pub use tail::{CountBound, Heading, Headings, NoBound, Tail, TailColumn};
 pub use warn::{Warning, warnings};
 
 /// Longest question, in characters, both as typed and in canonical form.

@@ -75,7 +75,7 @@ impl<T: Copy> Index<T> {
 }
 
 /// Where `name` ends when it stands at `pos` as whole words.
-fn end_of(name: &[char], chars: &[char], pos: usize) -> Option<usize> {
+pub(crate) fn end_of(name: &[char], chars: &[char], pos: usize) -> Option<usize> {
     let mut at = pos;
     for c in name {
         if *c == ' ' {

@@ -2,7 +2,8 @@
 //!
 //! ```text
 //! question  = "get" [options] ( "number of machines" | select { "and" select } )
-//!             "from" ( "all machines" | "machines" | GROUP ) [ "with" filter ]
+//!             "from" ( "all machines" | "machines" | GROUP ) [ "with" filter ] [ tail ]
+//! tail      = [ "by" column { "," column } ] [ "on" bound "machines" ]
 //! select    = call [ rows ]
 //! call      = SENSOR [ "[" parameter { "," parameter } "]" ] [ options ]
 //! rows      = { "having" condition | comparison }, joined by and/or      (conditions on the rows of this sensor)
@@ -19,11 +20,12 @@
 //! with or without this sensor's name before it. Canonical form puts several conditions into parentheses, where there is no doubt.
 //!
 //! Modules: `call` (sensors, parameters, options), `term` (comparisons and values), `filter` (from clause), `rows` (get
-//! clause). Depth is bounded, each character is looked at a bounded number of times, and nothing here panics.
+//! clause), `tail` (how the answer is shown). Depth is bounded, each character is looked at a bounded number of times, and nothing here panics.
 
 mod call;
 mod filter;
 mod rows;
+mod tail;
 mod term;
 
 use crate::MAX_CHARACTERS;
@@ -32,7 +34,11 @@ use crate::catalogue::{Catalogue, Sensor, ValueType};
 use crate::error::ParseError;
 use crate::names::{Names, nearest, normal};
 use crate::scan::Scanner;
+use crate::tail::TailColumn;
 use std::collections::BTreeSet;
+
+pub(crate) use tail::{EXAMPLES, split_bound};
+pub use tail::{parse_columns, parse_tail};
 
 /// Parentheses, negations and groups within each other.
 const MAX_NESTING: usize = 128;
@@ -43,6 +49,8 @@ const MAX_DEPTH: usize = 48;
 const MAX_TERMS: usize = 8_000;
 /// Regular expressions; compiling them is by far the dearest part of parsing.
 const MAX_PATTERNS: usize = 100;
+/// Columns of the answer that completion offers.
+const MOST_COLUMNS: usize = 100;
 /// Bytes of group filters that one question may read.
 const MAX_EXPANDED: usize = 1 << 20;
 
@@ -60,6 +68,10 @@ pub(crate) enum Want<'a> {
     Parameter(&'a Sensor, usize),
     Type,
     Option(&'static str),
+    /// `by` and a column of the answer.
+    By,
+    /// `on` so many machines.
+    Bound,
 }
 
 impl Want<'_> {
@@ -78,6 +90,8 @@ impl Want<'_> {
             },
             Self::Type => "a type".into(),
             Self::Option(key) => (*key).into(),
+            Self::By => "by".into(),
+            Self::Bound => "on".into(),
         }
     }
 }
@@ -106,19 +120,28 @@ pub fn groups_named(text: &str, catalogue: &Catalogue) -> Vec<String> {
     parser.named.into_iter().map(str::to_owned).collect()
 }
 
-/// What a parser wanted at each place of a text, up to where it stopped; for completion.
+/// What a parser wanted at each place of a text, up to where it stopped, and the columns of the answer when a tail was among it; for
+/// completion.
 pub(crate) fn wants<'a>(
     text: &str,
     catalogue: &'a Catalogue,
     names: &Names<'a>,
-) -> Vec<(usize, Want<'a>)> {
+) -> (Vec<(usize, Want<'a>)>, Vec<TailColumn>) {
     match Parser::new(text, catalogue, names, true) {
         Ok(mut parser) => {
             // Only what was wanted on the way matters, not how it ended.
             let _ended = parser.question();
-            parser.wants
+            let mut columns = Vec::new();
+            if parser.wants.iter().any(|(_, want)| *want == Want::By) {
+                for (_, column) in parser.headings().all() {
+                    if !columns.contains(&column) && columns.len() < MOST_COLUMNS {
+                        columns.push(column);
+                    }
+                }
+            }
+            (parser.wants, columns)
         }
-        Err(_) => Vec::new(),
+        Err(_) => (Vec::new(), Vec::new()),
     }
 }
 
@@ -143,6 +166,12 @@ pub(crate) struct Parser<'a, 'n> {
     /// Options after `Get?` that hold for every sensor without its own.
     max_age: Option<u64>,
     ignore_case: bool,
+    /// What is asked, once it is read.
+    selects: Vec<Select>,
+    /// Whether what comes now may be the last of the question.
+    may_end: bool,
+    /// How often it was looked for a tail within a value.
+    looked: usize,
 }
 
 impl<'a, 'n> Parser<'a, 'n> {
@@ -177,6 +206,9 @@ impl<'a, 'n> Parser<'a, 'n> {
             named: BTreeSet::new(),
             max_age: None,
             ignore_case: true,
+            selects: Vec::new(),
+            may_end: false,
+            looked: 0,
         })
     }
 
@@ -191,7 +223,9 @@ impl<'a, 'n> Parser<'a, 'n> {
         } else {
             self.selects()?
         };
+        self.after_selects(&selects);
         let filter = self.endpoints_clause(counting)?;
+        let tail = self.tail()?;
         self.scan.skip_space();
         if self.scan.pos < self.scan.len() {
             return self.fail("the question should end here");
@@ -200,6 +234,7 @@ impl<'a, 'n> Parser<'a, 'n> {
             selects,
             filter,
             options,
+            tail,
         };
         self.check_size(&question)?;
         Ok(question)
@@ -444,6 +479,12 @@ impl<'a, 'n> Parser<'a, 'n> {
                 break;
             }
             let word = self.scan.slice(next, word_end).to_lowercase();
+            if end > at && self.may_end && matches!(word.as_str(), "by" | "on") {
+                let tail = tail::tail_at(&self.scan, next, &|| self.headings());
+                if tail.is_ok_and(|(_, last)| self.scan.past_space(last) == self.scan.len()) {
+                    break;
+                }
+            }
             // `Is Linx` is a name, though `is` is an operator elsewhere.
             let stops = crate::words::ends_value(&word)
                 || crate::words::breaks_value(&word)

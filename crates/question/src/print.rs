@@ -61,6 +61,9 @@ impl Display for Question {
         if let Some(filter) = &self.filter {
             write!(f, " with {filter}")?;
         }
+        if !self.tail.is_empty() {
+            write!(f, " {}", self.tail)?;
+        }
         Ok(())
     }
 }

@@ -288,7 +288,11 @@ impl<'a> Parser<'a, '_> {
             if ends_value(&word) {
                 break;
             }
+            if end > start && self.tail_begins(at, &word)? {
+                break;
+            }
             if end > start {
+                self.want_tail(at);
                 // Something of the language may stand after a value, so completion offers it here.
                 for next in ["and", "or", "matching case", "from"] {
                     self.want_at(at, Want::Keyword(next));

@@ -165,6 +165,40 @@ fn a_proposal_continues_the_text() {
 }
 
 #[test]
+fn a_tail_is_proposed_where_the_question_may_end() {
+    let first = "Get Listen Ports and Running Processes from all machines";
+    for place in [
+        format!("{first} |"),
+        format!("{first} with Is Linux = True |"),
+        format!("{first} with Computer Name contains web |"),
+    ] {
+        let found = texts(&place);
+        for wanted in ["by Local Port", "on fewer than 3 machines"] {
+            assert!(found.iter().any(|f| f == wanted), "{place}: {found:?}");
+        }
+    }
+    for (begun, proposal) in [
+        ("by Lo|", "by Local Port"),
+        ("on f|", "on fewer than 3 machines"),
+        ("by Local Port on ex|", "on exactly 1 machine"),
+        (
+            "with Computer Name contains web on at l|",
+            "on at least 5 machines",
+        ),
+    ] {
+        let text = applied(&format!("{first} {begun}"), proposal);
+        assert!(parse(&text, &catalogue()).is_ok(), "{text}");
+    }
+    // Whatever of it is proposed, it parses.
+    for item in texts(&format!("{first} |")) {
+        if item.starts_with("by ") || item.starts_with("on ") {
+            let text = format!("{first} {item}");
+            assert!(parse(&text, &catalogue()).is_ok(), "{text}");
+        }
+    }
+}
+
+#[test]
 fn a_question_can_be_written_by_proposals_alone() {
     let mut text = String::new();
     for pick in [

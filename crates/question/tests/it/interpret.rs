@@ -257,3 +257,22 @@ fn every_reading_with_hosts_is_a_question() {
         }
     }
 }
+
+#[test]
+fn a_bound_on_machines_at_the_end_of_free_words_is_kept() {
+    for text in [
+        "running processes with hash on fewer than three machines",
+        "running proceses with hash on fewer than 3 machines",
+    ] {
+        let readings = question::interpret(text, &crate::catalogue::catalogue());
+        let first = readings.first().map(|r| r.canonical.as_str());
+        assert_eq!(
+            first,
+            Some("Get Running Processes with Hash from all machines on fewer than 3 machines"),
+            "{text}"
+        );
+        for reading in &readings {
+            assert!(reading.canonical.ends_with(" on fewer than 3 machines"));
+        }
+    }
+}

@@ -6,8 +6,9 @@ use proptest::prelude::*;
 use proptest::sample::select;
 use question::catalogue::Sensor;
 use question::{
-    Filter, Having, MAX_CHARACTERS, Operator, Quantifier, Question, Select, SensorCall, Term,
-    ValueType, complete, interpret, parse, warnings,
+    CountBound, Filter, Having, Headings, MAX_CHARACTERS, Operator, Quantifier, Question, Select,
+    SensorCall, Tail, Term, ValueType, complete, interpret, parse, parse_columns, parse_tail, plan,
+    warnings,
 };
 
 fn any_text() -> impl Strategy<Value = String> {
@@ -250,7 +251,20 @@ fn question() -> impl Strategy<Value = Question> {
                 .map(|v| ("forceComputerIdFlag".to_owned(), v.to_owned()))
                 .into_iter()
                 .collect(),
+            tail: Tail::default(),
         })
+}
+
+fn bound() -> impl Strategy<Value = CountBound> {
+    (0..7_u8, 2..100_u32, 0..100_u32).prop_map(|(kind, n, more)| match kind {
+        0 => CountBound::Fewer(n),
+        1 => CountBound::AtMost(n - 1),
+        2 => CountBound::Exactly(n - 1),
+        3 => CountBound::Not(n - 1),
+        4 => CountBound::AtLeast(n - 1),
+        5 => CountBound::More(n),
+        _ => CountBound::Between(n, n + more),
+    })
 }
 
 /// Words of the language in any order: nearer to questions than arbitrary text.
@@ -315,6 +329,12 @@ fn soup() -> impl Strategy<Value = String> {
         "Protocol",
         "Local",
         "Port",
+        "by",
+        "on",
+        "fewer",
+        "than",
+        "3",
+        "machines",
         "“",
         "”",
     ];
@@ -336,6 +356,44 @@ proptest! {
             let parsed = parse(&instead, &catalogue);
             prop_assert_eq!(parsed.map(|q| q.to_string()), Ok(instead));
         }
+    }
+
+    #[test]
+    fn a_tail_prints_parses_and_is_taken_off(
+        question in question(), picks in vec(any::<proptest::sample::Index>(), 0..4), bound in proptest::option::of(bound()),
+    ) {
+        let catalogue = question::Catalogue::new(all_sensors());
+        let plan = plan(&question, &catalogue);
+        let headings = Headings::from(&plan);
+        let all: Vec<(&str, &str)> = headings
+            .tables
+            .iter()
+            .flat_map(|t| t.columns.iter().map(|c| (t.title.as_str(), c.as_str())))
+            .collect();
+        let mut by = Vec::new();
+        for pick in picks.iter().filter(|_| !all.is_empty()) {
+            let (title, column) = pick.get(&all);
+            let quote = |text: &str| format!("\"{}\"", text.replace('"', "\"\""));
+            for column in parse_columns(&format!("{}:{}", quote(title), quote(column)), &headings).unwrap() {
+                if !by.contains(&column) {
+                    by.push(column);
+                }
+            }
+        }
+        let tailed = Question { tail: Tail { by, count: bound }, ..question.clone() };
+        let text = tailed.to_string();
+        let parsed = parse(&text, &catalogue);
+        prop_assert_eq!(parsed.as_ref(), Ok(&tailed), "{}", text);
+        prop_assert_eq!(tailed.asked(), question.clone());
+        let rest = text.strip_prefix(&question.to_string()).map(|rest| rest.trim_start().to_owned());
+        prop_assert_eq!(rest, Some(tailed.tail.to_string()));
+        let alone = parse_tail(&tailed.tail.to_string(), &headings);
+        prop_assert_eq!(alone.as_ref(), Ok(&tailed.tail));
+        // Each column that is named is found in a table, and each table is counted by what it has.
+        let columns = tailed.tail.columns(&headings);
+        prop_assert_eq!(columns.len(), headings.tables.len());
+        let found = columns.into_iter().flatten().map(|c| c.len()).sum::<usize>();
+        prop_assert!(found >= tailed.tail.by.len());
     }
 
     #[test]
@@ -396,6 +454,10 @@ fn long_and_deep_texts_end_quickly() {
         "does not ",
         "Running Processes matches \\w{9} or ",
         "Listen Ports having ",
+        "Custom Tags contains x by ",
+        "Custom Tags contains x on ",
+        "Custom Tags contains x by Computer Name, ",
+        "Custom Tags contains x on fewer than 3 machines ",
         "Listen Ports having (Protocol = tcp and ",
         "Listen Ports having any ",
         "Listen Ports:Protocol = tcp and Listen Ports:Local Port = 1 and ",
