@@ -6,6 +6,7 @@
 
 use anyhow::{Context, Result, anyhow, bail};
 use serde::{Deserialize, Serialize};
+#[cfg(unix)]
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
@@ -162,6 +163,13 @@ pub fn user_profile() -> Option<PathBuf> {
 }
 
 /// What lies in the working directory.
+#[cfg_attr(
+    not(unix),
+    expect(
+        dead_code,
+        reason = "nothing is usable where nobody can tell whose it is"
+    )
+)]
 #[derive(Debug, PartialEq, Eq)]
 enum Found {
     Nothing,

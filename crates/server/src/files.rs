@@ -1,6 +1,6 @@
 //! Small files that only the server's account may read, written so that a crash leaves the old one or the new one.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, OpenOptions};
 use std::io::{self, Write as _};
 use std::path::Path;
 
@@ -51,11 +51,14 @@ pub(crate) fn remove(path: &Path) -> io::Result<()> {
 ///
 /// # Errors
 /// The system's.
+#[cfg(unix)]
 pub(crate) fn flush_folder(folder: &Path) -> io::Result<()> {
-    #[cfg(unix)]
-    File::open(folder)?.sync_all()?;
-    #[cfg(not(unix))]
-    drop(folder);
+    fs::File::open(folder)?.sync_all()
+}
+
+/// Folders cannot be flushed here; the system does it by itself.
+#[cfg(not(unix))]
+pub(crate) fn flush_folder(_folder: &Path) -> io::Result<()> {
     Ok(())
 }
 

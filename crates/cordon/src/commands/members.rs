@@ -1,6 +1,6 @@
 //! Which machines meet a filter now: asked of them, for only they know.
 
-use super::follow;
+use super::follow::{self, Wait};
 use crate::api::{ApiQuestion, Client, Coverage};
 use ::api::EndpointState;
 use ::api::answer::{Member, StatesQuery};
@@ -111,12 +111,6 @@ pub(crate) async fn is_in(
 
 /// What machines say, until all that are connected have or the time is over.
 async fn said(client: &Client, question: &ApiQuestion, wait: Duration) -> Result<Coverage> {
-    let all = follow::follow(client, question, None, |_, _| {});
-    match tokio::time::timeout(wait, all).await {
-        Ok(coverage) => coverage,
-        Err(_) => {
-            let now: ApiQuestion = client.get(&format!("/questions/{}", question.id)).await?;
-            Ok(now.coverage)
-        }
-    }
+    let all = follow::follow(client, question, Some(Wait::Time(wait)), |_, _| {});
+    Ok(all.await?.coverage)
 }

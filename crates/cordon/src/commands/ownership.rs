@@ -4,7 +4,9 @@
 //! What root writes there must not stay root's, or the service cannot write it any more: it is given to the folder's owner
 //! when a command ends. And nobody runs a service in the folder of another account.
 
-use anyhow::{Context as _, Result};
+#[cfg(target_os = "linux")]
+use anyhow::Context as _;
+use anyhow::Result;
 use std::path::Path;
 
 /// Gives what root wrote into this folder to the folder's owner; whether that is another account than ours.

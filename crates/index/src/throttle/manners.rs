@@ -6,9 +6,12 @@
 
 // Neither the class of disk access nor the trimming of the heap has a call in the libraries used here; both take numbers
 // alone.
-#![expect(
-    unsafe_code,
-    reason = "these calls have no safe wrapper; they take numbers alone"
+#![cfg_attr(
+    unix,
+    expect(
+        unsafe_code,
+        reason = "these calls have no safe wrapper; they take numbers alone"
+    )
 )]
 
 use std::io;
