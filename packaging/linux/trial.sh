@@ -35,7 +35,7 @@ never() { # WHAT COMMAND...
 active() { systemctl is-active --quiet "$1"; }
 same() { [ "$1" = "$2" ] || fail "$3: $1 instead of $2"; }
 differs() { [ "$1" != "$2" ] || fail "$3: still $1"; }
-online() { cordon endpoints --output csv | grep -qi true; }
+online() { cordon endpoints --output csv | grep -Eqi "true|yes"; }
 index_state() { cordon index status --output json | grep -q "\"state\":\"$1\""; }
 count_of() { cordon index query --path "$1" --count; }
 found() { [ "$(count_of "$1")" = 1 ]; }
