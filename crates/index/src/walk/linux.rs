@@ -192,7 +192,8 @@ impl Reader {
         let opened = match origin {
             Origin::Path(path) => open_directory(path),
             Origin::Child(parent, name) => open_quietly(parent.as_fd(), name, DIRECTORY),
-            Origin::Open(open) => return Ok(open.clone()),
+            // Names are read from where the descriptor is: one that was listed already would seem to be empty.
+            Origin::Open(open) => open_quietly(open.descriptor.as_fd(), c".", DIRECTORY),
         };
         opened
             .and_then(Open::new)

@@ -124,6 +124,22 @@ fn a_place_that_is_gone_takes_no_notices() {
 }
 
 #[test]
+fn a_directory_that_was_out_of_sight_may_be_told_of_more_than_once() {
+    let place = Place::new();
+    let tree = place.tree();
+    create_dir_all(tree.join("a/b")).unwrap();
+    write(tree.join("a/b/file"), "1").unwrap();
+    place.index();
+    let followed = Followed::new(place);
+    let seen_again = || Change::Hidden {
+        directory: key(&tree.join("a")),
+    };
+    let live = followed.live(followed.survey());
+    followed.apply(live, vec![seen_again(), seen_again(), seen_again()]);
+    followed.agrees();
+}
+
+#[test]
 fn a_directory_that_moves_before_it_is_listed_is_listed_where_it_is_then() {
     let place = Place::new();
     let tree = place.tree();
