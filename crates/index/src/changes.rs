@@ -16,8 +16,8 @@
 //!   What is found there is what was known only if inode *and* birth time are the same; so much for what was hashed. And what was taken in
 //!   at the new name before, by a look that came early, is newer than what is known at the former. A
 //!   directory that is not the known one, or was created ([`Change::Touched`] with `written`), is to be listed as a whole.
-//! - [`Change::File`]: a file was written, or got or lost a name. The name under which it was may be gone by now and never
-//!   have been seen, or was looked at when it led to another file: whoever knows the file by any name looks at that. With
+//! - [`Change::File`]: a file was written, got other attributes, or got or lost a name. The name under which it was may be
+//!   gone by now and never have been seen, be out of sight, or was looked at when it led to another file: whoever knows the file by any name looks at that. With
 //!   `written`, hashes that are known by then are of no use. Needs Linux 5.17.
 //! - [`Change::Lost`]: changes were lost; everything on this mount (on all of them, without one) may differ.
 //! - [`Change::Mounts`]: the table of mounts is another: something was mounted or unmounted, or moved along with a folder
@@ -170,7 +170,7 @@ pub enum Change {
         /// Directory and name after.
         to: (DirectoryKey, Vec<u8>),
     },
-    /// A file, under whatever name, was written, or got or lost a name.
+    /// A file, under whatever name, was written, got other attributes, or got or lost a name.
     File {
         /// The mounts of its file system.
         mounts: Arc<[PathBuf]>,

@@ -6,8 +6,8 @@
 //! before the content has come to its name. The kernel joins events in the same way, also across renames; so what waits is
 //! to be taken only when the kernel's queue is empty.
 //!
-//! Behind the names wait the files that were written, or got or lost a name, each once. A file may have other names than
-//! the one that was told, and that one may be gone when one looks.
+//! Behind the names wait the files that were written, got other attributes, or got or lost a name, each once. A file may
+//! have other names than the one that was told, and that one may be gone or out of sight when one looks.
 //!
 //! The memory has a limit. When it is reached, what waits is dropped and its file systems are remembered as lost.
 #![expect(
@@ -133,10 +133,9 @@ impl Pending {
             (None, None) => {}
         }
         let written = event.mask & (mask::MODIFY | mask::CLOSE_WRITE) != 0;
-        // Without a name, what changed is how many it has.
-        let nameless = event.at.is_none() && event.to.is_none();
+        // Attributes are those of each of its names; without a name, what changed is how many it has.
         if let Some(file) = event.file
-            && (written || nameless)
+            && (written || event.mask & mask::ATTRIB != 0)
         {
             self.touch_file(file, written);
         }

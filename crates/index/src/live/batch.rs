@@ -38,7 +38,7 @@ pub(super) struct Batch<'a, 'c> {
     displaced: HashMap<(i64, u64), Vec<Displaced>>,
     /// Files of several names, by volume and inode: every name is looked at, once.
     shared: AllShared,
-    /// Files that were written, or got or lost a name: volume, what each is now, whether it was written.
+    /// Files that were written, got other attributes, or got or lost a name: volume, what each is now, whether it was written.
     files: Vec<(i64, Attributes, bool)>,
     /// A directory's own times change with every name in it, and nothing tells so: each is looked at once at the end.
     touched: HashMap<DirectoryId, DirectoryKey>,

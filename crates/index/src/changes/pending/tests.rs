@@ -92,6 +92,20 @@ fn a_rename_of_one_known_side_asks_for_that() {
 }
 
 #[test]
+fn attributes_are_those_of_every_name_of_a_file() {
+    let (a, file) = (handle(1, 1), handle(1, 9));
+    let mut pending = Pending::new(1 << 20);
+    for mask in [mask::ATTRIB, mask::DELETE] {
+        let mut event = event(mask, place(&a, b"x"), None);
+        event.file = Some(Handle::new(&file).unwrap());
+        pending.record(&event, false);
+        assert_eq!(pending.files(), 1);
+    }
+    let waiting = pending.file(0).unwrap();
+    assert!(waiting.handle.bytes() == file && !waiting.written);
+}
+
+#[test]
 fn what_does_not_fit_is_lost_and_said_so() {
     let (a, b) = (handle(1, 1), handle(2, 1));
     let mut pending = Pending::new(4_000);
