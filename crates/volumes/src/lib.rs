@@ -11,6 +11,16 @@
 //! - [`ntfs`] and [`ext4`]: the file systems, both behind the [`FileSystem`] trait;
 //! - [`entry`]: what all of them tell of a file, with [`times`] that sort.
 
+//! # What is named and not read
+//! XFS, Btrfs, FAT, exFAT, ReFS, ISO 9660, HFS+, APFS, LVM and what is encrypted as a whole are recognised by their
+//! signatures ([`image`]) and reported as unread, which is no success. A reader of Cordon's own for each would be as much
+//! work as NTFS; and of the crates there are for FAT and exFAT none does here what is needed. `fatfs`, the one that is used
+//! most, had its last release in January 2023; it follows a chain of clusters without noticing that it leads in a circle,
+//! gives up a whole directory at the first damaged entry, wants a disk that it may write to, and names no file by anything
+//! that lasts, so that content could not be asked for later as [`FileSystem`] does. `hadris-fat` is new, changes its
+//! interface with every few months, and calls its exFAT a preview that is not to be used with data that matters. Where such
+//! a volume has to be searched, it is mounted read-only and indexed by its path (`cordon index run --once --root`).
+
 #![cfg_attr(not(test), deny(clippy::indexing_slicing, clippy::string_slice))]
 
 mod bytes;

@@ -1,5 +1,6 @@
 //! What file system some bytes start with, by its signature.
 
+use crate::bytes::{le16, le32};
 use crate::source::Shared;
 
 /// A kind of file system, or of something else that fills a partition.
@@ -91,7 +92,30 @@ pub fn probe(bytes: &Shared) -> FileSystemKind {
     let known = SIGNATURES
         .iter()
         .find(|(at, wanted, _)| holds(bytes, *at, wanted));
-    known.map_or(FileSystemKind::Unknown, |(.., kind)| *kind)
+    match known {
+        Some((.., kind)) => *kind,
+        None if is_fat(bytes) => FileSystemKind::Fat,
+        None => FileSystemKind::Unknown,
+    }
+}
+
+/// Whether the first sector describes a FAT. The name in it is for people, and not every program that makes one writes it.
+fn is_fat(bytes: &Shared) -> bool {
+    let mut sector = [0; 512];
+    if bytes.read_exact_at(0, &mut sector).is_err() || !sector.ends_with(&[0x55, 0xaa]) {
+        return false;
+    }
+    let byte = |at: usize| sector.get(at).copied().unwrap_or_default();
+    let number = |at: usize| le16(&sector, at).unwrap_or_default();
+    let (sector_size, reserved, length) = (number(11), number(14), number(22));
+    let length_32 = le32(&sector, 36).unwrap_or_default();
+    matches!(byte(0), 0xeb | 0xe9)
+        && matches!(sector_size, 512 | 1024 | 2048 | 4096)
+        && byte(13).is_power_of_two()
+        && reserved > 0
+        && matches!(byte(16), 1 | 2)
+        && byte(21) >= 0xf0
+        && (length > 0 || length_32 > 0)
 }
 
 /// The same for a volume that may have lost its first sector: NTFS keeps a copy in the last.

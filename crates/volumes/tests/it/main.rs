@@ -5,6 +5,7 @@ mod ext;
 mod fixtures;
 mod forge;
 mod images;
+mod kinds;
 mod mft;
 mod mutations;
 mod ntfs;
