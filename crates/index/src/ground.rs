@@ -63,6 +63,18 @@ pub struct Ground {
 /// A folder of the configuration, as it is found: its path without links, and its inode.
 pub type Found = Result<(PathBuf, u64), Missing>;
 
+impl std::fmt::Display for Missing {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "waits for {}: {}", self.path.display(), self.why)
+    }
+}
+
+/// The folders of a configuration that are not there now. They may come: they are waited for.
+#[must_use]
+pub fn missing(folders: &[PathBuf]) -> Vec<Missing> {
+    find(folders).into_iter().filter_map(Result::err).collect()
+}
+
 impl Ground {
     /// What there is now: these folders, or every local file system when there are none. `excluded` are types of file
     /// systems that are left out.

@@ -4,6 +4,7 @@
 //! lives, so a killed process never passes for a working one.
 
 use crate::config::{ConfigStore, Current};
+use crate::ground;
 use crate::home::{Home, HomeError};
 use crate::throttle::{Room, SpaceGuard};
 use serde::{Deserialize, Serialize};
@@ -196,8 +197,8 @@ pub fn current(home: &Home) -> Result<Status, HomeError> {
     {
         return Ok(fresh(home, status));
     }
-    match ConfigStore::new(home.folder()).current() {
-        Ok(Current::Config(..)) => {}
+    let config = match ConfigStore::new(home.folder()).current() {
+        Ok(Current::Config(config, _)) => config,
         Ok(Current::Missing) => return Ok(Status::of(State::MissingConfigFile, "")),
         Ok(Current::Sample) => {
             return Ok(Status::of(
@@ -206,38 +207,46 @@ pub fn current(home: &Home) -> Result<Status, HomeError> {
             ));
         }
         Err(error) => return Ok(Status::of(State::MissingConfigFile, error.to_string())),
-    }
+    };
+    // Who indexes says it; before that, nobody else would.
+    let waits = || {
+        let missing = ground::missing(&config.index_only);
+        let texts: Vec<String> = missing.iter().map(ToString::to_string).collect();
+        texts.join("; ")
+    };
     if running.is_some() {
-        return Ok(Status::of(State::Starting, ""));
+        return Ok(Status::of(State::Starting, waits()));
     }
     if !home.wanted() {
-        return Ok(stopped(written));
+        return Ok(stopped(written, &waits()));
     }
     match written {
         Some(status) if status.state.outlives_its_process() => Ok(Status { pid: 0, ..status }),
         Some(status) => Ok(Status {
             percent: None,
             pid: 0,
-            detail: format!("last: {}", status.state.name()),
+            detail: match waits() {
+                missing if missing.is_empty() => format!("last: {}", status.state.name()),
+                missing => format!("last: {}; {missing}", status.state.name()),
+            },
             state: State::NotRunning,
             ..status
         }),
-        None => Ok(Status::of(State::NotRunning, "")),
+        None => Ok(Status::of(State::NotRunning, waits())),
     }
 }
 
-/// Stopped, with what it holds still: it can be asked all the same.
-fn stopped(last: Option<Status>) -> Status {
-    let Some(last) = last else {
-        return Status::of(State::Stopped, "");
-    };
-    let detail = match jiff::Timestamp::from_second(last.at) {
+/// Stopped, with what it holds still: it can be asked all the same. `waits` is what it would wait for.
+fn stopped(last: Option<Status>, waits: &str) -> Status {
+    let last = last.unwrap_or_else(|| Status::of(State::Stopped, ""));
+    let held = match jiff::Timestamp::from_second(last.at) {
         Ok(at) if last.entries > 0 => format!("holds what there was at {at}"),
         _ => String::new(),
     };
+    let said = [held.as_str(), waits].into_iter().filter(|s| !s.is_empty());
     Status {
         state: State::Stopped,
-        detail,
+        detail: said.collect::<Vec<_>>().join("; "),
         percent: None,
         pid: 0,
         ..last
@@ -315,6 +324,27 @@ mod tests {
         let stopped = current(&home).unwrap();
         assert_eq!((stopped.state, stopped.entries), (State::Stopped, 7));
         assert!(stopped.detail.contains("holds what there was at 2"));
+    }
+
+    #[test]
+    fn a_folder_that_is_not_there_is_named_before_anybody_indexes() {
+        let folder = tempfile::tempdir().unwrap();
+        let home = Home::new(folder.path().join("index"));
+        home.make().unwrap();
+        let gone = folder.path().join("gone");
+        let config = format!("CPUUsageLimit=5\nIndexOnly={}\n", gone.display());
+        std::fs::write(home.folder().join("config.ini"), config).unwrap();
+        let named = |status: &Status| status.detail.contains(&gone.display().to_string());
+        let status = current(&home).unwrap();
+        assert!(status.state == State::NotRunning && named(&status));
+        write(&home, &Status::of(State::Hashing, "")).unwrap();
+        let status = current(&home).unwrap();
+        assert!(status.detail.starts_with("last: Hashing; ") && named(&status));
+        home.set_wanted(false).unwrap();
+        let status = current(&home).unwrap();
+        assert!(status.state == State::Stopped && named(&status));
+        std::fs::create_dir(&gone).unwrap();
+        assert_eq!(current(&home).unwrap().detail, "");
     }
 
     #[test]

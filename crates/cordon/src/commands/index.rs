@@ -89,9 +89,13 @@ fn show_status(home: &Home, form: Output) -> Result<ExitCode> {
 
 fn install(home: &Home, file: &std::path::Path) -> Result<ExitCode> {
     home.make()?;
-    let installed = ConfigStore::new(home.folder()).install(file)?;
+    let store = ConfigStore::new(home.folder());
+    let installed = store.install(file)?;
     for warning in &installed.warnings {
         anstream::eprintln!("{}: {warning}", file.display());
+    }
+    if let Current::Config(config, _) = store.current()? {
+        tell_missing(file, &config);
     }
     anstream::println!(
         "configuration {} is in force{}",
@@ -101,6 +105,13 @@ fn install(home: &Home, file: &std::path::Path) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
+/// It may be mounted later, so it is taken; but a slip of the pen would look the same.
+fn tell_missing(file: &std::path::Path, config: &Config) {
+    for missing in ::index::ground::missing(&config.index_only) {
+        anstream::eprintln!("{}: IndexOnly {missing}", file.display());
+    }
+}
+
 fn show_config(home: &Home) -> Result<ExitCode> {
     let store = ConfigStore::new(home.folder());
     let config = match store.current()? {
@@ -108,6 +119,7 @@ fn show_config(home: &Home) -> Result<ExitCode> {
             for warning in warnings {
                 anstream::eprintln!("{}: {warning}", store.path().display());
             }
+            tell_missing(&store.path(), &config);
             config
         }
         Current::Missing | Current::Sample => bail!(

@@ -144,10 +144,7 @@ pub(super) fn run(
         );
     }
     for missing in ground.missing() {
-        log.warning(
-            "places",
-            format_args!("waits for {}: {}", missing.path.display(), missing.why),
-        );
+        log.warning("places", missing);
     }
     for what in not_watched.values() {
         log.warning("changes", what);
@@ -592,7 +589,7 @@ impl Session<'_> {
                 state,
                 ground
                     .missing()
-                    .map(|m| format!("waits for {}: {}", m.path.display(), m.why))
+                    .map(ToString::to_string)
                     .chain(doing.unanswered)
                     .chain(doing.problem)
                     .chain(doing.list_problems.into_iter().flatten())
