@@ -17,6 +17,53 @@ fn image(folder: &Path) -> PathBuf {
     path
 }
 
+/// A disk with a table of two partitions: one that is read, and one whose file system is not.
+fn half_read(folder: &Path) -> PathBuf {
+    const SECTOR: usize = 512;
+    let read = std::fs::read(image(folder)).unwrap();
+    let (first, second) = (2048, 2048 + read.len() / SECTOR);
+    let mut disk = vec![0; (second + 2048) * SECTOR];
+    for (at, start, sectors) in [(446, first, read.len() / SECTOR), (462, second, 2048)] {
+        disk[at + 4] = 0x83;
+        disk[at + 8..at + 12].copy_from_slice(&(start as u32).to_le_bytes());
+        disk[at + 12..at + 16].copy_from_slice(&(sectors as u32).to_le_bytes());
+    }
+    disk[510..512].copy_from_slice(&[0x55, 0xaa]);
+    disk[first * SECTOR..][..read.len()].copy_from_slice(&read);
+    disk[second * SECTOR..][..4].copy_from_slice(b"XFSB");
+    let path = folder.join("half.img");
+    std::fs::write(&path, disk).unwrap();
+    path
+}
+
+#[test]
+fn a_volume_that_is_not_read_is_said_and_no_success() {
+    let folder = tempfile::tempdir().unwrap();
+    let run = |image: &Path| -> Output {
+        let database = image.with_extension("db");
+        cordon()
+            .args(["index", "--home"])
+            .arg(folder.path().join("home"))
+            .args(["run", "--once", "--image"])
+            .arg(image)
+            .arg("--database")
+            .arg(database)
+            .output()
+            .unwrap()
+    };
+    let done = run(&half_read(folder.path()));
+    let told = String::from_utf8_lossy(&done.stderr);
+    assert_eq!(done.status.code(), Some(3), "{told}");
+    assert!(told.contains("/: ext4, "), "{told}");
+    assert!(told.contains("left out: XFS of 1.00 MiB at byte"), "{told}");
+    let nothing = folder.path().join("nothing.img");
+    std::fs::write(&nothing, [b"XFSB".as_slice(), &[0; 8192]].concat()).unwrap();
+    let done = run(&nothing);
+    let told = String::from_utf8_lossy(&done.stderr);
+    assert_eq!(done.status.code(), Some(3), "{told}");
+    assert!(told.contains("XFS at byte 0"), "{told}");
+}
+
 #[test]
 fn an_image_is_indexed_asked_and_exported() {
     let folder = tempfile::tempdir().unwrap();

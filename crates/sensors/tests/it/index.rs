@@ -35,6 +35,13 @@ impl Machine {
         Self { folder }
     }
 
+    /// One whose files lie in memory, where any time can be set.
+    fn in_memory() -> Self {
+        let folder = tempfile::tempdir_in("/dev/shm").unwrap();
+        std::fs::create_dir(folder.path().join("tree")).unwrap();
+        Self { folder }
+    }
+
     pub fn state(&self) -> PathBuf {
         self.folder.path().join("agent")
     }

@@ -1,6 +1,6 @@
 //! What stands out: changed content, listed hashes, new files, names that do not fit, times set back.
 
-use super::usual;
+use super::{Machine, usual};
 use crate::ask::tool;
 use index::engine::Engine;
 use index::lists::Which;
@@ -253,4 +253,19 @@ fn timestomped() {
     );
     assert_eq!(machine.rows("Index Query Timestomped[Limit=1]").len(), 1);
     assert_eq!(machine.rows("Index Query Timestomped[*, x1.log]").len(), 1);
+}
+
+#[test]
+fn times_that_no_file_of_a_person_has_are_out_of_range() {
+    let machine = Machine::in_memory();
+    machine.write("old", "1").write("usual", "2");
+    let old = machine.at("old").display().to_string();
+    tool("touch", &["-m", "-d", "1601-01-01T00:00:00Z", &old]);
+    machine.index();
+    let rows = machine.rows("Index Query Timestomped");
+    assert_eq!(rows.len(), 1, "{rows:?}");
+    assert_eq!(
+        rows[0][..4],
+        [&old, "Out Of Range", "1601-01-01T00:00:00Z", ""]
+    );
 }
