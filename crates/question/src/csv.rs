@@ -5,7 +5,8 @@
 //!
 //! - Control characters, direction marks and all that shows nothing stand as visible escapes ([`cell::printable`]). What hides
 //!   before a formula is then its visible beginning, and no tab or line break is left that could begin another field.
-//! - A cell whose first character after blanks begins a formula gets an apostrophe before it, unless it is a plain number.
+//! - A cell whose first character after blanks begins a formula gets an apostrophe before it, unless it is a plain number. So does one that
+//!   has apostrophes there already: who takes one away again has the cell as it was.
 //! - Where the decimal sign is a comma, spreadsheets split lines at `;` whatever stands around it. So what follows a `;` inside a
 //!   cell is looked at in the same way.
 
@@ -74,7 +75,7 @@ fn push_doubled(out: &mut String, text: &str) {
 
 /// Whether a spreadsheet might take this for a formula. Quotes at the beginning may be eaten by the one that splits at `;`.
 fn begins_formula(text: &str) -> bool {
-    text.trim_start_matches(|c: char| c.is_whitespace() || c == '"')
+    text.trim_start_matches(|c: char| c.is_whitespace() || matches!(c, '"' | '\''))
         .starts_with([
             '=', '+', '-',
             '@', // Full-width and small forms: some spreadsheets take them for the plain ones.
@@ -124,11 +125,13 @@ mod tests {
             "-1.2.3",
             "-1,5",
             "-1e5",
+            "'=1",
+            "''-5",
         ] {
             let line = of(&[armed]);
             assert!(line.starts_with("\"'"), "{armed:?} gave {line:?}");
         }
-        for plain in ["-5", "+5", "-1.25", "a=b", "10"] {
+        for plain in ["-5", "+5", "-1.25", "a=b", "10", "'a'"] {
             assert_eq!(of(&[plain]), format!("{plain}\r\n"));
             assert_eq!(of(&["x", plain]), format!("x,{plain}\r\n"));
         }
