@@ -74,7 +74,7 @@ pub fn run_all() -> Result<()> {
         )
     })?;
     let name = answer
-        .pointer("/tables/0/rows/0/Computer Name")
+        .pointer("/tables/0/rows/0/values/Computer Name")
         .and_then(serde_json::Value::as_str)
         .unwrap_or_default();
     if name.is_empty() {
@@ -126,7 +126,8 @@ fn index(wine: &dyn Fn(&[&str]) -> Command, program: &Path, drive: &Path) -> Res
     for line in rows.lines() {
         let row: serde_json::Value = serde_json::from_str(line).context("no JSON line")?;
         let text = |key: &str| {
-            row.get(key)
+            row.get("values")
+                .and_then(|values| values.get(key))
                 .and_then(serde_json::Value::as_str)
                 .unwrap_or_default()
                 .to_owned()

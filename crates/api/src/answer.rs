@@ -1,6 +1,6 @@
 //! Reading answers: pages of rows, who gave a row, what went wrong, comparing, following, exporting.
 
-use crate::ids::{EndpointId, QuestionId};
+use crate::ids::EndpointId;
 use crate::question::TableColumn;
 use crate::state::{EndpointState, StateName};
 use serde::{Deserialize, Serialize};
@@ -106,7 +106,7 @@ pub struct Member {
 }
 
 /// Something that went wrong on endpoints.
-#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct ProblemInfo {
     /// The sensor.
     pub sensor: String,
@@ -218,12 +218,12 @@ pub struct ChangedTable {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum ExportFormat {
-    /// One object with columns, rows and coverage.
+    /// One object with question, tables and coverage.
     #[default]
     Json,
     /// RFC 4180, safe for spreadsheets.
     Csv,
-    /// An object for each row.
+    /// An object for each row, and one for coverage at the end.
     Jsonl,
 }
 
@@ -242,13 +242,13 @@ pub enum ExportOrder {
     Common,
 }
 
-/// What to export.
+/// What to export: as JSON a [`Document`](crate::document::Document), as JSON lines its [`Line`](crate::document::Line)s.
 #[derive(Clone, Debug, Default, Serialize, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct ExportQuery {
-    /// Number of the table, 0 unless told.
-    #[serde(default)]
-    pub table: u32,
+    /// Number of one table; all unless told. CSV has one only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub table: Option<u32>,
     /// Form of the file.
     #[serde(default)]
     #[param(inline)]
@@ -257,33 +257,4 @@ pub struct ExportQuery {
     #[serde(default)]
     #[param(inline)]
     pub sort: ExportOrder,
-}
-
-/// A line of an export as JSON lines, and a row of one as JSON.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct ExportedRow {
-    /// Cells by the names of their columns.
-    pub cells: BTreeMap<String, String>,
-    /// Endpoints that gave it.
-    pub count: u64,
-}
-
-/// An export as JSON.
-#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
-pub struct ExportedFile {
-    /// The question's number.
-    pub id: QuestionId,
-    /// Its text.
-    pub question: String,
-    /// The table's number.
-    pub table: u32,
-    /// The table's columns.
-    pub columns: Vec<TableColumn>,
-    /// The rows.
-    pub rows: Vec<ExportedRow>,
-    /// Endpoints by state.
-    #[schema(value_type = BTreeMap<StateName, u64>)]
-    pub coverage: BTreeMap<EndpointState, u64>,
-    /// Rows that limits cut off on endpoints.
-    pub rows_cut: u64,
 }

@@ -6,7 +6,7 @@
 //!
 //! - [`account`]: signing in, users, API tokens. [`fleet`]: endpoints, enrolment tokens, trust. [`audit`]: the audit log.
 //! - [`language`]: reading questions and what can be asked; [`question`]: asking; [`answer`]: reading answers.
-//! - [`error`]: how every failure is told; [`ids`]: identifiers.
+//! - [`table`] and [`document`]: answers and lists as they are exported and printed. [`error`]: how every failure is told, [`unfit`] why a text does not fit a type; [`ids`]: identifiers.
 
 #![cfg_attr(not(test), deny(clippy::indexing_slicing, clippy::string_slice))]
 
@@ -26,6 +26,7 @@ macro_rules! same {
 pub mod account;
 pub mod answer;
 pub mod audit;
+pub mod document;
 pub mod error;
 pub mod fleet;
 pub mod group;
@@ -34,10 +35,13 @@ pub mod language;
 pub mod question;
 mod secret;
 mod state;
+pub mod table;
+pub mod unfit;
 mod value;
 
 pub use secret::Secret;
 pub use state::{EndpointState, StateName};
+pub use value::ValueType;
 
 /// Where the API begins: paths in the document stand below it.
 pub const BASE: &str = "/api/v1";

@@ -4,6 +4,7 @@
 //! the new ones over into its profile ([`crate::pins`]), while the connection stands under one that the profile held before.
 
 use crate::http::{Http, HttpError, Reply, address};
+use crate::output::counted;
 use crate::pins::Pins;
 pub use crate::profile::{Profile, user_profile};
 use ::api::account::{LoggedIn, Login, PasswordChange};
@@ -183,7 +184,7 @@ impl Client {
         {
             let told = match self.send(Method::GET, "/authorities", None, &[]).await {
                 Ok(reply) if reply.status().is_success() => read("/authorities", reply).await,
-                Ok(reply) => Err(anyhow!("the server answered {}", reply.status())),
+                Ok(reply) => Err(anyhow!(without_words(reply.status()))),
                 Err(error) => Err(error),
             };
             pins.take(told);
@@ -258,8 +259,9 @@ async fn read<T: DeserializeOwned>(path: &str, reply: Reply) -> Result<T> {
     } else {
         &bytes
     };
-    serde_json::from_slice(text)
-        .with_context(|| format!("the server's reply to {path} has an unexpected form"))
+    serde_json::from_slice(text).with_context(|| {
+        format!("the server's reply to {path} is not what it should be; is it a Cordon server, of this version?")
+    })
 }
 
 /// The reply if it is none of an error.
@@ -273,6 +275,9 @@ async fn refused(path: &str, reply: Reply) -> Result<Reply> {
             "the server does not accept this sign-in (it may have expired): sign in anew with `cordon login`"
         );
     }
+    let later = reply
+        .header("retry-after")
+        .and_then(|text| text.parse::<u64>().ok());
     let body = reply.bytes().await.unwrap_or_default();
     let error = match serde_json::from_slice::<ErrorBody>(&body) {
         Ok(ErrorBody { error }) => ApiError {
@@ -288,17 +293,31 @@ async fn refused(path: &str, reply: Reply) -> Result<Reply> {
             message: serde_json::from_slice::<Value>(&body)
                 .ok()
                 .and_then(|body| body.pointer("/error/message")?.as_str().map(str::to_owned))
-                .unwrap_or_else(|| format!("the server answered {status}")),
+                .unwrap_or_else(|| without_words(status)),
             details: None,
         },
     };
     let forbidden = error.code == Some(ErrorCode::Forbidden);
+    let busy = matches!(error.status, 429 | 503);
     let error = anyhow::Error::new(error);
-    Err(if forbidden {
+    Err(if let (true, Some(seconds)) = (busy, later) {
+        error.context(format!("not now; again in {}", counted(seconds, "second")))
+    } else if forbidden {
         error.context("not allowed; what the command line may do was chosen at `cordon login`, and `--admin` adds administration")
     } else {
         error
     })
+}
+
+/// What is said of an error that came without words of the API.
+fn without_words(status: StatusCode) -> String {
+    let reason = status
+        .canonical_reason()
+        .unwrap_or("a status without a name");
+    format!(
+        "the answer was {} ({reason}), in no form of the API; something else may stand at this address or on the way to it",
+        status.as_u16()
+    )
 }
 
 /// A path with a query behind it.

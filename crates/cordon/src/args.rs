@@ -149,10 +149,27 @@ pub struct UpArgs {
     pub once: bool,
 }
 
+/// In which form tables are printed, which of them, and where to.
+#[derive(Args, Debug, Clone, Default)]
+pub struct Printing {
+    /// Form of output [default: aligned columns in a terminal, columns separated by tabs elsewhere]
+    #[arg(long, short, value_enum, value_name = "FORM", global = true)]
+    pub output: Option<Output>,
+    /// Only this one of several tables, by name or number
+    #[arg(long, value_name = "NAME", global = true)]
+    pub table: Option<String>,
+    /// Write files into this folder in place of standard output: CSV one for each table
+    #[arg(long, value_name = "DIR", global = true)]
+    pub out: Option<PathBuf>,
+    /// Replace files that are there
+    #[arg(long, requires = "out", global = true)]
+    pub force: bool,
+}
+
 /// Forms of output.
 #[derive(ValueEnum, Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Output {
-    /// Aligned columns.
+    /// Aligned columns, in a pipe as well.
     Table,
     /// One JSON document.
     Json,
@@ -168,9 +185,9 @@ pub struct SensorsArgs {
     /// Name of a sensor; none lists all
     #[arg(num_args = 0.., value_name = "NAME")]
     pub name: Vec<String>,
-    /// Form of output
-    #[arg(long, short, value_enum, default_value = "table", value_name = "FORM")]
-    pub output: Output,
+    /// Form of output [default: aligned columns in a terminal, columns separated by tabs elsewhere]
+    #[arg(long, short, value_enum, value_name = "FORM")]
+    pub output: Option<Output>,
 }
 
 #[cfg(test)]

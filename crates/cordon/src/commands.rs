@@ -31,6 +31,7 @@ mod users;
 mod words;
 
 use crate::args::{Cli, Command};
+use crate::output::say;
 use anyhow::{Context, Result};
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -79,9 +80,11 @@ pub fn run(cli: Cli) -> Result<ExitCode> {
         }
         Command::Completions { shell } => {
             let mut command = <Cli as clap::CommandFactory>::command();
-            clap_complete::generate(shell, &mut command, "cordon", &mut std::io::stdout());
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut command, "cordon", &mut script);
+            std::io::Write::write_all(&mut std::io::stdout(), &script)?;
         }
-        Command::Version => anstream::println!(
+        Command::Version => say!(
             "cordon {} for {}-{}, protocol {}, {} sensors",
             env!("CARGO_PKG_VERSION"),
             std::env::consts::OS,
@@ -134,11 +137,15 @@ fn log_to_stderr(filter: &str, json: bool) -> Result<()> {
     if json {
         builder.json().init()
     } else {
-        builder
-            .with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr()))
-            .init()
+        builder.with_ansi(colours()).init()
     }
     Ok(())
+}
+
+/// Colours are for terminals, and for those who want them: <https://no-color.org>.
+fn colours() -> bool {
+    let unwanted = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+    !unwanted && std::io::IsTerminal::is_terminal(&std::io::stderr())
 }
 
 fn env_filter(filter: &str) -> Result<tracing_subscriber::EnvFilter> {

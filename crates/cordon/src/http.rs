@@ -45,21 +45,17 @@ pub enum HttpError {
     /// The TLS library.
     #[error("cannot set up TLS")]
     Tls(#[source] rustls::Error),
-    /// What was given is no address.
-    #[error("`{url}` is no address of a server")]
-    Address {
-        /// What was given.
-        url: String,
-        /// Why.
-        #[source]
-        source: hyper::http::Error,
-    },
-    /// It is an address of something else.
+    /// What was given is no address of a server.
     #[error("`{0}` is no address of a server: it must read https://HOST or https://HOST:PORT")]
-    NotHttps(String),
+    Address(String),
     /// It did not come to a reply.
-    #[error("no reply")]
-    Send(#[source] hyper_util::client::legacy::Error),
+    #[error("{why}")]
+    Send {
+        /// Why, as people are told it.
+        why: Why,
+        /// What the library says; in words of its own, so nobody is shown it.
+        cause: hyper_util::client::legacy::Error,
+    },
     /// The reply ended in its middle.
     #[error("the reply broke off")]
     Body(#[source] hyper::Error),
@@ -69,31 +65,111 @@ impl HttpError {
     /// Whether the server showed a certificate that no believed authority vouches for.
     #[must_use]
     pub fn is_stranger(&self) -> bool {
-        is_stranger(self)
+        matches!(
+            self,
+            Self::Send {
+                why: Why::Stranger(_),
+                ..
+            }
+        )
     }
 
     /// Whether the request surely did not reach the server.
     #[must_use]
     pub fn is_unsent(&self) -> bool {
-        matches!(self, Self::Send(error) if error.is_connect())
+        matches!(self, Self::Send { cause, .. } if cause.is_connect())
     }
 
     /// Whether it may be otherwise in a moment: the server is not there, or went away.
     #[must_use]
     pub fn is_passing(&self) -> bool {
-        matches!(self, Self::Send(_) | Self::Body(_)) && !self.is_stranger()
+        matches!(self, Self::Send { .. } | Self::Body(_)) && !self.is_stranger()
     }
 }
 
-fn is_stranger(error: &(dyn std::error::Error + 'static)) -> bool {
-    if let Some(rustls::Error::InvalidCertificate(_)) = error.downcast_ref() {
-        return true;
+/// Why a request came to no reply.
+#[derive(Debug, thiserror::Error)]
+pub enum Why {
+    /// The name of the machine says nothing to this one.
+    #[error("no machine of this name is known here")]
+    NoName,
+    /// Nobody listens.
+    #[error("nothing listens there; is the server running, and is this its address?")]
+    Refused,
+    /// No way leads there.
+    #[error("no way leads there from this machine")]
+    Unreachable,
+    /// Nobody says anything.
+    #[error("it does not answer within {} seconds", CONNECT.as_secs())]
+    Silent,
+    /// It shows a certificate that no believed authority vouches for.
+    #[error("{0}")]
+    Stranger(String),
+    /// It speaks something else.
+    #[error("{0}; is this the address of console and API?")]
+    NotTls(String),
+    /// The connection ended before the reply.
+    #[error("it ended the connection before it replied")]
+    BrokeOff,
+    /// What the system says.
+    #[error("{0}")]
+    Other(String),
+}
+
+impl Why {
+    /// The first cause that says something.
+    fn of(error: &hyper_util::client::legacy::Error) -> Self {
+        let cause = std::error::Error::source(error);
+        let why = cause.and_then(Self::found);
+        why.unwrap_or_else(|| Self::Other("the request could not be sent".to_owned()))
     }
-    // An I/O error hides what it carries from its own causes, and may carry another.
-    let carried = error
-        .downcast_ref::<std::io::Error>()
-        .and_then(std::io::Error::get_ref);
-    carried.is_some_and(|inner| is_stranger(inner)) || error.source().is_some_and(is_stranger)
+
+    fn found(cause: &(dyn std::error::Error + 'static)) -> Option<Self> {
+        use std::io::ErrorKind as Kind;
+        if let Some(error) = cause.downcast_ref::<rustls::Error>() {
+            let words = crate::output::tls(error);
+            return Some(match error {
+                rustls::Error::InvalidCertificate(_) => Self::Stranger(words),
+                _ => Self::NotTls(words),
+            });
+        }
+        if cause.is::<tower::timeout::error::Elapsed>() {
+            return Some(Self::Silent);
+        }
+        // The connector's own type is not to be had.
+        if cause.to_string().starts_with("dns error") {
+            return Some(Self::NoName);
+        }
+        let deeper =
+            |cause: &(dyn std::error::Error + 'static)| cause.source().and_then(Self::found);
+        if let Some(error) = cause.downcast_ref::<std::io::Error>() {
+            // It hides what it carries from its own causes.
+            let carried = error.get_ref().and_then(|inner| Self::found(inner));
+            return carried.or_else(|| deeper(cause)).or_else(|| {
+                Some(match error.kind() {
+                    Kind::ConnectionRefused => Self::Refused,
+                    Kind::HostUnreachable | Kind::NetworkUnreachable => Self::Unreachable,
+                    Kind::TimedOut => Self::Silent,
+                    Kind::UnexpectedEof
+                    | Kind::ConnectionReset
+                    | Kind::ConnectionAborted
+                    | Kind::BrokenPipe => Self::BrokeOff,
+                    _ => Self::Other(crate::output::io(error)),
+                })
+            });
+        }
+        let found = deeper(cause);
+        if found.is_none()
+            && let Some(error) = cause.downcast_ref::<hyper::Error>()
+        {
+            return Some(if error.is_parse() {
+                Self::Other("what it says is no HTTP".to_owned())
+            } else {
+                Self::BrokeOff
+            });
+        }
+        found
+    }
 }
 
 type Connector = BoxCloneSyncService<Uri, Wire, BoxError>;
@@ -157,11 +233,11 @@ impl Http {
         if let Some(cookies) = self.cookies() {
             request.headers_mut().insert(COOKIE, cookies);
         }
-        let response = self
-            .client
-            .request(request)
-            .await
-            .map_err(HttpError::Send)?;
+        let sent = self.client.request(request).await;
+        let response = sent.map_err(|cause| HttpError::Send {
+            why: Why::of(&cause),
+            cause,
+        })?;
         for header in response.headers().get_all(SET_COOKIE) {
             self.keep(header);
         }
@@ -232,15 +308,13 @@ impl Reply {
 /// Checks that this is the address of a server: `https://host`, with a port or without.
 pub fn address(url: &str) -> Result<String, HttpError> {
     let url = url.trim_end_matches('/');
-    let uri = url.parse::<Uri>().map_err(|source| HttpError::Address {
-        url: url.to_owned(),
-        source: source.into(),
-    })?;
-    if uri.scheme_str() != Some("https")
-        || uri.host().is_none_or(str::is_empty)
-        || uri.query().is_some()
-    {
-        return Err(HttpError::NotHttps(url.to_owned()));
+    let good = url.parse::<Uri>().is_ok_and(|uri| {
+        uri.scheme_str() == Some("https")
+            && uri.host().is_some_and(|host| !host.is_empty())
+            && uri.query().is_none()
+    });
+    if !good {
+        return Err(HttpError::Address(url.to_owned()));
     }
     Ok(url.to_owned())
 }

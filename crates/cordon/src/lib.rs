@@ -47,7 +47,7 @@ pub fn main() -> ExitCode {
             if broken_pipe {
                 return ExitCode::SUCCESS;
             }
-            let text = output::shown(&format!("{error:#}"));
+            let text = output::told(&error);
             // Standard error may lie on a full disk: the exit status says it all the same.
             let written = std::io::Write::write_fmt(
                 &mut anstream::stderr(),

@@ -1,146 +1,195 @@
-//! Tables as people and programs want them: aligned, JSON, CSV, JSON lines. What comes from elsewhere is made harmless here: cells of
-//! hostile endpoints, host names, messages.
+//! Tables as people and programs want them: aligned, separated by tabs, JSON, JSON lines, CSV; on standard output or as files. What comes
+//! from elsewhere is made harmless here: cells of hostile endpoints, host names, messages.
+//!
+//! Every command prints with [`print`] or, row by row, with a [`Printer`]; what the structured forms look like is [`::api::document`]'s,
+//! as in the API's export. `docs/output.md` tells readers.
 
-use crate::args::Output;
+mod drawn;
+mod files;
+mod printer;
+mod told;
+
+pub(crate) use drawn::aligned;
+pub(crate) use printer::{Printer, check};
+pub(crate) use told::{io, tls, told};
+
+use crate::args::{Output, Printing};
+use ::api::ValueType;
+use ::api::table::{Column, Head, Machines, Row, Value};
 use anyhow::Result;
-use question::{cell, csv};
-use serde_json::{Map, Value, json};
-use std::io::{IsTerminal, Write};
+use question::cell;
+use std::io::IsTerminal;
+use std::path::PathBuf;
+
+/// Writes a line to standard output; a reader that went away is an error like any other, and no panic.
+macro_rules! say {
+    ($($what:tt)*) => {
+        std::io::Write::write_fmt(
+            &mut anstream::stdout().lock(),
+            format_args!("{}\n", format_args!($($what)*)),
+        )?
+    };
+}
+pub(crate) use say;
+
+/// A form as it is printed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Form {
+    /// Columns aligned by blanks.
+    Aligned,
+    /// Columns separated by tabs.
+    Tabs,
+    /// One document.
+    Json,
+    /// An object a line.
+    Jsonl,
+    /// Comma-separated values.
+    Csv,
+}
+
+impl Form {
+    /// What was asked for; without that, what suits where it goes.
+    pub fn of(wanted: Option<Output>) -> Self {
+        match wanted {
+            Some(Output::Table) => Self::Aligned,
+            Some(Output::Json) => Self::Json,
+            Some(Output::Jsonl) => Self::Jsonl,
+            Some(Output::Csv) => Self::Csv,
+            None if std::io::stdout().is_terminal() => Self::Aligned,
+            None => Self::Tabs,
+        }
+    }
+
+    /// Whether it is for people, who are told more beside it.
+    pub fn is_text(self) -> bool {
+        matches!(self, Self::Aligned | Self::Tabs)
+    }
+
+    /// Whether programs expect JSON, of errors too.
+    pub fn is_json(self) -> bool {
+        matches!(self, Self::Json | Self::Jsonl)
+    }
+}
+
+/// In which form tables are printed, which of them, and where to.
+#[derive(Clone, Debug)]
+pub(crate) struct How {
+    /// The form.
+    pub form: Form,
+    /// The one table that is wanted.
+    pub table: Option<String>,
+    /// The folder for files; none for standard output.
+    pub folder: Option<PathBuf>,
+    /// Whether files that are there are replaced.
+    pub replace: bool,
+}
+
+impl From<Option<Output>> for How {
+    fn from(wanted: Option<Output>) -> Self {
+        Self {
+            form: Form::of(wanted),
+            table: None,
+            folder: None,
+            replace: false,
+        }
+    }
+}
+
+impl From<Output> for How {
+    fn from(wanted: Output) -> Self {
+        Some(wanted).into()
+    }
+}
+
+impl From<&Printing> for How {
+    fn from(printing: &Printing) -> Self {
+        // In a file there is no terminal to suit.
+        let plain = printing.out.as_ref().and(Some(Form::Tabs));
+        Self {
+            form: match printing.output {
+                None => plain.unwrap_or_else(|| Form::of(None)),
+                wanted => Form::of(wanted),
+            },
+            table: printing.table.clone(),
+            folder: printing.out.clone(),
+            replace: printing.force,
+        }
+    }
+}
 
 /// One table to print.
-pub struct Table {
-    /// Heading, printed when there are several.
-    pub title: String,
-    /// Column names.
-    pub columns: Vec<String>,
-    /// Cells as text and the number of endpoints that gave the row; no number where counting makes no sense.
-    pub rows: Vec<(Vec<String>, Option<u64>)>,
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Table {
+    /// Name and columns.
+    pub head: Head,
+    /// Its rows.
+    pub rows: Vec<Row>,
 }
 
 impl Table {
-    /// A table of plain facts, without counts.
-    pub fn plain(columns: &[&str], rows: impl IntoIterator<Item = Vec<String>>) -> Self {
+    /// A table of facts, which no machines gave.
+    pub fn of(
+        name: &str,
+        columns: &[(&str, ValueType)],
+        rows: impl IntoIterator<Item = Vec<Value>>,
+    ) -> Self {
+        let columns = columns.iter().map(|(name, kind)| Column::own(name, *kind));
+        let rows = rows.into_iter().map(|values| Row {
+            values,
+            machines: None,
+        });
         Self {
-            title: String::new(),
-            columns: columns.iter().map(|c| (*c).to_owned()).collect(),
-            rows: rows.into_iter().map(|r| (r, None)).collect(),
+            head: Head {
+                name: name.to_owned(),
+                columns: columns.collect(),
+                ..Head::default()
+            },
+            rows: rows.collect(),
         }
     }
 
-    fn object(&self, row: &(Vec<String>, Option<u64>)) -> Value {
-        let mut object: Map<String, Value> = self
-            .columns
+    /// One of texts alone.
+    pub fn plain<V: Into<Value>>(columns: &[&str], rows: impl IntoIterator<Item = Vec<V>>) -> Self {
+        let columns: Vec<_> = columns
             .iter()
-            .cloned()
-            .zip(row.0.iter().map(|c| Value::from(c.as_str())))
+            .map(|name| (*name, ValueType::Text))
             .collect();
-        if let Some(count) = row.1 {
-            object.insert("Count".into(), count.into());
-        }
-        Value::Object(object)
+        let rows = rows.into_iter();
+        Self::of(
+            "",
+            &columns,
+            rows.map(|row| row.into_iter().map(Into::into).collect()),
+        )
     }
 
-    /// The rows as JSON objects.
-    pub fn objects(&self) -> Vec<Value> {
-        self.rows.iter().map(|r| self.object(r)).collect()
+    /// A row of an answer as the API's pages have it.
+    pub fn push(&mut self, cells: &[String], count: u64) {
+        let cells = cells.iter().zip(&self.head.columns);
+        let values = cells.map(|(cell, column)| Value::of(cell, column.value_type));
+        self.rows.push(Row {
+            values: values.collect(),
+            machines: Some(Machines {
+                count,
+                endpoints: None,
+            }),
+        });
     }
 }
 
-/// Writes tables in the wanted form. `extra` are further members of the JSON document.
-pub fn write(out: &mut impl Write, form: Output, tables: &[Table], extra: Value) -> Result<()> {
-    match form {
-        Output::Table => {
-            for table in tables {
-                if tables.len() > 1 && !table.title.is_empty() {
-                    writeln!(out, "{}", cell::printable(table.title.as_bytes()))?;
-                }
-                writeln!(out, "{}", aligned(table, None))?;
-            }
-        }
-        Output::Json => {
-            let list: Vec<Value> = tables
-                .iter()
-                .map(|t| json!({"title": t.title, "columns": t.columns, "rows": t.objects()}))
-                .collect();
-            let mut document = extra;
-            if let Some(object) = document.as_object_mut() {
-                object.insert("tables".into(), list.into());
-            } else {
-                document = list.into();
-            }
-            let text = serde_json::to_string_pretty(&document)?;
-            writeln!(out, "{}", cell::harmless_json(&text))?;
-        }
-        Output::Jsonl => {
-            for table in tables {
-                for object in table.objects() {
-                    writeln!(out, "{}", cell::harmless_json(&object.to_string()))?;
-                }
-            }
-        }
-        Output::Csv => {
-            for table in tables {
-                let counted = table.rows.iter().any(|r| r.1.is_some());
-                let mut lines = String::new();
-                let names = table.columns.iter().map(String::as_str);
-                csv::line(&mut lines, names.chain(counted.then_some("Count")));
-                for (cells, count) in &table.rows {
-                    let count = counted.then(|| count.unwrap_or(0).to_string());
-                    let cells = cells.iter().map(String::as_str);
-                    csv::line(&mut lines, cells.chain(count.as_deref()));
-                }
-                out.write_all(lines.as_bytes())?;
+/// Prints tables. `facts` are further members of the JSON document.
+pub(crate) fn print(how: impl Into<How>, tables: &[Table], facts: serde_json::Value) -> Result<()> {
+    let how = how.into();
+    let heads: Vec<Head> = tables.iter().map(|table| table.head.clone()).collect();
+    let mut printer = Printer::new(&how, None, facts, &heads)?;
+    for at in printer.wanted() {
+        if let Some(table) = tables.get(at) {
+            printer.table(&table.head)?;
+            for row in &table.rows {
+                printer.row(row)?;
             }
         }
     }
-    out.flush()?;
-    Ok(())
-}
-
-/// Prints tables on standard output.
-pub fn print(form: Output, tables: &[Table], extra: Value) -> Result<()> {
-    write(&mut std::io::stdout().lock(), form, tables, extra)
-}
-
-/// A table aligned for a terminal; plain columns separated by tabs when output is no terminal.
-pub fn aligned(table: &Table, most: Option<usize>) -> String {
-    let counted = table.rows.iter().any(|r| r.1.is_some());
-    let shown = most.unwrap_or(usize::MAX);
-    let lines = table.rows.iter().take(shown).map(|(cells, count)| {
-        let mut line: Vec<String> = cells
-            .iter()
-            .map(|c| cell::printable(c.as_bytes()))
-            .collect();
-        if counted {
-            line.push(count.map(|c| c.to_string()).unwrap_or_default());
-        }
-        line
-    });
-    let mut header: Vec<String> = table
-        .columns
-        .iter()
-        .map(|c| cell::printable(c.as_bytes()))
-        .collect();
-    if counted {
-        header.push("Count".into());
-    }
-    if !std::io::stdout().is_terminal() {
-        let mut text = header.join("\t");
-        for line in lines {
-            text.push('\n');
-            text.push_str(&line.join("\t"));
-        }
-        return text;
-    }
-    let mut drawn = comfy_table::Table::new();
-    drawn
-        .load_style(comfy_table::presets::UTF8_BORDERS_ONLY)
-        .set_content_arrangement(comfy_table::ContentArrangement::Dynamic);
-    drawn.set_header(header);
-    for line in lines {
-        drawn.add_row(line);
-    }
-    drawn.to_string()
+    printer.end(None)
 }
 
 /// A text for people, of one line or several, without what would command a terminal or hide.
@@ -152,32 +201,17 @@ pub fn shown(text: &str) -> String {
     lines.join("\n")
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn hostile_cells_cannot_reach_the_terminal() {
-        let table = Table {
-            title: String::new(),
-            columns: vec!["Name".into()],
-            rows: vec![(vec!["\u{1b}[2Jgone\u{202e}".into()], Some(1))],
-        };
-        let text = aligned(&table, None);
-        assert!(
-            !text.contains('\u{1b}') && !text.contains('\u{202e}'),
-            "{text:?}"
-        );
-        for form in [Output::Table, Output::Json, Output::Jsonl, Output::Csv] {
-            let mut out = Vec::new();
-            write(&mut out, form, std::slice::from_ref(&table), Value::Null).expect("written");
-            let text = String::from_utf8(out).expect("text");
-            assert!(!text.contains(['\u{1b}', '\u{202e}']), "{form:?}: {text:?}");
-        }
-    }
-
-    #[test]
-    fn messages_keep_their_lines_and_nothing_else_that_is_no_character() {
-        assert_eq!(shown("a\n\u{1b}[1mb\u{2066}"), "a\n\\x1B[1mb\\u{2066}");
-    }
+/// So many of something: `1 endpoint`, `2 endpoints`.
+pub(crate) fn counted(count: u64, one: &str) -> String {
+    let many = match one.strip_suffix('y') {
+        // No vowel before it in any word that is counted here.
+        Some(stem) if count != 1 => return format!("{count} {stem}ies"),
+        _ if count == 1 => "",
+        _ if one.ends_with("ch") => "es",
+        _ => "s",
+    };
+    format!("{count} {one}{many}")
 }
+
+#[cfg(test)]
+mod tests;

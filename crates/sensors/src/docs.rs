@@ -1,16 +1,26 @@
-//! A documentation page in Markdown for a sensor, made from its declaration alone.
+//! A documentation page for a sensor, made from its declaration alone: in Markdown, or as the text that stands in a terminal.
 
 use crate::place::runs_apart;
 use question::catalogue::{Rows, Sensor, ValueType};
 use std::fmt::Write;
 use std::time::Duration;
 
-/// The page of one sensor.
+/// The page of one sensor, in Markdown.
 #[must_use]
 pub fn page(sensor: &Sensor) -> String {
+    made(sensor, escaped)
+}
+
+/// The same for a terminal: nothing is marked up, so nothing is escaped.
+#[must_use]
+pub fn text(sensor: &Sensor) -> String {
+    made(sensor, |text| text.replace(['\n', '\r'], " "))
+}
+
+fn made(sensor: &Sensor, escaped: fn(&str) -> String) -> String {
     let mut page = String::new();
     // Writing to a String cannot fail.
-    write(&mut page, sensor).ok();
+    write(&mut page, sensor, escaped).ok();
     page
 }
 
@@ -40,7 +50,7 @@ pub fn index<'a>(sensors: impl IntoIterator<Item = &'a Sensor>) -> String {
     index
 }
 
-fn write(page: &mut String, sensor: &Sensor) -> std::fmt::Result {
+fn write(page: &mut String, sensor: &Sensor, escaped: fn(&str) -> String) -> std::fmt::Result {
     writeln!(page, "# {}\n", escaped(&sensor.name))?;
     writeln!(page, "{}\n", escaped(&sensor.description))?;
     writeln!(page, "- Category: {}", escaped(&sensor.category))?;

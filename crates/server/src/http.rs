@@ -25,6 +25,7 @@ mod page;
 mod questions;
 mod retention;
 pub mod serve;
+mod unfit;
 mod unread;
 
 pub use document::openapi;

@@ -9,9 +9,9 @@ use std::path::PathBuf;
 pub enum AgentAction {
     /// Ask the running agent how it stands
     Status {
-        /// Form of output
-        #[arg(long, short, value_enum, default_value = "table", value_name = "FORM")]
-        output: Output,
+        /// Form of output [default: aligned columns in a terminal, columns separated by tabs elsewhere]
+        #[arg(long, short, value_enum, value_name = "FORM")]
+        output: Option<Output>,
     },
     /// Take back a revocation on this machine: the agent may connect again
     LiftRevocation {

@@ -1,6 +1,6 @@
 //! Arguments of `ask`, and how long it waits.
 
-use super::{Connection, Output};
+use super::{Connection, Printing};
 use crate::EXIT_HELP;
 use ::api::EndpointState;
 use clap::Args;
@@ -19,9 +19,9 @@ pub struct AskArgs {
     /// Print how the question is understood and run nothing; with --profile, how that server understands it
     #[arg(long)]
     pub explain: bool,
-    /// Form of output [default: table]
-    #[arg(long, short, value_enum, value_name = "FORM")]
-    pub output: Option<Output>,
+    /// Form, tables and place of output.
+    #[command(flatten)]
+    pub printing: Printing,
     /// Stop at this share of the endpoints, or after this time: `95%`, `30s`, `5m`; at once when only offline ones are left
     /// [default: until every connected one has answered]
     #[arg(long, value_name = "SHARE|TIME", value_parser = parse_wait)]
@@ -47,7 +47,7 @@ pub struct AskArgs {
     /// Take the best reading of free words without asking
     #[arg(long)]
     pub best: bool,
-    /// Rows to show in a terminal's table (pipes, CSV and JSON get all)
+    /// Rows to show of each table in a terminal (pipes and files get all)
     #[arg(long, default_value_t = 50, value_name = "N")]
     pub rows: usize,
     /// Show the rarest rows first

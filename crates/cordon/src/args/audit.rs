@@ -57,9 +57,9 @@ pub struct ListEntries {
     /// Entries at most
     #[arg(long, short = 'n', default_value_t = 100, value_name = "N")]
     pub limit: u32,
-    /// Form of output
-    #[arg(long, short, value_enum, default_value = "table", value_name = "FORM")]
-    pub output: Output,
+    /// Form of output [default: aligned columns in a terminal, columns separated by tabs elsewhere]
+    #[arg(long, short, value_enum, value_name = "FORM")]
+    pub output: Option<Output>,
     /// Server and sign-in.
     #[command(flatten)]
     pub connection: Connection,

@@ -12,16 +12,9 @@ pub struct EndpointsArgs {
     /// Which ones.
     #[command(flatten)]
     pub which: WhichEndpoints,
-    /// Form of output
-    #[arg(
-        long,
-        short,
-        value_enum,
-        default_value = "table",
-        value_name = "FORM",
-        global = true
-    )]
-    pub output: Output,
+    /// Form of output [default: aligned columns in a terminal, columns separated by tabs elsewhere]
+    #[arg(long, short, value_enum, value_name = "FORM", global = true)]
+    pub output: Option<Output>,
     /// Server and sign-in.
     #[command(flatten)]
     pub connection: Connection,

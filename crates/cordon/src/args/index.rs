@@ -25,9 +25,9 @@ pub enum IndexAction {
     Service,
     /// Show what the Index is doing
     Status {
-        /// Form of the output
-        #[arg(long, short, value_enum, default_value = "table", value_name = "FORM")]
-        output: Output,
+        /// Form of the output [default: aligned columns in a terminal, columns separated by tabs elsewhere]
+        #[arg(long, short, value_enum, value_name = "FORM")]
+        output: Option<Output>,
     },
     /// Search the files of the Index
     Query(QueryArgs),
@@ -56,9 +56,9 @@ pub enum IndexAction {
     KnownGood(ListArgs),
     /// List the files that have a hash of the blacklist, and which of them are known to be good
     Matches {
-        /// Form of the output
-        #[arg(long, short, value_enum, default_value = "table", value_name = "FORM")]
-        output: Output,
+        /// Form of output [default: aligned columns in a terminal, columns separated by tabs elsewhere]
+        #[arg(long, short, value_enum, value_name = "FORM")]
+        output: Option<Output>,
     },
     /// Delete the database, so that the next start indexes anew
     DeleteDatabase,
@@ -154,9 +154,9 @@ pub struct QueryArgs {
     /// Show mode, owner, group, capabilities and extended attributes too
     #[arg(long)]
     pub permissions: bool,
-    /// Form of the output
-    #[arg(long, short, value_enum, default_value = "table", value_name = "FORM")]
-    pub output: Output,
+    /// Form of the output [default: aligned columns in a terminal, columns separated by tabs elsewhere]
+    #[arg(long, short, value_enum, value_name = "FORM")]
+    pub output: Option<Output>,
 }
 
 /// Orders of `index query`.
@@ -181,9 +181,9 @@ pub struct VerifyArgs {
     /// Compare entries and attributes alone; do not read files again
     #[arg(long)]
     pub no_hashes: bool,
-    /// Form of the output
-    #[arg(long, short, value_enum, default_value = "table", value_name = "FORM")]
-    pub output: Output,
+    /// Form of the output [default: aligned columns in a terminal, columns separated by tabs elsewhere]
+    #[arg(long, short, value_enum, value_name = "FORM")]
+    pub output: Option<Output>,
 }
 
 /// Arguments of `index bench`.
@@ -195,9 +195,9 @@ pub struct BenchArgs {
     /// Hash files for so long at most
     #[arg(long, value_name = "SECONDS", default_value_t = 10)]
     pub seconds: u64,
-    /// Form of the output
-    #[arg(long, short, value_enum, default_value = "table", value_name = "FORM")]
-    pub output: Output,
+    /// Form of the output [default: aligned columns in a terminal, columns separated by tabs elsewhere]
+    #[arg(long, short, value_enum, value_name = "FORM")]
+    pub output: Option<Output>,
 }
 
 /// Arguments of `index export`.

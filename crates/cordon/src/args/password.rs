@@ -21,9 +21,9 @@ pub struct PasswordArgs {
 /// Arguments of `whoami`.
 #[derive(Args, Debug)]
 pub struct WhoamiArgs {
-    /// Form of output
-    #[arg(long, short, value_enum, default_value = "table", value_name = "FORM")]
-    pub output: Output,
+    /// Form of output [default: aligned columns in a terminal, columns separated by tabs elsewhere]
+    #[arg(long, short, value_enum, value_name = "FORM")]
+    pub output: Option<Output>,
     /// Server and sign-in.
     #[command(flatten)]
     pub connection: Connection,

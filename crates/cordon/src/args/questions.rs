@@ -1,6 +1,6 @@
 //! Arguments of `questions`.
 
-use super::{Connection, InState, Output};
+use super::{Connection, InState, Printing};
 use crate::EXIT_HELP;
 use ::api::ids::QuestionId;
 use clap::{Args, Subcommand};
@@ -11,16 +11,9 @@ pub struct QuestionsArgs {
     /// What to do; none lists all
     #[command(subcommand)]
     pub action: Option<QuestionAction>,
-    /// Form of output
-    #[arg(
-        long,
-        short,
-        value_enum,
-        default_value = "table",
-        value_name = "FORM",
-        global = true
-    )]
-    pub output: Output,
+    /// Form, tables and place of output.
+    #[command(flatten)]
+    pub printing: Printing,
     /// Server and sign-in.
     #[command(flatten)]
     pub connection: Connection,
@@ -34,7 +27,7 @@ pub enum QuestionAction {
     Show {
         /// Question id.
         id: QuestionId,
-        /// Rows to show in a terminal's table (pipes, CSV and JSON get all)
+        /// Rows to show of each table in a terminal (pipes and files get all)
         #[arg(long, default_value_t = 50, value_name = "N")]
         rows: usize,
         /// The rarest rows first

@@ -10,16 +10,9 @@ pub struct UsersArgs {
     /// What to do; none lists all
     #[command(subcommand)]
     pub action: Option<UserAction>,
-    /// Form of output
-    #[arg(
-        long,
-        short,
-        value_enum,
-        default_value = "table",
-        value_name = "FORM",
-        global = true
-    )]
-    pub output: Output,
+    /// Form of output [default: aligned columns in a terminal, columns separated by tabs elsewhere]
+    #[arg(long, short, value_enum, value_name = "FORM", global = true)]
+    pub output: Option<Output>,
     /// Server and sign-in.
     #[command(flatten)]
     pub connection: Connection,

@@ -2,6 +2,7 @@
 
 use super::ownership;
 use crate::args::{AgentAction, AgentArgs, EnrolArgs, Output};
+use crate::output::say;
 use crate::output::{self, Table};
 use anyhow::{Context, Result};
 use std::path::Path;
@@ -53,7 +54,7 @@ fn lift_revocation(data: &Path) -> Result<()> {
     let lifted = ::agent::lift(data, &who());
     ownership::leave_to_owner(data)?;
     lifted?;
-    anstream::println!(
+    say!(
         "The revocation is lifted; start the agent again. Should the server still mean it, it tells the agent anew."
     );
     Ok(())
@@ -124,14 +125,12 @@ pub async fn enrol(args: EnrolArgs) -> Result<()> {
                 } else {
                     format!("cordon agent --data {}", args.data.display())
                 };
-                anstream::println!(
-                    "Enrolled as endpoint number {ordinal}. Start the agent with `{start}`."
-                );
+                say!("Enrolled as endpoint number {ordinal}. Start the agent with `{start}`.");
                 return Ok(());
             }
             ::agent::EnrolOutcome::Waiting { retry_after } => {
                 if !told {
-                    anstream::println!(
+                    say!(
                         "Waiting for an administrator to approve this machine (`cordon endpoints` lists it) …"
                     );
                     told = true;

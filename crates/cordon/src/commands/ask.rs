@@ -5,50 +5,60 @@ use super::follow::{self, Wait};
 use super::look::{Look, What, code};
 use crate::EXIT_ERROR;
 use crate::api::{ApiError, ApiQuestion, Client};
-use crate::args::{AskArgs, Output};
+use crate::args::AskArgs;
 use crate::http::HttpError;
-use crate::output::{self, Table};
+use crate::output::{self, How, Printer, Table};
+use ::api::ValueType;
+use ::api::answer::ProblemInfo;
+use ::api::document::{QuestionHead, Tail};
 use ::api::language::ReadingInfo;
 use ::api::question::{ListQuery, ToAsk};
+use ::api::table::{Head, Machines, Row, Value};
 use anyhow::{Context, Result, bail};
 use question::cell;
-use serde_json::{Value, json};
 use std::io::{IsTerminal, Read};
 use std::process::ExitCode;
 
 /// Longest question that is read from standard input, in bytes; the language has a limit of its own below it.
 const TEXT_MAX: u64 = 1 << 20;
 
+/// What is told of earlier questions.
+const HISTORY: [(&str, ValueType); 4] = [
+    ("Id", ValueType::Integer),
+    ("Asked", ValueType::DateTime),
+    ("Question", ValueType::Text),
+    ("Coverage", ValueType::Text),
+];
+
 /// Runs the command.
 pub fn run(args: AskArgs) -> Result<ExitCode> {
-    let form = args.output.unwrap_or(Output::Table);
+    let how = How::from(&args.printing);
     if args.history {
-        return super::runtime()?.block_on(history(&args, form));
+        return super::runtime()?.block_on(history(&args, &how));
     }
     let text = text(&args)?;
     if args.explain {
-        return explain::run(&text, form, &args.connection);
+        return explain::run(&text, how.form, &args.connection);
     }
     if !args.local {
-        return super::runtime()?.block_on(to_fleet(text, form, &args));
+        return super::runtime()?.block_on(to_fleet(text, how, &args));
     }
     let text = match explain::here(&text) {
-        Ok(understood) => match text_of(understood, &text, args.best)? {
+        Ok(understood) => match text_of(understood, &text, &how, args.best)? {
             Some(text) => text,
             None => return Ok(ExitCode::from(EXIT_ERROR)),
         },
         Err(error) => {
-            let as_json = matches!(form, Output::Json | Output::Jsonl);
-            explain::report(&text, &error, as_json)?;
+            explain::report(&text, &error, how.form.is_json())?;
             return Ok(ExitCode::from(EXIT_ERROR));
         }
     };
-    local(&text, form, args.problems)
+    local(&text, &how, args.problems)
 }
 
 /// Asks the server. Sensors and groups that only it knows are its to resolve: it has the last word on formal questions, and on
 /// free words, for it knows the machines by their names.
-async fn to_fleet(text: String, form: Output, args: &AskArgs) -> Result<ExitCode> {
+async fn to_fleet(text: String, how: How, args: &AskArgs) -> Result<ExitCode> {
     let client = Client::connect(&args.connection);
     let understood = match &client {
         Ok(client) if !explain::is_question(&text) => explain::at_server(client, &text)
@@ -57,21 +67,23 @@ async fn to_fleet(text: String, form: Output, args: &AskArgs) -> Result<ExitCode
         _ => explain::here(&text),
     };
     let text = match understood {
-        Ok(understood) => match text_of(understood, &text, args.best)? {
+        Ok(understood) => match text_of(understood, &text, &how, args.best)? {
             Some(text) => text,
             None => return Ok(ExitCode::from(EXIT_ERROR)),
         },
         Err(_) => text,
     };
-    remote(client?, &text, form, args).await
+    remote(client?, &text, how, args).await
 }
 
 /// The text to ask, when it is known or chosen.
-fn text_of(understood: Understood, text: &str, best: bool) -> Result<Option<String>> {
+fn text_of(understood: Understood, text: &str, how: &How, best: bool) -> Result<Option<String>> {
     match understood {
         Understood::Readings(readings) => choose(&readings, best),
         Understood::Question(parsed) => {
             explain::warn(&parsed.warnings);
+            // What cannot be printed so need not be asked.
+            output::check(how, &Head::of(&parsed.plan))?;
             Ok(Some(text.to_owned()))
         }
     }
@@ -110,31 +122,8 @@ fn choose(readings: &[ReadingInfo], best: bool) -> Result<Option<String>> {
     Ok(Some(reading.canonical.clone()))
 }
 
-fn local(text: &str, form: Output, only_problems: bool) -> Result<ExitCode> {
+fn local(text: &str, how: &How, only_problems: bool) -> Result<ExitCode> {
     let answer = ::agent::local::ask_with(text, super::native_sensors()?)?;
-    let mut tables = Vec::new();
-    for (plan, rows) in answer.plan.tables.iter().zip(&answer.tables) {
-        let rows = rows
-            .iter()
-            .map(|r| {
-                (
-                    r.iter().map(|c| cell::text(c).into_owned()).collect(),
-                    Some(1),
-                )
-            })
-            .collect();
-        tables.push(Table {
-            title: plan.title.clone(),
-            columns: plan.columns.iter().map(|c| c.name.clone()).collect(),
-            rows,
-        });
-    }
-    let state = answer.state;
-    let problems: Vec<_> = answer
-        .problems
-        .iter()
-        .map(|p| json!({"sensor": p.sensor, "message": p.message}))
-        .collect();
     for problem in &answer.problems {
         anstream::eprintln!(
             "cordon: {}: {}",
@@ -143,24 +132,59 @@ fn local(text: &str, form: Output, only_problems: bool) -> Result<ExitCode> {
         );
     }
     if only_problems {
-        tables = vec![Table::plain(
+        let table = Table::plain(
             &["Sensor", "Problem"],
             answer
                 .problems
                 .iter()
                 .map(|p| vec![p.sensor.clone(), p.message.clone()]),
-        )];
+        );
+        let empty = table.rows.is_empty();
+        output::print(how.clone(), &[table], serde_json::Value::Null)?;
+        return Ok(code(empty, false));
     }
-    let empty = tables.iter().all(|t| t.rows.is_empty());
-    output::print(
-        form,
-        &tables,
-        json!({"question": answer.question.to_string(), "state": state, "problems": problems}),
-    )?;
-    Ok(code(empty, !only_problems && !answer.problems.is_empty()))
+    let heads = Head::of(&answer.plan.into());
+    let about = QuestionHead {
+        text: answer.question.to_string(),
+        ..QuestionHead::default()
+    };
+    let mut printer = Printer::new(how, Some(about), serde_json::Value::Null, &heads)?;
+    let mut empty = true;
+    for at in printer.wanted() {
+        let (Some(head), Some(rows)) = (heads.get(at), answer.tables.get(at)) else {
+            continue;
+        };
+        printer.table(head)?;
+        for row in rows {
+            empty = false;
+            let cells = row.iter().zip(&head.columns);
+            let values = cells.map(|(c, column)| Value::of(&cell::text(c), column.value_type));
+            printer.row(&Row {
+                values: values.collect(),
+                machines: Some(Machines {
+                    count: 1,
+                    endpoints: None,
+                }),
+            })?;
+        }
+    }
+    let failed = !answer.problems.is_empty();
+    let problems = answer.problems.into_iter().map(|problem| ProblemInfo {
+        state: problem.state().unwrap_or(answer.state),
+        sensor: problem.sensor,
+        message: problem.message,
+        count: 1,
+        endpoints: Vec::new(),
+    });
+    printer.end(Some(&Tail {
+        coverage: [(answer.state, 1)].into(),
+        rows_cut: answer.rows_cut,
+        problems: problems.collect(),
+    }))?;
+    Ok(code(empty, failed))
 }
 
-async fn remote(client: Client, text: &str, form: Output, args: &AskArgs) -> Result<ExitCode> {
+async fn remote(client: Client, text: &str, how: How, args: &AskArgs) -> Result<ExitCode> {
     let asked = ToAsk {
         text: text.to_owned(),
         expires_seconds: args.expires,
@@ -173,8 +197,7 @@ async fn remote(client: Client, text: &str, form: Output, args: &AskArgs) -> Res
                 .downcast_ref::<ApiError>()
                 .and_then(|e| e.details.clone());
             if let Some(place) = place {
-                let as_json = matches!(form, Output::Json | Output::Jsonl);
-                explain::report(text, &place.into(), as_json)?;
+                explain::report(text, &place.into(), how.form.is_json())?;
                 return Ok(ExitCode::from(EXIT_ERROR));
             }
             return Err(doubtful(error));
@@ -187,7 +210,7 @@ async fn remote(client: Client, text: &str, form: Output, args: &AskArgs) -> Res
     );
     let look = Look {
         what: What::of(args.problems, args.in_state),
-        form,
+        how,
         rare: args.rare,
         most: args.rows,
     };
@@ -200,7 +223,7 @@ async fn remote(client: Client, text: &str, form: Output, args: &AskArgs) -> Res
 }
 
 /// The questions that this user asked last.
-async fn history(args: &AskArgs, form: Output) -> Result<ExitCode> {
+async fn history(args: &AskArgs, how: &How) -> Result<ExitCode> {
     let client = Client::connect(&args.connection)?;
     let query = ListQuery {
         mine: true,
@@ -208,20 +231,17 @@ async fn history(args: &AskArgs, form: Output) -> Result<ExitCode> {
         ..ListQuery::default()
     };
     let asked: Vec<ApiQuestion> = client.query("/questions", &query).await?;
-    let rows: Vec<Vec<String>> = asked
-        .into_iter()
-        .map(|q| {
-            vec![
-                q.id.to_string(),
-                q.asked_at.to_string(),
-                q.text,
-                follow::states(&q.coverage),
-            ]
-        })
-        .collect();
-    let empty = rows.is_empty();
-    let table = Table::plain(&["Id", "Asked", "Question", "Coverage"], rows);
-    output::print(form, &[table], Value::Null)?;
+    let empty = asked.is_empty();
+    let rows = asked.into_iter().map(|q| {
+        vec![
+            q.id.get().into(),
+            q.asked_at.into(),
+            q.text.into(),
+            follow::states(&q.coverage).into(),
+        ]
+    });
+    let table = Table::of("questions", &HISTORY, rows);
+    output::print(how.clone(), &[table], serde_json::Value::Null)?;
     Ok(code(empty, false))
 }
 

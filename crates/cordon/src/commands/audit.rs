@@ -1,10 +1,10 @@
 //! `cordon audit`: read the audit log, verify its hash chain, here or through the server.
 
-use super::words::moment;
 use crate::EXIT_UNSOUND;
 use crate::api::Client;
 use crate::args::{AuditAction, AuditArgs, ListEntries, Output, VerifyLog};
-use crate::output::{self, Table};
+use crate::output::{self, Form, Table, counted, say};
+use ::api::ValueType;
 use ::api::audit::{EntriesQuery, EntryInfo, NotedHead};
 use ::api::ids::{EntryHash, EntryNumber};
 use ::server::model::audit::{Fault, Head, Verdict};
@@ -68,12 +68,19 @@ async fn list(wanted: ListEntries) -> Result<ExitCode> {
 }
 
 /// Entries, with endpoints by their host names; programs get the identifiers too.
-fn table(entries: Vec<EntryInfo>, form: Output) -> Table {
-    let mut names = vec!["Number", "Time", "Who", "Action", "Object", "Detail"];
-    let programs = form != Output::Table;
+fn table(entries: Vec<EntryInfo>, form: Option<Output>) -> Table {
+    let mut columns = vec![
+        ("Number", ValueType::Integer),
+        ("Time", ValueType::DateTime),
+        ("Who", ValueType::Text),
+        ("Action", ValueType::Text),
+        ("Object", ValueType::Text),
+        ("Detail", ValueType::Text),
+    ];
+    let programs = !Form::of(form).is_text();
     if programs {
-        names.push("Endpoint");
-        names.push("Hash");
+        columns.push(("Endpoint", ValueType::Text));
+        columns.push(("Hash", ValueType::Text));
     }
     let rows = entries.into_iter().map(|entry| {
         let (mut who, mut object) = (entry.who, entry.object);
@@ -87,20 +94,20 @@ fn table(entries: Vec<EntryInfo>, form: Output) -> Table {
             object = object.replace(&id, &endpoint.hostname);
         }
         let mut row = vec![
-            entry.number.to_string(),
-            moment(entry.at),
-            who,
-            entry.action,
-            object,
-            serde_json::json!(entry.detail).to_string(),
+            entry.number.get().into(),
+            entry.at.into(),
+            who.into(),
+            entry.action.into(),
+            object.into(),
+            serde_json::json!(entry.detail).to_string().into(),
         ];
         if programs {
-            row.push(id);
-            row.push(entry.hash.to_string());
+            row.push(id.into());
+            row.push(entry.hash.to_string().into());
         }
         row
     });
-    Table::plain(&names, rows)
+    Table::of("audit", &columns, rows)
 }
 
 fn verify(wanted: VerifyLog) -> Result<ExitCode> {
@@ -125,9 +132,10 @@ fn verify(wanted: VerifyLog) -> Result<ExitCode> {
         ),
     };
     if verdict.is_intact() {
-        anstream::println!(
-            "{} entries are good; the last one is {}:{}",
-            verdict.good,
+        say!(
+            "{} {} good; the last one is {}:{}",
+            counted(verdict.good, "entry"),
+            if verdict.good == 1 { "is" } else { "are" },
             verdict.good,
             verdict.head
         );

@@ -1,10 +1,11 @@
 //! `cordon endpoints`: list, show, approve, revoke. What a name means is the server's to say.
 
 use super::members;
-use super::words::{moment, optional, word, yes};
+use super::words::word;
 use crate::api::{Client, encoded};
 use crate::args::{EndpointAction, EndpointsArgs, Output, StandingName, WhichEndpoints};
-use crate::output::{self, Table};
+use crate::output::{self, Form, Table, say};
+use ::api::ValueType;
 use ::api::fleet::{EndpointInfo, EndpointsQuery, Standing};
 use ::api::group::GroupInfo;
 use ::api::ids::EndpointId;
@@ -16,6 +17,17 @@ use std::time::Duration;
 const GROUPS_WAIT: Duration = Duration::from_secs(30);
 /// Groups that are asked at a time.
 const AT_A_TIME: usize = 8;
+
+/// Of the list.
+const COLUMNS: [(&str, ValueType); 7] = [
+    ("Ordinal", ValueType::Integer),
+    ("Host", ValueType::Text),
+    ("Platform", ValueType::Text),
+    ("State", ValueType::Text),
+    ("Online", ValueType::Boolean),
+    ("Last seen", ValueType::DateTime),
+    ("Id", ValueType::Text),
+];
 
 /// Runs the command.
 pub async fn run(args: EndpointsArgs) -> Result<()> {
@@ -34,7 +46,7 @@ pub async fn run(args: EndpointsArgs) -> Result<()> {
         }
         Some(EndpointAction::Approve { name }) => {
             let endpoint: EndpointInfo = client.post(&path(&name, "/approve"), json!({})).await?;
-            anstream::println!(
+            say!(
                 "Approved: {}. A machine that waited gets its certificate when it asks next.",
                 called(&endpoint)
             );
@@ -42,7 +54,7 @@ pub async fn run(args: EndpointsArgs) -> Result<()> {
         }
         Some(EndpointAction::Revoke { name }) => {
             let endpoint: EndpointInfo = client.post(&path(&name, "/revoke"), json!({})).await?;
-            anstream::println!(
+            say!(
                 "Revoked: {}. Its connection is closed and its certificate is refused from now on.",
                 called(&endpoint)
             );
@@ -72,7 +84,7 @@ fn called(endpoint: &EndpointInfo) -> String {
     )
 }
 
-async fn list(client: &Client, which: WhichEndpoints, form: Output) -> Result<()> {
+async fn list(client: &Client, which: WhichEndpoints, form: Option<Output>) -> Result<()> {
     let query = EndpointsQuery {
         contains: which.contains,
         online: match (which.online, which.offline) {
@@ -86,66 +98,58 @@ async fn list(client: &Client, which: WhichEndpoints, form: Output) -> Result<()
     let list: Vec<EndpointInfo> = client.query("/endpoints", query).await?;
     let rows = list.into_iter().map(|endpoint| {
         vec![
-            endpoint.ordinal.to_string(),
-            endpoint.hostname,
-            word(endpoint.platform),
-            word(endpoint.state),
-            yes(endpoint.online),
-            optional(endpoint.last_seen),
-            endpoint.id.to_string(),
+            endpoint.ordinal.into(),
+            endpoint.hostname.into(),
+            word(endpoint.platform).into(),
+            word(endpoint.state).into(),
+            endpoint.online.into(),
+            endpoint.last_seen.into(),
+            endpoint.id.to_string().into(),
         ]
     });
-    let names = [
-        "Ordinal",
-        "Host",
-        "Platform",
-        "State",
-        "Online",
-        "Last seen",
-        "Id",
-    ];
-    output::print(form, &[Table::plain(&names, rows)], Value::Null)
+    let table = Table::of("endpoints", &COLUMNS, rows);
+    output::print(form, &[table], Value::Null)
 }
 
 /// One endpoint: facts below each other for people, a row for programs.
-fn show(endpoint: &EndpointInfo, groups: Option<Vec<String>>, form: Output) -> Result<()> {
+fn show(endpoint: &EndpointInfo, groups: Option<Vec<String>>, form: Option<Output>) -> Result<()> {
     let vitals = endpoint.vitals;
-    let mut facts = vec![
-        ("Host", endpoint.hostname.clone()),
-        ("Ordinal", endpoint.ordinal.to_string()),
-        ("Id", endpoint.id.to_string()),
-        ("State", word(endpoint.state)),
-        ("Doubled", yes(endpoint.doubled)),
-        ("Platform", word(endpoint.platform)),
-        ("Agent version", endpoint.agent_version.clone()),
-        ("Online", yes(endpoint.online)),
-        ("Address", optional(endpoint.address.as_deref())),
-        (
-            "Connected since",
-            optional(endpoint.connected_since.map(moment)),
-        ),
-        ("Last seen", optional(endpoint.last_seen.map(moment))),
-        ("Enrolled", moment(endpoint.enrolled_at)),
+    use ValueType::{Boolean, DateTime, Integer, Text};
+    let mut facts: Vec<(&str, ValueType, ::api::table::Value)> = vec![
+        ("Host", Text, endpoint.hostname.clone().into()),
+        ("Ordinal", Integer, endpoint.ordinal.into()),
+        ("Id", Text, endpoint.id.to_string().into()),
+        ("State", Text, word(endpoint.state).into()),
+        ("Doubled", Boolean, endpoint.doubled.into()),
+        ("Platform", Text, word(endpoint.platform).into()),
+        ("Agent version", Text, endpoint.agent_version.clone().into()),
+        ("Online", Boolean, endpoint.online.into()),
+        ("Address", Text, endpoint.address.clone().into()),
+        ("Connected since", DateTime, endpoint.connected_since.into()),
+        ("Last seen", DateTime, endpoint.last_seen.into()),
+        ("Enrolled", DateTime, endpoint.enrolled_at.into()),
         (
             "Certificate until",
-            optional(endpoint.certificate_until.map(moment)),
+            DateTime,
+            endpoint.certificate_until.into(),
         ),
-        ("Agent memory", optional(vitals.map(|v| v.memory))),
-        ("Agent CPU ms", optional(vitals.map(|v| v.cpu_ms))),
-        ("Agent uptime s", optional(vitals.map(|v| v.uptime))),
-        ("Hanging threads", optional(vitals.map(|v| v.hanging))),
+        ("Agent memory", Integer, vitals.map(|v| v.memory).into()),
+        ("Agent CPU ms", Integer, vitals.map(|v| v.cpu_ms).into()),
+        ("Agent uptime s", Integer, vitals.map(|v| v.uptime).into()),
+        ("Hanging threads", Integer, vitals.map(|v| v.hanging).into()),
     ];
     if let Some(groups) = groups {
-        facts.push(("Groups", groups.join(", ")));
+        facts.push(("Groups", Text, ::api::table::Value::List(groups)));
     }
-    let table = if form == Output::Table {
+    let table = if Form::of(form).is_text() {
         let rows = facts
             .into_iter()
-            .map(|(name, value)| vec![name.to_owned(), value]);
-        Table::plain(&["Fact", "Value"], rows)
+            .map(|(name, _, value)| vec![name.into(), value.words().into_owned().into()]);
+        Table::of("endpoint", &[("Fact", Text), ("Value", Text)], rows)
     } else {
-        let (names, row): (Vec<&str>, Vec<String>) = facts.into_iter().unzip();
-        Table::plain(&names, [row])
+        let columns: Vec<_> = facts.iter().map(|(name, kind, _)| (*name, *kind)).collect();
+        let row = facts.into_iter().map(|(_, _, value)| value).collect();
+        Table::of("endpoint", &columns, [row])
     };
     output::print(form, &[table], Value::Null)
 }

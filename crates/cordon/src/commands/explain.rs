@@ -3,7 +3,8 @@
 
 use crate::EXIT_ERROR;
 use crate::api::{ApiError, Client};
-use crate::args::{Connection, Output};
+use crate::args::Connection;
+use crate::output::{Form, say, told};
 use ::api::language::{Parsed, ReadingInfo, Text, WarningInfo};
 use anyhow::Result;
 use question::ParseError;
@@ -97,8 +98,8 @@ fn understood(text: &str, connection: &Connection) -> Result<Result<Understood, 
 }
 
 /// Prints canonical form and tree, ranked readings, or the error.
-pub fn run(text: &str, form: Output, connection: &Connection) -> Result<ExitCode> {
-    let as_json = matches!(form, Output::Json | Output::Jsonl);
+pub fn run(text: &str, form: Form, connection: &Connection) -> Result<ExitCode> {
+    let as_json = form.is_json();
     match understood(text, connection)? {
         Ok(Understood::Question(parsed)) => {
             let Parsed {
@@ -113,11 +114,11 @@ pub fn run(text: &str, form: Output, connection: &Connection) -> Result<ExitCode
                     &json!({"canonical": canonical, "tree": question, "tables": plan.tables, "warnings": warnings}),
                 )?;
             } else {
-                anstream::println!("{canonical}");
+                say!("{canonical}");
                 for table in &plan.tables {
                     let columns: Vec<&str> =
                         table.columns.iter().map(|c| c.name.as_str()).collect();
-                    anstream::println!(
+                    say!(
                         "  table: {}",
                         if columns.is_empty() {
                             "number of machines".into()
@@ -141,7 +142,7 @@ pub fn run(text: &str, form: Output, connection: &Connection) -> Result<ExitCode
                 show(form, &json!({"readings": list}))?;
             } else {
                 for reading in &readings {
-                    anstream::println!("{:.2}  {}", reading.score, reading.canonical);
+                    say!("{:.2}  {}", reading.score, reading.canonical);
                     warn(&reading.warnings);
                 }
             }
@@ -173,7 +174,7 @@ pub fn warn(warnings: &[WarningInfo]) {
 /// Reports a bad question: as JSON on standard output for programs, with its place marked on standard error for people.
 pub fn report(text: &str, error: &ParseError, as_json: bool) -> Result<()> {
     if as_json {
-        return show(Output::Json, &serde_json::to_value(error)?);
+        return show(Form::Json, &serde_json::to_value(error)?);
     }
     anstream::eprint!("{}", marked(text, error));
     Ok(())
@@ -202,12 +203,12 @@ pub fn marked(text: &str, error: &ParseError) -> String {
     out
 }
 
-fn show(form: Output, value: &Value) -> Result<()> {
-    let text = if form == Output::Jsonl {
+fn show(form: Form, value: &Value) -> Result<()> {
+    let text = if form == Form::Jsonl {
         value.to_string()
     } else {
         serde_json::to_string_pretty(value)?
     };
-    anstream::println!("{}", question::cell::harmless_json(&text));
+    say!("{}", question::cell::harmless_json(&text));
     Ok(())
 }

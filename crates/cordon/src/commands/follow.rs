@@ -5,9 +5,10 @@
 
 use crate::api::{ApiQuestion, ApiRow, Client, Coverage, is_passing};
 pub use crate::args::Wait;
-use crate::output::shown;
+use crate::output::told;
 use ::api::EndpointState;
 use ::api::answer::ChangesEvent;
+use ::api::table::Head;
 use anyhow::{Context, Result, bail};
 use futures_util::StreamExt;
 use std::time::{Duration, Instant};
@@ -245,7 +246,7 @@ impl Retry {
             )));
         }
         if !std::mem::replace(&mut self.away, true) {
-            let why = shown(&format!("{why:#}"));
+            let why = told(&why);
             anstream::eprintln!(
                 "cordon: {why}; trying again, question {} goes on",
                 self.question

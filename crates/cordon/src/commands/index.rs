@@ -9,7 +9,8 @@ mod verify;
 
 use crate::args::{IndexAction, IndexArgs, ListArgs, Output};
 use crate::commands::ownership;
-use crate::output::{self, Table};
+use crate::output::say;
+use crate::output::{self, Form, Table};
 use ::index::config::{Config, ConfigStore, Current, render_sample};
 use ::index::home::{Home, Service};
 use ::index::lists::{HashKind, Which};
@@ -51,10 +52,10 @@ fn act(home: &Home, action: IndexAction) -> Result<ExitCode> {
     }
 }
 
-fn show_status(home: &Home, form: Output) -> Result<ExitCode> {
+fn show_status(home: &Home, form: Option<Output>) -> Result<ExitCode> {
     let status = status::current(home)?;
-    if matches!(form, Output::Json | Output::Jsonl) {
-        anstream::println!("{}", serde_json::to_string(&status)?);
+    if Form::of(form).is_json() {
+        say!("{}", serde_json::to_string(&status)?);
         return Ok(ExitCode::SUCCESS);
     }
     let mut rows = vec![vec!["Status".to_owned(), status.state.name().to_owned()]];
@@ -97,7 +98,7 @@ fn install(home: &Home, file: &std::path::Path) -> Result<ExitCode> {
     if let Current::Config(config, _) = store.current()? {
         tell_missing(file, &config);
     }
-    anstream::println!(
+    say!(
         "configuration {} is in force{}",
         installed.version,
         if installed.changed { "" } else { ", as before" }
@@ -134,7 +135,7 @@ fn show_config(home: &Home) -> Result<ExitCode> {
         vec![key.name.to_owned(), value, note.to_owned()]
     });
     output::print(
-        Output::Table,
+        None::<Output>,
         &[Table::plain(&["Key", "Value", ""], rows)],
         serde_json::Value::Null,
     )?;
@@ -149,10 +150,10 @@ fn start(home: &Home) -> Result<ExitCode> {
     let program = std::env::current_exe().context("cannot find this program's own file")?;
     match ::index::service::start(home, &program)? {
         ::index::service::Started::Already(pid) if running.is_some() => {
-            anstream::println!("indexing already, process {pid}")
+            say!("indexing already, process {pid}")
         }
         ::index::service::Started::Already(pid) | ::index::service::Started::Now(pid) => {
-            anstream::println!("indexing started, process {pid}")
+            say!("indexing started, process {pid}")
         }
     }
     anstream::println!("{}", what_is_indexed(home)?);
@@ -192,8 +193,8 @@ fn stop(home: &Home) -> Result<ExitCode> {
         home.set_wanted(false)?;
     }
     match ::index::service::stop(home)? {
-        Some(pid) => anstream::println!("indexing stopped, process {pid}"),
-        None => anstream::println!("not indexing"),
+        Some(pid) => say!("indexing stopped, process {pid}"),
+        None => say!("not indexing"),
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -216,7 +217,7 @@ fn install_list(home: &Home, which: Which, args: &ListArgs) -> Result<ExitCode> 
         .filter(|(_, count)| *count > 0)
         .map(|(kind, count)| format!("{count} {}", kind.name()))
         .collect();
-    anstream::println!(
+    say!(
         "{} in force{}",
         if counts.is_empty() {
             "an empty list is".to_owned()
@@ -249,7 +250,7 @@ fn delete_database(home: &Home) -> Result<ExitCode> {
         home.set_wanted(true)?;
     }
     let running = deleted?;
-    anstream::println!("deleted {}", home.database().display());
+    say!("deleted {}", home.database().display());
     if running.is_some() && wanted && !kept {
         return start(home);
     }

@@ -2,7 +2,8 @@
 
 use super::follow::{progress, states};
 use crate::api::{ApiQuestion, ApiRow, Coverage};
-use crate::output::{Table, aligned};
+use crate::output::{Table, aligned, counted};
+use ::api::table::Head;
 use std::collections::BTreeMap;
 
 /// Rows that are kept at most; the server has all.
@@ -13,20 +14,16 @@ const ON_SCREEN: usize = 12;
 /// Rows as they came.
 pub(crate) struct Held {
     rows: BTreeMap<(u32, u32), ApiRow>,
-    tables: Vec<(String, Vec<String>)>,
+    tables: Vec<Head>,
     rare: bool,
 }
 
 impl Held {
     /// Nothing yet of this question; `rare` rows first, or common ones.
     pub fn new(question: &ApiQuestion, rare: bool) -> Self {
-        let tables = question.plan.tables.iter().map(|t| {
-            let columns = t.columns.iter().map(|c| c.name.clone());
-            (t.title.clone(), columns.collect())
-        });
         Self {
             rows: BTreeMap::new(),
-            tables: tables.collect(),
+            tables: Head::of(&question.plan),
             rare,
         }
     }
@@ -44,7 +41,7 @@ impl Held {
     /// The tables with this many rows of each at most, and how many rows each has.
     pub fn tables(&self, most: usize) -> Vec<(Table, usize)> {
         let tables = (0_u32..).zip(&self.tables);
-        let cut = tables.map(|(number, (title, columns))| {
+        let cut = tables.map(|(number, head)| {
             let mine = self.rows.range((number, 0)..=(number, u32::MAX));
             let mut rows: Vec<&ApiRow> = mine.map(|(_, row)| row).collect();
             rows.sort_by_key(|row| {
@@ -56,12 +53,13 @@ impl Held {
                 (first, row.row)
             });
             let all = rows.len();
-            let shown = rows.into_iter().take(most);
-            let table = Table {
-                title: title.clone(),
-                columns: columns.clone(),
-                rows: shown.map(|r| (r.cells.clone(), Some(r.count))).collect(),
+            let mut table = Table {
+                head: head.clone(),
+                rows: Vec::new(),
             };
+            for row in rows.into_iter().take(most) {
+                table.push(&row.cells, row.count);
+            }
             (table, all)
         });
         cut.collect()
@@ -96,10 +94,10 @@ impl Live {
         let mut text = states(coverage);
         for (table, all) in held.tables(self.most) {
             text.push('\n');
-            text.push_str(&aligned(&table, None));
+            text.push_str(&aligned(&table));
             let more = all.saturating_sub(table.rows.len());
             if more > 0 {
-                text.push_str(&format!("\n… {more} more rows"));
+                text.push_str(&format!("\n… {}", counted(more as u64, "more row")));
             }
         }
         self.bar.set_message(text);
@@ -123,25 +121,41 @@ mod tests {
         }
     }
 
+    fn head(name: &str) -> Head {
+        Head {
+            name: name.to_owned(),
+            columns: vec![::api::table::Column::own("Name", ::api::ValueType::Text)],
+            counted: true,
+            named: false,
+        }
+    }
+
     #[test]
     fn what_is_held_is_the_latest_of_each_row_in_order_and_never_too_much() {
         let mut held = Held {
             rows: BTreeMap::new(),
-            tables: vec![
-                ("One".to_owned(), vec!["Name".to_owned()]),
-                ("Two".to_owned(), vec!["Name".to_owned()]),
-            ],
+            tables: ["One", "Two"].map(head).to_vec(),
             rare: false,
         };
         let first = [(0, row(0, 1)), (0, row(1, 5)), (1, row(0, 9))];
         held.take(&mut first.iter().map(|(table, row)| (*table, row)));
         held.take(&mut std::iter::once((0, &row(0, 7))));
+        let told = |table: Table| -> Vec<(String, u64)> {
+            let rows = table.rows.into_iter();
+            rows.map(|row| {
+                (
+                    row.values[0].text().into_owned(),
+                    row.machines.unwrap().count,
+                )
+            })
+            .collect()
+        };
         let cells = |most| {
             let tables = held.tables(most);
-            let rows = tables.into_iter().map(|(t, all)| (t.rows, all));
+            let rows = tables.into_iter().map(|(t, all)| (told(t), all));
             rows.collect::<Vec<_>>()
         };
-        let named = |row: u32, count| (vec![format!("cell {row}")], Some(count));
+        let named = |row: u32, count: u64| (format!("cell {row}"), count);
         assert_eq!(
             cells(usize::MAX),
             vec![(vec![named(0, 7), named(1, 5)], 2), (vec![named(0, 9)], 1)]
@@ -151,7 +165,7 @@ mod tests {
             vec![(vec![named(0, 7)], 2), (vec![named(0, 9)], 1)]
         );
         held.rare = true;
-        assert_eq!(held.tables(1)[0].0.rows, vec![named(1, 5)]);
+        assert_eq!(told(held.tables(1).remove(0).0), vec![named(1, 5)]);
         let flood: Vec<ApiRow> = (0..=KEPT as u32).map(|at| row(at, 1)).collect();
         held.take(&mut flood.iter().map(|row| (0, row)));
         assert_eq!(held.rows.len(), KEPT);

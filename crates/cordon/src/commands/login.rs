@@ -4,6 +4,7 @@ use super::secrets;
 use super::words::word;
 use crate::api::{Client, Profile, user_profile};
 use crate::args::LoginArgs;
+use crate::output::say;
 use crate::profile::Place;
 use ::api::account::{ApiTokenCreated, ApiTokenToCreate, Permission};
 use anyhow::{Context, Result};
@@ -43,7 +44,7 @@ pub async fn run(args: LoginArgs) -> Result<()> {
     let may: Vec<_> = made.scopes.iter().map(word).collect();
     let path = place.path().to_owned();
     place.keep(&profile)?;
-    anstream::println!(
+    say!(
         "Signed in to {} as {}; the token in {} is good for {} days and may {}.",
         args.url,
         args.user,

@@ -5,16 +5,34 @@ use super::follow::{self, Ended, Followed};
 use super::live::{Held, Live};
 use super::{problems, rows};
 use crate::api::{ApiQuestion, Client, Coverage};
-use crate::args::{InState, Output, Wait};
-use crate::output::{self, Table, shown};
+use crate::args::{InState, Wait};
+use crate::output::{self, Form, How, Printer, Table, counted, told};
 use crate::{EXIT_EMPTY, EXIT_ERROR, EXIT_PARTIAL};
-use ::api::EndpointState;
 use ::api::answer::{Member, ProblemInfo, StatesQuery};
+use ::api::document::{QuestionHead, Tail};
+use ::api::table::{Head, Value};
+use ::api::{EndpointState, ValueType};
 use anyhow::Result;
-use serde_json::json;
 use std::collections::BTreeMap;
 use std::io::IsTerminal;
 use std::process::ExitCode;
+
+/// What is told of problems.
+const PROBLEMS: [(&str, ValueType); 5] = [
+    ("State", ValueType::Text),
+    ("Sensor", ValueType::Text),
+    ("Problem", ValueType::Text),
+    ("Endpoints", ValueType::Integer),
+    ("Which", ValueType::Text),
+];
+/// What is told of endpoints.
+const ENDPOINTS: [(&str, ValueType); 5] = [
+    ("Host", ValueType::Text),
+    ("Id", ValueType::Text),
+    ("Ordinal", ValueType::Integer),
+    ("State", ValueType::Text),
+    ("Why", ValueType::Text),
+];
 
 /// What is looked at.
 #[derive(Clone, Copy)]
@@ -42,8 +60,8 @@ impl What {
 pub(crate) struct Look {
     /// What at.
     pub what: What,
-    /// Form of output.
-    pub form: Output,
+    /// Form, tables and place of output.
+    pub how: How,
     /// Rare rows first.
     pub rare: bool,
     /// Rows of a table in a terminal.
@@ -58,9 +76,11 @@ impl Look {
         question: &ApiQuestion,
         wait: Option<Wait>,
     ) -> Result<ExitCode> {
+        // What cannot be printed so need not be waited for.
+        output::check(&self.how, &Head::of(&question.plan))?;
         let live = matches!(self.what, What::Rows)
-            && self.form == Output::Table
-            && std::io::stdout().is_terminal()
+            && self.how.form == Form::Aligned
+            && self.terminal()
             && std::io::stderr().is_terminal();
         let screen = live.then(|| Live::new(self.most));
         let mut held = Held::new(question, self.rare);
@@ -94,8 +114,9 @@ impl Look {
             return Ok(code);
         }
         anstream::eprintln!(
-            "cordon: not whole: {} not answered yet; `cordon questions show {} --follow` goes on",
-            endpoints(missing, "has", "have"),
+            "cordon: not whole: {} {} not answered yet; `cordon questions show {} --follow` goes on",
+            counted(missing, "endpoint"),
+            if missing == 1 { "has" } else { "have" },
             question.id
         );
         Ok(ExitCode::from(EXIT_PARTIAL))
@@ -110,17 +131,30 @@ impl Look {
         ended: &Ended,
     ) -> Result<ExitCode> {
         if matches!(self.what, What::Rows) {
-            let most = match self.form {
-                Output::Table if std::io::stdout().is_terminal() => self.most,
+            let most = match self.how.form {
+                Form::Aligned if self.terminal() => self.most,
                 _ => usize::MAX,
             };
-            let tables: Vec<Table> = held.tables(most).into_iter().map(|t| t.0).collect();
-            let beside = json!({"question": question.text, "id": question.id, "coverage": coverage, "problems": []});
-            output::print(self.form, &tables, beside)?;
+            let heads = Head::of(&question.plan);
+            let about = QuestionHead::from(question);
+            let mut printer =
+                Printer::new(&self.how, Some(about), serde_json::Value::Null, &heads)?;
+            let tables = held.tables(most);
+            for table in printer.wanted().into_iter().filter_map(|at| tables.get(at)) {
+                printer.table(&table.0.head)?;
+                for row in &table.0.rows {
+                    printer.row(row)?;
+                }
+            }
+            printer.end(Some(&Tail {
+                coverage: coverage.clone(),
+                rows_cut: question.rows_cut,
+                problems: Vec::new(),
+            }))?;
         }
         anstream::eprintln!("{}", follow::states(coverage));
         let why = match ended {
-            Ended::Lost(why) => shown(&format!("{why:#}")),
+            Ended::Lost(why) => told(why),
             _ => format!(
                 "the server is away; `cordon questions show {}` shows the answer when it is back",
                 question.id
@@ -128,6 +162,10 @@ impl Look {
         };
         anstream::eprintln!("cordon: not whole: {why}");
         Ok(ExitCode::from(EXIT_PARTIAL))
+    }
+
+    fn terminal(&self) -> bool {
+        self.how.folder.is_none() && std::io::stdout().is_terminal()
     }
 
     /// Prints the answer as it is.
@@ -155,11 +193,20 @@ impl Look {
     }
 
     fn plain(&self, question: &ApiQuestion, coverage: &Coverage, table: Table) -> Result<ExitCode> {
-        let empty = table.rows.is_empty();
-        let beside = json!({"question": question.text, "id": question.id, "coverage": coverage});
-        output::print(self.form, &[table], beside)?;
+        let about = QuestionHead::from(question);
+        let heads = std::slice::from_ref(&table.head);
+        let mut printer = Printer::new(&self.how, Some(about), serde_json::Value::Null, heads)?;
+        printer.table(&table.head)?;
+        for row in &table.rows {
+            printer.row(row)?;
+        }
+        printer.end(Some(&Tail {
+            coverage: coverage.clone(),
+            rows_cut: question.rows_cut,
+            problems: Vec::new(),
+        }))?;
         anstream::eprintln!("{}", follow::states(coverage));
-        Ok(code(empty, false))
+        Ok(code(table.rows.is_empty(), false))
     }
 
     async fn rows(
@@ -175,31 +222,20 @@ impl Look {
                 anstream::eprintln!("cordon: {}", problems::line(problem));
             }
         }
-        let form = rows::Form {
-            output: self.form,
+        let wanted = rows::Wanted {
+            how: self.how.clone(),
             rare: self.rare,
-            most: if std::io::stdout().is_terminal() {
-                self.most
-            } else {
-                usize::MAX
-            },
+            most: self.most,
         };
-        let told = problems.as_deref().unwrap_or_default();
-        let beside = problems::beside(question, coverage, told);
-        let printed = rows::print(client, question, form, beside).await?;
-        if printed.hidden > 0 {
-            anstream::eprintln!(
-                "… {} more rows: `--rows N` shows more, `--output csv` gives all",
-                printed.hidden
-            );
-        }
+        let printed = rows::print(client, question, &wanted).await?;
+        rows::tell_hidden(&printed);
         anstream::eprintln!("{}", follow::states(coverage));
         // They come after the answer, and an answer without them is still one.
         match &problems {
             Ok(problems) => problems::report(problems),
             Err(error) => anstream::eprintln!(
                 "cordon: what went wrong on endpoints cannot be told: {}",
-                shown(&format!("{error:#}"))
+                told(error)
             ),
         }
         let failed = coverage
@@ -233,13 +269,6 @@ fn not_yet(coverage: &Coverage) -> u64 {
     left(EndpointState::Pending) + left(EndpointState::NotReached)
 }
 
-fn endpoints(count: u64, one: &str, many: &str) -> String {
-    match count {
-        1 => format!("1 endpoint {one}"),
-        _ => format!("{count} endpoints {many}"),
-    }
-}
-
 async fn members(client: &Client, question: &ApiQuestion, state: InState) -> Result<Vec<Member>> {
     let query = StatesQuery {
         state: match state {
@@ -271,14 +300,14 @@ fn problems_table(problems: &[ProblemInfo], members: &[Member]) -> Table {
             which.push(format!("and {more} more"));
         }
         vec![
-            problem.state.words().to_owned(),
-            problem.sensor.clone(),
-            problem.message.clone(),
-            problem.count.to_string(),
-            which.join(", "),
+            problem.state.words().into(),
+            problem.sensor.clone().into(),
+            problem.message.clone().into(),
+            problem.count.into(),
+            Value::List(which),
         ]
     });
-    Table::plain(&["State", "Sensor", "Problem", "Endpoints", "Which"], rows)
+    Table::of("problems", &PROBLEMS, rows)
 }
 
 /// Endpoints with their state, and why as far as they said so.
@@ -295,12 +324,15 @@ fn endpoints_table(members: &[Member], problems: &[ProblemInfo]) -> Table {
     }
     let rows = members.iter().map(|member| {
         vec![
-            name(member),
-            member.id.map(|id| id.to_string()).unwrap_or_default(),
-            member.ordinal.to_string(),
-            member.state.words().to_owned(),
-            why.remove(&member.ordinal).unwrap_or_default().join("; "),
+            name(member).into(),
+            member.id.map(|id| id.to_string()).into(),
+            member.ordinal.into(),
+            member.state.words().into(),
+            why.remove(&member.ordinal)
+                .unwrap_or_default()
+                .join("; ")
+                .into(),
         ]
     });
-    Table::plain(&["Host", "Id", "Number", "State", "Why"], rows)
+    Table::of("endpoints", &ENDPOINTS, rows)
 }

@@ -1,28 +1,14 @@
 //! What went wrong on endpoints, told beside an answer: coverage says how many could not see everything, this says what and why.
 
-use crate::api::{ApiQuestion, Client, Coverage};
+use crate::api::{ApiQuestion, Client};
+use crate::output::counted;
 use ::api::EndpointState;
 use ::api::answer::ProblemInfo;
 use anyhow::Result;
 use question::cell;
-use serde_json::{Value, json};
 
 /// Lines that are printed at most; the JSON form has all.
 const MOST: usize = 20;
-
-/// What the JSON form says beside the tables.
-pub(crate) fn beside(
-    question: &ApiQuestion,
-    coverage: &Coverage,
-    problems: &[ProblemInfo],
-) -> Value {
-    json!({
-        "question": question.text,
-        "id": question.id,
-        "coverage": coverage,
-        "problems": problems,
-    })
-}
 
 /// What went wrong with a question, most endpoints first.
 pub(crate) async fn of(client: &Client, question: &ApiQuestion) -> Result<Vec<ProblemInfo>> {
@@ -41,7 +27,8 @@ pub(crate) fn report(problems: &[ProblemInfo]) {
         anstream::eprintln!("{}", line(problem));
     }
     if let Some(more @ 1..) = told.count().checked_sub(MOST) {
-        anstream::eprintln!("… {more} more problems: `--problems` tells all, and which endpoints");
+        let more = counted(more as u64, "more problem");
+        anstream::eprintln!("… {more}: `--problems` tells all, and which endpoints");
     }
 }
 
@@ -49,13 +36,12 @@ pub(crate) fn report(problems: &[ProblemInfo]) {
 pub(crate) fn line(problem: &ProblemInfo) -> String {
     let state = problem.state.words();
     let message = cell::printable(problem.message.as_bytes());
-    let count = problem.count;
-    let endpoints = if count == 1 { "endpoint" } else { "endpoints" };
+    let endpoints = counted(problem.count, "endpoint");
     if problem.sensor.is_empty() {
-        format!("{state}: {message} ({count} {endpoints})")
+        format!("{state}: {message} ({endpoints})")
     } else {
         let sensor = cell::printable(problem.sensor.as_bytes());
-        format!("{state}: {sensor}: {message} ({count} {endpoints})")
+        format!("{state}: {sensor}: {message} ({endpoints})")
     }
 }
 

@@ -4,11 +4,23 @@ use super::follow::{self, Wait};
 use super::look::{Look, What};
 use crate::api::{ApiQuestion, Client};
 use crate::args::{QuestionAction, QuestionsArgs};
-use crate::output::{self, Table};
+use crate::output::say;
+use crate::output::{self, How, Table};
+use ::api::ValueType;
 use ::api::question::ToKeep;
 use anyhow::Result;
 use serde_json::{Value, json};
 use std::process::ExitCode;
+
+/// Of the list.
+const COLUMNS: [(&str, ValueType); 6] = [
+    ("Id", ValueType::Integer),
+    ("Asked by", ValueType::Text),
+    ("Asked", ValueType::DateTime),
+    ("Expires", ValueType::DateTime),
+    ("Question", ValueType::Text),
+    ("Coverage", ValueType::Text),
+];
 
 /// Runs the command.
 pub async fn run(args: QuestionsArgs) -> Result<ExitCode> {
@@ -18,22 +30,16 @@ pub async fn run(args: QuestionsArgs) -> Result<ExitCode> {
             let list: Vec<ApiQuestion> = client.get("/questions").await?;
             let rows = list.into_iter().map(|q| {
                 vec![
-                    q.id.to_string(),
-                    q.asked_by,
-                    q.asked_at.to_string(),
-                    q.expires_at.to_string(),
-                    q.text,
-                    follow::states(&q.coverage),
+                    q.id.get().into(),
+                    q.asked_by.into(),
+                    q.asked_at.into(),
+                    q.expires_at.into(),
+                    q.text.into(),
+                    follow::states(&q.coverage).into(),
                 ]
             });
-            output::print(
-                args.output,
-                &[Table::plain(
-                    &["Id", "Asked by", "Asked", "Expires", "Question", "Coverage"],
-                    rows,
-                )],
-                Value::Null,
-            )?;
+            let table = Table::of("questions", &COLUMNS, rows);
+            output::print(&args.printing, &[table], Value::Null)?;
         }
         Some(QuestionAction::Show {
             id,
@@ -46,7 +52,7 @@ pub async fn run(args: QuestionsArgs) -> Result<ExitCode> {
             let question: ApiQuestion = client.get(&format!("/questions/{id}")).await?;
             let look = Look {
                 what: What::of(problems, endpoints),
-                form: args.output,
+                how: How::from(&args.printing),
                 rare,
                 most: rows,
             };
@@ -58,14 +64,14 @@ pub async fn run(args: QuestionsArgs) -> Result<ExitCode> {
         }
         Some(QuestionAction::Cancel { id }) => {
             client.delete(&format!("/questions/{id}")).await?;
-            anstream::println!(
+            say!(
                 "Cancelled: endpoints that still work on it are told to stop; what they answered is kept."
             );
         }
         Some(QuestionAction::Keep { id, no }) => {
             let path = format!("/questions/{id}/keep");
             client.post_for_nothing(&path, ToKeep { keep: !no }).await?;
-            anstream::println!(
+            say!(
                 "{}",
                 if no {
                     "It goes when it is old."
@@ -77,7 +83,7 @@ pub async fn run(args: QuestionsArgs) -> Result<ExitCode> {
         Some(QuestionAction::Delete { id }) => {
             let path = format!("/questions/{id}/delete");
             client.post_for_nothing(&path, json!({})).await?;
-            anstream::println!("Deleted for good; the audit log says so.");
+            say!("Deleted for good; the audit log says so.");
         }
     }
     Ok(ExitCode::SUCCESS)

@@ -1,29 +1,46 @@
 //! `cordon sensors`: what can be asked, from the declarations.
 
-use crate::args::{Output, SensorsArgs};
-use crate::output::{self, Table};
+use crate::args::SensorsArgs;
+use crate::output::say;
+use crate::output::{self, Form, Table};
+use ::api::ValueType;
+use ::api::table::Value;
 use anyhow::{Result, bail};
-use serde_json::Value;
 use std::process::ExitCode;
+
+/// Of the list.
+const COLUMNS: [(&str, ValueType); 3] = [
+    ("Category", ValueType::Text),
+    ("Sensor", ValueType::Text),
+    ("Columns", ValueType::Text),
+];
 
 /// Runs the command.
 pub fn run(args: SensorsArgs) -> Result<ExitCode> {
     let catalogue = ::sensors::catalogue();
-    let as_json = matches!(args.output, Output::Json | Output::Jsonl);
+    let form = Form::of(args.output);
     if args.name.is_empty() {
-        if as_json {
-            anstream::println!("{}", serde_json::to_string_pretty(catalogue.sensors())?);
+        if form == Form::Json {
+            say!("{}", serde_json::to_string_pretty(catalogue.sensors())?);
+            return Ok(ExitCode::SUCCESS);
+        }
+        if form == Form::Jsonl {
+            for sensor in catalogue.sensors() {
+                say!("{}", serde_json::to_string(sensor)?);
+            }
             return Ok(ExitCode::SUCCESS);
         }
         let rows = catalogue.sensors().iter().map(|s| {
             let columns: Vec<&str> = s.columns.iter().map(|c| c.name.as_str()).collect();
-            vec![s.category.clone(), s.name.clone(), columns.join(", ")]
+            let columns = columns.into_iter().map(str::to_owned).collect();
+            vec![
+                s.category.as_str().into(),
+                s.name.as_str().into(),
+                Value::List(columns),
+            ]
         });
-        output::print(
-            args.output,
-            &[Table::plain(&["Category", "Sensor", "Columns"], rows)],
-            Value::Null,
-        )?;
+        let table = Table::of("sensors", &COLUMNS, rows);
+        output::print(args.output, &[table], serde_json::Value::Null)?;
         return Ok(ExitCode::SUCCESS);
     }
     let name = args.name.join(" ");
@@ -42,10 +59,15 @@ pub fn run(args: SensorsArgs) -> Result<ExitCode> {
             }
         );
     };
-    if as_json {
-        anstream::println!("{}", serde_json::to_string_pretty(sensor)?);
+    if form == Form::Json {
+        say!("{}", serde_json::to_string_pretty(sensor)?);
+    } else if form == Form::Jsonl {
+        say!("{}", serde_json::to_string(sensor)?);
     } else {
-        anstream::println!("{}", ::sensors::docs::page(sensor));
+        say!(
+            "{}",
+            output::shown(::sensors::docs::text(sensor).trim_end())
+        );
     }
     Ok(ExitCode::SUCCESS)
 }

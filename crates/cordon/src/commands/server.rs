@@ -4,6 +4,7 @@ mod upkeep;
 
 use super::ownership;
 use crate::args::{HeadArgs, KeysAction, RetentionArgs, ServerAction, ServerArgs};
+use crate::output::say;
 use ::server::retention::Limits;
 use anyhow::{Context, Result};
 use server::audit::{Destinations, Webhook};
@@ -31,7 +32,7 @@ async fn keys(action: KeysAction, args: &ServerArgs) -> Result<ExitCode> {
     match action {
         KeysAction::Encrypt { new } => {
             keys.set_passphrase(Some(Passphrase::read(&new)?)).await?;
-            anstream::println!(
+            say!(
                 "The keys are encrypted. Start the server with --key-passphrase {}, or with the credential {} in its unit.",
                 new.display(),
                 ::server::identity::CREDENTIAL
@@ -39,35 +40,35 @@ async fn keys(action: KeysAction, args: &ServerArgs) -> Result<ExitCode> {
         }
         KeysAction::Decrypt => {
             keys.set_passphrase(None).await?;
-            anstream::println!(
+            say!(
                 "The keys lie in {} without encryption.",
                 args.data.display()
             );
         }
         KeysAction::AuthorityOut { to } => {
             keys.take_authority_key(&to).await?;
-            anstream::println!(
+            say!(
                 "The authority's private key is in {} alone: take it away from this machine, and keep a copy. Start the server with --authority-key naming where it will be when machines are to be enrolled.",
                 to.display()
             );
         }
         KeysAction::AuthorityIn { from } => {
             keys.put_authority_key(&from).await?;
-            anstream::println!(
+            say!(
                 "The authority's private key is back; remove {}.",
                 from.display()
             );
         }
         KeysAction::Recovery { to, old } => {
             keys.make_recovery_key(&to, old.as_deref()).await?;
-            anstream::println!(
+            say!(
                 "The recovery key is in {}: take it away from this machine, and keep a copy. Agents hear of it when they connect next.",
                 to.display()
             );
         }
         KeysAction::Recover { key } => {
             keys.recover(&key).await?;
-            anstream::println!(
+            say!(
                 "New keys are in place; all sessions, API tokens and enrolment tokens have ended. Next: `cordon server reset-admin`, look through the users and the audit log, start the server, and drop the old authority when no endpoint is behind (docs/keys.md)."
             );
         }
@@ -91,7 +92,7 @@ pub async fn act(action: ServerAction, args: &ServerArgs) -> Result<ExitCode> {
             let first = ::server::auth::first::reset_administrator(data, &user, clock).await;
             ownership::leave_to_owner(data)?;
             let first = first?;
-            anstream::println!("{}", told(&first));
+            say!("{}", told(&first));
             Ok(ExitCode::SUCCESS)
         }
         ServerAction::Check => upkeep::look(data),
@@ -202,14 +203,20 @@ fn destinations(args: HeadArgs) -> Result<Destinations> {
 
 /// Says where the server listens, and how the first administrator gets in.
 pub fn announce(running: &::server::Running) {
-    anstream::println!("Console and API: https://{}", running.http);
-    anstream::println!("Agents connect to: {}", running.agents);
+    // Whoever started it may not listen any more; a server goes on for its agents.
+    announced(running).ok();
+}
+
+fn announced(running: &::server::Running) -> Result<()> {
+    say!("Console and API: https://{}", running.http);
+    say!("Agents connect to: {}", running.agents);
     if let Some(metrics) = running.metrics {
-        anstream::println!("Metrics: http://{metrics}/metrics");
+        say!("Metrics: http://{metrics}/metrics");
     }
     if let Some(first) = &running.first_password {
-        anstream::println!("{}", told(first));
+        say!("{}", told(first));
     }
+    Ok(())
 }
 
 /// A one-time password for the person at the terminal. Where nobody sits there, output commonly ends in a journal: it gets the name of

@@ -1,6 +1,7 @@
 //! `cordon simulate`: a fleet on one machine.
 
 use crate::args::SimulateArgs;
+use crate::output::say;
 use anyhow::Result;
 use std::sync::Arc;
 
@@ -22,6 +23,6 @@ pub async fn run(args: SimulateArgs) -> Result<()> {
         catalogue: Arc::new(::sensors::catalogue()),
     };
     let report = ::simulate::run(options, super::shutdown_signal()).await?;
-    anstream::println!("{report:?}");
+    say!("{report:?}");
     Ok(())
 }

@@ -1,13 +1,25 @@
 //! `cordon token`: enrolment tokens.
 
 use super::secrets::Place;
-use super::words::{moment, optional, yes};
 use crate::api::Client;
 use crate::args::{TokenAction, TokenArgs};
+use crate::output::say;
 use crate::output::{self, Table};
+use ::api::ValueType;
 use ::api::fleet::{EnrolmentTokenCreated, EnrolmentTokenInfo, EnrolmentTokenToCreate};
 use anyhow::Result;
 use serde_json::Value;
+
+/// Of the list.
+const COLUMNS: [(&str, ValueType); 7] = [
+    ("Id", ValueType::Integer),
+    ("Uses left", ValueType::Integer),
+    ("Used", ValueType::Integer),
+    ("Expires", ValueType::DateTime),
+    ("Approval", ValueType::Boolean),
+    ("Created by", ValueType::Text),
+    ("Revoked", ValueType::DateTime),
+];
 
 /// Runs the command.
 pub async fn run(args: TokenArgs) -> Result<()> {
@@ -33,31 +45,21 @@ pub async fn run(args: TokenArgs) -> Result<()> {
             let list: Vec<EnrolmentTokenInfo> = client.get("/enrolment-tokens").await?;
             let rows = list.into_iter().map(|token| {
                 vec![
-                    token.id.to_string(),
-                    token
-                        .uses_left
-                        .map_or_else(|| "any".to_owned(), |left| left.to_string()),
-                    token.used.to_string(),
-                    moment(token.expires_at),
-                    yes(token.approve),
-                    token.created_by,
-                    optional(token.revoked_at.map(moment)),
+                    token.id.get().into(),
+                    token.uses_left.into(),
+                    token.used.into(),
+                    token.expires_at.into(),
+                    token.approve.into(),
+                    token.created_by.into(),
+                    token.revoked_at.into(),
                 ]
             });
-            let names = [
-                "Id",
-                "Uses left",
-                "Used",
-                "Expires",
-                "Approval",
-                "Created by",
-                "Revoked",
-            ];
-            output::print(args.output, &[Table::plain(&names, rows)], Value::Null)
+            let table = Table::of("enrolment tokens", &COLUMNS, rows);
+            output::print(args.output, &[table], Value::Null)
         }
         TokenAction::Revoke { id } => {
             client.delete(&format!("/enrolment-tokens/{id}")).await?;
-            anstream::println!("Ended: no machine can use this token any more.");
+            say!("Ended: no machine can use this token any more.");
             Ok(())
         }
     }

@@ -2,7 +2,8 @@
 
 use crate::api::Client;
 use crate::args::{Output, TrustAction, TrustArgs, TrustWhat};
-use crate::output::{self, Table};
+use crate::output::counted;
+use crate::output::{self, Form, Table};
 use ::api::fleet::{DropOld, Rotation, TrustPart, TrustStatus};
 use anyhow::Result;
 
@@ -32,7 +33,7 @@ fn part(what: TrustWhat) -> TrustPart {
     }
 }
 
-fn show(form: Output, status: &TrustStatus) -> Result<()> {
+fn show(form: Option<Output>, status: &TrustStatus) -> Result<()> {
     let place = |at: usize, of: usize| match (at, of) {
         (_, 1) => "in use",
         (0, _) => "old, still believed",
@@ -52,9 +53,10 @@ fn show(form: Output, status: &TrustStatus) -> Result<()> {
         let all = all.into_iter().enumerate();
         all.map(move |(at, key)| vec![what.to_owned(), place(at, of).to_owned(), key])
     });
-    let table = Table::plain(&["What", "State", "Fingerprint or key"], rows);
+    let mut table = Table::plain(&["What", "State", "Fingerprint or key"], rows);
+    table.head.name = "trust".to_owned();
     output::print(form, &[table], serde_json::to_value(status)?)?;
-    if form == Output::Table {
+    if Form::of(form).is_text() {
         anstream::eprintln!("Version {} of the trust. {}", status.version, next(status));
     }
     Ok(())
@@ -76,8 +78,9 @@ fn next(status: &TrustStatus) -> String {
             )
         }
         Some((what, _)) => format!(
-            "{} endpoints do not know the new one yet; `cordon trust drop {what}` ends the old one when they were connected.",
-            status.behind
+            "{} {} not know the new one yet; `cordon trust drop {what}` ends the old one when all were connected.",
+            counted(status.behind, "endpoint"),
+            if status.behind == 1 { "does" } else { "do" }
         ),
     }
 }

@@ -6,9 +6,11 @@ mod onward;
 use super::{follow, rows, server};
 use crate::api::{ApiQuestion, Client, Profile};
 use crate::args::UpArgs;
-use crate::output::aligned;
+use crate::output::say;
+use crate::output::{aligned, counted, told};
 use ::api::account::Me;
 use ::api::question::ToAsk;
+use ::api::table::Head;
 use anyhow::{Context, Result, bail};
 use std::path::Path;
 use std::time::Duration;
@@ -81,11 +83,11 @@ pub async fn run(args: UpArgs) -> Result<()> {
     if let Err(error) = &outcome
         && !args.once
     {
-        anstream::eprintln!("cordon: no first answer: {error:#}");
+        anstream::eprintln!("cordon: no first answer: {}", told(error));
     }
     if !args.once && !ended.is_cancelled() {
-        anstream::println!("\n{}", onward::told(&args.data)?);
-        anstream::println!("Stop with Ctrl-C.");
+        say!("\n{}", onward::told(&args.data)?);
+        say!("Stop with Ctrl-C.");
         tokio::select! {
             () = ended.cancelled() => {}
             () = running.ended() => bail!("the server ended by itself"),
@@ -165,18 +167,19 @@ async fn first_answer(running: &::server::Running, profile_path: &Path) -> Resul
     .await
     .context("the local agent did not answer within a minute")??;
     let coverage = followed.coverage;
-    anstream::println!("\n{}", question.text);
-    for table in (0..).zip(&question.plan.tables) {
+    say!("\n{}", question.text);
+    let heads = Head::of(&question.plan);
+    for table in (0..).zip(&heads) {
         let (found, all) = rows::first_rows(&client, &question, table, false, SHOWN).await?;
-        anstream::println!("{}", aligned(&found, None));
+        say!("{}", aligned(&found));
         let hidden = all.saturating_sub(found.rows.len() as u64);
         if hidden > 0 {
-            anstream::println!("… and {hidden} more rows");
+            say!("… and {}", counted(hidden, "more row"));
         }
         if all == 0 {
             bail!("the first answer has no row: {}", follow::states(&coverage));
         }
     }
-    anstream::println!("{}", follow::states(&coverage));
+    say!("{}", follow::states(&coverage));
     Ok(())
 }

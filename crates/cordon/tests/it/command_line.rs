@@ -116,7 +116,7 @@ fn local_answers_need_no_server_and_exit_codes_tell_empty_from_error() {
     assert_eq!(output.status.code(), Some(0), "{output:?}");
     let host = std::fs::read_to_string("/proc/sys/kernel/hostname").expect("a host name");
     assert_eq!(
-        json_of(&output)["tables"][0]["rows"][0]["Computer Name"],
+        json_of(&output)["tables"][0]["rows"][0]["values"]["Computer Name"],
         host.trim()
     );
 
@@ -164,7 +164,7 @@ fn the_headline_question_is_answered_with_real_hashes() {
         .next()
         .expect("a digest")
         .to_owned();
-    let hashes: Vec<String> = row
+    let hashes: Vec<String> = row["values"]
         .as_object()
         .expect("an object")
         .values()

@@ -113,7 +113,7 @@ impl Index {
             .lines()
             .map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap())
             .map(|row| {
-                let text = |key: &str| row[key].as_str().unwrap_or_default().to_owned();
+                let text = |key: &str| row["values"][key].as_str().unwrap_or_default().to_owned();
                 (text("path"), text("sha256"))
             })
             .collect()

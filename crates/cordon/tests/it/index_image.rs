@@ -84,7 +84,7 @@ fn an_image_is_indexed_asked_and_exported() {
     let told = String::from_utf8_lossy(&done.stderr);
     assert!(told.contains("/: ext4, "), "{told}");
     let found = index(&["query", "--path", "/etc/hello", "--output", "jsonl"]);
-    let found = json_of(&found);
+    let found = json_of(&found)["values"].take();
     assert_eq!(found["path"], "/etc/hello");
     assert_eq!(
         found["sha256"],
@@ -98,7 +98,7 @@ fn an_image_is_indexed_asked_and_exported() {
         "--output",
         "jsonl",
     ]);
-    let shown = json_of(&shown);
+    let shown = json_of(&shown)["values"].take();
     assert_eq!(shown["mode"].as_str().map(str::len), Some(4));
     assert_eq!(shown["extended"], serde_json::json!([]));
     assert!(shown["capabilities"].is_null() && shown["uid"].is_number());

@@ -60,9 +60,13 @@ fn a_question_goes_on_after_its_server_was_killed() {
     stdout.read_to_string(&mut answer).expect("text");
     assert_eq!(ask.wait().expect("ended").code(), Some(0), "{answer}");
     let answer: Value = serde_json::from_str(&answer).expect("JSON");
-    assert_eq!(answer["id"].to_string(), id, "the same question");
+    assert_eq!(
+        answer["question"]["id"].to_string(),
+        id,
+        "the same question"
+    );
     assert_eq!(answer["coverage"]["answered"], 1);
-    let name = answer["tables"][0]["rows"][0]["Computer Name"].clone();
+    let name = answer["tables"][0]["rows"][0]["values"]["Computer Name"].clone();
     assert!(name.is_string(), "{answer}");
 
     let asked = cordon()
@@ -72,7 +76,7 @@ fn a_question_goes_on_after_its_server_was_killed() {
         .expect("listed");
     let asked = json_of(&asked);
     assert_eq!(
-        asked[0]["rows"].as_array().map(Vec::len),
+        asked["tables"][0]["rows"].as_array().map(Vec::len),
         Some(1),
         "asked once"
     );
@@ -83,23 +87,36 @@ fn a_question_goes_on_after_its_server_was_killed() {
         json_of(&show(&profile, &id, "json"))["tables"],
         answer["tables"]
     );
-    let line: Value = serde_json::from_str(&text(&show(&profile, &id, "jsonl"))).expect("one line");
-    assert_eq!(line, answer["tables"][0]["rows"][0]);
+    let lines = text(&show(&profile, &id, "jsonl"));
+    let lines: Vec<Value> = lines
+        .lines()
+        .map(|line| serde_json::from_str(line).expect("a line"))
+        .collect();
+    assert_eq!(lines.len(), 2, "a row, and how far the answer is");
+    assert_eq!(lines[0]["values"]["Computer Name"], name);
+    assert_eq!(lines[1]["coverage"], answer["coverage"]);
     assert_eq!(
         text(&show(&profile, &id, "csv")),
-        format!("Computer Name,Count\r\n{name},1\r\n")
+        format!("Computer Name,Machines\r\n{name},1\r\n")
     );
+    let piped = cordon()
+        .args(["questions", "show", &id, "--profile"])
+        .arg(&profile)
+        .output()
+        .expect("shown");
     assert_eq!(
-        text(&show(&profile, &id, "table")),
-        format!("Computer Name\tCount\n{name}\t1\n")
+        text(&piped),
+        format!("Computer Name\tMachines\n{name}\t1\n")
     );
+    let aligned = text(&show(&profile, &id, "table"));
+    assert!(aligned.contains(&format!("│ {name} ")), "{aligned}");
 }
 
 #[test]
 fn answers_of_any_length_need_little_memory() {
     const ROWS: u64 = 3_000_000;
     let torrent = Torrent::start(ROWS);
-    for (form, lines) in [("csv", ROWS + 1), ("jsonl", ROWS)] {
+    for (form, lines) in [("csv", ROWS + 1), ("jsonl", ROWS + 1)] {
         // Held as a whole, the rows would need several times this.
         let mut shown = Command::new("sh")
             .args(["-c", "ulimit -d 98304 && exec \"$@\"", "sh"])

@@ -54,7 +54,8 @@ fn found(answer: &Value) -> usize {
 
 /// The state, however its words are joined.
 fn state(answer: &Value) -> String {
-    let state = answer["state"].as_str().expect("a state");
+    let coverage = answer["coverage"].as_object().expect("coverage");
+    let state = coverage.keys().next().expect("a state");
     state
         .chars()
         .filter(char::is_ascii_alphabetic)

@@ -89,17 +89,18 @@ fn serve(
             out.flush()?;
             continue;
         }
-        let csv = request.contains("format=csv");
         out.write_all(b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n")?;
         let mut chunk = Vec::new();
-        if csv {
-            chunk.extend_from_slice(b"Name,Count\r\n");
-        }
         for row in 0..rows {
-            if csv {
-                write!(chunk, "process {row},1\r\n")?;
-            } else {
-                writeln!(chunk, r#"{{"cells":{{"Name":"process {row}"}},"count":1}}"#)?;
+            writeln!(
+                chunk,
+                r#"{{"table":"Running Processes","values":{{"Name":"process {row}"}},"machines":{{"count":1}}}}"#
+            )?;
+            if row + 1 == rows {
+                writeln!(
+                    chunk,
+                    r#"{{"question":{{"id":7,"text":"Get Running Processes from all machines"}},"coverage":{{"answered":1}},"rows_cut":0,"problems":[]}}"#
+                )?;
             }
             if chunk.len() > 32 << 10 || row + 1 == rows || breaks == Some(row) {
                 write!(out, "{:x}\r\n", chunk.len())?;

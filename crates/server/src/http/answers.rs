@@ -62,12 +62,14 @@ pub(super) fn columns(table: &TablePlan) -> Vec<TableColumn> {
 }
 
 pub(super) fn table_plan(plan: &Plan, table: u32) -> Result<&TablePlan, ApiError> {
-    plan.tables.get(table as usize).ok_or_else(|| {
-        ApiError::not_found(format!(
-            "table {table} does not exist: this answer has {}",
-            plan.tables.len()
-        ))
-    })
+    let found = plan.tables.get(table as usize);
+    found.ok_or_else(|| no_such_table(table, plan.tables.len()))
+}
+
+pub(super) fn no_such_table(table: u32, tables: usize) -> ApiError {
+    ApiError::not_found(format!(
+        "table {table} does not exist: this answer has {tables}"
+    ))
 }
 
 /// A page of rows, sorted and filtered.
@@ -247,18 +249,22 @@ async fn problems(
 ) -> Result<axum::Json<Vec<ProblemInfo>>, ApiError> {
     let problems = api
         .questions
-        .with_answer(id.into(), |answer, _| answer.problems())
+        .with_answer(id.into(), |answer, _| problem_infos(answer))
         .await?;
-    let infos = problems
-        .into_iter()
-        .map(|(sensor, state, message, endpoints)| ProblemInfo {
-            sensor,
-            state,
-            message,
-            count: endpoints.len(),
-            endpoints: endpoints.iter().take(100).collect(),
-        });
-    Ok(axum::Json(infos.collect()))
+    Ok(axum::Json(problems))
+}
+
+/// What went wrong, as the API tells it.
+pub(super) fn problem_infos(answer: &Answer) -> Vec<ProblemInfo> {
+    let problems = answer.problems().into_iter();
+    let infos = problems.map(|(sensor, state, message, endpoints)| ProblemInfo {
+        sensor,
+        state,
+        message,
+        count: endpoints.len(),
+        endpoints: endpoints.iter().take(100).collect(),
+    });
+    infos.collect()
 }
 
 /// Compares a table of two answers: rows of the left only, of the right only, and of both, with counts.

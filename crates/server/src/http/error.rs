@@ -10,7 +10,6 @@ use crate::store::StoreError;
 pub use api::error::{ErrorBody, ErrorCode};
 use api::error::{ErrorContent, Place};
 use axum::Json;
-use axum::extract::rejection::{JsonRejection, PathRejection, QueryRejection};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use std::error::Error;
@@ -211,30 +210,5 @@ impl From<QuotaError> for ApiError {
                 other.to_string(),
             ),
         }
-    }
-}
-
-impl From<JsonRejection> for ApiError {
-    fn from(rejection: JsonRejection) -> Self {
-        let status = rejection.status();
-        let code = if status == StatusCode::PAYLOAD_TOO_LARGE {
-            ErrorCode::TooLarge
-        } else {
-            ErrorCode::Invalid
-        };
-        Self::new(status, code, rejection.body_text())
-    }
-}
-
-impl From<QueryRejection> for ApiError {
-    fn from(rejection: QueryRejection) -> Self {
-        Self::invalid(rejection.body_text())
-    }
-}
-
-impl From<PathRejection> for ApiError {
-    fn from(rejection: PathRejection) -> Self {
-        // A path that names no possible object names none.
-        Self::not_found(rejection.body_text())
     }
 }

@@ -181,11 +181,7 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Json<T> {
             let length = request.headers().get(header::CONTENT_LENGTH);
             let length = length.and_then(|l| l.to_str().ok()?.parse::<u64>().ok());
             if length.is_some_and(|l| l > super::LONGEST_BODY as u64) {
-                return Err(ApiError::new(
-                    StatusCode::PAYLOAD_TOO_LARGE,
-                    ErrorCode::TooLarge,
-                    format!("a request's body has {} bytes at most", super::LONGEST_BODY),
-                ));
+                return Err(ApiError::too_large());
             }
             let axum::Json(value) = axum::Json::from_request(request, state).await?;
             Ok(Self(value))

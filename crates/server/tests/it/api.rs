@@ -30,6 +30,28 @@ pub struct Web {
     csrf: Option<String>,
 }
 
+/// Words of the program's, which say nothing to those who use it.
+const FOREIGN: [&str; 18] = [
+    "eserialize",
+    "invalid type",
+    "invalid value",
+    "missing field",
+    "unknown field",
+    "unknown variant",
+    "expected struct",
+    "untagged",
+    "target type",
+    "invalid digit",
+    "Cannot parse",
+    "Failed to",
+    "u32",
+    "u64",
+    "i64",
+    "EOF while",
+    "Some(",
+    "Error {",
+];
+
 impl Web {
     /// A stranger.
     pub fn new(world: &World) -> Self {
@@ -132,6 +154,14 @@ impl Web {
             serde_json::from_slice(&bytes).expect("JSON")
         };
         self.contract.check(&method, path, status, &value);
+        if let Some(message) = value.pointer("/error/message").and_then(Value::as_str) {
+            for word in FOREIGN {
+                assert!(
+                    !message.contains(word),
+                    "`{word}` to {method} {path}: {message}"
+                );
+            }
+        }
         (status, value)
     }
 

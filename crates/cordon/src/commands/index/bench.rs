@@ -1,7 +1,9 @@
 //! `cordon index bench`.
 
 use crate::args::{BenchArgs, Output};
-use crate::output::{self, Table};
+use crate::output::counted;
+use crate::output::say;
+use crate::output::{self, Form, Table};
 use ::index::bench::{Figures, measure};
 use anyhow::{Context, Result, bail};
 use indicatif::HumanBytes;
@@ -19,9 +21,9 @@ pub fn run(args: BenchArgs) -> Result<ExitCode> {
     print(&figures, args.output)
 }
 
-fn print(f: &Figures, form: Output) -> Result<ExitCode> {
-    if matches!(form, Output::Json | Output::Jsonl) {
-        anstream::println!("{}", serde_json::to_string(f)?);
+fn print(f: &Figures, form: Option<Output>) -> Result<ExitCode> {
+    if Form::of(form).is_json() {
+        say!("{}", serde_json::to_string(f)?);
         return Ok(ExitCode::SUCCESS);
     }
     let mut rows = vec![
@@ -29,8 +31,8 @@ fn print(f: &Figures, form: Output) -> Result<ExitCode> {
             "Inventory".to_owned(),
             format!("{:.2} s", f.inventory_seconds),
             format!(
-                "{} entries, {:.0} a second",
-                f.entries,
+                "{}, {:.0} a second",
+                counted(f.entries, "entry"),
                 f.entries as f64 / f.inventory_seconds
             ),
         ],
@@ -43,8 +45,8 @@ fn print(f: &Figures, form: Output) -> Result<ExitCode> {
             "MD5, SHA-1 and SHA-256".to_owned(),
             format!("{:.2} s", f.hash_seconds),
             format!(
-                "{} files, {}, {} a second{}",
-                f.files_hashed,
+                "{}, {}, {} a second{}",
+                counted(f.files_hashed, "file"),
                 HumanBytes(f.bytes_hashed),
                 HumanBytes((f.bytes_hashed as f64 / f.hash_seconds) as u64),
                 if f.hashing_cut_short {

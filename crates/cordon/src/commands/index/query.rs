@@ -1,26 +1,42 @@
 //! `cordon index query`.
 
-use crate::args::{Output, QueryArgs, QuerySort};
-use crate::output::{self, Table};
+use crate::args::{QueryArgs, QuerySort};
+use crate::output::say;
+use crate::output::{Printer, Table};
+use ::api::ValueType;
+use ::api::table::{Row, Value};
 use ::index::glob::Glob;
 use ::index::home::Home;
 use ::index::lists::HashKind;
 use ::index::principals::{Names, Sort};
 use ::index::query::{self, Filter, Order, Record};
-use ::index::store::StoreError;
 use ::index::{store, text};
 use anyhow::Result;
-use serde_json::{Value, json};
-use std::io::Write;
 use std::ops::ControlFlow;
 use std::process::ExitCode;
 
-const COLUMNS: [&str; 9] = [
-    "path", "kind", "size", "modified", "md5", "sha1", "sha256", "magic", "state",
+const COLUMNS: [(&str, ValueType); 9] = [
+    ("path", ValueType::Text),
+    ("kind", ValueType::Text),
+    ("size", ValueType::DataSize),
+    ("modified", ValueType::DateTime),
+    ("md5", ValueType::Hash),
+    ("sha1", ValueType::Hash),
+    ("sha256", ValueType::Hash),
+    ("magic", ValueType::Text),
+    ("state", ValueType::Text),
 ];
 
 /// Those of `--permissions`.
-const PERMISSIONS: [&str; 5] = ["mode", "owner", "group", "capabilities", "extended"];
+const PERMISSIONS: [(&str, ValueType); 7] = [
+    ("mode", ValueType::Text),
+    ("uid", ValueType::Integer),
+    ("gid", ValueType::Integer),
+    ("owner", ValueType::Text),
+    ("group", ValueType::Text),
+    ("capabilities", ValueType::Text),
+    ("extended", ValueType::Text),
+];
 
 /// Runs the command. Exit code 1 when nothing matches.
 pub fn run(home: &Home, args: QueryArgs) -> Result<ExitCode> {
@@ -58,63 +74,36 @@ pub fn run(home: &Home, args: QueryArgs) -> Result<ExitCode> {
     }
     if args.count {
         let count = query::count(&connection, &filter)?;
-        anstream::println!("{count}");
+        say!("{count}");
         return Ok(code(count > 0));
-    }
-    let mut names = args.permissions.then(|| Names::of(&connection));
-    let mut object = |record: &Record| -> Result<Value, StoreError> {
-        let mut object = object(record);
-        if let (Some(names), Value::Object(fields)) = (&mut names, &mut object) {
-            fields.extend(permissions(record, names)?);
-        }
-        Ok(object)
-    };
-    // Lines go out as they are found: a million of them need no memory.
-    if args.output == Output::Jsonl {
-        let mut out = std::io::BufWriter::new(std::io::stdout().lock());
-        let (mut any, mut outcome) = (false, Ok(()));
-        query::find(&connection, &filter, &mut |record| {
-            any = true;
-            outcome = object(&record)
-                .map_err(anyhow::Error::from)
-                .and_then(|object| {
-                    let line = object.to_string();
-                    Ok(writeln!(out, "{}", question::cell::harmless_json(&line))?)
-                });
-            if outcome.is_ok() {
-                ControlFlow::Continue(())
-            } else {
-                ControlFlow::Break(())
-            }
-        })?;
-        outcome?;
-        out.flush()?;
-        return Ok(code(any));
     }
     let mut columns = COLUMNS.to_vec();
     if args.permissions {
         columns.extend(PERMISSIONS);
     }
-    let (mut rows, mut outcome) = (Vec::new(), Ok(()));
+    let head = Table::of("files", &columns, []).head;
+    let facts = serde_json::Value::Null;
+    let mut printer = Printer::new(
+        &args.output.into(),
+        None,
+        facts,
+        std::slice::from_ref(&head),
+    )?;
+    printer.table(&head)?;
+    let mut names = args.permissions.then(|| Names::of(&connection));
+    let (mut any, mut outcome) = (false, Ok(()));
+    // Rows go out as they are found: a million of them need no memory.
     query::find(&connection, &filter, &mut |record| {
-        let object = match object(&record) {
-            Ok(object) => object,
-            Err(error) => {
-                outcome = Err(error);
-                return ControlFlow::Break(());
-            }
-        };
-        rows.push(
-            columns
-                .iter()
-                .map(|column| cell(object.get(*column)))
-                .collect(),
-        );
-        ControlFlow::Continue(())
+        any = true;
+        outcome = row(&record, names.as_mut()).and_then(|row| printer.row(&row));
+        if outcome.is_ok() {
+            ControlFlow::Continue(())
+        } else {
+            ControlFlow::Break(())
+        }
     })?;
     outcome?;
-    let any = !rows.is_empty();
-    output::print(args.output, &[Table::plain(&columns, rows)], Value::Null)?;
+    printer.end(None)?;
     Ok(code(any))
 }
 
@@ -122,49 +111,36 @@ fn code(any: bool) -> ExitCode {
     ExitCode::from(if any { 0 } else { crate::EXIT_EMPTY })
 }
 
-fn cell(value: Option<&Value>) -> String {
-    match value {
-        Some(Value::String(text)) => text.clone(),
-        Some(Value::Null) | None => String::new(),
-        Some(Value::Array(list)) => {
-            let parts: Vec<&str> = list.iter().filter_map(Value::as_str).collect();
-            parts.join(",")
-        }
-        Some(other) => other.to_string(),
-    }
-}
-
-/// What `--permissions` adds.
-fn permissions(record: &Record, names: &mut Names<'_>) -> Result<[(String, Value); 7], StoreError> {
+/// An entry in the order of the columns.
+fn row(record: &Record, names: Option<&mut Names<'_>>) -> Result<Row> {
+    let hex = |bytes: &Option<Vec<u8>>| Value::from(bytes.as_deref().map(text::hex));
     let a = &record.attributes;
-    let extended: Vec<&str> = record
-        .extended
-        .iter()
-        .flat_map(|names| names.lines())
-        .collect();
-    let all = [
-        ("mode", json!(format!("{:04o}", a.mode & 0o7777))),
-        ("uid", json!(a.uid)),
-        ("gid", json!(a.gid)),
-        ("owner", json!(names.name(Sort::User, a.uid)?)),
-        ("group", json!(names.name(Sort::Group, a.gid)?)),
-        ("capabilities", json!(record.capabilities)),
-        ("extended", json!(extended)),
+    let magic = record.magic.as_deref().map(|m| text::hex(m).to_uppercase());
+    let mut values: Vec<Value> = vec![
+        text::readable(&record.path()).into_owned().into(),
+        a.kind().name().into(),
+        a.size.into(),
+        text::time(a.mtime).into(),
+        hex(&record.md5),
+        hex(&record.sha1),
+        hex(&record.sha256),
+        magic.into(),
+        record.state.name().into(),
     ];
-    Ok(all.map(|(name, value)| (name.to_owned(), value)))
-}
-
-fn object(record: &Record) -> Value {
-    let hex = |bytes: &Option<Vec<u8>>| bytes.as_deref().map(text::hex);
-    json!({
-        "path": text::readable(&record.path()),
-        "kind": record.attributes.kind().name(),
-        "size": record.attributes.size,
-        "modified": text::time(record.attributes.mtime),
-        "md5": hex(&record.md5),
-        "sha1": hex(&record.sha1),
-        "sha256": hex(&record.sha256),
-        "magic": record.magic.as_deref().map(|m| text::hex(m).to_uppercase()),
-        "state": record.state.name(),
+    if let Some(names) = names {
+        let extended = record.extended.iter().flat_map(|names| names.lines());
+        values.extend([
+            format!("{:04o}", a.mode & 0o7777).into(),
+            a.uid.into(),
+            a.gid.into(),
+            names.name(Sort::User, a.uid)?.into(),
+            names.name(Sort::Group, a.gid)?.into(),
+            record.capabilities.clone().into(),
+            Value::List(extended.map(str::to_owned).collect()),
+        ]);
+    }
+    Ok(Row {
+        values,
+        machines: None,
     })
 }

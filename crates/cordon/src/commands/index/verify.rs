@@ -1,7 +1,9 @@
 //! `cordon index verify`.
 
-use crate::args::{Output, VerifyArgs};
-use crate::output::{self, Table};
+use crate::args::VerifyArgs;
+use crate::output::counted;
+use crate::output::say;
+use crate::output::{self, Form, Table};
 use ::index::home::Home;
 use ::index::round;
 use ::index::verify::{Difference, verify};
@@ -30,13 +32,14 @@ pub fn run(home: &Home, args: VerifyArgs) -> Result<ExitCode> {
         .into_inner()
         .unwrap_or_else(PoisonError::into_inner);
     differences.sort_by(|a, b| a.path.cmp(&b.path));
-    if matches!(args.output, Output::Json | Output::Jsonl) {
-        if args.output == Output::Jsonl {
+    let form = Form::of(args.output);
+    if form.is_json() {
+        if form == Form::Jsonl {
             for difference in &differences {
-                anstream::println!("{}", serde_json::to_string(difference)?);
+                say!("{}", serde_json::to_string(difference)?);
             }
         } else {
-            anstream::println!(
+            say!(
                 "{}",
                 serde_json::json!({ "report": report, "differences": differences })
             );
@@ -62,11 +65,11 @@ pub fn run(home: &Home, args: VerifyArgs) -> Result<ExitCode> {
             )?;
         }
         anstream::eprintln!(
-            "{} entries compared, {} files read again, {} waiting for hashes, {} differences",
-            report.entries,
-            report.hashed,
+            "{} compared, {} read again, {} waiting for hashes, {}",
+            counted(report.entries, "entry"),
+            counted(report.hashed, "file"),
             report.pending,
-            report.differences
+            counted(report.differences, "difference")
         );
     }
     Ok(ExitCode::from(if report.differences > 0 { 1 } else { 0 }))

@@ -1,6 +1,7 @@
 //! `cordon server check`, `salvage` and `vacuum`: looking after a data folder without running a server.
 
 use crate::EXIT_ERROR;
+use crate::output::say;
 use ::server::model::clock::Clock;
 use ::server::retention::export;
 use ::server::store::sqlite::{self, check, salvage};
@@ -11,7 +12,7 @@ use std::process::ExitCode;
 /// `vacuum`.
 pub fn write_anew(data: &Path) -> Result<ExitCode> {
     let (before, after) = sqlite::vacuum(data)?;
-    anstream::println!("{before} bytes before, {after} bytes now");
+    say!("{before} bytes before, {after} bytes now");
     Ok(ExitCode::SUCCESS)
 }
 
@@ -19,17 +20,17 @@ pub fn write_anew(data: &Path) -> Result<ExitCode> {
 pub fn look(data: &Path) -> Result<ExitCode> {
     ::server::data::check(data).context("the data folder is not whole")?;
     let report = check::thoroughly(data)?;
-    anstream::println!("{report}");
+    say!("{report}");
     let exports = export::verify(&data.join(export::FOLDER), report.anchor)
         .context("the exported audit entries cannot be checked")?;
     if let Some(verdict) = &exports {
-        anstream::println!("exported audit entries: {verdict}");
+        say!("exported audit entries: {verdict}");
     }
     let keys = ::server::identity::look(data, report.keys).map_err(anyhow::Error::new);
     match &keys {
-        Ok(found) => anstream::println!("keys: {found}"),
+        Ok(found) => say!("keys: {found}"),
         // Says itself what to do.
-        Err(error) => anstream::println!("keys: {error:#}"),
+        Err(error) => say!("keys: {error:#}"),
     }
     if report.is_good() && exports.is_none_or(|v| v.is_intact()) {
         return Ok(if keys.is_ok() {
@@ -49,8 +50,8 @@ pub fn look(data: &Path) -> Result<ExitCode> {
 /// `salvage`.
 pub fn save(data: &Path, into: &Path) -> Result<ExitCode> {
     let salvaged = salvage::salvage(data, into, Clock::system().now())?;
-    anstream::println!("{salvaged}");
-    anstream::println!(
+    say!("{salvaged}");
+    say!(
         "saved into {0}; look at it with `cordon server check --data {0}`",
         into.display()
     );

@@ -4,7 +4,7 @@ use super::Web;
 use crate::support::{Agent, Channel, World, number, soon, whole, wire};
 use futures_util::StreamExt as _;
 use protocol::message::agent_says;
-use reqwest::Method;
+use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
 const PROCESSES: &str = "Get Running Processes from all machines";
@@ -239,7 +239,7 @@ async fn exports_hold_every_row_and_disarm_hostile_cells() {
     };
     let csv = export("csv").await;
     assert_eq!(csv.matches("\r\n").count(), 1503);
-    assert!(csv.starts_with("Name,User,Count\r\nname 0,u,1\r\n"));
+    assert!(csv.starts_with("Name,User,Machines\r\nname 0,u,1\r\n"));
     assert!(csv.contains("\"'=cmd|'/C calc'!A0\",<script>alert(1)</script>,1\r\n"));
     assert!(
         csv.contains("\r\n\\xFF\\xFE,\\u{202E}\\x1B[2J,1\r\n"),
@@ -247,22 +247,40 @@ async fn exports_hold_every_row_and_disarm_hostile_cells() {
     );
     let lines = export("jsonl").await;
     assert!(!lines.contains('\u{202e}'), "nothing hides");
-    assert_eq!(lines.lines().count(), 1502);
-    let last: Value = serde_json::from_str(lines.lines().last().expect("a line")).expect("JSON");
+    let lines: Vec<Value> = lines
+        .lines()
+        .map(|line| serde_json::from_str(line).expect("JSON"))
+        .collect();
+    assert_eq!(lines.len(), 1503);
     assert_eq!(
-        last,
-        json!({"cells": {"Name": "\\xFF\\xFE", "User": "\u{202e}\u{1b}[2J"}, "count": 1})
+        lines[1501],
+        json!({
+            "table": "Running Processes",
+            "values": {"Name": "\\xFF\\xFE", "User": "\u{202e}\u{1b}[2J"},
+            "machines": {"count": 1},
+        })
+    );
+    assert_eq!(
+        lines[1502]["coverage"],
+        json!({"answered": 1, "pending": 1})
     );
     let whole: Value = serde_json::from_str(&export("json").await).expect("JSON");
-    assert_eq!(whole["rows"].as_array().map(Vec::len), Some(1502));
+    let path = format!("/questions/{id}/export");
+    web.contract
+        .check(&Method::GET, &path, StatusCode::OK, &whole);
+    let table = &whole["tables"][0];
+    assert_eq!(table["rows"].as_array().map(Vec::len), Some(1502));
+    assert_eq!(table["rows"][1501]["values"], lines[1501]["values"]);
+    assert_eq!(whole["question"]["id"], *id);
     assert_eq!(whole["coverage"], json!({"answered": 1, "pending": 1}));
     // A row of both endpoints comes first or last, where rows are sorted by their counts.
     let (_, channel, order) = &mut agents[1];
     channel.answer(*order, &[&["name 7", "u"]]).await;
     channel.stored().await;
     let common = export("jsonl&sort=-count").await;
-    assert!(common.starts_with("{\"cells\":{\"Name\":\"name 7\",\"User\":\"u\"},\"count\":2}\n"));
-    assert_eq!(common.lines().count(), 1502);
+    let first = "\"values\":{\"Name\":\"name 7\",\"User\":\"u\"},\"machines\":{\"count\":2}}";
+    assert!(common.lines().next().is_some_and(|l| l.ends_with(first)));
+    assert_eq!(common.lines().count(), 1503);
     let rare = export("csv&sort=count").await;
     assert!(rare.ends_with("name 7,u,2\r\n"));
     web.refused(
@@ -273,6 +291,36 @@ async fn exports_hold_every_row_and_disarm_hostile_cells() {
         "invalid",
     )
     .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn several_tables_are_one_document_and_as_csv_one_is_named() {
+    let world = World::new().await;
+    let web = Web::admin(&world).await;
+    let text = "Get Running Processes and Running Processes from all machines";
+    let (question, mut agents) = asked(&world, &web, text).await;
+    let path = format!("/questions/{}/export", question["id"]);
+    let (_, channel, order) = &mut agents[0];
+    let mut part = whole(*order, 1, &[]);
+    part.rows = vec![wire(0, &["a", "u"]), wire(1, &["b", "v"])];
+    part.total_rows = 2;
+    channel.say(agent_says::Body::Answer(part)).await;
+    channel.stored().await;
+    let document = web.get(&path).await;
+    let tables = document["tables"].as_array().expect("tables");
+    let names: Vec<_> = tables.iter().map(|table| &table["table"]).collect();
+    assert_eq!(names, ["Running Processes", "Running Processes (2)"]);
+    assert_eq!(tables[1]["rows"].as_array().map(Vec::len), Some(1));
+    let one = web.get(&format!("{path}?table=1")).await;
+    assert_eq!(one["tables"], json!([tables[1]]));
+    let csv = format!("{path}?format=csv");
+    web.refused(Method::GET, &csv, None, 422, "invalid").await;
+    let one = web.send(Method::GET, &format!("{csv}&table=1"), None).await;
+    let one = one.text().await.expect("a file");
+    assert!(one.ends_with(",Machines\r\nb,v,1\r\n"), "{one}");
+    let beyond = format!("{path}?table=2");
+    web.refused(Method::GET, &beyond, None, 404, "not_found")
+        .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
