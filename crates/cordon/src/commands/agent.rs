@@ -43,7 +43,7 @@ pub fn run(args: AgentArgs, filter: &str) -> Result<()> {
     Ok(())
 }
 
-async fn status(data: &Path, form: Output) -> Result<()> {
+async fn status(data: &Path, form: Option<Output>) -> Result<()> {
     let facts = ::agent::inquiry::status(data).await?;
     let rows = facts.into_iter().map(|(name, value)| vec![name, value]);
     let table = Table::plain(&["Name", "Value"], rows);

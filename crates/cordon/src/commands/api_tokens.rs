@@ -1,13 +1,25 @@
 //! `cordon api-tokens`: what programs sign in with. (`cordon token` is about tokens that let machines in.)
 
 use super::secrets::Place;
-use super::words::{moment, optional, word};
+use super::words::{moment, word};
 use crate::api::Client;
 use crate::args::{ApiTokenAction, ApiTokensArgs, ScopeName};
-use crate::output::{self, Table};
+use crate::output::{self, Table, say};
+use ::api::ValueType;
 use ::api::account::{ApiTokenCreated, ApiTokenInfo, ApiTokenToCreate, Permission};
 use anyhow::Result;
 use serde_json::Value;
+
+/// Of the list.
+const COLUMNS: [(&str, ValueType); 7] = [
+    ("Id", ValueType::Integer),
+    ("Name", ValueType::Text),
+    ("User", ValueType::Text),
+    ("Scopes", ValueType::Text),
+    ("Created", ValueType::DateTime),
+    ("Expires", ValueType::DateTime),
+    ("Last used", ValueType::DateTime),
+];
 
 /// Runs the command.
 pub async fn run(args: ApiTokensArgs) -> Result<()> {
@@ -17,25 +29,17 @@ pub async fn run(args: ApiTokensArgs) -> Result<()> {
             let list: Vec<ApiTokenInfo> = client.get("/api-tokens").await?;
             let rows = list.into_iter().map(|token| {
                 vec![
-                    token.id.to_string(),
-                    token.name,
-                    token.user,
-                    words(&token.scopes, ","),
-                    moment(token.created_at),
-                    moment(token.expires_at),
-                    optional(token.used_at.map(moment)),
+                    token.id.get().into(),
+                    token.name.into(),
+                    token.user.into(),
+                    words(&token.scopes, ",").into(),
+                    token.created_at.into(),
+                    token.expires_at.into(),
+                    token.used_at.into(),
                 ]
             });
-            let names = [
-                "Id",
-                "Name",
-                "User",
-                "Scopes",
-                "Created",
-                "Expires",
-                "Last used",
-            ];
-            output::print(args.output, &[Table::plain(&names, rows)], Value::Null)
+            let table = Table::of("API tokens", &COLUMNS, rows);
+            output::print(args.output, &[table], Value::Null)
         }
         ApiTokenAction::Create {
             name,
@@ -73,7 +77,7 @@ pub async fn run(args: ApiTokensArgs) -> Result<()> {
         }
         ApiTokenAction::Revoke { id } => {
             client.delete(&format!("/api-tokens/{id}")).await?;
-            anstream::println!("API token {id} has ended: nothing can use it any more.");
+            say!("API token {id} has ended: nothing can use it any more.");
             Ok(())
         }
     }

@@ -4,7 +4,7 @@
 use crate::EXIT_ERROR;
 use crate::api::{ApiError, Client};
 use crate::args::Connection;
-use crate::output::{Form, say, told};
+use crate::output::{Form, say};
 use ::api::language::{Parsed, ReadingInfo, Text, WarningInfo};
 use anyhow::Result;
 use question::ParseError;

@@ -8,7 +8,6 @@ pub use crate::args::Wait;
 use crate::output::told;
 use ::api::EndpointState;
 use ::api::answer::ChangesEvent;
-use ::api::table::Head;
 use anyhow::{Context, Result, bail};
 use futures_util::StreamExt;
 use std::time::{Duration, Instant};

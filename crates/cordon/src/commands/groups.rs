@@ -1,16 +1,31 @@
 //! `cordon groups`: names that stand for filters, whose they are, and which machines they mean now.
 
 use super::members;
-use super::words::{moment, optional};
 use crate::api::{Client, encoded};
 use crate::args::{GroupAction, GroupsArgs, Meaning, Output};
-use crate::output::{self, Table};
+use crate::output::{self, Table, say};
+use ::api::ValueType;
 use ::api::error::ErrorCode;
 use ::api::fleet::{EndpointInfo, EndpointsQuery, Standing};
 use ::api::group::{GroupChange, GroupInfo, GroupOwner, GroupToCreate};
 use anyhow::{Result, bail};
 use serde_json::{Value, json};
 use std::time::Duration;
+
+/// Of the list.
+const COLUMNS: [(&str, ValueType); 5] = [
+    ("Name", ValueType::Text),
+    ("Filter", ValueType::Text),
+    ("Owner", ValueType::Text),
+    ("Version", ValueType::Integer),
+    ("Changed", ValueType::DateTime),
+];
+/// Of those in a group.
+const MACHINES: [(&str, ValueType); 3] = [
+    ("Ordinal", ValueType::Integer),
+    ("Host", ValueType::Text),
+    ("Id", ValueType::Text),
+];
 
 /// Runs the command.
 pub async fn run(args: GroupsArgs) -> Result<()> {
@@ -35,7 +50,7 @@ pub async fn run(args: GroupsArgs) -> Result<()> {
             let made: GroupInfo = client
                 .post("/groups", GroupToCreate { name, filter })
                 .await?;
-            anstream::println!(
+            say!(
                 "`{}` means machines with {}: ask with `… from {}`.",
                 output::shown(&made.name),
                 output::shown(&made.filter),
@@ -46,7 +61,7 @@ pub async fn run(args: GroupsArgs) -> Result<()> {
         GroupAction::Change { name, meaning } => {
             let filter = filter(&client, meaning).await?;
             let changed: GroupInfo = client.put(&path(&name), GroupChange { filter }).await?;
-            anstream::println!(
+            say!(
                 "`{}` means machines with {} from version {} on; questions asked before keep what they meant.",
                 output::shown(&changed.name),
                 output::shown(&changed.filter),
@@ -57,7 +72,7 @@ pub async fn run(args: GroupsArgs) -> Result<()> {
         GroupAction::Owner { name, user } => {
             let path = format!("{}/owner", path(&name));
             let given: GroupInfo = client.put(&path, GroupOwner { owner: user }).await?;
-            anstream::println!(
+            say!(
                 "`{}` belongs to {} from now on.",
                 output::shown(&given.name),
                 given.owner.unwrap_or_default()
@@ -66,7 +81,7 @@ pub async fn run(args: GroupsArgs) -> Result<()> {
         }
         GroupAction::Delete { name } => {
             client.delete(&path(&name)).await?;
-            anstream::println!("The group is removed; questions asked by it keep what they meant.");
+            say!("The group is removed; questions asked by it keep what they meant.");
             Ok(())
         }
     }
@@ -75,14 +90,14 @@ pub async fn run(args: GroupsArgs) -> Result<()> {
 fn table(groups: impl IntoIterator<Item = GroupInfo>) -> Table {
     let rows = groups.into_iter().map(|group| {
         vec![
-            group.name,
-            group.filter,
-            optional(group.owner),
-            group.version.to_string(),
-            moment(group.changed_at),
+            group.name.into(),
+            group.filter.into(),
+            group.owner.into(),
+            group.version.into(),
+            group.changed_at.into(),
         ]
     });
-    Table::plain(&["Name", "Filter", "Owner", "Version", "Changed"], rows)
+    Table::of("groups", &COLUMNS, rows)
 }
 
 async fn find(client: &Client, name: &str) -> Result<GroupInfo> {
@@ -104,13 +119,10 @@ async fn show(
     client: &Client,
     group: GroupInfo,
     wait: Option<Duration>,
-    form: Output,
+    form: Option<Output>,
 ) -> Result<()> {
     let filter = group.filter.clone();
-    let mut tables = vec![Table {
-        title: "Group".to_owned(),
-        ..table([group.clone()])
-    }];
+    let mut tables = vec![table([group.clone()])];
     let mut extra = json!({"group": group});
     let mut told = None;
     if let Some(wait) = wait {
@@ -118,15 +130,12 @@ async fn show(
             Ok(found) => {
                 let rows = found.members.iter().map(|member| {
                     vec![
-                        member.ordinal.to_string(),
-                        optional(member.hostname.as_deref()),
-                        optional(member.id),
+                        member.ordinal.into(),
+                        member.hostname.clone().into(),
+                        member.id.map(|id| id.to_string()).into(),
                     ]
                 });
-                tables.push(Table {
-                    title: "Machines".to_owned(),
-                    ..Table::plain(&["Ordinal", "Host", "Id"], rows)
-                });
+                tables.push(Table::of("machines", &MACHINES, rows));
                 if let Some(extra) = extra.as_object_mut() {
                     extra.insert("members".to_owned(), found.members.len().into());
                     extra.insert("coverage".to_owned(), json!(found.coverage));
@@ -143,7 +152,12 @@ async fn show(
             Err(error) => return Err(error),
         }
     }
-    output::print(form, &tables, extra)?;
+    // CSV has room for one: the machines, where they were asked for.
+    let shown = match (form, tables.as_slice()) {
+        (Some(Output::Csv), [.., last]) => std::slice::from_ref(last),
+        (_, all) => all,
+    };
+    output::print(form, shown, extra)?;
     if let Some(told) = told {
         anstream::eprintln!("{told}");
     }

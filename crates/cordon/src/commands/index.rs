@@ -156,7 +156,7 @@ fn start(home: &Home) -> Result<ExitCode> {
             say!("indexing started, process {pid}")
         }
     }
-    anstream::println!("{}", what_is_indexed(home)?);
+    say!("{}", what_is_indexed(home)?);
     Ok(ExitCode::SUCCESS)
 }
 

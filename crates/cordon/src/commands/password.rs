@@ -4,7 +4,7 @@ use super::secrets;
 use super::words::{optional, word};
 use crate::api::{Client, Profile};
 use crate::args::{PasswordArgs, WhoamiArgs};
-use crate::output::{self, Table};
+use crate::output::{self, Table, say};
 use ::api::account::Me;
 use anyhow::{Context, Result, bail};
 use serde_json::Value;
@@ -45,7 +45,7 @@ pub async fn run(args: PasswordArgs) -> Result<()> {
         .sign_out()
         .await
         .context("the password is changed, but the session for it could not be ended")?;
-    anstream::println!(
+    say!(
         "The password of {user} is changed. Other sessions and API tokens have ended, but for the profile's and those that you named."
     );
     Ok(())

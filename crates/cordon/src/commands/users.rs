@@ -1,16 +1,26 @@
 //! `cordon users`: who may sign in, and what they may do.
 
 use super::secrets::{self, Place};
-use super::words::{moment, word, yes};
+use super::words::word;
 use crate::api::{Client, encoded};
 use crate::args::{RoleName, UserAction, UsersArgs};
-use crate::output::{self, Table};
+use crate::output::{self, Table, say};
 use ::api::Secret;
+use ::api::ValueType;
 use ::api::account::{
     PasswordReset, Role, SessionsEnded, UserChange, UserCreated, UserInfo, UserToCreate,
 };
 use anyhow::Result;
 use serde_json::{Value, json};
+
+/// Of the list.
+const COLUMNS: [(&str, ValueType); 5] = [
+    ("Name", ValueType::Text),
+    ("Role", ValueType::Text),
+    ("One-time password", ValueType::Boolean),
+    ("Account", ValueType::Text),
+    ("Added", ValueType::DateTime),
+];
 
 /// Runs the command.
 pub async fn run(args: UsersArgs) -> Result<()> {
@@ -21,15 +31,15 @@ pub async fn run(args: UsersArgs) -> Result<()> {
             let list: Vec<UserInfo> = client.get("/users").await?;
             let rows = list.into_iter().map(|user| {
                 vec![
-                    user.name,
-                    word(user.role),
-                    yes(user.one_time_password),
-                    if user.service { "service" } else { "person" }.to_owned(),
-                    moment(user.created_at),
+                    user.name.into(),
+                    word(user.role).into(),
+                    user.one_time_password.into(),
+                    if user.service { "service" } else { "person" }.into(),
+                    user.created_at.into(),
                 ]
             });
-            let names = ["Name", "Role", "One-time password", "Account", "Added"];
-            output::print(args.output, &[Table::plain(&names, rows)], Value::Null)?;
+            let table = Table::of("users", &COLUMNS, rows);
+            output::print(args.output, &[table], Value::Null)?;
         }
         UserAction::Create {
             name,
@@ -40,7 +50,7 @@ pub async fn run(args: UsersArgs) -> Result<()> {
         UserAction::Role { name, role } => {
             let change = UserChange { role: role.into() };
             let user: UserInfo = client.put(&path(&name), change).await?;
-            anstream::println!("{} is {} from now on.", user.name, word(user.role));
+            say!("{} is {} from now on.", user.name, word(user.role));
         }
         UserAction::ResetPassword { name, to } => {
             let place = Place::of_password(to)?;
@@ -59,14 +69,14 @@ pub async fn run(args: UsersArgs) -> Result<()> {
         UserAction::EndSessions { name } => {
             let path = format!("{}/sessions", path(&name));
             let ended: SessionsEnded = client.delete_for(&path).await?;
-            anstream::println!(
+            say!(
                 "Sessions of {name} that ended: {}. API tokens go on: `cordon api-tokens` lists them.",
                 ended.sessions_ended
             );
         }
         UserAction::Delete { name } => {
             client.delete(&path(&name)).await?;
-            anstream::println!(
+            say!(
                 "{name} is removed with sessions and API tokens; what they asked and did stays in the log."
             );
         }

@@ -21,8 +21,3 @@ pub(crate) fn moment(at: jiff::Timestamp) -> String {
 pub(crate) fn optional(value: Option<impl ToString>) -> String {
     value.map(|value| value.to_string()).unwrap_or_default()
 }
-
-/// Yes or no.
-pub(crate) fn yes(yes: bool) -> String {
-    if yes { "yes" } else { "no" }.to_owned()
-}

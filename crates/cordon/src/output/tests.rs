@@ -123,7 +123,7 @@ fn kind() -> impl Strategy<Value = ValueType> {
 }
 
 fn value(kind: ValueType) -> impl Strategy<Value = Value> {
-    let cell = |cell: Vec<u8>| Value::of(&cell::text(&cell), kind);
+    let cell = move |cell: Vec<u8>| Value::of(&cell::text(&cell), kind);
     let number = any::<i64>().prop_map(move |n| Value::of(&n.to_string(), kind));
     let decimal = (any::<i32>(), 0..100_000_u32)
         .prop_map(move |(whole, part)| Value::of(&format!("{whole}.{part}"), kind));

@@ -2,8 +2,8 @@
 
 use crate::EXIT_EMPTY;
 use crate::args::Output;
-use crate::commands::words::yes;
 use crate::output::{self, Table};
+use ::api::ValueType;
 use ::index::home::Home;
 use ::index::lists::{HashKind, Which};
 use ::index::query::{self, Filter};
@@ -12,8 +12,16 @@ use anyhow::{Result, bail};
 use std::ops::ControlFlow;
 use std::process::ExitCode;
 
+const COLUMNS: [(&str, ValueType); 5] = [
+    ("path", ValueType::Text),
+    ("kind", ValueType::Text),
+    ("hash", ValueType::Hash),
+    ("since", ValueType::DateTime),
+    ("known good", ValueType::Boolean),
+];
+
 /// Runs the command. Exit code 1 when nothing matches.
-pub fn run(home: &Home, form: Output) -> Result<ExitCode> {
+pub fn run(home: &Home, form: Option<Output>) -> Result<ExitCode> {
     let connection = store::open_to_read(&home.database())?;
     if matching::matched_against(&connection, Which::Blacklist)?.is_none() {
         bail!(
@@ -37,13 +45,11 @@ pub fn run(home: &Home, form: Output) -> Result<ExitCode> {
                 None => ("", &None),
             };
             rows.push(vec![
-                text::readable(&record.path()).into_owned(),
-                kind.to_owned(),
-                hash.as_deref().map(text::hex).unwrap_or_default(),
-                found
-                    .map(|found| text::seconds(found.since))
-                    .unwrap_or_default(),
-                yes(good),
+                text::readable(&record.path()).into_owned().into(),
+                kind.into(),
+                hash.as_deref().map(text::hex).into(),
+                found.map(|found| text::seconds(found.since)).into(),
+                good.into(),
             ]);
             Ok(())
         };
@@ -57,8 +63,7 @@ pub fn run(home: &Home, form: Output) -> Result<ExitCode> {
     })?;
     outcome.map_err(|error: ::index::store::StoreError| error)?;
     let any = !rows.is_empty();
-    let columns = ["path", "kind", "hash", "since", "known good"];
-    let table = Table::plain(&columns, rows);
+    let table = Table::of("matches", &COLUMNS, rows);
     output::print(form, &[table], serde_json::Value::Null)?;
     Ok(ExitCode::from(if any { 0 } else { EXIT_EMPTY }))
 }
