@@ -379,6 +379,7 @@ impl Answer {
                     row: id,
                     cells: row::unpack(row.cells.read(&mut reader)?),
                     count: row.members.len(),
+                    endpoints: Vec::new(),
                 });
             }
             if !rows.is_empty() {

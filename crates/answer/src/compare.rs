@@ -1,5 +1,6 @@
 //! Two answers side by side: rows of one only, of the other only, and of both, with their counts.
 
+use crate::group::Groups;
 use crate::{Answer, AnswerError};
 
 /// A row that only one of two answers has.
@@ -34,6 +35,38 @@ pub struct Comparison {
     pub only_right: Vec<OneSided>,
     /// Rows of both.
     pub both: Vec<Both>,
+}
+
+/// Compares one table of two answers by some columns of each, which must mean the same in the same order. A row of the comparison is a
+/// group, named by the number of its first row, with the endpoints of all its rows.
+///
+/// # Errors
+/// No such table in one of them, or an unreadable spill file.
+pub fn compare_by(
+    (left, left_columns): (&Answer, &[usize]),
+    (right, right_columns): (&Answer, &[usize]),
+    table: u32,
+) -> Result<Comparison, AnswerError> {
+    let ours = Groups::of(left, table, left_columns, None, None)?;
+    let theirs = Groups::of(right, table, right_columns, None, None)?;
+    let mut found = Comparison::default();
+    for (at, row, count) in ours.each() {
+        match ours.same(at, &theirs) {
+            Some((other, other_count)) => found.both.push(Both {
+                left: row,
+                right: other,
+                left_count: count,
+                right_count: other_count,
+            }),
+            None => found.only_left.push(OneSided { row, count }),
+        }
+    }
+    for (at, row, count) in theirs.each() {
+        if theirs.same(at, &ours).is_none() {
+            found.only_right.push(OneSided { row, count });
+        }
+    }
+    Ok(found)
 }
 
 /// Compares one table of two answers, whose columns must mean the same.

@@ -15,7 +15,9 @@ mod answer;
 mod compare;
 mod coverage;
 mod error;
+mod group;
 mod members;
+mod needle;
 mod page;
 mod row;
 mod set;
@@ -26,9 +28,10 @@ mod table;
 pub use crate::answer::{
     Added, Answer, Changes, Contribution, NewRow, Problem, ProblemReport, TableChanges,
 };
-pub use crate::compare::{Both, Comparison, OneSided, compare};
+pub use crate::compare::{Both, Comparison, OneSided, compare, compare_by};
 pub use crate::coverage::Coverage;
 pub use crate::error::AnswerError;
+pub use crate::group::{Counts, Groups, Show};
 pub use crate::page::{CompareCells, Page, PageQuery, Sort};
 pub use crate::row::PageRow;
 pub use crate::set::EndpointSet;

@@ -76,6 +76,46 @@ impl Members {
         }
     }
 
+    /// Adds those of `other` that are `within`. True when anything was added.
+    pub(crate) fn merge_within(&mut self, other: &Self, within: &EndpointSet) -> bool {
+        match other {
+            Self::Few(..) => {
+                let mut changed = false;
+                for ordinal in other.few().iter().filter(|o| within.contains(**o)) {
+                    changed |= self.insert(*ordinal);
+                }
+                changed
+            }
+            Self::Many(set) => {
+                let common = &**set & &within.0;
+                match common.len() {
+                    0 => false,
+                    1..=3 => {
+                        let mut changed = false;
+                        for ordinal in &common {
+                            changed |= self.insert(ordinal);
+                        }
+                        changed
+                    }
+                    _ => self.merge(&Self::Many(Box::new(common))),
+                }
+            }
+        }
+    }
+
+    /// The first of them, by ordinal.
+    pub(crate) fn first(&self, most: usize) -> Vec<Ordinal> {
+        match self {
+            Self::Few(..) => {
+                let mut few = self.few().to_vec();
+                few.sort_unstable();
+                few.truncate(most);
+                few
+            }
+            Self::Many(set) => set.iter().take(most).collect(),
+        }
+    }
+
     pub(crate) fn to_set(&self) -> EndpointSet {
         match self {
             Self::Few(..) => self.few().iter().copied().collect(),

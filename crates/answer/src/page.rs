@@ -1,7 +1,10 @@
 //! Reading an answer: pages in some order, single rows, and the whole of a table from beginning to end.
 
+use crate::group::{Groups, Show, shown};
+use crate::needle::Needle;
 use crate::row::{self, PageRow};
 use crate::spill::Reader;
+use crate::table::{Held, Table};
 use crate::{Answer, AnswerError, EndpointSet};
 use std::borrow::Cow;
 use std::cmp::Ordering;
@@ -38,11 +41,16 @@ pub struct PageQuery {
     pub contains: Option<String>,
     /// Only rows from these endpoints, and counted among them.
     pub within: Option<EndpointSet>,
+    /// By which columns, with which counts and how many endpoints; a column to sort by is one of those shown.
+    pub show: Show,
     /// Rows to leave out at the beginning.
     pub offset: u64,
     /// Rows at most.
     pub limit: usize,
 }
+
+/// Endpoints that a piece of an export names, about.
+const MOST_NAMED: usize = 20_000;
 
 /// A page of a table.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -55,17 +63,109 @@ pub struct Page {
     pub version: u64,
 }
 
-/// A row that may come to stand on the page, with what it is sorted by.
+/// A row or group that may come to stand on the page, with what it is sorted by.
 struct Candidate<'a> {
     id: u32,
     count: u64,
     key: Cow<'a, [u8]>,
 }
 
+/// The rows that come to stand on a page, among those seen so far.
+struct Best<'a, 'q> {
+    query: &'q PageQuery,
+    offset: usize,
+    wanted: usize,
+    total: u64,
+    held: Vec<Candidate<'a>>,
+}
+
+impl<'a, 'q> Best<'a, 'q> {
+    fn new(query: &'q PageQuery) -> Self {
+        let offset = usize::try_from(query.offset).unwrap_or(usize::MAX);
+        Self {
+            query,
+            offset,
+            wanted: offset.saturating_add(query.limit),
+            total: 0,
+            held: Vec::new(),
+        }
+    }
+
+    /// What a row is sorted by beside its count: the cell of a column that is shown.
+    fn key(
+        &self,
+        rows: &'a Table,
+        id: u32,
+        by: Option<&[usize]>,
+        reader: &mut Reader<'_>,
+    ) -> Result<Cow<'a, [u8]>, AnswerError> {
+        let Sort::Column { column, .. } = &self.query.sort else {
+            return Ok(Cow::Borrowed(&[]));
+        };
+        let column = match by {
+            Some(by) => by.get(*column).copied().unwrap_or(usize::MAX),
+            None => *column,
+        };
+        Ok(match rows.get(id).map(|row| &row.cells) {
+            Some(Held::Memory(packed)) => {
+                Cow::Borrowed(row::cells(packed).nth(column).unwrap_or_default())
+            }
+            Some(held) => {
+                let packed = held.read(reader)?;
+                Cow::Owned(row::cells(packed).nth(column).unwrap_or_default().to_vec())
+            }
+            None => Cow::Borrowed(&[]),
+        })
+    }
+
+    fn take(&mut self, candidate: Candidate<'a>) {
+        self.total += 1;
+        self.held.push(candidate);
+        if self.held.len() >= self.wanted.saturating_mul(2).saturating_add(4096) {
+            self.shorten();
+        }
+    }
+
+    fn shorten(&mut self) {
+        if self.held.len() > self.wanted {
+            if self.wanted > 0 {
+                let query = self.query;
+                self.held
+                    .select_nth_unstable_by(self.wanted - 1, |a, b| order(query, a, b));
+            }
+            self.held.truncate(self.wanted);
+        }
+    }
+
+    /// How many rows there were, and those of the page in their order.
+    fn page(mut self) -> (u64, Vec<Candidate<'a>>) {
+        self.shorten();
+        let query = self.query;
+        self.held.sort_unstable_by(|a, b| order(query, a, b));
+        let first = self.offset.min(self.held.len());
+        (self.total, self.held.split_off(first))
+    }
+}
+
+fn order(query: &PageQuery, a: &Candidate<'_>, b: &Candidate<'_>) -> Ordering {
+    let first = match &query.sort {
+        Sort::CountAsc => a.count.cmp(&b.count),
+        Sort::CountDesc => b.count.cmp(&a.count),
+        Sort::Column {
+            ascending: true,
+            compare,
+            ..
+        } => compare(&a.key, &b.key),
+        Sort::Column { compare, .. } => compare(&b.key, &a.key),
+    };
+    first.then(a.id.cmp(&b.id))
+}
+
 impl Answer {
     /// A page of a table.
     ///
-    /// Costs one pass over the table and memory for `offset + limit` rows, whatever the table's size.
+    /// Costs one pass over the table and memory for `offset + limit` rows, whatever the table's size; by columns, memory for each group
+    /// beside it.
     ///
     /// # Errors
     /// No such table, or an unreadable spill file.
@@ -73,69 +173,74 @@ impl Answer {
         let rows = self.table(table)?;
         let needle = query.contains.as_deref().filter(|n| !n.is_empty());
         let needle = needle.map(Needle::new);
-        let offset = usize::try_from(query.offset).unwrap_or(usize::MAX);
-        let wanted = offset.saturating_add(query.limit);
-        let keep = wanted.saturating_mul(2).saturating_add(4096);
-        let order = |a: &Candidate<'_>, b: &Candidate<'_>| {
-            let first = match &query.sort {
-                Sort::CountAsc => a.count.cmp(&b.count),
-                Sort::CountDesc => b.count.cmp(&a.count),
-                Sort::Column {
-                    ascending: true,
-                    compare,
-                    ..
-                } => compare(&a.key, &b.key),
-                Sort::Column { compare, .. } => compare(&b.key, &a.key),
-            };
-            first.then(a.id.cmp(&b.id))
-        };
+        let within = query.within.as_ref();
+        let mut best = Best::new(query);
         let mut reader = Reader::scan(self.spill.as_ref());
-        let mut total_rows = 0;
-        let mut best: Vec<Candidate<'_>> = Vec::new();
-        for (id, row) in rows.rows_from(0) {
-            let count = match &query.within {
-                Some(within) => row.members.len_within(within),
-                None => row.members.len(),
-            };
-            if count == 0 {
-                continue;
-            }
-            if let Some(needle) = &needle {
-                let packed = row.cells.read(&mut reader)?;
-                if !row::cells(packed).any(|cell| needle.is_in(cell)) {
-                    continue;
+        let by = query.show.by.as_deref();
+        let groups = match by {
+            Some(columns) => {
+                let groups = Groups::of(self, table, columns, within, needle.as_ref())?;
+                for (at, row, count) in groups.each() {
+                    if query.show.holds(count) {
+                        let key = best.key(rows, row, by, &mut reader)?;
+                        best.take(Candidate { id: at, count, key });
+                    }
                 }
+                Some(groups)
             }
-            let key = match (&query.sort, &row.cells) {
-                (Sort::Column { column, .. }, crate::table::Held::Memory(packed)) => {
-                    Cow::Borrowed(row::cells(packed).nth(*column).unwrap_or_default())
+            None => {
+                for (id, row) in rows.rows_from(0) {
+                    let count = within.map_or_else(
+                        || row.members.len(),
+                        |within| row.members.len_within(within),
+                    );
+                    if !query.show.holds(count) {
+                        continue;
+                    }
+                    if let Some(needle) = &needle {
+                        let packed = row.cells.read(&mut reader)?;
+                        if !row::cells(packed).any(|cell| needle.is_in(cell)) {
+                            continue;
+                        }
+                    }
+                    let key = best.key(rows, id, None, &mut reader)?;
+                    best.take(Candidate { id, count, key });
                 }
-                (Sort::Column { column, .. }, held) => {
-                    let packed = held.read(&mut reader)?;
-                    let cell = row::cells(packed).nth(*column).unwrap_or_default();
-                    Cow::Owned(cell.to_vec())
+                None
+            }
+        };
+        let (total_rows, chosen) = best.page();
+        let endpoints = query.show.endpoints;
+        let page = match groups {
+            Some(groups) => {
+                let which: Vec<u32> = chosen.iter().map(|candidate| candidate.id).collect();
+                groups.rows(self, &which, endpoints)?
+            }
+            None => {
+                let mut reader = Reader::single(self.spill.as_ref());
+                let mut page = Vec::with_capacity(chosen.len());
+                for candidate in chosen {
+                    let Some(row) = rows.get(candidate.id) else {
+                        continue;
+                    };
+                    let endpoints = match within {
+                        // A bitmap is only made where endpoints are named.
+                        Some(within) if endpoints > 0 => {
+                            let common = row.members.to_set().intersect(within);
+                            common.iter().take(endpoints).collect()
+                        }
+                        _ => row.members.first(endpoints),
+                    };
+                    page.push(PageRow {
+                        row: candidate.id,
+                        cells: shown(rows, &mut reader, candidate.id, None)?,
+                        count: candidate.count,
+                        endpoints,
+                    });
                 }
-                _ => Cow::Borrowed(&[][..]),
-            };
-            total_rows += 1;
-            best.push(Candidate { id, count, key });
-            if best.len() >= keep {
-                shorten(&mut best, wanted, order);
+                page
             }
-        }
-        shorten(&mut best, wanted, order);
-        best.sort_unstable_by(order);
-        let mut reader = Reader::single(self.spill.as_ref());
-        let mut page = Vec::with_capacity(best.len().saturating_sub(offset));
-        for candidate in best.iter().skip(offset) {
-            if let Some(row) = rows.get(candidate.id) {
-                page.push(PageRow {
-                    row: candidate.id,
-                    cells: row::unpack(row.cells.read(&mut reader)?),
-                    count: candidate.count,
-                });
-            }
-        }
+        };
         Ok(Page {
             rows: page,
             total_rows,
@@ -165,26 +270,37 @@ impl Answer {
             row,
             cells: row::unpack(held.cells.read(&mut reader)?),
             count: held.members.len(),
+            endpoints: Vec::new(),
         })
     }
 
     /// The rows of a table from number `from` on, in the order of numbers, at most `most`: an export takes them piece by piece and holds
-    /// the answer only for the time of a piece. An empty piece is the end.
+    /// the answer only for the time of a piece. An empty piece is the end. Rows are whole here; a piece ends early when its rows name
+    /// very many endpoints.
     ///
     /// # Errors
     /// No such table, or an unreadable spill file.
-    pub fn piece(&self, table: u32, from: u32, most: usize) -> Result<Vec<PageRow>, AnswerError> {
+    pub fn piece(
+        &self,
+        table: u32,
+        from: u32,
+        most: usize,
+        show: &Show,
+    ) -> Result<Vec<PageRow>, AnswerError> {
         let mut reader = Reader::scan(self.spill.as_ref());
-        let mut rows = Vec::new();
+        let (mut rows, mut named) = (Vec::new(), 0);
         for (id, row) in self.table(table)?.rows_from(from) {
-            if rows.len() == most {
+            if rows.len() == most || named >= MOST_NAMED {
                 break;
             }
-            if row.members.len() > 0 {
+            if show.holds(row.members.len()) {
+                let endpoints = row.members.first(show.endpoints);
+                named += endpoints.len();
                 rows.push(PageRow {
                     row: id,
                     cells: row::unpack(row.cells.read(&mut reader)?),
                     count: row.members.len(),
+                    endpoints,
                 });
             }
         }
@@ -196,9 +312,15 @@ impl Answer {
     ///
     /// # Errors
     /// No such table.
-    pub fn by_count(&self, table: u32, rare_first: bool) -> Result<Vec<u32>, AnswerError> {
+    pub fn by_count(
+        &self,
+        table: u32,
+        rare_first: bool,
+        show: &Show,
+    ) -> Result<Vec<u32>, AnswerError> {
         let rows = self.table(table)?.rows_from(0);
         let mut order: Vec<(u32, u32)> = rows
+            .filter(|(_, row)| show.holds(row.members.len()))
             .map(|(id, row)| {
                 // There are no more endpoints than ordinals.
                 let count = u32::try_from(row.members.len()).unwrap_or(u32::MAX);
@@ -209,23 +331,38 @@ impl Answer {
         Ok(order.into_iter().map(|(_, id)| id).collect())
     }
 
-    /// These rows of a table, in this order; those that nobody gives any more are left out.
+    /// The first of these rows of a table, in this order, and how many were looked at: fewer than all when they name very many endpoints.
+    /// Those that are not to be shown any more are left out.
     ///
     /// # Errors
     /// No such table, or an unreadable spill file.
-    pub fn these(&self, table: u32, rows: &[u32]) -> Result<Vec<PageRow>, AnswerError> {
+    pub fn these(
+        &self,
+        table: u32,
+        rows: &[u32],
+        show: &Show,
+    ) -> Result<(Vec<PageRow>, usize), AnswerError> {
         let table = self.table(table)?;
         let mut reader = Reader::single(self.spill.as_ref());
-        let held = rows.iter().filter_map(|id| Some((*id, table.get(*id)?)));
-        held.filter(|(_, row)| row.members.len() > 0)
-            .map(|(id, row)| {
-                Ok(PageRow {
-                    row: id,
+        let (mut found, mut named, mut seen) = (Vec::new(), 0, 0);
+        for id in rows {
+            if named >= MOST_NAMED {
+                break;
+            }
+            seen += 1;
+            let Some(row) = table.get(*id) else { continue };
+            if show.holds(row.members.len()) {
+                let endpoints = row.members.first(show.endpoints);
+                named += endpoints.len();
+                found.push(PageRow {
+                    row: *id,
                     cells: row::unpack(row.cells.read(&mut reader)?),
                     count: row.members.len(),
-                })
-            })
-            .collect()
+                    endpoints,
+                });
+            }
+        }
+        Ok((found, seen))
     }
 
     /// Calls `f` for each row of a table, in the order of numbers, without holding more than one.
@@ -240,61 +377,10 @@ impl Answer {
                     row: id,
                     cells: row::unpack(row.cells.read(&mut reader)?),
                     count: row.members.len(),
+                    endpoints: Vec::new(),
                 });
             }
         }
         Ok(())
-    }
-}
-
-fn shorten<T>(best: &mut Vec<T>, wanted: usize, order: impl Fn(&T, &T) -> Ordering) {
-    if best.len() > wanted {
-        if wanted > 0 {
-            best.select_nth_unstable_by(wanted - 1, order);
-        }
-        best.truncate(wanted);
-    }
-}
-
-/// A text to look for without regard to case.
-enum Needle {
-    /// Only ASCII: looked for in any bytes, letter by letter.
-    Ascii(Vec<u8>),
-    /// Anything else: looked for in the lower-case text of a cell.
-    Text(String),
-}
-
-impl Needle {
-    fn new(text: &str) -> Self {
-        if text.is_ascii() {
-            Self::Ascii(text.to_ascii_lowercase().into_bytes())
-        } else {
-            Self::Text(text.to_lowercase())
-        }
-    }
-
-    fn is_in(&self, cell: &[u8]) -> bool {
-        match self {
-            Self::Ascii(needle) => cell
-                .windows(needle.len())
-                .any(|part| part.eq_ignore_ascii_case(needle)),
-            Self::Text(needle) => String::from_utf8_lossy(cell)
-                .to_lowercase()
-                .contains(needle.as_str()),
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn needles_ignore_case_and_do_not_mind_odd_bytes() {
-        assert!(Needle::new("SSHD").is_in(b"/usr/sbin/sshd"));
-        assert!(!Needle::new("sshd").is_in(b"ssh"));
-        assert!(Needle::new("x").is_in(b"\xff\xfeX"));
-        assert!(Needle::new("STRASSE Ä").is_in("strasse ä 5".as_bytes()));
-        assert!(!Needle::new("ä").is_in(b"a\xff"));
     }
 }

@@ -4,11 +4,11 @@
 //! under keys drawn at the start of the process: rows come from machines that may be hostile, and must not be able to pile up in one
 //! place of a table. The keys are the same for all answers of a process, so merging and comparing does not hash again.
 
-use crate::Cell;
+use crate::{Cell, Ordinal};
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::sync::LazyLock;
 
-/// A row as it is read: with its number and count.
+/// A row as it is read: with its number and count. One of a group has the number of the group's first row.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PageRow {
     /// Its number in the table.
@@ -17,6 +17,8 @@ pub struct PageRow {
     pub cells: Vec<Cell>,
     /// Endpoints that gave it.
     pub count: u64,
+    /// The first of them by ordinal, as many as were asked for.
+    pub endpoints: Vec<Ordinal>,
 }
 
 static KEYS: LazyLock<(RandomState, RandomState)> =

@@ -25,6 +25,13 @@ pub(crate) struct Row {
     pub(crate) cells: Held,
 }
 
+impl Row {
+    /// Version of the answer in which its set last grew.
+    pub(crate) fn version(&self) -> u64 {
+        self.version
+    }
+}
+
 /// Where a row's bytes are.
 #[derive(Debug)]
 pub(crate) enum Held {

@@ -1,8 +1,10 @@
 //! Reading answers: pages of rows, who gave a row, what went wrong, comparing, following, exporting.
 
-use crate::ids::EndpointId;
+use crate::ids::{EndpointId, QuestionId};
 use crate::question::TableColumn;
 use crate::state::{EndpointState, StateName};
+use crate::table::Machine;
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use utoipa::{IntoParams, ToSchema};
@@ -10,12 +12,15 @@ use utoipa::{IntoParams, ToSchema};
 /// A row of an answer.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct RowInfo {
-    /// Its number in the table; never changes.
+    /// Its number in the table; never changes. Counted by columns: that of the first row with these cells.
     pub row: u32,
     /// Its cells; bytes that are no UTF-8 stand as `\xHH`.
     pub cells: Vec<String>,
     /// Endpoints that gave it.
     pub count: u64,
+    /// The first of them by ordinal, where they were asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub machines: Option<Vec<Machine>>,
 }
 
 /// Which rows, in which order.
@@ -35,6 +40,16 @@ pub struct RowsQuery {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[param(value_type = Option<StateName>)]
     pub state: Option<EndpointState>,
+    /// Count machines by these columns alone, separated by commas: each row is what they hold, with the machines that gave any row with
+    /// it. The question's own tail unless told; empty: whole rows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub by: Option<String>,
+    /// Only rows that so many machines gave: `<3`, `<=3`, `=3`, `!=3`, `>=3`, `>3` or `2..5`. The question's own tail unless told; empty: all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub count: Option<String>,
+    /// Name the first so many endpoints of each row; none unless told. A page names 100,000 at most; an export names all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub machines: Option<u32>,
     /// Rows to leave out at the beginning.
     #[serde(default)]
     pub offset: u32,
@@ -46,7 +61,7 @@ pub struct RowsQuery {
 /// A page of a table.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct RowsPage {
-    /// The table's columns.
+    /// The columns of these rows: the table's, or those that machines are counted by.
     pub columns: Vec<TableColumn>,
     /// The rows of this page.
     pub rows: Vec<RowInfo>,
@@ -57,6 +72,8 @@ pub struct RowsPage {
     /// Endpoints by state.
     #[schema(value_type = BTreeMap<StateName, u64>)]
     pub coverage: BTreeMap<EndpointState, u64>,
+    /// Endpoints that have not answered: what is rare now may not be when they have.
+    pub unanswered: u64,
     /// Rows that limits cut off on endpoints.
     pub rows_cut: u64,
 }
@@ -65,6 +82,9 @@ pub struct RowsPage {
 #[derive(Clone, Debug, Default, Serialize, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct MembersQuery {
+    /// Those of all rows with the same cells in these columns. The question's own tail unless told; empty: of this row alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub by: Option<String>,
     /// Endpoints to leave out at the beginning.
     #[serde(default)]
     pub offset: u32,
@@ -128,12 +148,32 @@ pub struct CompareQuery {
     /// Number of the table, 0 unless told.
     #[serde(default)]
     pub table: u32,
+    /// Count machines by these columns alone, separated by commas; both tables must have them. Those of both questions' tails unless told,
+    /// if they are the same; empty: whole rows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub by: Option<String>,
+    /// The rows of this part alone; of all unless told. How many there are is told of each.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[param(inline)]
+    pub part: Option<ComparedPart>,
     /// Rows to leave out at the beginning of each list.
     #[serde(default)]
     pub offset: u32,
     /// Rows of each list at most, 1,000 unless told, 10,000 at most.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub limit: Option<u32>,
+}
+
+/// A part of a comparison.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ComparedPart {
+    /// Rows of the left answer only.
+    OnlyLeft,
+    /// Rows of the right answer only.
+    OnlyRight,
+    /// Rows of both.
+    Both,
 }
 
 /// A row of a comparison.
@@ -147,10 +187,34 @@ pub struct ComparedRow {
     pub right: u64,
 }
 
+/// One of two answers side by side.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct ComparedSide {
+    /// The question's number.
+    pub id: QuestionId,
+    /// Its text.
+    pub question: String,
+    /// When it was asked.
+    pub asked_at: Timestamp,
+    /// Endpoints that were asked.
+    pub endpoints: u64,
+    /// Those of them that have not answered.
+    pub unanswered: u64,
+    /// Endpoints by state.
+    #[schema(value_type = BTreeMap<StateName, u64>)]
+    pub coverage: BTreeMap<EndpointState, u64>,
+    /// Rows of the table, as they are counted here.
+    pub rows: u64,
+}
+
 /// Two answers side by side.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct ComparisonInfo {
-    /// The table's columns.
+    /// The left answer.
+    pub left: ComparedSide,
+    /// The right answer.
+    pub right: ComparedSide,
+    /// The columns that are compared.
     pub columns: Vec<TableColumn>,
     /// Rows of the left answer only.
     pub only_left: Vec<ComparedRow>,
@@ -164,6 +228,19 @@ pub struct ComparisonInfo {
     pub both: Vec<ComparedRow>,
     /// How many there are in all.
     pub both_total: u64,
+}
+
+/// How rows are told in the stream.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct EventsQuery {
+    /// Count machines by these columns alone, separated by commas, behind their tables' headings where several tables have them
+    /// (`Listen Ports:Local Port`). The question's own tail unless told; empty: whole rows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub by: Option<String>,
+    /// Only rows that so many machines gave: `<3`, `<=3`, `=3`, `!=3`, `>=3`, `>3` or `2..5`. The question's own tail unless told; empty: all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub count: Option<String>,
 }
 
 /// An event of the stream that follows an answer, as <https://html.spec.whatwg.org/multipage/server-sent-events.html> has it. Never built
@@ -199,7 +276,8 @@ pub struct ChangesEvent {
     pub coverage: BTreeMap<EndpointState, u64>,
     /// Rows that limits cut off on endpoints, now.
     pub rows_cut: u64,
-    /// False when more rows changed than an event holds (1,000 of each table): take a page of `/rows` instead.
+    /// False when more rows changed than an event holds (1,000 of each table), or machines are counted by columns with more than 10,000
+    /// different contents: take a page of `/rows` instead.
     pub complete: bool,
     /// True when no more will come; the stream ends.
     pub done: bool,
@@ -212,6 +290,9 @@ pub struct ChangedTable {
     pub table: u32,
     /// Rows that are new or have another count.
     pub rows: Vec<RowInfo>,
+    /// Numbers of rows that so many machines gave by now that they are no longer shown; some may never have been.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub gone: Vec<u32>,
 }
 
 /// Form of an exported file.
@@ -257,4 +338,14 @@ pub struct ExportQuery {
     #[serde(default)]
     #[param(inline)]
     pub sort: ExportOrder,
+    /// Count machines by these columns alone, separated by commas. The export is then that of the beginning, whatever the order. The
+    /// question's own tail unless told; empty: whole rows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub by: Option<String>,
+    /// Only rows that so many machines gave: `<3`, `<=3`, `=3`, `!=3`, `>=3`, `>3` or `2..5`. The question's own tail unless told; empty: all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub count: Option<String>,
+    /// Name the first so many endpoints of each row; none unless told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub machines: Option<u32>,
 }

@@ -1,7 +1,7 @@
 //! Help with writing questions: parsing, readings of free words, completion; and what there is to ask: sensors and groups.
 
 use crate::fleet::Platform;
-use crate::question::Plan;
+use crate::question::{Plan, Tail};
 pub use crate::value::ValueType;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -103,6 +103,8 @@ pub struct Text {
 pub struct Parsed {
     /// The one text that all texts of this meaning share.
     pub canonical: String,
+    /// What endpoints are asked: the same without its tail, which says how the answer is shown.
+    pub asked: String,
     /// The tree.
     pub question: Tree,
     /// The tables its answer will have.
@@ -153,6 +155,8 @@ pub struct Tree {
     pub filter: Option<Filter>,
     /// Options after `Get?`, in the order given.
     pub options: Vec<GetOption>,
+    /// How the answer is shown.
+    pub tail: Tail,
 }
 
 /// An option after `Get?`.
@@ -289,6 +293,7 @@ impl From<question::Question> for Tree {
             options: options
                 .map(|(key, value)| GetOption { key, value })
                 .collect(),
+            tail: question.tail.into(),
         }
     }
 }

@@ -13,8 +13,10 @@ use utoipa::{IntoParams, ToSchema};
 pub struct Asked {
     /// Number.
     pub id: QuestionId,
-    /// Canonical text.
+    /// Canonical text, with its tail.
     pub text: String,
+    /// How its answer is shown unless a reader says otherwise; endpoints are not asked it.
+    pub tail: Tail,
     /// Who asked, as shown to people.
     pub asked_by: String,
     /// When.
@@ -41,6 +43,51 @@ pub struct Asked {
     /// When its answers were removed because of their age or size; the numbers above are what is left of them.
     #[schema(required)]
     pub answers_removed_at: Option<Timestamp>,
+}
+
+/// How an answer is shown: the end of a question's text.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Tail {
+    /// The columns that machines are counted by; none: by whole rows.
+    pub by: Vec<TailColumn>,
+    /// Only rows that so many machines gave, as the parameter `count` of reads says it: `<3`, `2..5`; `null`: all.
+    #[schema(required)]
+    pub count: Option<String>,
+}
+
+/// A column that machines are counted by.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct TailColumn {
+    /// Heading of its table, where several tables have a column of this name.
+    #[schema(required)]
+    pub table: Option<String>,
+    /// Its name.
+    pub column: String,
+}
+
+impl From<question::Tail> for Tail {
+    fn from(tail: question::Tail) -> Self {
+        let by = tail.by.into_iter().map(|column| TailColumn {
+            table: column.table,
+            column: column.column,
+        });
+        Self {
+            by: by.collect(),
+            count: tail.count.map(question::CountBound::short),
+        }
+    }
+}
+
+impl From<&Plan> for question::Headings {
+    fn from(plan: &Plan) -> Self {
+        let tables = plan.tables.iter().map(|table| question::Heading {
+            title: table.title.clone(),
+            columns: table.columns.iter().map(|c| c.name.clone()).collect(),
+        });
+        Self {
+            tables: tables.collect(),
+        }
+    }
 }
 
 /// Whether a question stays.

@@ -216,6 +216,17 @@ impl Operator {
     }
 }
 
+impl Question {
+    /// What endpoints are asked: the question without its tail.
+    #[must_use]
+    pub fn asked(&self) -> Self {
+        Self {
+            tail: Tail::default(),
+            ..self.clone()
+        }
+    }
+}
+
 impl Filter {
     /// Joins conditions by `and`, keeping the normal form: no `and` directly within an `and`, none with fewer than
     /// two parts. `None` when there is nothing to join.

@@ -3,6 +3,7 @@
 
 use crate::ast::{Question, Row};
 use crate::catalogue::{Catalogue, Rows, ValueType};
+use crate::tail::{Heading, Headings};
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 
@@ -44,6 +45,18 @@ pub struct PlannedPart {
     pub many: bool,
     /// How many of the table's columns are its.
     pub width: usize,
+}
+
+impl From<&Plan> for Headings {
+    fn from(plan: &Plan) -> Self {
+        let tables = plan.tables.iter().map(|table| Heading {
+            title: table.title.clone(),
+            columns: table.columns.iter().map(|c| c.name.clone()).collect(),
+        });
+        Self {
+            tables: tables.collect(),
+        }
+    }
 }
 
 /// Plans the answer of a question.

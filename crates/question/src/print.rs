@@ -5,6 +5,7 @@
 //! (and the other way round) always has its parentheses, so that nobody has to remember which binds tighter.
 
 use crate::ast::{Filter, Quantifier, Question, Select, SensorCall, Term};
+use crate::tail::{Tail, TailColumn};
 use crate::words::{is_bare_column, is_bare_name, is_bare_value, operator_text, quote};
 use std::fmt::{self, Display, Formatter};
 
@@ -63,6 +64,39 @@ impl Display for Question {
         }
         if !self.tail.is_empty() {
             write!(f, " {}", self.tail)?;
+        }
+        Ok(())
+    }
+}
+
+/// A name as it stands in a tail.
+fn tail_name(name: &str) -> String {
+    let bare = !name.is_empty()
+        && name.trim() == name
+        && !name.contains("  ")
+        && name
+            .chars()
+            .all(|c| c.is_alphanumeric() || matches!(c, ' ' | '-' | '_' | '.' | '/' | '%' | '#'));
+    if bare { name.to_owned() } else { quote(name) }
+}
+
+impl Display for TailColumn {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        if let Some(table) = &self.table {
+            write!(f, "{}:", tail_name(table))?;
+        }
+        f.write_str(&tail_name(&self.column))
+    }
+}
+
+/// `by Local Port on fewer than 3 machines`; nothing for an empty one.
+impl Display for Tail {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        for (i, column) in self.by.iter().enumerate() {
+            write!(f, "{}{column}", if i == 0 { "by " } else { ", " })?;
+        }
+        if let Some(count) = self.count {
+            write!(f, "{}{count}", if self.by.is_empty() { "" } else { " " })?;
         }
         Ok(())
     }

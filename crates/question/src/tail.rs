@@ -2,12 +2,9 @@
 //! machines gave.
 //!
 //! Endpoints know nothing of it: it is about the merged answer, so it is taken off before the order is signed
-//! ([`Question::asked`]). Its columns are those of the answer's tables ([`crate::plan()`]); a name that two tables have stands behind its
+//! ([`crate::Question::asked`]). Its columns are those of the answer's tables ([`crate::plan()`]); a name that two tables have stands behind its
 //! table's heading (`Listen Ports:Local Port`).
 
-use crate::ast::Question;
-use crate::plan::Plan;
-use crate::words::quote;
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 use std::fmt::{self, Display, Formatter};
@@ -248,62 +245,6 @@ impl Headings {
                 (at, TailColumn { table, column })
             })
             .collect()
-    }
-}
-
-impl From<&Plan> for Headings {
-    fn from(plan: &Plan) -> Self {
-        let tables = plan.tables.iter().map(|table| Heading {
-            title: table.title.clone(),
-            columns: table.columns.iter().map(|c| c.name.clone()).collect(),
-        });
-        Self {
-            tables: tables.collect(),
-        }
-    }
-}
-
-/// A name as it stands in a tail.
-fn name(name: &str) -> String {
-    let bare = !name.is_empty()
-        && name.trim() == name
-        && !name.contains("  ")
-        && name
-            .chars()
-            .all(|c| c.is_alphanumeric() || matches!(c, ' ' | '-' | '_' | '.' | '/' | '%' | '#'));
-    if bare { name.to_owned() } else { quote(name) }
-}
-
-impl Display for TailColumn {
-    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        if let Some(table) = &self.table {
-            write!(f, "{}:", name(table))?;
-        }
-        f.write_str(&name(&self.column))
-    }
-}
-
-/// `by Local Port on fewer than 3 machines`; nothing for an empty one.
-impl Display for Tail {
-    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        for (i, column) in self.by.iter().enumerate() {
-            write!(f, "{}{column}", if i == 0 { "by " } else { ", " })?;
-        }
-        if let Some(count) = self.count {
-            write!(f, "{}{count}", if self.by.is_empty() { "" } else { " " })?;
-        }
-        Ok(())
-    }
-}
-
-impl Question {
-    /// What endpoints are asked: the question without its tail.
-    #[must_use]
-    pub fn asked(&self) -> Self {
-        Self {
-            tail: Tail::default(),
-            ..self.clone()
-        }
     }
 }
 

@@ -87,18 +87,55 @@ function button(text, kind, work) {
   return made;
 }
 
-function follow(asked) {
+async function follow(asked) {
   leave();
   question = asked;
   history.replaceState(null, "", `#question/${asked.id}`);
   $("canonical").textContent = visible(asked.text);
   $("answer").hidden = false;
   $("contains").value = "";
+  $("by").value = asked.tail.by.map(columnName).join(", ");
+  $("count").value = asked.tail.count ?? "";
+  const names = new Set(asked.plan.tables.flatMap((table) => table.columns.map((column) => column.name)));
+  $("columns").replaceChildren(...[...names].map((name) => {
+    const option = element("option");
+    option.value = columnName({ table: null, column: name });
+    return option;
+  }));
   $("cancel").hidden = asked.closed || asked.cancelled;
-  tables = asked.plan.tables.map((plan, number) => newTable(asked, plan, number));
-  $("tables").replaceChildren(...tables.map((table) => table.box));
   cover(asked.coverage, asked.rows_cut);
-  const mine = new EventSource(`/api/v1/questions/${asked.id}/events`);
+  await watch();
+}
+
+// A column as a question names it.
+function columnName({ table, column }) {
+  const quoted = (name) => (/^[\p{L}\p{N}_.\/%#-]+( [\p{L}\p{N}_.\/%#-]+)*$/u.test(name) ? name : `"${name.replaceAll('"', '""')}"`);
+  return table === null ? quoted(column) : `${quoted(table)}:${quoted(column)}`;
+}
+
+// How rows are counted and which are shown, as the server is asked for them. Empty means whole rows, and all of them.
+function shown() {
+  return new URLSearchParams({ by: $("by").value.trim(), count: $("count").value.trim() });
+}
+
+let turns = 0;
+
+// Watches the answer anew, as it is to be shown now.
+async function watch() {
+  const turn = ++turns;
+  const asked = question;
+  const wanted = shown();
+  let heads = asked.plan.tables;
+  if (wanted.get("by") || wanted.get("count")) {
+    // Which columns are left, or why none are.
+    const page = (_, number) => api("GET", `/questions/${asked.id}/rows?table=${number}&limit=0&${wanted}`);
+    heads = await Promise.all(heads.map(page));
+  }
+  if (turn !== turns || question !== asked) return;
+  stream?.close();
+  tables = asked.plan.tables.map((plan, number) => newTable(asked, plan, number, heads[number].columns, wanted));
+  $("tables").replaceChildren(...tables.map((table) => table.box));
+  const mine = new EventSource(`/api/v1/questions/${asked.id}/events?${wanted}`);
   stream = mine;
   mine.addEventListener("changes", (event) => {
     if (stream === mine) take(JSON.parse(event.data)).catch(say);
@@ -108,23 +145,23 @@ function follow(asked) {
   };
 }
 
-function newTable(asked, plan, number) {
+function newTable(asked, plan, number, columns, wanted) {
   const [box, head, table] = [element("section", undefined, "table"), element("header"), element("table")];
   const [info, scroll] = [element("span"), element("div", undefined, "scroll")];
   head.append(element("h3", plan.columns.length ? plan.title : "Machines"), info);
   for (const [format, name] of [["csv", "CSV"], ["json", "JSON"], ["jsonl", "JSON lines"]]) {
     const link = element("a", name);
-    link.href = `/api/v1/questions/${asked.id}/export?table=${number}&format=${format}`;
+    link.href = `/api/v1/questions/${asked.id}/export?table=${number}&format=${format}&${wanted}`;
     link.download = "";
     head.append(link);
   }
   table.append(element("thead"), element("tbody"));
   const names = element("tr");
-  names.append(element("th", "Count", "count"), ...plan.columns.map((c) => element("th", c.name)));
+  names.append(element("th", "Count", "count"), ...columns.map((c) => element("th", c.name)));
   table.tHead.append(names);
   scroll.append(table);
   // Times, digests and the like are read as one word; texts may take several lines.
-  const kinds = plan.columns.map((c) => (["text", "version"].includes(c.value_type) ? "" : "word"));
+  const kinds = columns.map((c) => (["text", "version"].includes(c.value_type) ? "" : "word"));
   const made = { number, kinds, box, info, body: table.tBodies[0], rows: new Map(), total: 0, shown: STEP, whole: true, open: new Map() };
   made.more = button("Show more rows", "quiet more", async () => {
     made.shown += STEP;
@@ -137,7 +174,9 @@ function newTable(asked, plan, number) {
 async function take(changes) {
   for (const changed of changes.tables) {
     const table = tables[changed.table];
-    if (table?.whole) for (const row of changed.rows) table.rows.set(row.row, row);
+    if (!table?.whole) continue;
+    for (const row of changed.rows) table.rows.set(row.row, row);
+    for (const row of changed.gone ?? []) table.rows.delete(row);
   }
   // What did not fit into events is with the server alone: from then on it sorts and searches.
   if (!changes.complete) for (const table of tables) table.whole = false;
@@ -175,12 +214,14 @@ async function refresh() {
 }
 
 async function fetchPage(asked, table) {
-  const wanted = new URLSearchParams({ table: table.number, sort: $("order").value, limit: Math.min(table.shown, 10000) });
+  const wanted = shown();
+  const page = { table: table.number, sort: $("order").value, limit: Math.min(table.shown, 10000) };
+  for (const [name, value] of Object.entries(page)) wanted.set(name, value);
   if ($("contains").value) wanted.set("contains", $("contains").value);
-  const page = await api("GET", `/questions/${asked.id}/rows?${wanted}`);
-  if (question !== asked) return;
-  table.rows = new Map(page.rows.map((row) => [row.row, row]));
-  table.total = page.total_rows;
+  const found = await api("GET", `/questions/${asked.id}/rows?${wanted}`);
+  if (question !== asked || !tables.includes(table)) return;
+  table.rows = new Map(found.rows.map((row) => [row.row, row]));
+  table.total = found.total_rows;
 }
 
 function cover(coverage, cut) {
@@ -195,6 +236,18 @@ function cover(coverage, cut) {
   if (cut) parts.push(`${cut.toLocaleString("en")} rows cut by limits`);
   const share = all ? `${(all - waiting).toLocaleString("en")} of ${all.toLocaleString("en")} machines: ` : "";
   $("coverage").textContent = share + (parts.join(" · ") || "no machine was asked");
+  unanswered = ["pending", "not_reached", "offline", "cancelled", "refused"].reduce((sum, state) => sum + (coverage[state] ?? 0), 0);
+  warn();
+}
+
+let unanswered = 0;
+
+// What few machines gave may be what many give, until all have answered.
+function warn() {
+  const rare = $("order").value === "count" || /^\s*[^>\s]/.test($("count").value);
+  $("rarity").hidden = !(rare && unanswered);
+  const machines = unanswered === 1 ? "1 machine has" : `${unanswered.toLocaleString("en")} machines have`;
+  $("rarity").textContent = `${machines} not answered yet: what is rare now may be common when they have.`;
 }
 
 function draw() {
@@ -245,7 +298,7 @@ function lines(table, row) {
 async function members(table, row) {
   if (table.open.delete(row.row)) return draw();
   const most = 100;
-  const found = await api("GET", `/questions/${question.id}/rows/${table.number}/${row.row}/endpoints?limit=${most}`);
+  const found = await api("GET", `/questions/${question.id}/rows/${table.number}/${row.row}/endpoints?limit=${most}&by=${encodeURIComponent($("by").value.trim())}`);
   const rest = row.count > found.length ? ` and ${(row.count - found.length).toLocaleString("en")} more` : "";
   table.open.set(row.row, found.map((one) => one.hostname || one.id || one.ordinal).join(", ") + rest);
   draw();
@@ -269,7 +322,7 @@ async function reopen() {
   if (!id || Number(id) === question?.id) return;
   const asked = await api("GET", `/questions/${id}`);
   $("text").value = asked.text;
-  follow(asked);
+  await follow(asked);
 }
 
 on("login", "submit", async (form) => {
@@ -296,15 +349,18 @@ on("password", "submit", async (form) => {
 
 on("ask", "submit", async () => {
   const text = $("text").value;
+  let asked;
   try {
-    follow(await api("POST", "/questions", { text }));
+    asked = await api("POST", "/questions", { text });
   } catch (error) {
     // Free words: what they may mean, to choose from. Nothing is asked before.
     const readings = error.status === 422 ? await api("POST", "/questions/interpret", { text }) : [];
     if (!readings.length) throw error;
     offer(readings);
     if (/^\s*get\b/i.test(text)) throw error;
+    return;
   }
+  await follow(asked);
 });
 
 function offer(readings) {
@@ -321,7 +377,16 @@ function offer(readings) {
 }
 
 on("cancel", "click", () => api("DELETE", `/questions/${question.id}`));
-$("order").addEventListener("change", () => refresh().catch(say));
+on("order", "change", async () => {
+  warn();
+  await refresh();
+});
+for (const id of ["by", "count"]) {
+  on(id, "change", async () => {
+    warn();
+    if (question) await watch();
+  });
+}
 let pause;
 $("contains").addEventListener("input", () => {
   clearTimeout(pause);

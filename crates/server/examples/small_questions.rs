@@ -73,6 +73,7 @@ async fn question(
 ) -> Result<(), StoreError> {
     let new = NewQuestion {
         text: "Get Computer Name from all machines".into(),
+        tail: String::new(),
         plan: r#"{"tables":[{"title":"Computer Name","columns":[{"name":"Computer Name","sensor":"Computer Name","value_type":"text"}],"parts":1}]}"#.into(),
         asked_by: Actor::User {
             user: UserId(1),

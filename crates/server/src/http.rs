@@ -11,6 +11,7 @@ mod accounts;
 mod answers;
 mod audit;
 pub mod client;
+mod compare;
 mod convert;
 mod document;
 pub mod error;
@@ -25,6 +26,7 @@ mod page;
 mod questions;
 mod retention;
 pub mod serve;
+mod shown;
 mod unfit;
 mod unread;
 

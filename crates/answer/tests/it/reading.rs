@@ -1,7 +1,8 @@
 //! Pages, filters, single rows, comparison, and what the caller did wrong.
 
 use answer::{
-    Answer, AnswerError, Budget, Contribution, EndpointSet, Page, PageQuery, Sort, State, compare,
+    Answer, AnswerError, Budget, Contribution, EndpointSet, Page, PageQuery, Show, Sort, State,
+    compare,
 };
 use std::sync::Arc;
 
@@ -147,7 +148,7 @@ fn pieces_give_the_whole_table() {
         let mut pieces = Vec::new();
         let mut from = 0;
         loop {
-            let piece = answer.piece(0, from, 3).unwrap();
+            let piece = answer.piece(0, from, 3, &Show::default()).unwrap();
             let Some(last) = piece.last() else { break };
             from = last.row + 1;
             pieces.extend(piece);

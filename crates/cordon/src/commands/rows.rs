@@ -89,6 +89,7 @@ pub(crate) async fn print(
         table: one,
         format: ExportFormat::Jsonl,
         sort,
+        ..ExportQuery::default()
     };
     receive(client, question, query, |line| export.line(line)).await?;
     let (rows, tail) = export.end(question)?;

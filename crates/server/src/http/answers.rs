@@ -1,17 +1,15 @@
-//! Reading answers: pages of rows, who gave a row, who is in which state, what went wrong, and comparing two answers.
+//! Reading answers: pages of rows, who gave a row, who is in which state, and what went wrong. Two answers side by side are
+//! [`super::compare`]'s.
 
 use super::Api;
 use super::error::{ApiError, ErrorBody};
 use super::extract::{Path, Query, Reads};
+use super::shown::{self, Wanted, table_plan};
 use answer::{Answer, AnswerError, EndpointSet, PageQuery, PageRow, Sort, State};
-use api::answer::{
-    CompareQuery, ComparedRow, ComparisonInfo, Member, MembersQuery, ProblemInfo, RowInfo,
-    RowsPage, RowsQuery, StatesQuery,
-};
+use api::answer::{Member, MembersQuery, ProblemInfo, RowInfo, RowsPage, RowsQuery, StatesQuery};
 use api::ids::{LARGEST, QuestionId};
-use api::question::TableColumn;
 use axum::extract::State as Shared;
-use question::{Plan, PlannedColumn, TablePlan, ValueType};
+use question::{PlannedColumn, ValueType};
 use std::cmp::Ordering;
 use std::sync::Arc;
 use utoipa_axum::router::OpenApiRouter;
@@ -19,6 +17,8 @@ use utoipa_axum::routes;
 
 const LIMIT: u32 = 100;
 const LARGEST_LIMIT: u32 = 10_000;
+/// Endpoints that one page names at most.
+const MOST_NAMES: u64 = 100_000;
 
 pub(super) fn routes() -> OpenApiRouter<Arc<Api>> {
     OpenApiRouter::new()
@@ -26,7 +26,6 @@ pub(super) fn routes() -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(row_endpoints))
         .routes(routes!(endpoints))
         .routes(routes!(problems))
-        .routes(routes!(compare))
 }
 
 impl From<AnswerError> for ApiError {
@@ -46,6 +45,15 @@ pub(super) fn row_info(row: PageRow) -> RowInfo {
         row: row.row,
         cells: texts(&row),
         count: row.count,
+        machines: None,
+    }
+}
+
+/// As [`row_info`], with the names of its endpoints.
+fn named_row(api: &Api, row: PageRow, named: bool) -> RowInfo {
+    RowInfo {
+        machines: named.then(|| shown::machines(api, &row.endpoints)),
+        ..row_info(row)
     }
 }
 
@@ -57,27 +65,12 @@ pub(super) fn texts(row: &PageRow) -> Vec<String> {
         .collect()
 }
 
-pub(super) fn columns(table: &TablePlan) -> Vec<TableColumn> {
-    table.columns.iter().cloned().map(Into::into).collect()
-}
-
-pub(super) fn table_plan(plan: &Plan, table: u32) -> Result<&TablePlan, ApiError> {
-    let found = plan.tables.get(table as usize);
-    found.ok_or_else(|| no_such_table(table, plan.tables.len()))
-}
-
-pub(super) fn no_such_table(table: u32, tables: usize) -> ApiError {
-    ApiError::not_found(format!(
-        "table {table} does not exist: this answer has {tables}"
-    ))
-}
-
 /// A page of rows, sorted and filtered.
 #[utoipa::path(get, path = "/questions/{id}/rows", operation_id = "list_rows", tag = "answers", security(("session" = []), ("token" = ["read"])),
     params(("id" = inline(QuestionId), Path, description = "The question's number"), RowsQuery), responses(
     (status = OK, body = RowsPage),
     (status = NOT_FOUND, body = ErrorBody),
-    (status = UNPROCESSABLE_ENTITY, description = "No such column or state", body = ErrorBody),
+    (status = UNPROCESSABLE_ENTITY, description = "No such column or state, no bound on the count, or more names than a page holds", body = ErrorBody),
 ))]
 async fn rows(
     _caller: Reads,
@@ -85,29 +78,69 @@ async fn rows(
     Path(id): Path<QuestionId>,
     Query(query): Query<RowsQuery>,
 ) -> Result<axum::Json<RowsPage>, ApiError> {
-    let page = api
+    let limit = query.limit.unwrap_or(LIMIT).min(LARGEST_LIMIT);
+    let names = u64::from(query.machines.unwrap_or(0)) * u64::from(limit);
+    if names > MOST_NAMES {
+        return Err(ApiError::invalid(format!(
+            "a page names {MOST_NAMES} endpoints at most; ask for fewer rows or fewer machines of each, or export the answer"
+        )));
+    }
+    let wanted = Wanted {
+        by: query.by.as_deref(),
+        count: query.count.as_deref(),
+        machines: query.machines,
+    };
+    let id = id.into();
+    let tail = api.questions.info(id).await?.tail;
+    let (page, info) = api
         .questions
-        .with_answer(id.into(), |answer, plan| -> Result<RowsPage, ApiError> {
-            let table = table_plan(plan, query.table)?;
+        .with_answer(id, |answer, plan| -> Result<_, ApiError> {
+            let shown = shown::of_table(plan, &tail, query.table, wanted)?;
+            let planned = &table_plan(plan, query.table)?.columns;
+            let visible: Vec<PlannedColumn> = match &shown.show.by {
+                Some(by) => by
+                    .iter()
+                    .filter_map(|at| planned.get(*at).cloned())
+                    .collect(),
+                None => planned.clone(),
+            };
             let wanted = PageQuery {
-                sort: sort(query.sort.as_deref(), &table.columns)?,
+                sort: sort(query.sort.as_deref(), &visible)?,
                 contains: query.contains,
                 within: query.state.map(|s| answer.coverage().endpoints(s)),
                 offset: query.offset.into(),
-                limit: query.limit.unwrap_or(LIMIT).min(LARGEST_LIMIT) as usize,
+                limit: limit as usize,
+                show: shown.show,
             };
             let page = answer.page(query.table, &wanted)?;
-            Ok(RowsPage {
-                columns: columns(table),
-                rows: page.rows.into_iter().map(row_info).collect(),
+            let info = RowsPage {
+                columns: shown.columns,
+                rows: Vec::new(),
                 total_rows: page.total_rows,
                 version: page.version,
                 coverage: answer.coverage().counts(),
+                unanswered: unanswered(answer),
                 rows_cut: answer.rows_cut().min(LARGEST),
-            })
+            };
+            Ok((page, info))
         })
         .await??;
-    Ok(axum::Json(page))
+    // Names are looked up after the answer is let go: merging does not wait for that.
+    let named = query.machines.is_some();
+    let rows = page.rows.into_iter();
+    Ok(axum::Json(RowsPage {
+        rows: rows.map(|row| named_row(&api, row, named)).collect(),
+        ..info
+    }))
+}
+
+/// Endpoints that have not given their answer.
+pub(super) fn unanswered(answer: &Answer) -> u64 {
+    let counts = answer.coverage().counts().into_iter();
+    counts
+        .filter(|(state, _)| !state.is_settled())
+        .map(|(_, count)| count)
+        .sum()
 }
 
 fn sort(text: Option<&str>, columns: &[PlannedColumn]) -> Result<Sort, ApiError> {
@@ -182,7 +215,7 @@ fn states(
         .collect()
 }
 
-/// The endpoints that gave a row.
+/// The endpoints that gave a row, or one with the same cells in some columns.
 #[utoipa::path(get, path = "/questions/{id}/rows/{table}/{row}/endpoints", operation_id = "list_row_endpoints", tag = "answers", security(("session" = []), ("token" = ["read"])),
     params(
         ("id" = inline(QuestionId), Path, description = "The question's number"),
@@ -192,6 +225,7 @@ fn states(
     ), responses(
     (status = OK, body = Vec<Member>),
     (status = NOT_FOUND, body = ErrorBody),
+    (status = UNPROCESSABLE_ENTITY, description = "No such column", body = ErrorBody),
 ))]
 async fn row_endpoints(
     _caller: Reads,
@@ -199,12 +233,22 @@ async fn row_endpoints(
     Path((id, table, row)): Path<(QuestionId, u32, u32)>,
     Query(part): Query<MembersQuery>,
 ) -> Result<axum::Json<Vec<Member>>, ApiError> {
+    let id = id.into();
+    let tail = api.questions.info(id).await?.tail;
+    let wanted = Wanted {
+        by: part.by.as_deref(),
+        count: Some(""),
+        machines: None,
+    };
     let found = api
         .questions
-        .with_answer(id.into(), |answer, _| {
-            answer
-                .endpoints(table, row)
-                .map(|set| states(answer, &set, (part.offset, part.limit)))
+        .with_answer(id, |answer, plan| -> Result<_, ApiError> {
+            let shown = shown::of_table(plan, &tail, table, wanted)?;
+            let set = match &shown.show.by {
+                Some(by) => answer.endpoints_by(table, row, by)?,
+                None => answer.endpoints(table, row)?,
+            };
+            Ok(states(answer, &set, (part.offset, part.limit)))
         })
         .await??;
     Ok(axum::Json(members(&api, found)))
@@ -265,87 +309,6 @@ pub(super) fn problem_infos(answer: &Answer) -> Vec<ProblemInfo> {
         endpoints: endpoints.iter().take(100).collect(),
     });
     infos.collect()
-}
-
-/// Compares a table of two answers: rows of the left only, of the right only, and of both, with counts.
-#[utoipa::path(get, path = "/questions/{id}/compare/{other}", operation_id = "compare_answers", tag = "answers", security(("session" = []), ("token" = ["read"])),
-    params(
-        ("id" = inline(QuestionId), Path, description = "The left question's number"),
-        ("other" = inline(QuestionId), Path, description = "The right question's number"),
-        CompareQuery
-    ), responses(
-    (status = OK, body = ComparisonInfo),
-    (status = NOT_FOUND, body = ErrorBody),
-    (status = UNPROCESSABLE_ENTITY, description = "The tables have different columns", body = ErrorBody),
-))]
-async fn compare(
-    _caller: Reads,
-    Shared(api): Shared<Arc<Api>>,
-    Path((left, right)): Path<(QuestionId, QuestionId)>,
-    Query(query): Query<CompareQuery>,
-) -> Result<axum::Json<ComparisonInfo>, ApiError> {
-    let info = api
-        .questions
-        .with_answers(left.into(), right.into(), |left, right| {
-            compared(left, right, &query)
-        })
-        .await??;
-    Ok(axum::Json(info))
-}
-
-fn compared(
-    (left, left_plan): (&Answer, &Plan),
-    (right, right_plan): (&Answer, &Plan),
-    query: &CompareQuery,
-) -> Result<ComparisonInfo, ApiError> {
-    let table = table_plan(left_plan, query.table)?;
-    let names =
-        |t: &TablePlan| -> Vec<String> { t.columns.iter().map(|c| c.name.clone()).collect() };
-    if names(table) != names(table_plan(right_plan, query.table)?) {
-        return Err(ApiError::invalid(
-            "the two tables have different columns, so no row can be in both",
-        ));
-    }
-    let found = answer::compare(left, right, query.table)?;
-    let limit = query.limit.unwrap_or(1000).min(LARGEST_LIMIT) as usize;
-    let offset = query.offset as usize;
-    let cells = |answer: &Answer, row: u32| -> Result<Vec<String>, ApiError> {
-        Ok(texts(&answer.row(query.table, row)?))
-    };
-    let part = |rows: &[answer::OneSided], answer: &Answer, is_left: bool| {
-        rows.iter()
-            .skip(offset)
-            .take(limit)
-            .map(|row| {
-                Ok(ComparedRow {
-                    cells: cells(answer, row.row)?,
-                    left: if is_left { row.count } else { 0 },
-                    right: if is_left { 0 } else { row.count },
-                })
-            })
-            .collect::<Result<Vec<_>, ApiError>>()
-    };
-    Ok(ComparisonInfo {
-        columns: columns(table),
-        only_left: part(&found.only_left, left, true)?,
-        only_left_total: found.only_left.len() as u64,
-        only_right: part(&found.only_right, right, false)?,
-        only_right_total: found.only_right.len() as u64,
-        both: found
-            .both
-            .iter()
-            .skip(offset)
-            .take(limit)
-            .map(|row| {
-                Ok(ComparedRow {
-                    cells: cells(left, row.left)?,
-                    left: row.left_count,
-                    right: row.right_count,
-                })
-            })
-            .collect::<Result<_, ApiError>>()?,
-        both_total: found.both.len() as u64,
-    })
 }
 
 #[cfg(test)]

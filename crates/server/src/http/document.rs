@@ -4,8 +4,8 @@
 //! a format that holds it.
 
 use super::{
-    Api, accounts, answers, audit, events, export, extract, fleet, groups, language, questions,
-    retention,
+    Api, accounts, answers, audit, compare, events, export, extract, fleet, groups, language,
+    questions, retention,
 };
 use api::answer::ChangesEvent;
 use api::error::ErrorBody;
@@ -55,6 +55,7 @@ pub(super) fn parts() -> (Router<Arc<Api>>, OpenApi) {
         .merge(questions::routes())
         .merge(retention::routes())
         .merge(answers::routes())
+        .merge(compare::routes())
         .merge(events::routes())
         .merge(export::routes())
         .merge(fleet::routes())

@@ -8,17 +8,19 @@
 use super::Api;
 use super::answers::row_info;
 use super::error::{ApiError, ErrorBody};
-use super::extract::{Path, Reads, credential};
+use super::extract::{Path, Query, Reads, credential};
+use super::shown::{self, Wanted};
 use crate::auth::Credential;
 use crate::metrics::Follower;
 use crate::model::ids::QuestionId;
-use answer::State;
-use api::answer::{AnswerEvent, ChangedTable, ChangesEvent};
+use answer::{Answer, AnswerError, Groups, PageRow, Show, State};
+use api::answer::{AnswerEvent, ChangedTable, ChangesEvent, EventsQuery};
 use api::ids::LARGEST;
 use axum::extract::State as Shared;
 use axum::http::HeaderMap;
 use axum::response::sse::{Event, KeepAlive, Sse};
 use futures_util::stream::{self, Stream};
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
@@ -28,6 +30,8 @@ use utoipa_axum::routes;
 
 /// Rows of each table in one event at most.
 const MOST_ROWS: usize = 1000;
+/// Groups that are kept for each table of one follower at most; whoever follows more takes pages.
+const MOST_GROUPS: usize = 10_000;
 /// Between two events at least: a fleet that answers changes the answer thousands of times a second.
 const PAUSE: Duration = Duration::from_millis(100);
 /// The same while no row was sent yet: somebody is waiting for the first.
@@ -37,6 +41,16 @@ const RECHECK: Duration = Duration::from_secs(30);
 
 pub(super) fn routes() -> OpenApiRouter<Arc<Api>> {
     OpenApiRouter::new().routes(routes!(events))
+}
+
+/// How a table is followed.
+enum Followed {
+    /// Its rows.
+    Rows(Show),
+    /// Its rows by some columns, which are kept together here. Boxed, for few ask for it.
+    Groups(Show, Box<Groups>),
+    /// Its rows by columns that hold more different things than are kept for one follower.
+    TooMany,
 }
 
 struct Follow {
@@ -51,6 +65,8 @@ struct Follow {
     /// Whether an event brought a row.
     rows: bool,
     done: bool,
+    /// For each table.
+    tables: Vec<Followed>,
     _counted: Follower,
 }
 
@@ -58,21 +74,48 @@ struct Follow {
 #[utoipa::path(get, path = "/questions/{id}/events", operation_id = "follow_answer", tag = "answers", security(("session" = []), ("token" = ["read"])),
     params(
         ("id" = inline(api::ids::QuestionId), Path, description = "The question's number"),
-        ("last-event-id" = Option<String>, Header, description = "Id of the last event seen, to go on from there")
+        ("last-event-id" = Option<String>, Header, description = "Id of the last event seen, to go on from there"),
+        EventsQuery
     ), responses(
     (status = OK, description = "A stream of events", content_type = "text/event-stream", body = AnswerEvent),
     (status = NOT_FOUND, body = ErrorBody),
+    (status = UNPROCESSABLE_ENTITY, description = "No such column, or no bound on the count", body = ErrorBody),
 ))]
 async fn events(
     _caller: Reads,
     Shared(api): Shared<Arc<Api>>,
     headers: HeaderMap,
     Path(id): Path<api::ids::QuestionId>,
+    Query(query): Query<EventsQuery>,
 ) -> Result<Sse<impl Stream<Item = Result<Event, axum::Error>>>, ApiError> {
     let credential = credential(&headers).ok_or(crate::auth::AuthError::Unauthenticated)?;
     let id = id.into();
     let version = api.questions.follow(id).await?;
-    let closed = api.questions.info(id).await?.closed;
+    let info = api.questions.info(id).await?;
+    let closed = info.closed;
+    let wanted = Wanted {
+        by: query.by.as_deref(),
+        count: query.count.as_deref(),
+        machines: None,
+    };
+    let shows = shown::of_all(&info.plan, &info.tail, wanted)?;
+    let tables = api
+        .questions
+        .with_answer(id, |answer, _| -> Result<Vec<_>, ApiError> {
+            (0..)
+                .zip(shows)
+                .map(|(table, show)| {
+                    Ok(match &show.by {
+                        Some(by) => {
+                            let groups = answer.no_groups(table, by)?;
+                            Followed::Groups(show, Box::new(groups))
+                        }
+                        None => Followed::Rows(show),
+                    })
+                })
+                .collect()
+        })
+        .await??;
     // A closed answer may have been read back from the store meanwhile, with other versions.
     let since = if closed {
         None
@@ -90,6 +133,7 @@ async fn events(
         sent: None,
         rows: false,
         done: false,
+        tables,
     };
     let events = stream::unfold(follow, |mut follow| async {
         let event = follow.next().await?;
@@ -158,10 +202,9 @@ impl Follow {
         // In this order: when it was closed, nothing changed after what is read next.
         let closed = questions.info(self.id).await?.closed;
         let since = self.since;
+        let tables = &mut self.tables;
         let changes = questions
-            .with_answer(self.id, |answer, _| {
-                answer.changes_at_most(since, MOST_ROWS)
-            })
+            .with_answer(self.id, |answer, _| changes(answer, since, tables))
             .await??;
         let waiting = State::open().any(|state| changes.coverage.contains_key(&state));
         let done = closed || !(waiting || changes.coverage.is_empty());
@@ -171,20 +214,74 @@ impl Follow {
         self.since = changes.version;
         self.done = done;
         self.rows |= changes.tables.iter().any(|table| !table.rows.is_empty());
-        Ok(Some(ChangesEvent {
-            version: changes.version,
-            tables: changes
-                .tables
-                .into_iter()
-                .map(|table| ChangedTable {
-                    table: table.table,
-                    rows: table.rows.into_iter().map(row_info).collect(),
-                })
-                .collect(),
-            coverage: changes.coverage,
-            rows_cut: changes.rows_cut.min(LARGEST),
-            complete: changes.complete,
-            done,
-        }))
+        Ok(Some(ChangesEvent { done, ..changes }))
     }
+}
+
+/// What changed since a version, as it is followed.
+fn changes(
+    answer: &Answer,
+    since: u64,
+    tables: &mut [Followed],
+) -> Result<ChangesEvent, AnswerError> {
+    let changes = answer.changes_at_most(since, MOST_ROWS)?;
+    let mut event = ChangesEvent {
+        version: changes.version,
+        tables: Vec::new(),
+        coverage: changes.coverage,
+        rows_cut: changes.rows_cut.min(LARGEST),
+        complete: true,
+        done: false,
+    };
+    let mut rows: HashMap<u32, Vec<PageRow>> = HashMap::new();
+    for table in changes.tables {
+        rows.insert(table.table, table.rows);
+    }
+    for (number, followed) in (0..).zip(tables) {
+        let mut changed = ChangedTable {
+            table: number,
+            rows: Vec::new(),
+            gone: Vec::new(),
+        };
+        match followed {
+            Followed::Rows(show) => {
+                let of_table = rows.remove(&number).unwrap_or_default();
+                // Where less than all is told, which table it is of is not.
+                event.complete &= changes.complete || of_table.len() < MOST_ROWS;
+                for row in of_table {
+                    if show.counts.is_none_or(|counts| counts.holds(row.count)) {
+                        changed.rows.push(row_info(row));
+                    } else {
+                        changed.gone.push(row.row);
+                    }
+                }
+            }
+            Followed::Groups(show, groups) => {
+                let grown = groups.follow(answer, since)?;
+                let holds = |at: &u32| {
+                    let count = groups.count(*at);
+                    show.counts.is_none_or(|counts| counts.holds(count))
+                };
+                let (shown, gone): (Vec<u32>, Vec<u32>) = grown.iter().partition(|at| holds(at));
+                event.complete &= grown.len() <= MOST_ROWS;
+                let shown = shown.get(..MOST_ROWS).unwrap_or(&shown);
+                let told = groups.rows(answer, shown, 0)?;
+                changed.rows = told.into_iter().map(row_info).collect();
+                let gone = gone.iter().take(MOST_ROWS);
+                changed.gone = gone.filter_map(|at| groups.row(*at)).collect();
+                if groups.len() > MOST_GROUPS {
+                    *followed = Followed::TooMany;
+                }
+            }
+            Followed::TooMany => event.complete = false,
+        }
+        if since == 0 {
+            // Nothing was told yet that could go.
+            changed.gone.clear();
+        }
+        if !(changed.rows.is_empty() && changed.gone.is_empty()) {
+            event.tables.push(changed);
+        }
+    }
+    Ok(event)
 }

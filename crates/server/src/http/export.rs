@@ -3,20 +3,23 @@
 //! The answer is held only for the length of a piece, so merging goes on; rows that come meanwhile have larger numbers and are
 //! reached at the end. If the server must break off, the transfer breaks off too, so that half a file never looks whole.
 //!
+//! Machines counted by columns are counted when their table begins: a count is only known when every row was looked at.
+//!
 //! What a file looks like is [`api::document`]'s, which the command line prints with as well.
 
 use super::Api;
-use super::answers::{no_such_table, problem_infos};
+use super::answers::problem_infos;
 use super::error::{ApiError, ErrorBody};
 use super::extract::{Client, Path, Query, Reads};
+use super::shown::{self, Wanted, no_such_table};
 use crate::model::audit::Deed;
 use crate::model::ids::QuestionId;
-use answer::PageRow;
+use answer::{Groups, PageRow, Show};
 use api::answer::{ExportFormat, ExportOrder, ExportQuery};
 use api::document::{Document, Line, QuestionHead, Tail, Writer};
 use api::ids::LARGEST;
 use api::question::Asked;
-use api::table::{Head, Machines, Row, Value};
+use api::table::{Head, Machine, Machines, Row, Value};
 use axum::body::Body;
 use axum::extract::State as Shared;
 use axum::http::header;
@@ -30,6 +33,8 @@ use utoipa_axum::routes;
 
 /// Rows in a piece.
 const PIECE: usize = 500;
+/// Endpoints that a piece names, about.
+const NAMES: usize = 20_000;
 
 pub(super) fn routes() -> OpenApiRouter<Arc<Api>> {
     OpenApiRouter::new().routes(routes!(export))
@@ -44,6 +49,8 @@ enum Stage {
     From(usize, u32),
     /// These of its rows, from this place on.
     These(usize, Vec<u32>, usize),
+    /// These groups of its rows, from this place on.
+    Groups(usize, Groups, Vec<u32>, usize),
     End,
 }
 
@@ -56,7 +63,7 @@ enum Stage {
         (Document = "application/json"),
     )),
     (status = NOT_FOUND, body = ErrorBody),
-    (status = UNPROCESSABLE_ENTITY, description = "Several tables as CSV", body = ErrorBody),
+    (status = UNPROCESSABLE_ENTITY, description = "Several tables as CSV, no such column, or no bound on the count", body = ErrorBody),
 ))]
 async fn export(
     Reads(caller): Reads,
@@ -66,9 +73,11 @@ async fn export(
     Query(query): Query<ExportQuery>,
 ) -> Result<Response, ApiError> {
     let id = QuestionId::from(id);
-    let asked = Asked::from(api.questions.info(id).await?);
+    let info = api.questions.info(id).await?;
+    let (plan, tail) = (info.plan.clone(), info.tail.clone());
+    let asked = Asked::from(info);
     let heads = Head::of(&asked.plan);
-    let tables: Vec<(u32, Head)> = match query.table {
+    let wanted: Vec<(u32, Head)> = match query.table {
         None => (0..).zip(heads).collect(),
         Some(table) => {
             let head = usize::try_from(table).ok().and_then(|at| heads.get(at));
@@ -76,6 +85,20 @@ async fn export(
             vec![(table, head.clone())]
         }
     };
+    let tables = wanted
+        .into_iter()
+        .map(|(number, mut head)| {
+            let wanted = Wanted {
+                by: query.by.as_deref(),
+                count: query.count.as_deref(),
+                machines: query.machines,
+            };
+            let shown = shown::of_table(&plan, &tail, number, wanted)?;
+            head.columns = shown.columns.iter().map(Into::into).collect();
+            head.named = shown.named;
+            Ok((number, head, shown.show))
+        })
+        .collect::<Result<Vec<_>, ApiError>>()?;
     if query.format == ExportFormat::Csv && tables.len() > 1 {
         return Err(ApiError::invalid(format!(
             "this answer has {} tables, and CSV has room for one: name one of them with `table`",
@@ -83,8 +106,10 @@ async fn export(
         )));
     }
     // A whole answer leaves the server: without its entry it does not.
-    let deed = Deed::new(caller.actor(), "answer.export", format!("question {id}"))
-        .with(json!({"table": query.table, "format": query.format, "address": address}));
+    let deed = Deed::new(caller.actor(), "answer.export", format!("question {id}")).with(json!({
+        "table": query.table, "format": query.format, "address": address,
+        "by": query.by, "count": query.count, "machines": query.machines,
+    }));
     api.store.note(deed).await?;
     let (kind, ending) = match query.format {
         ExportFormat::Json => ("application/json", "json"),
@@ -121,7 +146,7 @@ async fn export(
 struct Export {
     api: Arc<Api>,
     id: QuestionId,
-    tables: Vec<(u32, Head)>,
+    tables: Vec<(u32, Head, Show)>,
     order: ExportOrder,
     writer: Writer,
 }
@@ -142,32 +167,49 @@ impl Export {
                     self.writer.end(&mut out, Some(&tail));
                     Stage::End
                 }
-                Some((table, head)) => {
+                Some((table, head, show)) => {
                     self.writer.table(&mut out, head);
-                    self.order(at, table).await?
+                    self.order(at, table, &show).await?
                 }
             },
             Stage::From(at, from) => {
-                let table = self.number(at);
+                let (table, show) = self.what(at);
                 let questions = &self.api.questions;
                 let rows = questions
-                    .with_answer(self.id, |answer, _| answer.piece(table, from, PIECE))
+                    .with_answer(self.id, |answer, _| answer.piece(table, from, PIECE, &show))
                     .await??;
                 let next = rows.last().and_then(|row| row.row.checked_add(1));
                 self.rows(&mut out, at, &rows);
                 next.map_or(Stage::Table(at + 1), |next| Stage::From(at, next))
             }
             Stage::These(at, order, from) => {
-                let table = self.number(at);
+                let (table, show) = self.what(at);
                 let end = order.len().min(from + PIECE);
                 let wanted = order.get(from..end).unwrap_or_default();
                 let questions = &self.api.questions;
+                let (rows, seen) = questions
+                    .with_answer(self.id, |answer, _| answer.these(table, wanted, &show))
+                    .await??;
+                self.rows(&mut out, at, &rows);
+                if from + seen < order.len() {
+                    Stage::These(at, order, from + seen)
+                } else {
+                    Stage::Table(at + 1)
+                }
+            }
+            Stage::Groups(at, groups, order, from) => {
+                let (_, show) = self.what(at);
+                let end = some_groups(&groups, &order, from, show.endpoints);
+                let wanted = order.get(from..end).unwrap_or_default();
+                let questions = &self.api.questions;
                 let rows = questions
-                    .with_answer(self.id, |answer, _| answer.these(table, wanted))
+                    .with_answer(self.id, |answer, _| {
+                        groups.rows(answer, wanted, show.endpoints)
+                    })
                     .await??;
                 self.rows(&mut out, at, &rows);
                 if end < order.len() {
-                    Stage::These(at, order, end)
+                    Stage::Groups(at, groups, order, end)
                 } else {
                     Stage::Table(at + 1)
                 }
@@ -176,30 +218,51 @@ impl Export {
         Ok(Some((out, next)))
     }
 
-    fn number(&self, at: usize) -> u32 {
-        self.tables.get(at).map_or(u32::MAX, |(number, _)| *number)
+    /// The number of a table, and how its rows are shown.
+    fn what(&self, at: usize) -> (u32, Show) {
+        let table = self.tables.get(at);
+        table.map_or((u32::MAX, Show::default()), |(number, _, show)| {
+            (*number, show.clone())
+        })
     }
 
     /// The first rows of a table, in the wanted order.
-    async fn order(&self, at: usize, table: u32) -> Result<Stage, ApiError> {
+    async fn order(&self, at: usize, table: u32, show: &Show) -> Result<Stage, ApiError> {
         let rare = match self.order {
-            ExportOrder::Row => return Ok(Stage::From(at, 0)),
-            ExportOrder::Rare => true,
-            ExportOrder::Common => false,
+            ExportOrder::Row => None,
+            ExportOrder::Rare => Some(true),
+            ExportOrder::Common => Some(false),
         };
         let questions = &self.api.questions;
+        if let Some(by) = &show.by {
+            let mut groups = questions
+                .with_answer(self.id, |answer, _| answer.groups(table, by))
+                .await??;
+            // Held for as long as the table takes: only with what it needs.
+            if show.endpoints == 0 {
+                groups.forget_endpoints();
+            }
+            let order = groups.order(rare, show.counts);
+            return Ok(Stage::Groups(at, groups, order, 0));
+        }
+        let Some(rare) = rare else {
+            return Ok(Stage::From(at, 0));
+        };
         let order = questions
-            .with_answer(self.id, |answer, _| answer.by_count(table, rare))
+            .with_answer(self.id, |answer, _| answer.by_count(table, rare, show))
             .await??;
         Ok(Stage::These(at, order, 0))
     }
 
     fn rows(&mut self, out: &mut String, at: usize, rows: &[PageRow]) {
-        let Some((_, head)) = self.tables.get(at) else {
+        let Some((_, head, _)) = self.tables.get(at) else {
             return;
         };
         for row in rows {
-            self.writer.row(out, &printed(head, row));
+            let endpoints = head
+                .named
+                .then(|| shown::machines(&self.api, &row.endpoints));
+            self.writer.row(out, &printed(head, row, endpoints));
         }
     }
 
@@ -216,7 +279,21 @@ impl Export {
     }
 }
 
-fn printed(head: &Head, row: &PageRow) -> Row {
+/// Where a piece of groups ends that begins here: it has few rows when each names many endpoints.
+fn some_groups(groups: &Groups, order: &[u32], from: usize, most: usize) -> usize {
+    let (mut end, mut names) = (from, 0_usize);
+    for group in order.iter().skip(from).take(PIECE) {
+        if names >= NAMES {
+            break;
+        }
+        let count = usize::try_from(groups.count(*group)).unwrap_or(most);
+        names = names.saturating_add(count.min(most));
+        end += 1;
+    }
+    end
+}
+
+fn printed(head: &Head, row: &PageRow, endpoints: Option<Vec<Machine>>) -> Row {
     let cells = row.cells.iter().zip(&head.columns);
     let values = cells.map(|(cell, column)| {
         let text = question::cell::text(cell);
@@ -226,7 +303,7 @@ fn printed(head: &Head, row: &PageRow) -> Row {
         values: values.collect(),
         machines: Some(Machines {
             count: row.count,
-            endpoints: None,
+            endpoints,
         }),
     }
 }

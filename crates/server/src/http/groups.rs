@@ -42,6 +42,12 @@ fn info(group: StoredGroup) -> GroupInfo {
 fn canonical(api: &Api, filter: &str) -> Result<String, ApiError> {
     let text = format!("Get number of machines from all machines with {filter}");
     let question = question::parse(&text, &api.catalogue.now()).map_err(|e| ApiError::parse(&e))?;
+    if !question.tail.is_empty() {
+        return Err(ApiError::invalid(format!(
+            "a group is a filter alone: `{}` says how an answer is shown and stands in questions; a value with such words goes into quotes",
+            question.tail
+        )));
+    }
     let filter = question
         .filter
         .ok_or_else(|| ApiError::invalid("the filter is empty"))?;

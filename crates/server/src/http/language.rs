@@ -43,6 +43,7 @@ async fn parse(
     let question = question::parse(&text, &catalogue).map_err(|e| ApiError::parse(&e))?;
     Ok(axum::Json(Parsed {
         canonical: question.to_string(),
+        asked: question.asked().to_string(),
         plan: question::plan(&question, &catalogue).into(),
         warnings: question::warnings(&question, &catalogue)
             .into_iter()

@@ -35,6 +35,7 @@ impl From<QuestionInfo> for Asked {
         Self {
             id: info.id.into(),
             text: info.text,
+            tail: info.tail.into(),
             asked_by: info.asked_by.to_string(),
             asked_at: info.asked_at,
             expires_at: info.expires_at,

@@ -1,6 +1,6 @@
 //! Asking and cancelling.
 
-use super::info::{AskError, QuestionError, QuestionInfo};
+use super::info::{self, AskError, QuestionError, QuestionInfo};
 use super::live::Parts;
 use super::{DEFAULT_LIFE, LONGEST_LIFE, Live, Questions};
 use crate::model::actor::Actor;
@@ -15,13 +15,15 @@ use answer::EndpointSet;
 use jiff::Timestamp;
 use protocol::lane::Lane;
 use protocol::message::{CancelOrder, QuestionOrder, SignedOrder, payload::Payload};
-use question::Plan;
+use question::{Plan, Tail};
 use std::sync::Arc;
 use std::time::Duration;
 
 /// A question that was understood, ready to be signed and kept.
 struct Understood {
+    /// What endpoints are asked.
     text: String,
+    tail: Tail,
     plan: Plan,
     by: Actor,
     life: Duration,
@@ -51,8 +53,9 @@ impl Questions {
         let catalogue = self.catalogue.now();
         let question = question::parse(text, &catalogue).map_err(AskError::Parse)?;
         let understood = Understood {
-            text: question.to_string(),
+            text: question.asked().to_string(),
             plan: question::plan(&question, &catalogue),
+            tail: question.tail,
             by: by.clone(),
             life,
             targets,
@@ -65,6 +68,7 @@ impl Questions {
     async fn issue(self: Arc<Self>, understood: Understood) -> Result<QuestionInfo, AskError> {
         let Understood {
             text,
+            tail,
             plan,
             by,
             life,
@@ -85,6 +89,7 @@ impl Questions {
         });
         let stored = NewQuestion {
             text: text.clone(),
+            tail: tail.to_string(),
             plan: serde_json::to_string(&plan).map_err(AskError::Plan)?,
             asked_by: by.clone(),
             asked_at,
@@ -92,7 +97,7 @@ impl Questions {
             targets: targets.as_ref().map(EndpointSet::to_bytes),
         };
         let deed = Deed::new(by.clone(), "question.ask", "").with(serde_json::json!({
-            "text": text, "seconds": seconds, "targets": targets.as_ref().map(EndpointSet::len),
+            "text": info::text(&text, &tail), "seconds": seconds, "targets": targets.as_ref().map(EndpointSet::len),
         }));
         let order = match self.store.add_question(stored, draft, deed).await {
             Ok(order) => order,
@@ -107,6 +112,7 @@ impl Questions {
             id,
             order: order.number,
             text,
+            tail,
             plan,
             asked_by: by,
             asked_at,

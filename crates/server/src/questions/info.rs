@@ -7,7 +7,7 @@ use crate::store::StoreError;
 use crate::store::questions::StoredQuestion;
 use answer::{AnswerError, State};
 use jiff::Timestamp;
-use question::{ParseError, Plan};
+use question::{Headings, ParseError, Plan, Tail};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -17,8 +17,10 @@ use std::path::PathBuf;
 pub struct QuestionInfo {
     /// Number.
     pub id: QuestionId,
-    /// Canonical text.
+    /// Canonical text, with its tail.
     pub text: String,
+    /// How the answer is shown unless a reader says otherwise.
+    pub tail: Tail,
     /// Who asked.
     pub asked_by: Actor,
     /// When.
@@ -140,6 +142,25 @@ pub(super) fn plan(stored: &StoredQuestion) -> Result<Plan, QuestionError> {
     })
 }
 
+/// How the answer is to be shown. Names in it are those of its own plan, so that no later catalogue changes what it says.
+pub(super) fn tail(stored: &StoredQuestion, plan: &Plan) -> Result<Tail, QuestionError> {
+    question::parse_tail(&stored.tail, &Headings::from(plan)).map_err(|source| {
+        QuestionError::Damaged {
+            id: stored.id,
+            source: source.into(),
+        }
+    })
+}
+
+/// The whole text of a question: what endpoints are asked, and how the answer is to be shown.
+pub(super) fn text(asked: &str, tail: &Tail) -> String {
+    if tail.is_empty() {
+        asked.to_owned()
+    } else {
+        format!("{asked} {tail}")
+    }
+}
+
 pub(super) fn from_store(stored: &StoredQuestion) -> Result<QuestionInfo, QuestionError> {
     let summary: Summary = match &stored.summary {
         Some(text) => serde_json::from_str(text).map_err(|source| QuestionError::Damaged {
@@ -148,15 +169,18 @@ pub(super) fn from_store(stored: &StoredQuestion) -> Result<QuestionInfo, Questi
         })?,
         None => Summary::default(),
     };
+    let plan = plan(stored)?;
+    let tail = tail(stored, &plan)?;
     Ok(QuestionInfo {
         id: stored.id,
-        text: stored.text.clone(),
+        text: text(&stored.text, &tail),
+        tail,
         asked_by: stored.asked_by.clone(),
         asked_at: stored.asked_at,
         expires_at: stored.expires_at,
         cancelled: stored.cancelled_at.is_some(),
         closed: stored.closed,
-        plan: plan(stored)?,
+        plan,
         coverage: summary.coverage,
         rows: summary.rows,
         rows_cut: summary.rows_cut,

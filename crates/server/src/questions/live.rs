@@ -9,7 +9,7 @@ use crate::orders::{Delivery, Progress, Shape, Subject, Taken};
 use answer::{Answer, Budget, EndpointSet, State};
 use jiff::Timestamp;
 use protocol::bounds::AnswerBounds;
-use question::{Catalogue, Plan};
+use question::{Catalogue, Plan, Tail};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
@@ -21,7 +21,10 @@ use tokio_util::sync::CancellationToken;
 pub(crate) struct Live {
     pub id: QuestionId,
     pub order: u64,
+    /// What endpoints are asked.
     pub text: String,
+    /// How the answer is shown; endpoints are not asked it.
+    pub tail: Tail,
     pub plan: Plan,
     /// What one endpoint may answer, from the plan and the declared limits of its sensors.
     shape: Shape,
@@ -51,6 +54,7 @@ pub(super) struct Parts {
     pub id: QuestionId,
     pub order: u64,
     pub text: String,
+    pub tail: Tail,
     pub plan: Plan,
     pub asked_by: Actor,
     pub asked_at: Timestamp,
@@ -82,6 +86,7 @@ impl Live {
             id: parts.id,
             order: parts.order,
             text: parts.text,
+            tail: parts.tail,
             shape: shape(&parts.plan, catalogue),
             progress: Arc::new(Progress::new(settled(&answer))),
             unreached: Mutex::default(),
@@ -209,7 +214,8 @@ impl Live {
         let summary = self.summary();
         QuestionInfo {
             id: self.id,
-            text: self.text.clone(),
+            text: super::info::text(&self.text, &self.tail),
+            tail: self.tail.clone(),
             asked_by: self.asked_by.clone(),
             asked_at: self.asked_at,
             expires_at: self.expires_at,

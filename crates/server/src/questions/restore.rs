@@ -207,6 +207,7 @@ impl Questions {
             return Err(QuestionError::Removed { id, at });
         }
         let plan = info::plan(&stored)?;
+        let tail = info::tail(&stored, &plan)?;
         let failed = |source| QuestionError::Answer { id, source };
         let mut answer = self.stored_answer(id, &plan).await?;
         if let Some(text) = &stored.unanswered {
@@ -230,6 +231,7 @@ impl Questions {
             id,
             order: stored.order,
             text: stored.text,
+            tail,
             plan,
             asked_by: stored.asked_by,
             asked_at: stored.asked_at,

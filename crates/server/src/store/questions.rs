@@ -12,8 +12,10 @@ use std::sync::Arc;
 /// A question to keep.
 #[derive(Clone, Debug)]
 pub struct NewQuestion {
-    /// Canonical text.
+    /// What endpoints are asked, in canonical form.
     pub text: String,
+    /// How the answer is to be shown; mostly empty.
+    pub tail: String,
     /// Its plan, JSON.
     pub plan: String,
     /// Who asks.
@@ -31,8 +33,10 @@ pub struct NewQuestion {
 pub struct StoredQuestion {
     /// Number.
     pub id: QuestionId,
-    /// Canonical text.
+    /// What endpoints are asked, in canonical form.
     pub text: String,
+    /// How the answer is to be shown; mostly empty.
+    pub tail: String,
     /// Its plan, JSON.
     pub plan: String,
     /// Who asked.

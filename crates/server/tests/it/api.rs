@@ -10,6 +10,7 @@ mod named;
 mod noted;
 mod operations;
 mod retention;
+mod which;
 
 use crate::support::World;
 use contract::Contract;

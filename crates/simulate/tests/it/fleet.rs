@@ -1,7 +1,7 @@
 //! Fleets that enrol, answer, fail, vanish and come back.
 
 use crate::harness::{Event, Server, catalogue, connected, options, server, until};
-use answer::{Answer, Budget, Contribution, PageQuery, Sort, State};
+use answer::{Answer, Budget, Contribution, PageQuery, Show, Sort, State};
 use protocol::message::{AnswerPart, server_says};
 use simulate::{Options, Progress, Report, SimulateError, run_observed};
 use std::collections::HashMap;
@@ -171,8 +171,8 @@ async fn a_fleet_enrols_answers_and_comes_back_as_itself() {
         "Get Computer Name and Tea Leaves and Running Processes from all machines",
     );
     let mixed = merged(&mut events, 5, 2, agents).await;
-    assert!(mixed.piece(0, 0, 9).unwrap().is_empty());
-    assert!(mixed.piece(1, 0, 9).unwrap().len() == 9);
+    assert!(mixed.piece(0, 0, 9, &Show::default()).unwrap().is_empty());
+    assert!(mixed.piece(1, 0, 9, &Show::default()).unwrap().len() == 9);
 
     let report = running.stop().await;
     assert_eq!((report.enrolled, report.reused), (u64::from(agents), 0));

@@ -50,6 +50,7 @@ pub const MIGRATIONS: &[Migration] = &[
     migration!(40, "0040-answer-chunks"),
     migration!(41, "0041-retention"),
     migration!(42, "0042-keys-origin"),
+    migration!(43, "0043-question-tail"),
 ];
 
 /// Brings the database up to date, or says why it must not be touched.

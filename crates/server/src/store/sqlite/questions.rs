@@ -18,12 +18,13 @@ use rusqlite::{OptionalExtension as _, Row, params};
 use std::sync::Arc;
 
 const QUESTION: &str = "SELECT id, text, plan, asked_by, asked_at, expires_at, order_number, targets, cancelled_at, closed,
-    summary, unanswered, asked_by_user, asked_by_token, kept, answers_removed_at FROM questions WHERE removed = 0";
+    summary, unanswered, asked_by_user, asked_by_token, kept, answers_removed_at, tail FROM questions WHERE removed = 0";
 
 fn question(row: &Row<'_>) -> rusqlite::Result<StoredQuestion> {
     Ok(StoredQuestion {
         id: row.get(0)?,
         text: row.get(1)?,
+        tail: row.get(16)?,
         plan: row.get(2)?,
         asked_by: actor(row.get(3)?, row.get(12)?, row.get(13)?),
         asked_at: time(row, 4)?,
@@ -66,8 +67,8 @@ impl Questions for SqliteStore {
             let order_number = next_number(tx)?;
             tx.prepare_cached(
                 "INSERT INTO questions (text, plan, asked_by, asked_at, expires_at, order_number, targets,
-                    asked_by_user, asked_by_token)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+                    asked_by_user, asked_by_token, tail)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
             )?
             .execute(params![
                 new.text,
@@ -78,7 +79,8 @@ impl Questions for SqliteStore {
                 number(order_number),
                 new.targets,
                 new.asked_by.user(),
-                new.asked_by.token()
+                new.asked_by.token(),
+                new.tail
             ])?;
             let id = QuestionId(unsigned(tx.last_insert_rowid()));
             let stored = add(tx, order_number, OrderKind::Question(id), &order)?;

@@ -44,6 +44,7 @@ fn order() -> NewOrder {
 pub(super) async fn ask(store: &dyn Store) -> (QuestionId, u64) {
     let new = NewQuestion {
         text: "Get Computer Name from all machines".into(),
+        tail: "on exactly 1 machine".into(),
         plan: "{}".into(),
         asked_by: ada(),
         asked_at: time(0),
@@ -71,6 +72,14 @@ pub async fn a_question_is_kept_with_its_order_and_deed(place: &dyn Place) {
     assert_eq!(
         (kept.order, kept.asked_by, kept.closed),
         (one, ada(), false)
+    );
+    // What is asked and how it is shown stand apart.
+    assert_eq!(
+        (kept.text.as_str(), kept.tail.as_str()),
+        (
+            "Get Computer Name from all machines",
+            "on exactly 1 machine"
+        )
     );
     let listed = store.questions(None, None, 10).await.expect("read");
     let ids: Vec<_> = listed.iter().map(|q| q.id).collect();
@@ -103,6 +112,7 @@ pub async fn what_cannot_be_signed_is_not_kept(place: &dyn Place) {
     let store = place.open();
     let new = NewQuestion {
         text: "Get Computer Name from all machines".into(),
+        tail: String::new(),
         plan: "{}".into(),
         asked_by: ada(),
         asked_at: time(0),

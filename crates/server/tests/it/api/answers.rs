@@ -7,16 +7,16 @@ use protocol::message::agent_says;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
-const PROCESSES: &str = "Get Running Processes from all machines";
+pub const PROCESSES: &str = "Get Running Processes from all machines";
 
 /// Follows events of one question.
-struct Events {
+pub struct Events {
     body: std::pin::Pin<Box<dyn futures_util::Stream<Item = reqwest::Result<bytes::Bytes>> + Send>>,
     held: Vec<u8>,
 }
 
 impl Events {
-    async fn of(web: &Web, id: &Value, after: Option<&str>) -> Self {
+    pub async fn of(web: &Web, id: &Value, after: Option<&str>) -> Self {
         let mut request = web.request(Method::GET, &format!("/api/v1/questions/{id}/events"));
         if let Some(after) = after {
             request = request.header("last-event-id", after);
@@ -29,8 +29,18 @@ impl Events {
         }
     }
 
+    /// With parameters.
+    pub async fn with(web: &Web, id: &Value, query: &str) -> Self {
+        let path = format!("/api/v1/questions/{id}/events{query}");
+        let response = web.request(Method::GET, &path).send().await;
+        Self {
+            body: Box::pin(response.expect("a reply").bytes_stream()),
+            held: Vec::new(),
+        }
+    }
+
     /// The next event, with its id; `None` at the end of the stream.
-    async fn next(&mut self) -> Option<(String, Value)> {
+    pub async fn next(&mut self) -> Option<(String, Value)> {
         loop {
             if let Some(end) = self.held.windows(2).position(|w| w == b"\n\n") {
                 let event: Vec<u8> = self.held.drain(..end + 2).collect();
@@ -57,7 +67,7 @@ impl Events {
 }
 
 /// Two connected agents and a question they got.
-async fn asked(world: &World, web: &Web, text: &str) -> (Value, Vec<(Agent, Channel, u64)>) {
+pub async fn asked(world: &World, web: &Web, text: &str) -> (Value, Vec<(Agent, Channel, u64)>) {
     let mut channels = Vec::new();
     for _ in 0..2 {
         let agent = world.agent().await;

@@ -24,6 +24,7 @@ async fn ask(store: &SqliteStore) -> QuestionId {
     };
     let new = NewQuestion {
         text: "Get Computer Name from all machines".into(),
+        tail: String::new(),
         plan: "{\"tables\":[{\"title\":\"Computer Name\",\"columns\":[]}]}".into(),
         asked_by: Actor::User {
             user: UserId(1),
