@@ -2,8 +2,12 @@
 
 use super::Table;
 use ::api::table::{Head, Row, Value};
+use comfy_table::ContentArrangement;
 use question::cell;
 use std::io::IsTerminal;
+
+/// Terminals that are narrower than this are taken for ones that do not know.
+const NARROWEST: u16 = 20;
 
 /// A table whose columns are aligned; in a terminal as wide as that, with long cells on several lines.
 pub(crate) fn aligned(table: &Table) -> String {
@@ -14,17 +18,23 @@ pub(crate) fn aligned(table: &Table) -> String {
 pub(super) fn drawn(head: &Head, rows: &[Row], fitting: bool) -> String {
     let mut drawn = comfy_table::Table::new();
     drawn
-        .load_style(comfy_table::presets::UTF8_BORDERS_ONLY)
-        .set_content_arrangement(if fitting {
-            comfy_table::ContentArrangement::Dynamic
-        } else {
-            comfy_table::ContentArrangement::Disabled
-        });
+        .load_style(comfy_table::presets::UTF8_BORDERS_ONLY);
+    let arrangement = arrangement(fitting, drawn.width());
+    drawn.set_content_arrangement(arrangement);
     drawn.set_header(names(head));
     for row in rows {
         drawn.add_row(cells(head, row));
     }
     drawn.to_string()
+}
+
+/// How cells take room. A serial console does not know its width and says 0, in which every word would stand on end.
+fn arrangement(fitting: bool, width: Option<u16>) -> ContentArrangement {
+    if fitting && width.is_some_and(|width| width >= NARROWEST) {
+        ContentArrangement::Dynamic
+    } else {
+        ContentArrangement::Disabled
+    }
 }
 
 /// A row as a line, its columns separated by tabs. A tab inside a cell is visible as `\t`, so every line has as many as it has columns.
@@ -49,4 +59,18 @@ fn cells(head: &Head, row: &Row) -> Vec<String> {
     values
         .map(|text| cell::printable(text.as_bytes()))
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_terminal_that_does_not_know_its_width_is_no_narrow_one() {
+        for width in [None, Some(0), Some(1), Some(NARROWEST - 1)] {
+            assert_eq!(arrangement(true, width), ContentArrangement::Disabled);
+        }
+        assert_eq!(arrangement(true, Some(80)), ContentArrangement::Dynamic);
+        assert_eq!(arrangement(false, Some(80)), ContentArrangement::Disabled);
+    }
 }
