@@ -4,6 +4,7 @@ mod agent;
 mod api_tokens;
 mod ask;
 mod audit;
+mod compare;
 mod endpoints;
 mod groups;
 mod index;
@@ -16,6 +17,7 @@ mod token;
 mod trust;
 mod users;
 mod when;
+mod which;
 
 pub use index::{
     BenchArgs, ExportArgs, ExportFormat, IndexAction, IndexArgs, ListArgs, QueryArgs, QuerySort,
@@ -26,6 +28,7 @@ pub use agent::{AgentAction, AgentArgs, EnrolArgs};
 pub use api_tokens::{ApiTokenAction, ApiTokensArgs, ScopeName};
 pub use ask::{AskArgs, InState, Wait};
 pub use audit::{AuditAction, AuditArgs, ListEntries, VerifyLog};
+pub use compare::{CompareArgs, Part};
 pub use endpoints::{EndpointAction, EndpointsArgs, StandingName, WhichEndpoints};
 pub use groups::{GroupAction, GroupsArgs, Meaning};
 pub use login::LoginArgs;
@@ -36,6 +39,7 @@ pub use simulate::SimulateArgs;
 pub use token::{TokenAction, TokenArgs};
 pub use trust::{TrustAction, TrustArgs, TrustWhat};
 pub use users::{RoleName, UserAction, UsersArgs};
+pub use which::{Count, Which};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::net::SocketAddr;
@@ -88,6 +92,8 @@ pub enum Command {
     /// List questions; show the answer of one, or cancel it
     #[command(alias = "question")]
     Questions(QuestionsArgs),
+    /// Compare the answers of two questions, or what two groups say to one
+    Compare(CompareArgs),
     /// Sign in to a server and keep an API token for later commands
     Login(LoginArgs),
     /// Tell who these commands act for, and what they may do

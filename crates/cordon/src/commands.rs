@@ -4,6 +4,7 @@ mod agent;
 mod api_tokens;
 mod ask;
 mod audit;
+mod compare;
 mod endpoints;
 mod explain;
 pub mod follow;
@@ -28,6 +29,7 @@ mod token;
 mod trust;
 mod up;
 mod users;
+mod which;
 mod words;
 
 use crate::args::{Cli, Command};
@@ -65,6 +67,7 @@ pub fn run(cli: Cli) -> Result<ExitCode> {
         Command::Endpoints(args) => runtime()?.block_on(endpoints::run(args))?,
         Command::Groups(args) => runtime()?.block_on(groups::run(args))?,
         Command::Questions(args) => return runtime()?.block_on(questions::run(args)),
+        Command::Compare(args) => return runtime()?.block_on(compare::run(args)),
         Command::Login(args) => runtime()?.block_on(login::run(args))?,
         Command::Whoami(args) => runtime()?.block_on(password::whoami(args))?,
         Command::Password(args) => runtime()?.block_on(password::run(args))?,

@@ -15,6 +15,7 @@ pub(crate) use told::{io, tls, told};
 
 use crate::args::{Output, Printing};
 use ::api::ValueType;
+use ::api::answer::RowInfo;
 use ::api::table::{Column, Head, Machines, Row, Value};
 use anyhow::Result;
 use question::cell;
@@ -163,14 +164,14 @@ impl Table {
     }
 
     /// A row of an answer as the API's pages have it.
-    pub fn push(&mut self, cells: &[String], count: u64) {
-        let cells = cells.iter().zip(&self.head.columns);
+    pub fn push(&mut self, row: &RowInfo) {
+        let cells = row.cells.iter().zip(&self.head.columns);
         let values = cells.map(|(cell, column)| Value::of(cell, column.value_type));
         self.rows.push(Row {
             values: values.collect(),
             machines: Some(Machines {
-                count,
-                endpoints: None,
+                count: row.count,
+                endpoints: row.machines.clone(),
             }),
         });
     }

@@ -1,6 +1,6 @@
 //! Arguments of `ask`, and how long it waits.
 
-use super::{Connection, Printing};
+use super::{Connection, Printing, Which};
 use crate::EXIT_HELP;
 use ::api::EndpointState;
 use clap::Args;
@@ -14,7 +14,7 @@ pub struct AskArgs {
     #[arg(required_unless_present = "history", num_args = 1.., value_name = "QUESTION")]
     pub text: Vec<String>,
     /// Answer on this machine, without any server
-    #[arg(long, conflicts_with = "explain")]
+    #[arg(long, conflicts_with_all = ["explain", "machines"])]
     pub local: bool,
     /// Print how the question is understood and run nothing; with --profile, how that server understands it
     #[arg(long)]
@@ -53,6 +53,9 @@ pub struct AskArgs {
     /// Show the rarest rows first
     #[arg(long)]
     pub rare: bool,
+    /// How the answer is shown.
+    #[command(flatten)]
+    pub which: Which,
     /// Server and sign-in.
     #[command(flatten)]
     pub connection: Connection,
@@ -97,7 +100,7 @@ impl FromStr for InState {
 }
 
 /// Reads `95%` or `30s`.
-fn parse_wait(text: &str) -> Result<Wait, String> {
+pub(super) fn parse_wait(text: &str) -> Result<Wait, String> {
     let wrong =
         || format!("`{text}` is neither a share such as 95% nor a time such as 30s, 5m or 1h");
     if let Some(percent) = text.strip_suffix('%') {

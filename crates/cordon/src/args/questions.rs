@@ -1,6 +1,6 @@
 //! Arguments of `questions`.
 
-use super::{Connection, InState, Printing};
+use super::{Connection, InState, Printing, Which};
 use crate::EXIT_HELP;
 use ::api::ids::QuestionId;
 use clap::{Args, Subcommand};
@@ -42,6 +42,9 @@ pub enum QuestionAction {
         /// Print the endpoints in this state instead of the rows, as in `offline` or `timed_out`; `all` prints every one
         #[arg(long, value_name = "STATE", conflicts_with = "problems")]
         endpoints: Option<InState>,
+        /// How the answer is shown.
+        #[command(flatten)]
+        which: Which,
     },
     /// Stop it
     Cancel {

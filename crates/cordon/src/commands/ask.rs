@@ -3,9 +3,10 @@
 use super::explain::{self, Understood};
 use super::follow::{self, Wait};
 use super::look::{Look, What, code};
+use super::which::{self, Shown};
 use crate::EXIT_ERROR;
 use crate::api::{ApiError, ApiQuestion, Client};
-use crate::args::AskArgs;
+use crate::args::{AskArgs, Which};
 use crate::http::HttpError;
 use crate::output::{self, How, Printer, Table};
 use ::api::ValueType;
@@ -15,7 +16,7 @@ use ::api::language::ReadingInfo;
 use ::api::question::{ListQuery, ToAsk};
 use ::api::table::{Head, Machines, Row, Value};
 use anyhow::{Context, Result, bail};
-use question::cell;
+use question::{Headings, cell};
 use std::io::{IsTerminal, Read};
 use std::process::ExitCode;
 
@@ -44,7 +45,7 @@ pub fn run(args: AskArgs) -> Result<ExitCode> {
         return super::runtime()?.block_on(to_fleet(text, how, &args));
     }
     let text = match explain::here(&text) {
-        Ok(understood) => match text_of(understood, &text, &how, args.best)? {
+        Ok(understood) => match text_of(understood, &text, &how, &args)? {
             Some(text) => text,
             None => return Ok(ExitCode::from(EXIT_ERROR)),
         },
@@ -53,7 +54,7 @@ pub fn run(args: AskArgs) -> Result<ExitCode> {
             return Ok(ExitCode::from(EXIT_ERROR));
         }
     };
-    local(&text, &how, args.problems)
+    local(&text, &how, &args)
 }
 
 /// Asks the server. Sensors and groups that only it knows are its to resolve: it has the last word on formal questions, and on
@@ -67,7 +68,7 @@ async fn to_fleet(text: String, how: How, args: &AskArgs) -> Result<ExitCode> {
         _ => explain::here(&text),
     };
     let text = match understood {
-        Ok(understood) => match text_of(understood, &text, &how, args.best)? {
+        Ok(understood) => match text_of(understood, &text, &how, args)? {
             Some(text) => text,
             None => return Ok(ExitCode::from(EXIT_ERROR)),
         },
@@ -77,12 +78,19 @@ async fn to_fleet(text: String, how: How, args: &AskArgs) -> Result<ExitCode> {
 }
 
 /// The text to ask, when it is known or chosen.
-fn text_of(understood: Understood, text: &str, how: &How, best: bool) -> Result<Option<String>> {
+fn text_of(
+    understood: Understood,
+    text: &str,
+    how: &How,
+    args: &AskArgs,
+) -> Result<Option<String>> {
     match understood {
-        Understood::Readings(readings) => choose(&readings, best),
+        Understood::Readings(readings) => choose(&readings, args.best),
         Understood::Question(parsed) => {
             explain::warn(&parsed.warnings);
             // What cannot be printed so need not be asked.
+            let headings = Headings::from(&parsed.plan);
+            which::effective(&args.which, &which::own(&parsed.question.tail), &headings)?;
             output::check(how, &Head::of(&parsed.plan))?;
             Ok(Some(text.to_owned()))
         }
@@ -122,7 +130,7 @@ fn choose(readings: &[ReadingInfo], best: bool) -> Result<Option<String>> {
     Ok(Some(reading.canonical.clone()))
 }
 
-fn local(text: &str, how: &How, only_problems: bool) -> Result<ExitCode> {
+fn local(text: &str, how: &How, args: &AskArgs) -> Result<ExitCode> {
     let answer = ::agent::local::ask_with(text, super::native_sensors()?)?;
     for problem in &answer.problems {
         anstream::eprintln!(
@@ -131,7 +139,7 @@ fn local(text: &str, how: &How, only_problems: bool) -> Result<ExitCode> {
             cell::printable(problem.message.as_bytes())
         );
     }
-    if only_problems {
+    if args.problems {
         let table = Table::plain(
             &["Sensor", "Problem"],
             answer
@@ -143,7 +151,11 @@ fn local(text: &str, how: &How, only_problems: bool) -> Result<ExitCode> {
         output::print(how.clone(), &[table], serde_json::Value::Null)?;
         return Ok(code(empty, false));
     }
-    let heads = Head::of(&answer.plan.into());
+    let mut plan = Plan::from(answer.plan);
+    let tail = which::effective(&args.which, &answer.question.tail, &Headings::from(&plan))?;
+    let places = tail.columns(&Headings::from(&plan));
+    which::narrow(&mut plan, &tail);
+    let heads = Head::of(&plan);
     let about = QuestionHead {
         text: answer.question.to_string(),
         ..QuestionHead::default()
@@ -155,7 +167,10 @@ fn local(text: &str, how: &How, only_problems: bool) -> Result<ExitCode> {
             continue;
         };
         printer.table(head)?;
-        for row in rows {
+        let by = places.get(at).and_then(Option::as_deref);
+        // Each row is on this machine: on one.
+        let shown = tail.count.is_none_or(|count| count.holds(1));
+        for row in which::by(rows, by).into_iter().filter(|_| shown) {
             empty = false;
             let cells = row.iter().zip(&head.columns);
             let values = cells.map(|(c, column)| Value::of(&cell::text(c), column.value_type));
@@ -190,7 +205,7 @@ async fn remote(client: Client, text: &str, how: How, args: &AskArgs) -> Result<
         expires_seconds: args.expires,
         targets: super::endpoints::ids(&client, &args.only).await?,
     };
-    let question: ApiQuestion = match client.post("/questions", asked).await {
+    let mut question: ApiQuestion = match client.post("/questions", asked).await {
         Ok(question) => question,
         Err(error) => {
             let place = error
@@ -208,9 +223,11 @@ async fn remote(client: Client, text: &str, how: How, args: &AskArgs) -> Result<
         "cordon: question {id} is asked; `cordon questions show {id}` shows its answer later too",
         id = question.id
     );
+    let shown = Shown::new(&args.which, &mut question)?;
     let look = Look {
         what: What::of(args.problems, args.in_state),
         how,
+        shown,
         rare: args.rare,
         most: args.rows,
     };

@@ -104,14 +104,16 @@ pub fn run(text: &str, form: Form, connection: &Connection) -> Result<ExitCode> 
         Ok(Understood::Question(parsed)) => {
             let Parsed {
                 canonical,
+                asked,
                 question,
                 plan,
                 warnings,
             } = *parsed;
+            let tail = canonical.strip_prefix(&asked).unwrap_or_default().trim();
             if as_json {
                 show(
                     form,
-                    &json!({"canonical": canonical, "tree": question, "tables": plan.tables, "warnings": warnings}),
+                    &json!({"canonical": canonical, "asked": asked, "tree": question, "tables": plan.tables, "warnings": warnings}),
                 )?;
             } else {
                 say!("{canonical}");
@@ -126,6 +128,10 @@ pub fn run(text: &str, form: Form, connection: &Connection) -> Result<ExitCode> 
                             columns.join(" | ")
                         }
                     );
+                }
+                if !tail.is_empty() {
+                    say!("  shown: {tail}");
+                    say!("  endpoints are asked: {asked}");
                 }
                 warn(&warnings);
             }

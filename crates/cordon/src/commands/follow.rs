@@ -3,11 +3,11 @@
 //! A question outlives the server that it was asked of: when the connection is lost the follower tries again for as long as the question
 //! lives, and goes on where it was. What it has seen may come twice then, which does no harm: a row has a number and a count.
 
-use crate::api::{ApiQuestion, ApiRow, Client, Coverage, is_passing};
+use crate::api::{ApiQuestion, ApiRow, Client, Coverage, is_passing, with_query};
 pub use crate::args::Wait;
 use crate::output::told;
 use ::api::EndpointState;
-use ::api::answer::ChangesEvent;
+use ::api::answer::{ChangedTable, ChangesEvent, EventsQuery};
 use anyhow::{Context, Result, bail};
 use futures_util::StreamExt;
 use std::time::{Duration, Instant};
@@ -66,6 +66,7 @@ pub struct Followed {
 struct Follower<'a> {
     client: &'a Client,
     question: &'a ApiQuestion,
+    shown: &'a EventsQuery,
     wait: Option<Wait>,
     coverage: Coverage,
     /// Id of the last event.
@@ -81,11 +82,23 @@ pub async fn follow(
     client: &Client,
     question: &ApiQuestion,
     wait: Option<Wait>,
+    changed: impl FnMut(&Coverage, &mut dyn Iterator<Item = (u32, &ApiRow)>),
+) -> Result<Followed> {
+    follow_shown(client, question, wait, &EventsQuery::default(), changed).await
+}
+
+/// As [`follow`], with rows as they are to be shown. One that is no longer shown comes with a count of 0.
+pub(crate) async fn follow_shown(
+    client: &Client,
+    question: &ApiQuestion,
+    wait: Option<Wait>,
+    shown: &EventsQuery,
     mut changed: impl FnMut(&Coverage, &mut dyn Iterator<Item = (u32, &ApiRow)>),
 ) -> Result<Followed> {
     let mut follower = Follower {
         client,
         question,
+        shown,
         wait,
         coverage: question.coverage.clone(),
         last: None,
@@ -151,6 +164,7 @@ impl Follower<'_> {
             return Ok(End::Seen);
         }
         let path = format!("/questions/{}/events", self.question.id);
+        let path = with_query(&path, self.shown)?;
         let last = self.last.clone();
         let last: Option<(&str, &str)> = last.as_deref().map(|id| ("last-event-id", id));
         let response = match self.client.stream(&path, last.as_slice()).await {
@@ -193,12 +207,14 @@ impl Follower<'_> {
                 };
                 self.last = id.or(self.last.take());
                 self.coverage = changes.coverage;
+                let gone: Vec<(u32, ApiRow)> = changes.tables.iter().flat_map(gone).collect();
                 changed(
                     &self.coverage,
                     &mut changes
                         .tables
                         .iter()
-                        .flat_map(|t| t.rows.iter().map(move |r| (t.table, r))),
+                        .flat_map(|t| t.rows.iter().map(move |r| (t.table, r)))
+                        .chain(gone.iter().map(|(table, row)| (*table, row))),
                 );
                 if changes.done || self.enough() {
                     return Ok(End::Seen);
@@ -213,6 +229,19 @@ impl Follower<'_> {
             "the server ended the connection"
         )))
     }
+}
+
+/// What is no longer shown of a table, as rows that nobody gave.
+fn gone(table: &ChangedTable) -> impl Iterator<Item = (u32, ApiRow)> + '_ {
+    table.gone.iter().map(|row| {
+        let nobody = ApiRow {
+            row: *row,
+            cells: Vec::new(),
+            count: 0,
+            machines: None,
+        };
+        (table.table, nobody)
+    })
 }
 
 /// Trying again while a server is away.

@@ -32,7 +32,10 @@ impl Held {
     pub fn take(&mut self, rows: &mut dyn Iterator<Item = (u32, &ApiRow)>) {
         for (table, row) in rows {
             let key = (table, row.row);
-            if self.rows.len() < KEPT || self.rows.contains_key(&key) {
+            if row.count == 0 {
+                // It is no longer shown.
+                self.rows.remove(&key);
+            } else if self.rows.len() < KEPT || self.rows.contains_key(&key) {
                 self.rows.insert(key, row.clone());
             }
         }
@@ -58,7 +61,7 @@ impl Held {
                 rows: Vec::new(),
             };
             for row in rows.into_iter().take(most) {
-                table.push(&row.cells, row.count);
+                table.push(row);
             }
             (table, all)
         });
@@ -118,6 +121,7 @@ mod tests {
             row,
             cells: vec![format!("cell {row}")],
             count,
+            machines: None,
         }
     }
 

@@ -3,6 +3,7 @@
 
 use super::follow::{self, Ended, Followed};
 use super::live::{Held, Live};
+use super::which::Shown;
 use super::{problems, rows};
 use crate::api::{ApiQuestion, Client, Coverage};
 use crate::args::{InState, Wait};
@@ -62,6 +63,8 @@ pub(crate) struct Look {
     pub what: What,
     /// Form, tables and place of output.
     pub how: How,
+    /// By what machines are counted, on how many, and how many are named.
+    pub shown: Shown,
     /// Rare rows first.
     pub rare: bool,
     /// Rows of a table in a terminal.
@@ -84,7 +87,8 @@ impl Look {
             && std::io::stderr().is_terminal();
         let screen = live.then(|| Live::new(self.most));
         let mut held = Held::new(question, self.rare);
-        let followed = follow::follow(client, question, wait, |coverage, rows| {
+        let events = self.shown.events();
+        let followed = follow::follow_shown(client, question, wait, &events, |coverage, rows| {
             held.take(rows);
             if let Some(screen) = &screen {
                 screen.draw(coverage, &held);
@@ -224,12 +228,14 @@ impl Look {
         }
         let wanted = rows::Wanted {
             how: self.how.clone(),
+            shown: self.shown.clone(),
             rare: self.rare,
             most: self.most,
         };
         let printed = rows::print(client, question, &wanted).await?;
         rows::tell_hidden(&printed);
         anstream::eprintln!("{}", follow::states(coverage));
+        self.shown.warn_of_rarity(self.rare, coverage);
         // They come after the answer, and an answer without them is still one.
         match &problems {
             Ok(problems) => problems::report(problems),

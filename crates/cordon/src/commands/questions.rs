@@ -2,6 +2,7 @@
 
 use super::follow::{self, Wait};
 use super::look::{Look, What};
+use super::which::Shown;
 use crate::api::{ApiQuestion, Client};
 use crate::args::{QuestionAction, QuestionsArgs};
 use crate::output::say;
@@ -48,11 +49,14 @@ pub async fn run(args: QuestionsArgs) -> Result<ExitCode> {
             follow,
             problems,
             endpoints,
+            which,
         }) => {
-            let question: ApiQuestion = client.get(&format!("/questions/{id}")).await?;
+            let mut question: ApiQuestion = client.get(&format!("/questions/{id}")).await?;
+            let shown = Shown::new(&which, &mut question)?;
             let look = Look {
                 what: What::of(problems, endpoints),
                 how: How::from(&args.printing),
+                shown,
                 rare,
                 most: rows,
             };

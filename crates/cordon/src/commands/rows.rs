@@ -2,6 +2,7 @@
 //! more memory than a row; only an aligned table in a terminal is fetched by its first rows, and it has few.
 
 use super::follow::Retry;
+use super::which::Shown;
 use crate::api::{ApiPage, ApiQuestion, Client, with_query};
 use crate::output::counted;
 use crate::output::{Form, How, Printer, Table};
@@ -17,12 +18,18 @@ use std::time::Instant;
 const ROW_MAX: usize = 64 << 20;
 /// Rows that one request for a page may ask for.
 const PAGE: u32 = 10_000;
+/// Machines that one request for a page may name.
+const MOST_NAMES: u32 = 100_000;
+/// Machines of each row that a terminal is shown at most; the line says how many more there are.
+const NAMES: u32 = 100;
 
 /// How to print.
 #[derive(Clone)]
 pub(crate) struct Wanted {
     /// Form, tables, place.
     pub how: How,
+    /// By what machines are counted, on how many, and how many are named.
+    pub shown: Shown,
     /// Rare rows first, not common ones.
     pub rare: bool,
     /// Rows of a table in a terminal.
@@ -44,7 +51,10 @@ pub(crate) async fn print(
     question: &ApiQuestion,
     wanted: &Wanted,
 ) -> Result<Printed> {
-    let heads = Head::of(&question.plan);
+    let mut heads = Head::of(&question.plan);
+    for head in &mut heads {
+        head.named = wanted.shown.machines.is_some();
+    }
     let about = QuestionHead::from(question);
     let mut printer = Printer::new(&wanted.how, Some(about), serde_json::Value::Null, &heads)?;
     let shown = wanted.how.folder.is_none() && std::io::stdout().is_terminal();
@@ -55,8 +65,15 @@ pub(crate) async fn print(
                 continue;
             };
             let table = (number, head);
-            let (found, all) =
-                first_rows(client, question, table, wanted.rare, wanted.most).await?;
+            let (found, all) = first_rows(
+                client,
+                question,
+                table,
+                &wanted.shown,
+                wanted.rare,
+                wanted.most,
+            )
+            .await?;
             printed.rows += all;
             printed.hidden += all.saturating_sub(found.rows.len() as u64);
             printer.table(head)?;
@@ -89,7 +106,9 @@ pub(crate) async fn print(
         table: one,
         format: ExportFormat::Jsonl,
         sort,
-        ..ExportQuery::default()
+        by: Some(wanted.shown.by.clone()),
+        count: Some(wanted.shown.count.clone()),
+        machines: wanted.shown.machines,
     };
     receive(client, question, query, |line| export.line(line)).await?;
     let (rows, tail) = export.end(question)?;
@@ -221,6 +240,7 @@ pub(crate) async fn first_rows(
     client: &Client,
     question: &ApiQuestion,
     (table, head): (u32, &Head),
+    shown: &Shown,
     rare: bool,
     most: usize,
 ) -> Result<(Table, u64)> {
@@ -231,11 +251,17 @@ pub(crate) async fn first_rows(
     let mut retry = Retry::new(question, Instant::now());
     loop {
         let missing = most.saturating_sub(found.rows.len());
+        // What is shown of an answer fits into a terminal: not every name of ten thousand machines.
+        let machines = shown.machines.map(|machines| machines.min(NAMES));
+        let page = PAGE.min(MOST_NAMES / machines.unwrap_or(1).max(1));
         let query = RowsQuery {
             table,
             sort: Some(if rare { "count" } else { "-count" }.to_owned()),
+            by: Some(shown.by.clone()),
+            count: Some(shown.count.clone()),
+            machines,
             offset: u32::try_from(found.rows.len()).unwrap_or(u32::MAX),
-            limit: Some(u32::try_from(missing).unwrap_or(PAGE).min(PAGE)),
+            limit: Some(u32::try_from(missing).unwrap_or(page).min(page)),
             ..RowsQuery::default()
         };
         let path = format!("/questions/{}/rows", question.id);
@@ -244,7 +270,7 @@ pub(crate) async fn first_rows(
             .await?;
         let came = page.rows.len();
         for row in &page.rows {
-            found.push(&row.cells, row.count);
+            found.push(row);
         }
         if came == 0 || found.rows.len() >= most || found.rows.len() as u64 >= page.total_rows {
             return Ok((found, page.total_rows));

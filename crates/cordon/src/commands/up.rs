@@ -3,6 +3,7 @@
 
 mod onward;
 
+use super::which::Shown;
 use super::{follow, rows, server};
 use crate::api::{ApiQuestion, Client, Profile};
 use crate::args::UpArgs;
@@ -170,7 +171,8 @@ async fn first_answer(running: &::server::Running, profile_path: &Path) -> Resul
     say!("\n{}", question.text);
     let heads = Head::of(&question.plan);
     for table in (0..).zip(&heads) {
-        let (found, all) = rows::first_rows(&client, &question, table, false, SHOWN).await?;
+        let (found, all) =
+            rows::first_rows(&client, &question, table, &Shown::default(), false, SHOWN).await?;
         say!("{}", aligned(&found));
         let hidden = all.saturating_sub(found.rows.len() as u64);
         if hidden > 0 {

@@ -56,9 +56,18 @@ fn names(head: &Head) -> Vec<String> {
 fn cells(head: &Head, row: &Row) -> Vec<String> {
     let values = row.flat(head);
     let values = values.iter().map(Value::words);
-    values
+    let mut cells: Vec<String> = values
         .map(|text| cell::printable(text.as_bytes()))
-        .collect()
+        .collect();
+    // People are told that names are missing; programs have the number beside them.
+    let unnamed = row.machines.as_ref().and_then(|machines| {
+        let named = machines.endpoints.as_ref()?.len() as u64;
+        machines.count.checked_sub(named).filter(|more| *more > 0)
+    });
+    if let (true, Some(more), Some(names)) = (head.named, unnamed, cells.last_mut()) {
+        names.push_str(&format!(" … and {more} more"));
+    }
+    cells
 }
 
 #[cfg(test)]

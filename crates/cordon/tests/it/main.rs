@@ -29,3 +29,4 @@ mod support;
 #[cfg(unix)]
 mod torrent;
 mod up;
+mod which;

@@ -80,6 +80,32 @@ async fn machines_are_counted_by_columns_bounded_and_named() {
         "unless asked for"
     );
 
+    let export = async |query: &str| {
+        let path = format!("/api/v1/questions/{id}/export?{query}");
+        let reply = web.request(Method::GET, &path).send().await;
+        reply.expect("a reply").text().await.expect("a whole file")
+    };
+    let lines = export("format=jsonl&sort=-count&by=Name&machines=1").await;
+    let line: Value = serde_json::from_str(lines.lines().next().expect("a line")).expect("JSON");
+    assert_eq!(line["values"], json!({"Name": "sh"}));
+    let machines = &line["machines"];
+    assert_eq!(
+        (&machines["count"], &machines["endpoints"]),
+        (&json!(2), machine)
+    );
+    let host = format!("box-{}", agents[0].0.ordinal);
+    assert_eq!(
+        export("format=csv&by=Name&count=1&machines=9").await,
+        format!("Name,Machines,Endpoints\r\ncron,1,{host}\r\n")
+    );
+    assert_eq!(
+        export("format=csv&by=Name&count=%3E9").await,
+        "Name,Machines\r\n"
+    );
+    let whole = export("format=csv&sort=count&machines=1").await;
+    assert_eq!(whole.lines().count(), 5, "{whole}");
+    assert_eq!(whole.matches(&host).count(), 3, "{whole}");
+
     // The machines of a row are those of all rows that it stands for.
     let row = &named["rows"][0]["row"];
     let path = format!("/questions/{id}/rows/0/{row}/endpoints");
