@@ -31,6 +31,7 @@ pub fn here(text: &str) -> Result<Understood, ParseError> {
     match question::parse(text, &catalogue) {
         Ok(question) => Ok(Understood::Question(Box::new(Parsed {
             canonical: question.to_string(),
+            asked: question.asked().to_string(),
             plan: question::plan(&question, &catalogue).into(),
             warnings: question::warnings(&question, &catalogue)
                 .into_iter()
@@ -128,6 +129,10 @@ pub fn run(text: &str, form: Form, connection: &Connection) -> Result<ExitCode> 
                             columns.join(" | ")
                         }
                     );
+                }
+                if !tail.is_empty() {
+                    say!("  shown: {tail}");
+                    say!("  endpoints are asked: {asked}");
                 }
                 if !tail.is_empty() {
                     say!("  shown: {tail}");

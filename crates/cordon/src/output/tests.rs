@@ -204,12 +204,12 @@ fn armed(field: &str) -> String {
 }
 
 fn line(cells: &[String], widths: &[usize]) -> String {
-    let mut line = "│".to_owned();
-    for (cell, width) in cells.iter().zip(widths) {
+    let padded = cells.iter().zip(widths).map(|(cell, width)| {
         let blanks = " ".repeat(width - cell.width());
-        line.push_str(&format!(" {cell}{blanks} "));
-    }
-    line + "│"
+        format!(" {cell}{blanks} ")
+    });
+    // Between columns stands a blank in place of a line.
+    format!("│{}│", padded.collect::<Vec<_>>().join(" "))
 }
 
 fn agree(tables: &[Table]) {

@@ -1,6 +1,8 @@
 //! What the documentation promises is there, and what is there is documented.
 
-use crate::support::{Server, agent, client, connected, cordon, enrol, run, runtime, simulate, text};
+use crate::support::{
+    Server, agent, client, connected, cordon, enrol, run, runtime, simulate, text,
+};
 use ::api::EndpointState;
 
 /// A page of `docs/`.

@@ -11,6 +11,9 @@ const HASHES: &str = "Get Running Processes with Hash from all machines";
 const PORTS: &str = "Get Listen Ports from all machines";
 const SIMULATED: u32 = 200;
 
+/// Rows of a comparison: part, cells, machines on either side.
+type Compared = BTreeSet<(String, Vec<String>, u64, u64)>;
+
 /// What a simple program holds: which machines gave these cells.
 type Model = BTreeMap<Vec<String>, BTreeSet<String>>;
 
@@ -244,7 +247,7 @@ fn the_listeners_of_two_groups_are_compared() {
             by,
         )
     };
-    let expected = |by: Option<&[&str]>| -> BTreeSet<(String, Vec<String>, u64, u64)> {
+    let expected = |by: Option<&[&str]>| -> Compared {
         let (left, right) = (of(groups[0].1, by), of(groups[1].1, by));
         let cells: BTreeSet<_> = left.keys().chain(right.keys()).cloned().collect();
         let count = |of: &Model, cells: &Vec<String>| of.get(cells).map_or(0, |m| m.len() as u64);
@@ -259,7 +262,7 @@ fn the_listeners_of_two_groups_are_compared() {
         });
         rows.collect()
     };
-    let compared = |args: &[&str]| -> (Value, BTreeSet<(String, Vec<String>, u64, u64)>) {
+    let compared = |args: &[&str]| -> (Value, Compared) {
         let output = fleet.run(&[args, &["--output", "json"]].concat());
         assert_eq!(output.status.code(), Some(0), "{output:?}");
         let document = json_of(&output);

@@ -7,6 +7,10 @@ use axum::extract::rejection::{JsonRejection, PathRejection, QueryRejection};
 use axum::http::StatusCode;
 use std::error::Error;
 
+/// As axum keeps them.
+type BodyError = serde_path_to_error::Error<serde_json::Error>;
+type QueryError = serde_path_to_error::Error<serde::de::value::Error>;
+
 impl From<JsonRejection> for ApiError {
     fn from(rejection: JsonRejection) -> Self {
         let status = rejection.status();
@@ -39,11 +43,11 @@ impl ApiError {
 
 impl From<QueryRejection> for ApiError {
     fn from(rejection: QueryRejection) -> Self {
-        let (path, message) = innermost(&rejection);
-        Self::invalid(format!(
-            "the query does not fit: {}",
-            api::unfit::at(&path, &message)
-        ))
+        let why = found::<QueryError>(&rejection).map_or_else(
+            || "it is not what the operation takes".to_owned(),
+            |error| api::unfit::at(&error.path().to_string(), &error.inner().to_string()),
+        );
+        Self::invalid(format!("the query does not fit: {why}"))
     }
 }
 
@@ -72,34 +76,24 @@ impl From<PathRejection> for ApiError {
 
 /// What is wrong with a body.
 fn body(rejection: &JsonRejection) -> String {
-    let mut error: Option<&(dyn Error + 'static)> = rejection.source();
-    let mut outer = String::new();
-    while let Some(cause) = error {
-        if let Some(json) = cause.downcast_ref::<serde_json::Error>() {
-            return api::unfit::json_at(&before(&outer, &json.to_string()), json);
-        }
-        outer = cause.to_string();
-        error = cause.source();
+    if let Some(error) = found::<BodyError>(rejection) {
+        return api::unfit::json_at(&error.path().to_string(), error.inner());
     }
-    "it is not what the operation takes".to_owned()
+    // What stands behind a value is told without a path.
+    found::<serde_json::Error>(rejection).map_or_else(
+        || "it is not what the operation takes".to_owned(),
+        api::unfit::json,
+    )
 }
 
-/// The member that a rejection is about, and what the reader said of it.
-fn innermost(rejection: &(dyn Error + 'static)) -> (String, String) {
-    let mut error = rejection.source();
-    let (mut outer, mut inner) = (String::new(), String::new());
-    while let Some(cause) = error {
-        let text = cause.to_string();
-        if text != inner {
-            outer = std::mem::replace(&mut inner, text);
+/// The first of the causes that is of this type.
+fn found<'a, E: Error + 'static>(rejection: &'a (dyn Error + 'static)) -> Option<&'a E> {
+    let mut cause = rejection.source();
+    while let Some(error) = cause {
+        if let Some(found) = error.downcast_ref() {
+            return Some(found);
         }
-        error = cause.source();
+        cause = error.source();
     }
-    (before(&outer, &inner), inner)
-}
-
-/// The path in `path: message`.
-fn before(outer: &str, message: &str) -> String {
-    let path = outer.strip_suffix(message).unwrap_or_default();
-    path.strip_suffix(": ").unwrap_or_default().to_owned()
+    None
 }
