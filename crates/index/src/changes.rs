@@ -24,6 +24,8 @@
 //!   above it. What is mounted over a folder hides it, and the kernel tells nothing of it when that goes again.
 //! - [`Change::Hidden`]: something changed in a directory to which no path leads at the moment. It is to be listed once
 //!   one does.
+//! - [`Change::Away`]: something changed in a file system that was not where it is known to be mounted. What is mounted is to
+//!   be asked for, and what is there again, or still, is to be walked.
 //! - [`Change::Point`]: nobody's notice but that of whoever learned of it from the table of mounts.
 //!
 //! Changes in a directory that is gone are left out: its own end is reported.
@@ -147,8 +149,10 @@ pub enum Sight {
     Here(DirectoryKey),
     /// Its path leads elsewhere: something is mounted over it, or nothing that is mounted shows it.
     Hidden(DirectoryKey),
-    /// It is removed, or its file system is away.
+    /// It is removed.
     Gone,
+    /// Its file system is at none of the places where it is known to be mounted.
+    Away(Vec<PathBuf>),
 }
 
 /// Where to look again. See the module's text for what each one asks for.
@@ -190,6 +194,11 @@ pub enum Change {
     Hidden {
         /// Which, with the path that it would have.
         directory: DirectoryKey,
+    },
+    /// Something changed in a file system that is at none of the places where it is known to be mounted.
+    Away {
+        /// These places.
+        mounts: Vec<PathBuf>,
     },
     /// Something was mounted on a path, or what was mounted there is no longer.
     Point {

@@ -29,6 +29,7 @@ use crate::store::StoreError;
 use crate::store::write::Writer;
 use batch::{AllShared, Batch};
 use std::collections::HashSet;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// How often a place is looked at again that changes at every look, or that waits for a notice.
@@ -45,6 +46,8 @@ pub struct Applied {
     pub unsettled: bool,
     /// Directories to which no path led: they are to be listed when one does.
     pub hidden: Vec<DirectoryKey>,
+    /// Mounts that were looked for and not found: what is mounted is to be asked for.
+    pub away: Vec<PathBuf>,
 }
 
 /// What it takes to apply changes.

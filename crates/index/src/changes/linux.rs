@@ -171,6 +171,8 @@ impl Watcher {
     /// # Errors
     /// [`WatchError`] when it cannot be watched.
     pub fn add(&mut self, mount: PathBuf) -> Result<(), WatchError> {
+        // Of what was mounted there before, nothing is found there any more, whether this can be watched or not.
+        self.directories.keep_mounts(|other| *other != mount);
         let (root, number) = kernel::open_mount(&mount)?;
         kernel::check_handles(&root, &mount)?;
         let file_system = match kernel::mark(&self.group, &root, &mount) {
@@ -288,6 +290,7 @@ impl Watcher {
         let mut keys: HashMap<Number, Found> = HashMap::new();
         let mut failed = BTreeSet::new();
         let mut hidden: HashMap<Number, DirectoryKey> = HashMap::new();
+        let mut away: BTreeSet<PathBuf> = BTreeSet::new();
         while let Some(waiting) = self.taken.get(self.position) {
             if changes.len() >= BATCH {
                 break;
@@ -304,6 +307,9 @@ impl Watcher {
                     }
                     if let Found::Hidden(key) = &found {
                         hidden.insert(spot.directory, key.clone());
+                    }
+                    if let Found::Away(mounts) = &found {
+                        away.extend(mounts.iter().cloned());
                     }
                     found
                 });
@@ -348,6 +354,10 @@ impl Watcher {
         }
         let hidden = hidden.into_values();
         changes.extend(hidden.map(|directory| Change::Hidden { directory }));
+        if !away.is_empty() {
+            let mounts = away.into_iter().collect();
+            changes.push(Change::Away { mounts });
+        }
         self.lost(&failed, changes);
     }
 }

@@ -114,7 +114,7 @@ impl<'a, 'c> Batch<'a, 'c> {
             } => self.follow_file(mounts, attributes, *written),
             Change::Lost { .. } => self.applied.lost = true,
             // What follows of it, whoever knows the table tells.
-            Change::Mounts => {}
+            Change::Mounts | Change::Away { .. } => {}
             Change::Hidden { directory } => self.relist.push(directory.clone()),
             Change::Point { path } => self.look_at_point(path)?,
         }

@@ -26,7 +26,13 @@ impl Session<'_> {
     }
 
     /// Finds out what there is to index now, has it watched and walked, and answers where to look.
-    pub(super) fn look_around(&self, watcher: &mut Watcher, hidden: &mut Hidden) -> Vec<Change> {
+    /// `away` are mounts where something was looked for and not found: if they are there, they are walked.
+    pub(super) fn look_around(
+        &self,
+        watcher: &mut Watcher,
+        hidden: &mut Hidden,
+        away: &HashSet<PathBuf>,
+    ) -> Vec<Change> {
         let before = self.ground();
         let now = match self.round.ground() {
             Ok(now) => now,
@@ -37,7 +43,13 @@ impl Session<'_> {
             }
         };
         let mut not_watched = self.not_watched();
-        let whole = self.watch_new(watcher, &before, &now, &mut not_watched);
+        let mut whole = self.watch_new(watcher, &before, &now, &mut not_watched);
+        let still = now.places.iter().map(|place| &place.path);
+        whole.extend(
+            still
+                .filter(|path| away.contains(&PathBuf::from(text::native(path))))
+                .cloned(),
+        );
         let mut points = self.round.surprises.take();
         points.extend(now.changed_points(&before));
         let changes: Vec<Change> = points

@@ -289,10 +289,8 @@ impl Session<'_> {
             }
             self.first.store(false, Ordering::Release);
             self.walking.store(false, Ordering::Release);
-            if let Some(waker) = &self.waker
-                && self.round.surprises.any()
-            {
-                waker.wake();
+            if self.round.surprises.any() {
+                self.waker.iter().for_each(Waker::wake);
             }
             self.log.information(
                 "inventory",

@@ -12,6 +12,7 @@ use crate::hashpass;
 use crate::inventory::next_number;
 use crate::live::Live;
 use std::collections::HashSet;
+use std::path::PathBuf;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
@@ -38,12 +39,14 @@ impl Session<'_> {
         let mut live: Option<Live> = None;
         let mut unsettled = false;
         let mut hidden = Hidden::default();
+        // Mounts where what is watched was not found since the table was looked at last.
+        let mut away: HashSet<PathBuf> = HashSet::new();
         // Changes since memory was given back.
         let mut applied_since = 0;
         while !self.bell.over() {
             let around = self.around.swap(false, Ordering::Relaxed);
             let surprised = self.round.surprises.any();
-            let patience = if around {
+            let patience = if around || !away.is_empty() {
                 Duration::ZERO
             } else if !again.is_empty() || unsettled || surprised {
                 SOON
@@ -62,9 +65,15 @@ impl Session<'_> {
                     return;
                 }
             };
-            if around || surprised || changes.contains(&Change::Mounts) {
+            for change in &changes {
+                if let Change::Away { mounts } = change {
+                    away.extend(mounts.iter().cloned());
+                }
+            }
+            if around || surprised || !away.is_empty() || changes.contains(&Change::Mounts) {
                 // Before what else is told: it is looked at by the rules of what is mounted now.
-                let mut looks = self.look_around(&mut watcher, &mut hidden);
+                let away = std::mem::take(&mut away);
+                let mut looks = self.look_around(&mut watcher, &mut hidden, &away);
                 looks.append(&mut changes);
                 changes = looks;
                 live = None;
@@ -112,6 +121,7 @@ impl Session<'_> {
                     self.lost.store(true, Ordering::Relaxed);
                 }
                 unsettled = applied.unsettled;
+                away.extend(applied.away);
                 hidden.keep(applied.hidden, &self.ground());
                 let heard = applied.lost || !applied.fresh.is_empty();
                 self.fresh

@@ -31,6 +31,8 @@ pub(super) enum Found {
     Here(DirectoryKey),
     /// It is removed, or its file system is not watched any more.
     Gone,
+    /// Its file system is at none of these places where it was.
+    Away(Vec<PathBuf>),
     /// It is there, and its path leads elsewhere: something is mounted over it, or nothing shows this part.
     Hidden(DirectoryKey),
     /// It could not be looked for: its file system is away, or something ran out.
@@ -96,8 +98,6 @@ impl Directories {
 
     /// A mount of the file system whose events carry this number. `number` is the one that it has there.
     pub(super) fn add(&mut self, file_system: [u8; 8], mount: PathBuf, number: [u8; 8]) {
-        // Of what was mounted there before, nothing is found there any more.
-        self.keep_mounts(|other| *other != mount);
         let mounts = self.mounts.entry(file_system).or_default();
         mounts.paths = mounts.paths.iter().chain([&mount]).cloned().collect();
         let root = Root { mount, number };
@@ -172,6 +172,7 @@ impl Directories {
             }
             Ok(Sight::Hidden(key)) => Found::Hidden(key),
             Ok(Sight::Gone) => Found::Gone,
+            Ok(Sight::Away(mounts)) => Found::Away(mounts),
             Err(_) => Found::Failed,
         }
     }
@@ -277,12 +278,14 @@ fn look(
 ) -> Result<Sight, Error> {
     let mut hidden = None;
     let mut failed = None;
+    let mut away = true;
     for root in roots {
         let located = match root {
             Ok(None) => continue,
             Ok(Some(root)) => locate(root.as_fd(), handle.file_handle()),
             Err(error) => Err(error),
         };
+        away = false;
         let keyed = |mut key: DirectoryKey| {
             key.anchor = Some(Arc::clone(anchor));
             key
@@ -290,7 +293,7 @@ fn look(
         match located {
             Ok(Sight::Here(key)) => return Ok(Sight::Here(keyed(key))),
             Ok(Sight::Hidden(key)) => hidden = hidden.or(Some(keyed(key))),
-            Ok(Sight::Gone) => {}
+            Ok(Sight::Gone | Sight::Away(_)) => {}
             Err(error) if error.raw_os_error() == Some(libc::ESTALE) => return Ok(Sight::Gone),
             Err(error) => failed = Some(error),
         }
@@ -298,6 +301,10 @@ fn look(
     match (hidden, failed) {
         (Some(key), _) => Ok(Sight::Hidden(key)),
         (None, Some(error)) => Err(error),
+        (None, None) if away => {
+            let mounts = anchor.roots.iter().map(|root| root.mount.clone());
+            Ok(Sight::Away(mounts.collect()))
+        }
         (None, None) => Ok(Sight::Gone),
     }
 }

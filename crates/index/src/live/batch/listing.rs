@@ -111,6 +111,8 @@ impl Batch<'_, '_> {
             match self.locate(&key)? {
                 Located::Here(place) => {
                     if let Some(row) = self.writer.directory_of(place.id)? {
+                        // Its own times changed with what is in it.
+                        self.touched.insert(place.id, key.clone());
                         self.compare(&row, place.open.clone())?;
                     }
                 }

@@ -111,6 +111,10 @@ impl Batch<'_, '_> {
             let now = match key.now().map_err(source_of)? {
                 Sight::Here(now) => now,
                 Sight::Gone => return Ok(None),
+                Sight::Away(mounts) => {
+                    batch.applied.away.extend(mounts);
+                    return Ok(None);
+                }
                 Sight::Hidden(hidden) => {
                     batch.applied.hidden.push(hidden);
                     return Ok(None);

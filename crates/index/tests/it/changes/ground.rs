@@ -158,7 +158,7 @@ fn line(change: &Change, root: &Path) -> Option<String> {
             )
         }
         // Other tests mount things meanwhile.
-        Change::File { .. } | Change::Mounts => return None,
+        Change::File { .. } | Change::Mounts | Change::Away { .. } => return None,
         Change::Hidden { directory } => format!("hidden {}", shown(directory, b".")),
         Change::Point { .. } => unreachable!("the watcher knows no points"),
         Change::Lost { mount } => format!("lost {}", mount.is_some()),

@@ -131,6 +131,7 @@ fn a_directory_that_was_out_of_sight_may_be_told_of_more_than_once() {
     write(tree.join("a/b/file"), "1").unwrap();
     place.index();
     let followed = Followed::new(place);
+    write(tree.join("a/new"), "2").unwrap();
     let seen_again = || Change::Hidden {
         directory: key(&tree.join("a")),
     };

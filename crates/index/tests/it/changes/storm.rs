@@ -178,7 +178,8 @@ impl Mirror {
                     };
                 }
             }
-            Change::Mounts | Change::Hidden { .. } | Change::Point { .. } => {}
+            Change::Mounts | Change::Hidden { .. } | Change::Away { .. } | Change::Point { .. } => {
+            }
             Change::Lost { .. } => {
                 let (changes, lost) = (self.changes, self.lost + 1);
                 *self = Self::new(&self.root_path);

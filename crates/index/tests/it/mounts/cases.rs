@@ -95,6 +95,35 @@ fn what_is_mounted_moves_with_the_folder_above_it() {
 }
 
 #[test]
+fn what_changes_in_a_file_system_that_is_not_where_it_was_is_not_lost() {
+    use index::changes::{Change, Options, Watcher};
+    apart(
+        "mounts::cases::what_changes_in_a_file_system_that_is_not_where_it_was_is_not_lost",
+        || {
+            let stage = Stage::new();
+            let tree = stage.path("tree");
+            let point = tree.join("a/point");
+            fs::create_dir_all(&point).unwrap();
+            must("mount", &["-t", "tmpfs", "none", text(&point)]);
+            let mounts = [point.clone()];
+            let (mut watcher, refused) = Watcher::start(&mounts, &Options::default()).unwrap();
+            assert!(refused.is_empty(), "{refused:?}");
+            fs::write(point.join("file"), "1").unwrap();
+            fs::rename(tree.join("a"), tree.join("z")).unwrap();
+            let is_told =
+                |change: &Change| matches!(change, Change::Away { mounts: at } if *at == mounts);
+            loop {
+                let changes = watcher.next(super::stage::PATIENCE).unwrap();
+                assert!(!changes.is_empty(), "nothing more is told");
+                if changes.iter().any(is_told) {
+                    break;
+                }
+            }
+        },
+    );
+}
+
+#[test]
 fn what_is_mounted_for_a_moment_does_not_pass_for_what_it_covers() {
     apart(
         "mounts::cases::what_is_mounted_for_a_moment_does_not_pass_for_what_it_covers",
