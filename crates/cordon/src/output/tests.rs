@@ -240,7 +240,7 @@ fn agree(tables: &[Table]) {
     let document: Document = serde_json::from_str(&single("json")).expect("a document");
     assert_eq!(document.tables.len(), tables.len());
     let lines = single("jsonl");
-    let mut lines = lines.lines().map(|line| serde_json::from_str(line));
+    let mut lines = lines.lines().map(serde_json::from_str);
     let tabs = single("tabs");
     let mut tabs = tabs.lines();
     let drawn = single("aligned");
