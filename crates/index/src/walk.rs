@@ -18,6 +18,8 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError};
 
 mod watched;
 
+#[cfg(target_os = "linux")]
+pub(crate) use sys::quietly;
 pub use sys::{Open, mount_number, open_file, probe};
 pub use watched::{Walked, Watched};
 

@@ -193,3 +193,33 @@ fn hashes_of_any_kind_and_matches_are_asked_for_also_when_it_is_stopped() {
     );
     assert_eq!(row["known good"], false);
 }
+
+/// As the packages' service does: with an account of its own and two rights, not as root.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_service_without_root_notices_changes_of_others_files() {
+    let place = Place::new();
+    place.configure();
+    let owned = std::process::Command::new("chown")
+        .args(["-R", "nobody"])
+        .arg(place.home())
+        .status();
+    assert!(owned.expect("chown").success(), "this needs root");
+    let rights = "+dac_read_search,+sys_admin";
+    let service = std::process::Command::new("setpriv")
+        .args(["--reuid", "nobody", "--clear-groups", "--inh-caps", rights])
+        .args(["--ambient-caps", rights, "--bounding-set"])
+        .arg("-all,+dac_read_search,+sys_admin")
+        .arg(env!("CARGO_BIN_EXE_cordon"))
+        .args(["index", "service", "--home"])
+        .arg(place.home())
+        .env("CORDON_LOG", "warn")
+        .spawn();
+    let _service = Process(service.expect("setpriv"));
+    place.done();
+    let tree = place.folder.path().join("tree");
+    std::fs::create_dir(tree.join("closed")).expect("made");
+    std::fs::write(tree.join("closed/b"), "b").expect("written");
+    std::fs::write(tree.join("c"), "c").expect("written");
+    place.reach(|| place.index(&["query", "--count"]).trim() == "3");
+}

@@ -355,12 +355,26 @@ fn attributes(found: &Statx) -> Attributes {
     }
 }
 
-/// O_NOATIME is for the owner and root only; others read without it.
-fn open_quietly(parent: BorrowedFd<'_>, name: &CStr, flags: OFlags) -> Result<OwnedFd, Errno> {
-    match rustix::fs::openat(parent, name, flags | OFlags::NOATIME, Mode::empty()) {
-        Err(Errno::PERM) => rustix::fs::openat(parent, name, flags, Mode::empty()),
+/// Opens with O_NOATIME, which is for the owner and root only, or else without it: open(2). The service of the packages is neither.
+pub(crate) fn quietly<T>(
+    open: impl Fn(OFlags) -> Result<T, std::io::Error>,
+) -> Result<T, std::io::Error> {
+    match open(OFlags::NOATIME) {
+        Err(error) if error.raw_os_error() == Some(libc::EPERM) => open(OFlags::empty()),
         other => other,
     }
+}
+
+fn open_quietly(parent: BorrowedFd<'_>, name: &CStr, flags: OFlags) -> Result<OwnedFd, Errno> {
+    let open = |quiet| {
+        Ok(rustix::fs::openat(
+            parent,
+            name,
+            flags | quiet,
+            Mode::empty(),
+        )?)
+    };
+    quietly(open).map_err(|error| Errno::from_io_error(&error).unwrap_or(Errno::IO))
 }
 
 /// Opens a directory by its absolute path, however long, following no link on its last step.

@@ -220,20 +220,20 @@ impl Directories {
 
 /// Opens a directory for reading: by its handle, or else by its path if that leads to it.
 pub(in crate::changes) fn open(key: &DirectoryKey) -> Result<File, Error> {
-    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOATIME | OFlags::NOFOLLOW;
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW;
     let open = if let Some(anchor) = &key.anchor {
         let handle = Handle::new(&anchor.handle).map_err(Error::other)?;
         let mut roots = anchor.roots.iter().map(open_root);
         let root = roots.find_map(Result::transpose).transpose()?;
         let root = root.ok_or(ErrorKind::NotFound)?;
-        open_found(root.as_fd(), handle.file_handle(), flags).map_err(|error| {
-            match error.raw_os_error() {
-                Some(libc::ESTALE) => ErrorKind::NotFound.into(),
-                _ => error,
-            }
+        let open = |quiet| open_found(root.as_fd(), handle.file_handle(), flags | quiet);
+        walk::quietly(open).map_err(|error| match error.raw_os_error() {
+            Some(libc::ESTALE) => ErrorKind::NotFound.into(),
+            _ => error,
         })?
     } else {
-        rustix::fs::open(&*key.path, flags | OFlags::CLOEXEC, Mode::empty())?
+        let flags = flags | OFlags::CLOEXEC;
+        walk::quietly(|quiet| Ok(rustix::fs::open(&*key.path, flags | quiet, Mode::empty())?))?
     };
     let facts = facts(open.as_fd(), c"", AtFlags::EMPTY_PATH)?;
     // While somebody holds it open, a removed directory can still be had.
@@ -390,8 +390,15 @@ fn path_of(directory: BorrowedFd<'_>) -> Result<Vec<u8>, Error> {
     let mut names: Vec<Vec<u8>> = Vec::new();
     loop {
         let here = facts(above.as_fd(), c"", AtFlags::EMPTY_PATH)?;
-        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC | OFlags::NOATIME;
-        let parent = rustix::fs::openat(&above, c"..", flags, Mode::empty())?;
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let parent = walk::quietly(|quiet| {
+            Ok(rustix::fs::openat(
+                &above,
+                c"..",
+                flags | quiet,
+                Mode::empty(),
+            )?)
+        })?;
         names.push(name_in(&parent, &here)?);
         match told(parent.as_fd()) {
             Ok(path) => {
