@@ -103,7 +103,7 @@ pub(crate) fn table(sensor: &str) -> Option<Table> {
             shows: programs,
             make: processes::running_with_hash,
         },
-        "process details" => own(processes::details),
+        "process details" => own(family::details),
         "process tree" => own(family::tree),
         "logged in users" => own(people::logged_in),
         "local users" => Table {

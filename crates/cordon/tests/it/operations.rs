@@ -70,11 +70,12 @@ const VERBS: &[(&str, &[&str])] = &[
     ("audit --since 24h", &["list_audit_entries"]),
     ("audit verify", &["verify_audit_log"]),
     ("trust status", &["get_trust"]),
+    ("trust rotate authority", &["rotate_trust"]),
+    // A profile follows what replies say of the trust.
     (
-        "trust rotate authority",
-        &["rotate_trust", "list_authorities"],
+        "trust drop authority --force",
+        &["drop_old_trust", "list_authorities"],
     ),
-    ("trust drop authority --force", &["drop_old_trust"]),
 ];
 
 /// Operations that no command line reaches, and why none does.

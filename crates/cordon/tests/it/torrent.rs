@@ -61,7 +61,7 @@ const QUESTION: &str = r#"{"id":7,"text":"Get Running Processes from all machine
 "asked_at":"2026-11-22T22:00:00Z","expires_at":"2026-11-22T22:10:00Z","cancelled":false,"closed":true,
 "plan":{"tables":[{"title":"Running Processes","columns":[{"name":"Name","sensor":"Running Processes","value_type":"text"}],
 "parts":[{"select":0,"many":true,"width":1}]}]},"coverage":{"answered":1},"rows":1,"rows_cut":0,"order":1,
-"kept":false,"answers_removed_at":null}"#;
+"kept":false,"tail":{"by":[],"count":null},"answers_removed_at":null}"#;
 
 fn serve(
     stream: std::net::TcpStream,

@@ -11,11 +11,11 @@ const HASHES: &str = "Get Running Processes with Hash from all machines";
 const PORTS: &str = "Get Listen Ports from all machines";
 const SIMULATED: u32 = 200;
 
-/// Rows of a comparison: part, cells, machines on either side.
-type Compared = BTreeSet<(String, Vec<String>, u64, u64)>;
-
 /// What a simple program holds: which machines gave these cells.
 type Model = BTreeMap<Vec<String>, BTreeSet<String>>;
+
+/// Rows of a comparison: side, cells, how many machines left and right.
+type Compared = BTreeSet<(String, Vec<String>, u64, u64)>;
 
 struct Fleet {
     _folder: tempfile::TempDir,

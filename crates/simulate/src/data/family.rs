@@ -1,7 +1,7 @@
 //! Which process was started by which on a simulated machine, so that its trees make sense: threads of the kernel below the first of
 //! them, workers below their master, what a user starts below the user's desktop, what was planted below what lets in.
 
-use super::processes::{Process, command, processes, shown};
+use super::processes::{Process, command, hash, processes, shown};
 use super::{Asked, Record, booted, moment};
 use crate::machine::{Machine, System};
 
@@ -93,6 +93,59 @@ pub(super) fn members(machine: &Machine, list: &[Process]) -> Vec<Member> {
     });
     each.collect()
 }
+
+/// `Process Details`.
+pub(super) fn details(asked: &Asked<'_>) -> Vec<Record> {
+    let machine = asked.machine;
+    let booted = booted(machine, asked.now);
+    let list = processes(machine);
+    let members = members(machine, &list);
+    (0_i64..)
+        .zip(list.iter().zip(&members))
+        .map(|(at, (process, member))| {
+            let parent = member.parent.and_then(|parent| members.get(parent));
+            vec![
+                ("Process ID", member.id.to_string()),
+                (
+                    "Parent Process ID",
+                    parent.map_or(0, |parent| parent.id).to_string(),
+                ),
+                ("Process", process.name.clone()),
+                ("User", process.user.to_owned()),
+                ("Start Time", moment(booted + at)),
+                ("Command Line", command(process)),
+                ("Path", process.path.clone()),
+                (
+                    "Deleted",
+                    if process.content == "rare" {
+                        "True"
+                    } else {
+                        "False"
+                    }
+                    .to_owned(),
+                ),
+                ("Hash", hash(asked, process)),
+            ]
+            .into_iter()
+            .chain(ON_REQUEST.map(|column| (column, String::new())))
+            .collect()
+        })
+        .collect()
+}
+
+/// Columns that are empty unless they are asked for.
+const ON_REQUEST: [&str; 10] = [
+    "State",
+    "Threads",
+    "Terminal",
+    "Working Folder",
+    "Chroot",
+    "Control Group",
+    "Container",
+    "Namespaces",
+    "Capabilities",
+    "Tracer",
+];
 
 /// `Process Tree`.
 pub(super) fn tree(asked: &Asked<'_>) -> Vec<Record> {

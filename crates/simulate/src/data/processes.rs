@@ -1,6 +1,6 @@
 //! Processes: what runs on every machine of a system, what its role adds, and what was planted.
 
-use super::{Asked, Record, booted, family, last_part, moment};
+use super::{Asked, Record, last_part};
 use crate::machine::{Machine, Role, System};
 use sha2::{Digest, Sha256};
 
@@ -12,7 +12,7 @@ pub(super) struct Process {
     arguments: String,
     pub(super) user: &'static str,
     /// Part of the content that differs between builds; empty means the release's own build.
-    content: &'static str,
+    pub(super) content: &'static str,
 }
 
 /// Path, arguments, user; the name is the last part of the path.
@@ -366,7 +366,7 @@ fn digest(machine: &Machine, process: &Process) -> [u8; 32] {
 }
 
 /// The digest that the question's parameter names, or none.
-fn hash(asked: &Asked<'_>, process: &Process) -> String {
+pub(super) fn hash(asked: &Asked<'_>, process: &Process) -> String {
     let algorithm = asked.parameters.first().map_or("", String::as_str);
     let digits = match algorithm.to_lowercase().replace('-', "").as_str() {
         "none" => 0,
@@ -422,58 +422,6 @@ pub(super) fn command(process: &Process) -> String {
     };
     line.trim_end().to_owned()
 }
-
-pub(super) fn details(asked: &Asked<'_>) -> Vec<Record> {
-    let machine = asked.machine;
-    let booted = booted(machine, asked.now);
-    let list = processes(machine);
-    let members = family::members(machine, &list);
-    (0_i64..)
-        .zip(list.iter().zip(&members))
-        .map(|(at, (process, member))| {
-            let parent = member.parent.and_then(|parent| members.get(parent));
-            vec![
-                ("Process ID", member.id.to_string()),
-                (
-                    "Parent Process ID",
-                    parent.map_or(0, |parent| parent.id).to_string(),
-                ),
-                ("Process", process.name.clone()),
-                ("User", process.user.to_owned()),
-                ("Start Time", moment(booted + at)),
-                ("Command Line", command(process)),
-                ("Path", process.path.clone()),
-                (
-                    "Deleted",
-                    if process.content == "rare" {
-                        "True"
-                    } else {
-                        "False"
-                    }
-                    .to_owned(),
-                ),
-                ("Hash", hash(asked, process)),
-            ]
-            .into_iter()
-            .chain(ON_REQUEST.map(|column| (column, String::new())))
-            .collect()
-        })
-        .collect()
-}
-
-/// Columns that are empty unless they are asked for.
-const ON_REQUEST: [&str; 10] = [
-    "State",
-    "Threads",
-    "Terminal",
-    "Working Folder",
-    "Chroot",
-    "Control Group",
-    "Container",
-    "Namespaces",
-    "Capabilities",
-    "Tracer",
-];
 
 #[cfg(test)]
 mod tests {

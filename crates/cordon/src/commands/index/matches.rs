@@ -5,13 +5,18 @@ use crate::args::Output;
 use crate::output::{self, Table};
 use ::api::ValueType;
 use ::index::home::Home;
-use ::index::lists::{HashKind, Which};
+use ::index::lists::{HashKind, HashList, Which};
 use ::index::query::{self, Filter};
 use ::index::{matching, store, text};
 use anyhow::{Result, bail};
 use std::ops::ControlFlow;
 use std::process::ExitCode;
+use std::time::{Duration, Instant};
 
+/// A list that was put in force is compared within this time, or nothing compares it.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Of the list.
 const COLUMNS: [(&str, ValueType); 5] = [
     ("path", ValueType::Text),
     ("kind", ValueType::Text),
@@ -22,12 +27,24 @@ const COLUMNS: [(&str, ValueType); 5] = [
 
 /// Runs the command. Exit code 1 when nothing matches.
 pub fn run(home: &Home, form: Option<Output>) -> Result<ExitCode> {
-    let connection = store::open_to_read(&home.database())?;
-    if matching::matched_against(&connection, Which::Blacklist)?.is_none() {
+    let list = Which::Blacklist.path(home);
+    if !list.is_file() {
         bail!(
             "there is no blacklist in {}; put one in force with `cordon index blacklist FILE`",
             home.folder().display()
         );
+    }
+    let connection = store::open_to_read(&home.database())?;
+    let wanted = HashList::open(&list)?.checksum();
+    let begin = Instant::now();
+    // A service that runs takes up a new list within moments.
+    while matching::matched_against(&connection, Which::Blacklist)? != Some(wanted) {
+        if home.running()?.is_none() || begin.elapsed() > PATIENCE {
+            bail!(
+                "the blacklist was not compared with the files yet; start the Index with `cordon index start`"
+            );
+        }
+        std::thread::sleep(Duration::from_millis(50));
     }
     let filter = Filter {
         also: Some("e.id IN (SELECT entry FROM listed WHERE list = 0)"),
