@@ -71,7 +71,7 @@ const VERBS: &[(&str, &[&str])] = &[
     ("audit verify", &["verify_audit_log"]),
     ("trust status", &["get_trust"]),
     ("trust rotate authority", &["rotate_trust"]),
-    // A profile follows what replies say of the trust.
+    // The first to hear of the new authority.
     (
         "trust drop authority --force",
         &["drop_old_trust", "list_authorities"],
