@@ -201,7 +201,8 @@ impl Accounts for SqliteStore {
                 "UPDATE users SET role = ?2 WHERE id = ?1",
                 params![before.id, role.as_str()],
             )?;
-            append(tx, &deed.clone().also("before", before.role.as_str()))?;
+            let deed = about(&deed, &before).also("before", before.role.as_str());
+            append(tx, &deed)?;
             person(tx, &name)
         })
     }
@@ -209,13 +210,14 @@ impl Accounts for SqliteStore {
     fn reset_password(&self, name: String, password: String, deed: Deed) -> Reply<'_, Ended> {
         let operation = format!("giving the user `{name}` a one-time password");
         self.write_small(operation, move |tx| {
-            let id = person(tx, &name)?.id;
+            let person = person(tx, &name)?;
+            let id = person.id;
             tx.execute(
                 "UPDATE users SET password = ?2, one_time = 1, by_server = 0 WHERE id = ?1",
                 params![id, password],
             )?;
             let ended = end_all(tx, id, None, &[])?;
-            let deed = deed.clone().also("sessions_ended", ended.sessions);
+            let deed = about(&deed, &person).also("sessions_ended", ended.sessions);
             append(tx, &deed.also("tokens_ended", ended.tokens))?;
             Ok(ended)
         })
@@ -224,10 +226,11 @@ impl Accounts for SqliteStore {
     fn end_sessions(&self, name: String, deed: Deed) -> Reply<'_, u64> {
         let operation = format!("ending the sessions of the user `{name}`");
         self.write_small(operation, move |tx| {
-            let id = person(tx, &name)?.id;
+            let person = person(tx, &name)?;
+            let id = person.id;
             let ended = tx.execute("DELETE FROM sessions WHERE user_id = ?1", [id])? as u64;
             tx.execute("DELETE FROM devices WHERE user_id = ?1", [id])?;
-            append(tx, &deed.clone().also("sessions_ended", ended))?;
+            append(tx, &about(&deed, &person).also("sessions_ended", ended))?;
             Ok(ended)
         })
     }
@@ -402,6 +405,14 @@ fn person(tx: &Connection, name: &str) -> Result<User> {
             "`{name}` is the server's own account: it has no password and no sessions, and its role stays"
         ))),
         Some(user) => Ok(user),
+    }
+}
+
+/// A deed done to this person, by the name that they have, however it was written.
+fn about(deed: &Deed, person: &User) -> Deed {
+    Deed {
+        object: person.name.clone(),
+        ..deed.clone()
     }
 }
 
