@@ -119,7 +119,7 @@ impl Ground {
             places: chosen
                 .iter()
                 .zip(numbers)
-                .map(|(c, mount)| place(c, mount, inodes.get(&c.path).copied()))
+                .filter_map(|(c, mount)| Some(place(c, mount?, inodes.get(&c.path).copied())))
                 .collect(),
             points: mounts::points(&visible),
             folders,
@@ -267,13 +267,18 @@ type Numbers = (u64, (u32, u32), u64);
 /// What the mounts of places were last.
 static NUMBERS: Mutex<BTreeMap<Vec<u8>, Numbers>> = Mutex::new(BTreeMap::new());
 
-/// A number for the mount of each place, none given twice while the system runs, where it has such.
-fn mount_numbers(places: &[Candidate<'_>]) -> Vec<u64> {
+/// A number for the mount of each place, none given twice while the system runs, where it has such. Without one, it is a
+/// file that is mounted there: nothing to walk, and known as what it covers.
+fn mount_numbers(places: &[Candidate<'_>]) -> Vec<Option<u64>> {
     let questions: Vec<_> = places
         .iter()
         .map(|c| {
             let path = c.path.clone();
-            Question::ask(&c.path, move || walk::mount_number(&path))
+            Question::ask(&c.path, move || {
+                let found = std::fs::symlink_metadata(text::native(&path));
+                let is_file = found.is_ok_and(|found| !found.is_dir());
+                (!is_file).then(|| walk::mount_number(&path))
+            })
         })
         .collect();
     let until = Instant::now() + Patience::default().probe;
@@ -281,7 +286,8 @@ fn mount_numbers(places: &[Candidate<'_>]) -> Vec<u64> {
     let answers = places.iter().zip(questions).map(|(c, question)| {
         let Mount { id, device, .. } = *c.mount;
         let number = match question.answer(until) {
-            Some(number) => number.unwrap_or(id),
+            Some(None) => return None,
+            Some(Some(number)) => number.unwrap_or(id),
             // As long as it does not answer, it is what it was.
             None => match known.get(&c.path) {
                 Some((before, on, number)) if (*before, *on) == (id, device) => *number,
@@ -289,7 +295,7 @@ fn mount_numbers(places: &[Candidate<'_>]) -> Vec<u64> {
             },
         };
         known.insert(c.path.clone(), (id, device, number));
-        number
+        Some(number)
     });
     answers.collect()
 }

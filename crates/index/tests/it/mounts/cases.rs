@@ -95,6 +95,32 @@ fn what_is_mounted_moves_with_the_folder_above_it() {
 }
 
 #[test]
+fn a_file_that_is_mounted_is_no_place_to_walk() {
+    apart(
+        "mounts::cases::a_file_that_is_mounted_is_no_place_to_walk",
+        || {
+            let mut stage = Stage::new();
+            let (tree, out) = (stage.path("tree"), stage.path("out"));
+            // Of another file system, so that nothing else shows it.
+            must("mount", &["-t", "tmpfs", "none", text(&out)]);
+            fs::write(out.join("elsewhere"), "mounted").unwrap();
+            fs::write(tree.join("file"), "covered").unwrap();
+            let file = tree.join("file");
+            must(
+                "mount",
+                &["--bind", text(&out.join("elsewhere")), text(&file)],
+            );
+            stage.index(std::slice::from_ref(&tree));
+            stage.settle("at first");
+            assert!(stage.status().not_watched.is_empty());
+            must("umount", &[text(&file)]);
+            stage.settle("uncovered");
+            assert_eq!(stage.names(), ["/file"]);
+        },
+    );
+}
+
+#[test]
 fn what_changes_in_a_file_system_that_is_not_where_it_was_is_not_lost() {
     use index::changes::{Change, Options, Watcher};
     apart(
