@@ -204,12 +204,11 @@ fn armed(field: &str) -> String {
 }
 
 fn line(cells: &[String], widths: &[usize]) -> String {
-    let padded = cells.iter().zip(widths).map(|(cell, width)| {
+    let cells = cells.iter().zip(widths).map(|(cell, width)| {
         let blanks = " ".repeat(width - cell.width());
         format!(" {cell}{blanks} ")
     });
-    // Between columns stands a blank in place of a line.
-    format!("│{}│", padded.collect::<Vec<_>>().join(" "))
+    format!("│{}│", cells.collect::<Vec<_>>().join(" "))
 }
 
 fn agree(tables: &[Table]) {

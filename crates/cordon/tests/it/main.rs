@@ -8,8 +8,12 @@ mod command_line;
 mod crash_walk;
 mod data_folder;
 mod docs;
+mod errors;
 mod first_start;
+mod fixed;
 mod fleet;
+#[cfg(target_os = "linux")]
+mod golden;
 #[cfg(target_os = "linux")]
 mod index_bench;
 mod index_crash;
