@@ -20,7 +20,7 @@ fn image(folder: &Path) -> PathBuf {
 /// A disk with a table of two partitions: one that is read, and one whose file system is not.
 fn half_read(folder: &Path) -> PathBuf {
     const SECTOR: usize = 512;
-    let read = std::fs::read(image(folder)).expect("read");
+    let read = std::fs::read(image(folder)).expect("the image");
     let (first, second) = (2048, 2048 + read.len() / SECTOR);
     let mut disk = vec![0; (second + 2048) * SECTOR];
     for (at, start, sectors) in [(446, first, read.len() / SECTOR), (462, second, 2048)] {
@@ -32,7 +32,7 @@ fn half_read(folder: &Path) -> PathBuf {
     disk[first * SECTOR..][..read.len()].copy_from_slice(&read);
     disk[second * SECTOR..][..4].copy_from_slice(b"XFSB");
     let path = folder.join("half.img");
-    std::fs::write(&path, disk).expect("written");
+    std::fs::write(&path, disk).expect("the disk");
     path
 }
 

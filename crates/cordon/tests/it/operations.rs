@@ -64,6 +64,7 @@ const VERBS: &[(&str, &[&str])] = &[
     ("groups change linux --endpoint {host}", &["change_group"]),
     ("groups owner linux admin", &["give_group"]),
     ("groups delete linux", &["delete_group"]),
+    ("compare {question} {question}", &["compare_answers"]),
     ("questions cancel {question}", &["cancel_question"]),
     ("questions delete {question}", &["delete_question"]),
     ("endpoints revoke {host}", &["revoke_endpoint"]),
@@ -98,9 +99,8 @@ const UNREACHED: &[(&str, &str)] = &[
     ),
     (
         "list_row_endpoints",
-        "no verb tells yet which endpoints gave a row",
+        "`--machines` has the rows themselves name their machines",
     ),
-    ("compare_answers", "no verb compares answers yet"),
 ];
 
 /// Operations of the document by name: method and path.
