@@ -150,7 +150,10 @@ fn same(text: &str, places: &[(&str, &str)]) -> String {
     // Numbers of orders begin at the time of day.
     let orders = Regex::new(r#""order":\d{13}\b"#).expect("a pattern");
     let order = r#""order":1000000000000"#;
-    orders.replace_all(&text, order).into_owned()
+    let text = orders.replace_all(&text, order);
+    let changes = Regex::new(r#""change":"[0-9a-f]{32}""#).expect("a pattern");
+    let change = format!(r#""change":"{:032}""#, 0);
+    changes.replace_all(&text, change).into_owned()
 }
 
 #[test]
