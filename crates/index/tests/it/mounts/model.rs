@@ -16,25 +16,25 @@ fn number(name: &str, otherwise: u64) -> u64 {
 }
 
 #[test]
-#[ignore = "a quarter of a minute, but for once in some fifty runs when the links of a file in several places are not followed (seen on Btrfs); `cargo xtask mounts` runs it"]
+#[ignore = "a quarter of a minute, but for once in some fifty runs when the links of a symbolic link of several names are not followed; `cargo xtask mounts` runs it"]
 fn tmpfs() {
     apart("mounts::model::tmpfs", || walk("tmpfs"));
 }
 
 #[test]
-#[ignore = "a quarter of a minute, but for once in some fifty runs when the links of a file in several places are not followed (seen on Btrfs); `cargo xtask mounts` runs it"]
+#[ignore = "a quarter of a minute, but for once in some fifty runs when the links of a symbolic link of several names are not followed; `cargo xtask mounts` runs it"]
 fn ext4() {
     apart("mounts::model::ext4", || walk("ext4"));
 }
 
 #[test]
-#[ignore = "a quarter of a minute, but for once in some fifty runs when the links of a file in several places are not followed (seen on Btrfs); `cargo xtask mounts` runs it"]
+#[ignore = "a quarter of a minute, but for once in some fifty runs when the links of a symbolic link of several names are not followed; `cargo xtask mounts` runs it"]
 fn xfs() {
     apart("mounts::model::xfs", || walk("xfs"));
 }
 
 #[test]
-#[ignore = "a quarter of a minute, but for once in some fifty runs when the links of a file in several places are not followed (seen on Btrfs); `cargo xtask mounts` runs it"]
+#[ignore = "a quarter of a minute, but for once in some fifty runs when the links of a symbolic link of several names are not followed; `cargo xtask mounts` runs it"]
 fn btrfs() {
     apart("mounts::model::btrfs", || walk("btrfs"));
 }
