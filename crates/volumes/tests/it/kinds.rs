@@ -64,10 +64,10 @@ fn what_the_programs_make_is_named() {
 #[test]
 fn a_fat_without_its_name_is_one() {
     let folder = tempfile::tempdir().unwrap();
-    for (width, sectors, name) in [("12", "64", 54), ("16", "16", 54), ("32", "1", 82)] {
+    for (width, cluster, name) in [("12", "64", 54), ("16", "8", 54), ("32", "1", 82)] {
         let path = empty(folder.path(), 64);
         let made = Command::new("mkfs.vfat")
-            .args(["-F", width, "-s", sectors])
+            .args(["-F", width, "-s", cluster])
             .arg(&path)
             .output()
             .unwrap();
