@@ -80,6 +80,10 @@ pub fn at(path: &str, message: &str) -> String {
     if message.starts_with("data did not match any variant of untagged enum") {
         return format!("{what} has none of the forms that are possible");
     }
+    // What a moment does not fit for is told in the words of its parser, very differently.
+    if message.starts_with("failed to parse ") || message.starts_with("failed to find ") {
+        return format!("{what} must be a moment as RFC 3339 has it, like 2026-11-30T08:00:00Z");
+    }
     match message {
         "invalid digit found in string" => format!("{what} must be a whole number"),
         "cannot parse integer from empty string" => {

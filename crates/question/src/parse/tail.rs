@@ -115,17 +115,29 @@ pub(super) fn tail_at(
     at: usize,
     headings: &dyn Fn() -> Headings,
 ) -> Parsed<(Tail, usize)> {
-    let mut tail = Tail::default();
-    let mut end = at;
-    if let Some(after) = scan.words_at(at, "by") {
-        (tail.by, end) = columns_at(scan, after, &headings())?;
+    let (by, end) = by_at(scan, at, headings)?;
+    let (count, end) = on_at(scan, end)?;
+    Ok((Tail { by, count }, end))
+}
+
+/// The columns that machines are counted by.
+fn by_at(
+    scan: &Scanner,
+    at: usize,
+    headings: &dyn Fn() -> Headings,
+) -> Parsed<(Vec<TailColumn>, usize)> {
+    match scan.words_at(at, "by") {
+        Some(after) => columns_at(scan, after, &headings()),
+        None => Ok((Vec::new(), at)),
     }
-    if let Some(after) = scan.words_at(scan.past_space(end), "on") {
-        let (bound, after) = bound_at(scan, after)?;
-        tail.count = Some(bound);
-        end = after;
+}
+
+/// On how many machines, behind what ends at `end`.
+fn on_at(scan: &Scanner, end: usize) -> Parsed<(Option<CountBound>, usize)> {
+    match scan.words_at(scan.past_space(end), "on") {
+        Some(after) => bound_at(scan, after).map(|(bound, end)| (Some(bound), end)),
+        None => Ok((None, end)),
     }
-    Ok((tail, end))
 }
 
 fn columns_at(scan: &Scanner, at: usize, headings: &Headings) -> Parsed<(Vec<TailColumn>, usize)> {
@@ -333,14 +345,16 @@ impl Parser<'_, '_> {
     pub(super) fn tail(&mut self) -> Parsed<Tail> {
         let at = self.here();
         self.want_tail(at);
-        let (tail, end) = tail_at(&self.scan, at, &|| self.headings())?;
-        if !tail.by.is_empty() {
+        let (by, end) = by_at(&self.scan, at, &|| self.headings())?;
+        if !by.is_empty() {
+            // Noted before the bound is read, which may be half typed.
             self.scan.pos = end;
             let next = self.scan.past_space(end);
             self.want_at(next, Want::Bound);
         }
+        let (count, end) = on_at(&self.scan, end)?;
         self.scan.pos = end;
-        Ok(tail)
+        Ok(Tail { by, count })
     }
 
     /// Notes that a tail may begin at this place.
