@@ -75,7 +75,7 @@ fn a_fat_without_its_name_is_one() {
         let mut bytes = std::fs::read(&path).unwrap();
         bytes[name..name + 8].copy_from_slice(b"        ");
         let image = Image::from_disk(Arc::new(bytes.clone()));
-        assert_eq!(only(&image, width), FileSystemKind::Fat);
+        assert_eq!(only(&image, width), FileSystemKind::Fat, "{width}");
         // Nor is every sector of a disk that begins to boot one.
         bytes[11..13].fill(0);
         let image = Image::from_disk(Arc::new(bytes));

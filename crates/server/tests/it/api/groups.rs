@@ -217,7 +217,7 @@ async fn an_asker_keeps_open_what_the_quota_allows_and_no_more() {
         .await;
     olga.ok(Method::POST, "/questions", ask(hour)).await;
     // Many at once do not slip through together.
-    let many = (0..8).map(|_| admin.call(Method::POST, "/questions", ask(1)));
+    let many = (0..8).map(|_| admin.call(Method::POST, "/questions", ask(hour)));
     let admitted = futures_util::future::join_all(many)
         .await
         .iter()
