@@ -1,7 +1,7 @@
 //! Tables as people and programs want them: aligned, separated by tabs, JSON, JSON lines, CSV; on standard output or as files. What comes
 //! from elsewhere is made harmless here: cells of hostile endpoints, host names, messages.
 //!
-//! Every command prints with [`print`] or, row by row, with a [`Printer`]; what the structured forms look like is [`::api::document`]'s,
+//! Every command prints with [`print()`] or, row by row, with a [`Printer`]; what the structured forms look like is [`::api::document`]'s,
 //! as in the API's export. `docs/output.md` tells readers.
 
 mod drawn;
