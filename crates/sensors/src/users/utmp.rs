@@ -57,7 +57,8 @@ impl Layout {
         }
         match bytes.get(at + size..at + 2 * size) {
             Some(next) => self.is_sound(next) || next.iter().all(|b| *b == 0),
-            None => true,
+            // The end, and no part of a record before it.
+            None => bytes.iter().skip(at + size).all(|b| *b == 0),
         }
     }
 
@@ -143,23 +144,22 @@ pub fn read(bytes: &[u8], layout: Layout) -> (Vec<Record>, usize) {
             at += size;
             continue;
         }
-        if !layout.is_sound(place) {
-            // Best where another one follows; that one may be torn as well.
-            let within = (1..size)
-                .find(|by| layout.begins(bytes, at + by))
-                .or_else(|| {
-                    let sound = |by: &usize| {
-                        let place = bytes.get(at + by..at + by + size);
-                        place.is_some_and(|place| layout.is_sound(place))
-                    };
-                    (1..size).find(sound)
-                });
+        if !layout.begins(bytes, at) {
+            // A torn record and the beginning of the next can look like one together: what another one follows is better than what
+            // nothing follows. Where a record is torn for certain, one that nothing follows will do, for that may be torn as well.
+            let torn = !layout.is_sound(place);
+            let sound = |by: &usize| {
+                let place = bytes.get(at + by..at + by + size);
+                place.is_some_and(|place| layout.is_sound(place))
+            };
+            let followed = (1..size).find(|by| layout.begins(bytes, at + by));
+            let within = followed.or_else(|| (1..size).filter(|_| torn).find(sound));
             if let Some(by) = within {
                 lost += by;
                 at += by;
                 continue;
             }
-            if !layout.is_possible(place) {
+            if torn && !layout.is_possible(place) {
                 lost += size;
                 at += size;
                 continue;

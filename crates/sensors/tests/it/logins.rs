@@ -61,6 +61,18 @@ fn garbage_between_records_is_passed_over_and_counted() {
     assert_eq!((found.len(), lost), (2, 0));
 }
 
+/// What is left of a torn record and the beginning of the next one can pass for a record.
+#[test]
+fn a_torn_record_does_not_take_the_next_one_along() {
+    let layout = Layout::of_this_machine();
+    let (torn, whole) = (login(0), login(1));
+    for lost in 1..layout.size() - 1 {
+        let bytes = [&torn[..1], &torn[1 + lost..], &whole].concat();
+        let (found, _) = utmp::read(&bytes, layout);
+        assert!(found.iter().any(|r| r.user == b"u1"), "{lost}");
+    }
+}
+
 proptest! {
     #[test]
     fn whole_records_are_never_lost(count in 1_u32..20, gone in prop::collection::vec((0_usize..8_000, 1_usize..384), 0..3)) {
