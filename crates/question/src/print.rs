@@ -156,9 +156,38 @@ fn joined(parts: &[Filter], word: &str, place: Place, f: &mut Formatter<'_>) -> 
         if i > 0 {
             f.write_str(word)?;
         }
+        // Behind `X having (…)` a condition on X would be one more on the same row.
+        let goes_on = parts.get(i + 1).is_some_and(|next| {
+            rows_of(part).is_some_and(|sensor| sensor.eq_ignore_ascii_case(first_of(next)))
+        });
+        if goes_on {
+            f.write_str("(")?;
+        }
         condition(part, place, f)?;
+        if goes_on {
+            f.write_str(")")?;
+        }
     }
     Ok(())
+}
+
+/// The sensor whose rows a condition ends with.
+fn rows_of(filter: &Filter) -> Option<&str> {
+    match filter {
+        Filter::Having(having) => Some(&having.call.sensor),
+        Filter::Not(inner) => rows_of(inner),
+        Filter::And(_) | Filter::Or(_) | Filter::Term(_) => None,
+    }
+}
+
+/// The sensor that a condition begins with.
+fn first_of(filter: &Filter) -> &str {
+    match filter {
+        Filter::Having(having) => &having.call.sensor,
+        Filter::Not(inner) => first_of(inner),
+        Filter::And(parts) | Filter::Or(parts) => parts.first().map_or("", first_of),
+        Filter::Term(term) => &term.call.sensor,
+    }
 }
 
 /// A condition that may stand beside any other: what joins several has parentheses.
