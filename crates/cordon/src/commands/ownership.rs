@@ -4,7 +4,7 @@
 //! What root writes there must not stay root's, or the service cannot write it any more: it is given to the folder's owner
 //! when a command ends. And nobody runs a service in the folder of another account.
 
-#[cfg(target_os = "linux")]
+#[cfg(unix)]
 use anyhow::Context as _;
 use anyhow::Result;
 use std::path::Path;

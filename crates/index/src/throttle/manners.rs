@@ -7,7 +7,7 @@
 // Neither the class of disk access nor the trimming of the heap has a call in the libraries used here; both take numbers
 // alone.
 #![cfg_attr(
-    unix,
+    target_os = "linux",
     expect(
         unsafe_code,
         reason = "these calls have no safe wrapper; they take numbers alone"
