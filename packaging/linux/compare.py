@@ -1,6 +1,6 @@
 """What the confined agent answers, beside what root is told on the same machine at the same time.
 
-Prints each sensor's count of rows; ends with 1 when an answer lacks rows, has others, or says that something went wrong.
+Prints each sensor's count of rows; ends with 1 when an answer lacks rows or has others and does not say that something went wrong.
 """
 
 import subprocess
@@ -9,7 +9,6 @@ import sys
 # Rows that must be the same in both.
 SAME = [
     "Computer Name",
-    "Computer ID",
     "Operating System",
     "OS Version",
     "Mounts",
@@ -91,7 +90,8 @@ def main():
         for mark, rows in (("-", lacks), ("+", more)):
             for row in rows[:5]:
                 print(f"   {mark} {row}", flush=True)
-        if lacks or more or at_agent != at_root:
+        # What it says it could not look at, it may lack: the rest is a silent false answer.
+        if (lacks or more) and not at_agent:
             wrong += 1
     print(f"{wrong} of {len(SAME + LASTING)} answers differ", flush=True)
     return 1 if wrong else 0
