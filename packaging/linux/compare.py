@@ -63,7 +63,7 @@ def ask(sensor, local):
     rows = set()
     for table in answer["tables"]:
         for row in table["rows"]:
-            row = {k: v for k, v in row["values"].items() if k not in MOVING}
+            row = {k: v for k, v in row.items() if k not in MOVING}
             rows.add(repr(sorted(row.items())))
     # A state of its own (rights, limits, failures) is a problem, whatever rows there are.
     problem = "" if done.returncode in (0, 1) else f"exit {done.returncode} {answer.get('coverage')}"

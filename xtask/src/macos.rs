@@ -11,8 +11,12 @@ use std::path::Path;
 use std::process::Command;
 
 const TARGET: &str = "aarch64-apple-darwin";
-/// What a program may load at its start.
-const LIBRARIES: [&str; 2] = ["/usr/lib/libSystem.B.dylib", "/usr/lib/libiconv.2.dylib"];
+/// What a program may load at its start: what every Mac has. libcharset is a part of libiconv, named beside it by some linkers.
+const LIBRARIES: [&str; 3] = [
+    "/usr/lib/libSystem.B.dylib",
+    "/usr/lib/libiconv.2.dylib",
+    "/usr/lib/libcharset.1.dylib",
+];
 
 /// Builds and looks at what came out.
 pub fn run_all() -> Result<()> {

@@ -74,7 +74,7 @@ pub fn run_all() -> Result<()> {
         )
     })?;
     let name = answer
-        .pointer("/tables/0/rows/0/values/Computer Name")
+        .pointer("/tables/0/rows/0/Computer Name")
         .and_then(serde_json::Value::as_str)
         .unwrap_or_default();
     if name.is_empty() {

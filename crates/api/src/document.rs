@@ -1,14 +1,15 @@
 //! Whole answers and lists as a JSON document, as JSON lines, as CSV: the one form in which the API exports and the command line prints.
 //!
-//! A document has its question, its tables and how far the answer is, apart from each other; a row has its values and its machines
-//! apart. So whatever a sensor calls its columns, nothing is overwritten. Written piece by piece, for an answer has no upper bound:
+//! A document has its question, its tables and how far the answer is, apart from each other; a row is its values, and its machines stand
+//! apart from it. So whatever a sensor calls its columns, nothing is overwritten. Written piece by piece, for an answer has no upper bound:
 //! what stands at the end, coverage, is that of the moment at which the last row was written.
 
 use crate::answer::{ExportFormat, ProblemInfo};
 use crate::ids::QuestionId;
 use crate::question::Asked;
 use crate::state::{EndpointState, StateName};
-use crate::table::{Column, Head, Machines, Row, Value};
+use crate::table::{Head, Machine, Machines, Row, Value};
+use crate::value::ValueType;
 use jiff::Timestamp;
 use question::{cell, csv};
 use serde::ser::SerializeMap;
@@ -70,28 +71,26 @@ impl From<&Asked> for QuestionHead {
     }
 }
 
-/// A table.
+/// A table. What is told of its rows stands beside them, row by row in the same order.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct DocumentTable {
     /// Its name, unique in the document.
     pub table: String,
-    /// Its columns, in order.
-    pub columns: Vec<Column>,
-    /// Its rows.
-    pub rows: Vec<DocumentRow>,
-}
-
-/// A row.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct DocumentRow {
-    /// Its values by the names of their columns.
-    pub values: BTreeMap<String, Value>,
-    /// Which machines gave it; left out where counting makes no sense.
+    /// The names of its columns, in order.
+    pub columns: Vec<String>,
+    /// Of which type the values of each column are.
+    pub types: Vec<ValueType>,
+    /// Its rows: values by the names of their columns.
+    pub rows: Vec<BTreeMap<String, Value>>,
+    /// How many machines gave each row; left out where counting makes no sense.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
-    pub machines: Option<Machines>,
+    pub machines: Option<Vec<u64>>,
+    /// Which machines gave each row, where that was asked for; it may be fewer than there are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub endpoints: Option<Vec<Vec<Machine>>>,
 }
 
 /// How far an answer is.
@@ -190,6 +189,9 @@ pub struct Writer {
     head: Head,
     tables: usize,
     rows: usize,
+    /// Of the rows of a table in a JSON document: how many machines, and which.
+    machines: String,
+    endpoints: String,
 }
 
 impl Writer {
@@ -203,6 +205,8 @@ impl Writer {
             head: Head::default(),
             tables: 0,
             rows: 0,
+            machines: String::new(),
+            endpoints: String::new(),
         }
     }
 
@@ -245,7 +249,11 @@ impl Writer {
                 out.push_str("\n{\"table\": ");
                 json(out, &self.head.name);
                 out.push_str(", \"columns\": ");
-                json(out, &self.head.columns);
+                let columns = self.head.columns.iter();
+                json(out, &columns.map(|c| c.name.as_str()).collect::<Vec<_>>());
+                out.push_str(", \"types\": ");
+                let columns = self.head.columns.iter();
+                json(out, &columns.map(|c| c.value_type).collect::<Vec<_>>());
                 out.push_str(", \"rows\": [");
             }
             ExportFormat::Csv => {
@@ -264,18 +272,21 @@ impl Writer {
         match self.format {
             ExportFormat::Json => {
                 out.push_str(if self.rows == 0 { "\n" } else { ",\n" });
-                json(
-                    out,
-                    &Object {
-                        table: None,
-                        head,
-                        row,
-                    },
-                );
+                json(out, &Values(head, row));
+                let comma = if self.rows == 0 { "" } else { ", " };
+                let machines = row.machines.as_ref();
+                if head.counted {
+                    self.machines.push_str(comma);
+                    json(&mut self.machines, &machines.map_or(0, |m| m.count));
+                }
+                if head.named {
+                    self.endpoints.push_str(comma);
+                    let named = machines.and_then(|m| m.endpoints.as_deref());
+                    json(&mut self.endpoints, &named.unwrap_or_default());
+                }
             }
             ExportFormat::Jsonl => {
-                let table = Some(head.name.as_str());
-                json(out, &Object { table, head, row });
+                json(out, &Object { head, row });
                 out.push('\n');
             }
             ExportFormat::Csv => {
@@ -320,8 +331,21 @@ impl Writer {
         }
     }
 
-    fn end_table(&self, out: &mut String) {
-        out.push_str(if self.rows == 0 { "]}" } else { "\n]}" });
+    fn end_table(&mut self, out: &mut String) {
+        out.push_str(if self.rows == 0 { "]" } else { "\n]" });
+        for (name, wanted, told) in [
+            ("machines", self.head.counted, &mut self.machines),
+            ("endpoints", self.head.named, &mut self.endpoints),
+        ] {
+            if wanted {
+                out.push_str(",\n\"");
+                out.push_str(name);
+                out.push_str("\": [");
+                out.push_str(&std::mem::take(told));
+                out.push(']');
+            }
+        }
+        out.push('}');
     }
 }
 
@@ -341,7 +365,6 @@ fn json(out: &mut String, value: &impl Serialize) {
 
 /// A row whose values stand in the order of their columns.
 struct Object<'a> {
-    table: Option<&'a str>,
     head: &'a Head,
     row: &'a Row,
 }
@@ -349,9 +372,7 @@ struct Object<'a> {
 impl Serialize for Object<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(None)?;
-        if let Some(table) = self.table {
-            map.serialize_entry("table", table)?;
-        }
+        map.serialize_entry("table", &self.head.name)?;
         map.serialize_entry("values", &Values(self.head, self.row))?;
         if let Some(machines) = &self.row.machines {
             map.serialize_entry("machines", machines)?;

@@ -1,6 +1,6 @@
 use super::*;
 use crate::state::EndpointState;
-use crate::value::ValueType;
+use crate::table::Column;
 use serde_json::json;
 
 fn head() -> Head {
@@ -72,15 +72,10 @@ fn a_sensors_count_and_the_number_of_machines_are_two_things() {
             "question": {"id": 7, "text": "Get Hash Matches from all machines"},
             "tables": [{
                 "table": "Hash Matches",
-                "columns": [
-                    {"name": "Name", "type": "text"},
-                    {"name": "Count", "type": "integer"},
-                    {"name": "Age", "type": "duration"},
-                ],
-                "rows": [{
-                    "values": {"Name": "\u{202e}\u{ff}<b>", "Count": 202, "Age": 61},
-                    "machines": {"count": 1},
-                }],
+                "columns": ["Name", "Count", "Age"],
+                "types": ["text", "integer", "duration"],
+                "rows": [{"Name": "\u{202e}\u{ff}<b>", "Count": 202, "Age": 61}],
+                "machines": [1],
             }],
             "coverage": {"answered": 3, "offline": 1},
             "rows_cut": 2,
@@ -111,6 +106,9 @@ fn a_document_of_any_size_is_whole_and_reads_back() {
             assert_eq!(document.rows_cut, 2);
             assert_eq!(document.tables.len(), tables);
             assert!(document.tables.iter().all(|t| t.rows.len() == count));
+            let machines = vec![2; count];
+            let told = document.tables.iter().map(|t| t.machines.as_ref());
+            assert!(told.into_iter().all(|told| told == Some(&machines)));
 
             let lines = written(ExportFormat::Jsonl, tables, &rows);
             let mut lines: Vec<Line> = lines

@@ -160,7 +160,8 @@ fn local(text: &str, how: &How, args: &AskArgs) -> Result<ExitCode> {
         text: answer.question.to_string(),
         ..QuestionHead::default()
     };
-    let mut printer = Printer::new(how, Some(about), serde_json::Value::Null, &heads)?;
+    let facts = serde_json::json!({"state": answer.state});
+    let mut printer = Printer::new(how, Some(about), facts, &heads)?;
     let mut empty = true;
     for at in printer.wanted() {
         let (Some(head), Some(rows)) = (heads.get(at), answer.tables.get(at)) else {

@@ -247,7 +247,13 @@ fn agree(tables: &[Table]) {
     for (at, table) in tables.iter().enumerate() {
         let head = &table.head;
         let said = &document.tables[at];
-        assert_eq!((&said.table, &said.columns), (&head.name, &head.columns));
+        let own: Vec<_> = head
+            .columns
+            .iter()
+            .map(|c| (&c.name, &c.value_type))
+            .collect();
+        let told: Vec<_> = said.columns.iter().zip(&said.types).collect();
+        assert_eq!((&said.table, told), (&head.name, own));
         assert_eq!(said.rows.len(), table.rows.len());
         let csv = &texts["csv"][&format!("table-{}.csv", at + 1)];
         let csv = records(csv);
@@ -284,14 +290,20 @@ fn agree(tables: &[Table]) {
             let back: Vec<Value> = head
                 .columns
                 .iter()
-                .map(|c| {
-                    said.rows[number].values[&c.name]
-                        .clone()
-                        .typed(c.value_type)
-                })
+                .map(|c| said.rows[number][&c.name].clone().typed(c.value_type))
                 .collect();
             assert_eq!(back, row.values);
-            assert_eq!(said.rows[number].machines, row.machines);
+            let machines = row.machines.as_ref();
+            assert_eq!(
+                said.machines.as_ref().map(|all| all[number]),
+                head.counted.then(|| machines.map_or(0, |m| m.count))
+            );
+            assert_eq!(
+                said.endpoints.as_ref().map(|all| all[number].clone()),
+                head.named.then(|| machines
+                    .and_then(|m| m.endpoints.clone())
+                    .unwrap_or_default())
+            );
             let Some(Ok(Line::Row(own))) = lines.next() else {
                 panic!("a row is missing");
             };

@@ -149,7 +149,7 @@ fn who_is_late_is_named_and_later_answers_are_picked_up() {
     let rows = all["tables"][0]["rows"].as_array().expect("rows");
     let states: Vec<_> = rows
         .iter()
-        .map(|row| row["values"]["State"].as_str().expect("a state"))
+        .map(|row| row["State"].as_str().expect("a state"))
         .collect();
     assert_eq!(states.len(), 2, "{all}");
     let late: Vec<_> = states.iter().filter(|s| **s != "answered").collect();
@@ -206,7 +206,7 @@ fn problems_are_told_with_the_endpoints_that_have_them() {
     .expect("asked");
     assert_eq!(problems.status.code(), Some(0), "{problems:?}");
     let told = json_of(&problems);
-    let first = &told["tables"][0]["rows"][0]["values"];
+    let first = &told["tables"][0]["rows"][0];
     assert_eq!(first["Sensor"], "Running Processes", "{told}");
     assert_eq!(first["Endpoints"], FLEET);
     let which = first["Which"].as_array().map(Vec::len);

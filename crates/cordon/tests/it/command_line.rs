@@ -116,7 +116,7 @@ fn local_answers_need_no_server_and_exit_codes_tell_empty_from_error() {
     assert_eq!(output.status.code(), Some(0), "{output:?}");
     let host = std::fs::read_to_string("/proc/sys/kernel/hostname").expect("a host name");
     assert_eq!(
-        json_of(&output)["tables"][0]["rows"][0]["values"]["Computer Name"],
+        json_of(&output)["tables"][0]["rows"][0]["Computer Name"],
         host.trim()
     );
 

@@ -185,7 +185,7 @@ fn hashes_of_any_kind_and_matches_are_asked_for_also_when_it_is_stopped() {
     assert_eq!(short.status.code(), Some(2), "{short:?}");
     let matches: serde_json::Value =
         serde_json::from_str(&place.index(&["matches", "--output", "json"])).expect("JSON");
-    let row = &matches["tables"][0]["rows"][0]["values"];
+    let row = &matches["tables"][0]["rows"][0];
     assert_eq!(row["path"], format!("{tree}/a"));
     assert_eq!(
         (&row["kind"], &row["hash"]),

@@ -66,7 +66,7 @@ fn a_question_goes_on_after_its_server_was_killed() {
         "the same question"
     );
     assert_eq!(answer["coverage"]["answered"], 1);
-    let name = answer["tables"][0]["rows"][0]["values"]["Computer Name"].clone();
+    let name = answer["tables"][0]["rows"][0]["Computer Name"].clone();
     assert!(name.is_string(), "{answer}");
 
     let asked = cordon()
