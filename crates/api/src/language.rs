@@ -113,6 +113,21 @@ pub struct Parsed {
     pub warnings: Vec<WarningInfo>,
 }
 
+impl Parsed {
+    /// A question of this catalogue.
+    #[must_use]
+    pub fn of(question: question::ast::Question, catalogue: &question::Catalogue) -> Self {
+        let warnings = question::warnings(&question, catalogue);
+        Self {
+            canonical: question.to_string(),
+            asked: question.asked().to_string(),
+            plan: question::plan(&question, catalogue).into(),
+            warnings: warnings.into_iter().map(Into::into).collect(),
+            question: question.into(),
+        }
+    }
+}
+
 /// What to know before a question is asked. It is a question all the same.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct WarningInfo {

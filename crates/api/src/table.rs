@@ -17,28 +17,21 @@ use std::collections::BTreeSet;
 use utoipa::ToSchema;
 
 /// A column.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Column {
     /// Its name, unique in the table.
     pub name: String,
     /// Of which type its values are.
-    #[serde(rename = "type")]
     pub value_type: ValueType,
-    /// The sensor it comes from.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false)]
-    pub sensor: Option<String>,
 }
 
 impl Column {
-    /// One that comes from no sensor.
+    /// Of this name and type.
     #[must_use]
     pub fn own(name: &str, value_type: ValueType) -> Self {
         Self {
             name: name.to_owned(),
             value_type,
-            sensor: None,
         }
     }
 }
@@ -48,7 +41,6 @@ impl From<&TableColumn> for Column {
         Self {
             name: column.name.clone(),
             value_type: column.value_type,
-            sensor: Some(column.sensor.clone()),
         }
     }
 }

@@ -16,6 +16,8 @@ pub(crate) use told::{io, tls, told};
 use crate::args::{Output, Printing};
 use ::api::ValueType;
 use ::api::answer::RowInfo;
+use ::api::document::{QuestionHead, Tail};
+use ::api::question::Asked;
 use ::api::table::{Column, Head, Machines, Row, Value};
 use anyhow::Result;
 use question::cell;
@@ -181,16 +183,26 @@ impl Table {
 pub(crate) fn print(how: impl Into<How>, tables: &[Table], facts: serde_json::Value) -> Result<()> {
     let how = how.into();
     let heads: Vec<Head> = tables.iter().map(|table| table.head.clone()).collect();
-    let mut printer = Printer::new(&how, None, facts, &heads)?;
-    for at in printer.wanted() {
-        if let Some(table) = tables.get(at) {
-            printer.table(&table.head)?;
-            for row in &table.rows {
-                printer.row(row)?;
-            }
+    all(Printer::new(&how, None, facts, &heads)?, tables, None)
+}
+
+/// Prints tables of an answer, with how far it is.
+pub(crate) fn print_of(how: &How, question: &Asked, tables: &[Table], tail: &Tail) -> Result<()> {
+    let heads: Vec<Head> = tables.iter().map(|table| table.head.clone()).collect();
+    let facts = serde_json::Value::Null;
+    let printer = Printer::new(how, Some(QuestionHead::from(question)), facts, &heads)?;
+    all(printer, tables, Some(tail))
+}
+
+fn all(mut printer: Printer, tables: &[Table], tail: Option<&Tail>) -> Result<()> {
+    let wanted = printer.wanted();
+    for table in wanted.into_iter().filter_map(|at| tables.get(at)) {
+        printer.table(&table.head)?;
+        for row in &table.rows {
+            printer.row(row)?;
         }
     }
-    printer.end(None)
+    printer.end(tail)
 }
 
 /// A text for people, of one line or several, without what would command a terminal or hide.

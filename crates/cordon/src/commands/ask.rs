@@ -91,7 +91,7 @@ fn text_of(
             // What cannot be printed so need not be asked.
             let headings = Headings::from(&parsed.plan);
             which::effective(&args.which, &which::own(&parsed.question.tail), &headings)?;
-            output::check(how, &Head::of(&parsed.plan))?;
+            What::of(args.problems, args.in_state).check(how, &Head::of(&parsed.plan))?;
             Ok(Some(text.to_owned()))
         }
     }

@@ -29,16 +29,9 @@ pub fn is_question(text: &str) -> bool {
 pub fn here(text: &str) -> Result<Understood, ParseError> {
     let catalogue = ::sensors::catalogue();
     match question::parse(text, &catalogue) {
-        Ok(question) => Ok(Understood::Question(Box::new(Parsed {
-            canonical: question.to_string(),
-            asked: question.asked().to_string(),
-            plan: question::plan(&question, &catalogue).into(),
-            warnings: question::warnings(&question, &catalogue)
-                .into_iter()
-                .map(Into::into)
-                .collect(),
-            question: question.into(),
-        }))),
+        Ok(question) => Ok(Understood::Question(Box::new(Parsed::of(
+            question, &catalogue,
+        )))),
         Err(error) if is_question(text) => Err(error),
         Err(error) => {
             let own = [::agent::platform::hostname()];

@@ -7,10 +7,10 @@ use super::which::Shown;
 use super::{problems, rows};
 use crate::api::{ApiQuestion, Client, Coverage};
 use crate::args::{InState, Wait};
-use crate::output::{self, Form, How, Printer, Table, counted, told};
+use crate::output::{self, Form, How, Table, counted, told};
 use crate::{EXIT_EMPTY, EXIT_ERROR, EXIT_PARTIAL};
 use ::api::answer::{Member, ProblemInfo, StatesQuery};
-use ::api::document::{QuestionHead, Tail};
+use ::api::document::Tail;
 use ::api::table::{Head, Value};
 use ::api::{EndpointState, ValueType};
 use anyhow::Result;
@@ -55,6 +55,14 @@ impl What {
             (false, None) => Self::Rows,
         }
     }
+
+    /// Fails where the answer's tables are wanted and cannot be printed so.
+    pub fn check(self, how: &How, heads: &[Head]) -> Result<()> {
+        match self {
+            Self::Rows => output::check(how, heads),
+            Self::Problems | Self::Endpoints(_) => Ok(()),
+        }
+    }
 }
 
 /// How to look.
@@ -80,7 +88,7 @@ impl Look {
         wait: Option<Wait>,
     ) -> Result<ExitCode> {
         // What cannot be printed so need not be waited for.
-        output::check(&self.how, &Head::of(&question.plan))?;
+        self.what.check(&self.how, &Head::of(&question.plan))?;
         let live = matches!(self.what, What::Rows)
             && self.how.form == Form::Aligned
             && self.terminal()
@@ -139,22 +147,9 @@ impl Look {
                 Form::Aligned if self.terminal() => self.most,
                 _ => usize::MAX,
             };
-            let heads = Head::of(&question.plan);
-            let about = QuestionHead::from(question);
-            let mut printer =
-                Printer::new(&self.how, Some(about), serde_json::Value::Null, &heads)?;
-            let tables = held.tables(most);
-            for table in printer.wanted().into_iter().filter_map(|at| tables.get(at)) {
-                printer.table(&table.0.head)?;
-                for row in &table.0.rows {
-                    printer.row(row)?;
-                }
-            }
-            printer.end(Some(&Tail {
-                coverage: coverage.clone(),
-                rows_cut: question.rows_cut,
-                problems: Vec::new(),
-            }))?;
+            let tables: Vec<Table> = held.tables(most).into_iter().map(|t| t.0).collect();
+            let tail = tail(question, coverage, Vec::new());
+            output::print_of(&self.how, question, &tables, &tail)?;
         }
         anstream::eprintln!("{}", follow::states(coverage));
         let why = match ended {
@@ -185,32 +180,35 @@ impl Look {
                 let problems = problems::of(client, question).await?;
                 let members = members(client, question, InState::All).await?;
                 let found = problems_table(&problems, &members);
-                self.plain(question, coverage, found)
+                self.plain(question, coverage, found, problems)
             }
             What::Endpoints(state) => {
                 let problems = problems::of(client, question).await?;
                 let members = members(client, question, state).await?;
                 let found = endpoints_table(&members, &problems);
-                self.plain(question, coverage, found)
+                self.plain(question, coverage, found, problems)
             }
         }
     }
 
-    fn plain(&self, question: &ApiQuestion, coverage: &Coverage, table: Table) -> Result<ExitCode> {
-        let about = QuestionHead::from(question);
-        let heads = std::slice::from_ref(&table.head);
-        let mut printer = Printer::new(&self.how, Some(about), serde_json::Value::Null, heads)?;
-        printer.table(&table.head)?;
-        for row in &table.rows {
-            printer.row(row)?;
-        }
-        printer.end(Some(&Tail {
-            coverage: coverage.clone(),
-            rows_cut: question.rows_cut,
-            problems: Vec::new(),
-        }))?;
+    /// Prints a table about the answer in place of its own.
+    fn plain(
+        &self,
+        question: &ApiQuestion,
+        coverage: &Coverage,
+        table: Table,
+        problems: Vec<ProblemInfo>,
+    ) -> Result<ExitCode> {
+        // Which of the answer's own tables is wanted does not matter here.
+        let how = How {
+            table: None,
+            ..self.how.clone()
+        };
+        let empty = table.rows.is_empty();
+        let tail = tail(question, coverage, problems);
+        output::print_of(&how, question, &[table], &tail)?;
         anstream::eprintln!("{}", follow::states(coverage));
-        Ok(code(table.rows.is_empty(), false))
+        Ok(code(empty, false))
     }
 
     async fn rows(
@@ -248,6 +246,15 @@ impl Look {
             .iter()
             .any(|(state, count)| *count > 0 && went_wrong(*state));
         Ok(code(printed.rows == 0, failed))
+    }
+}
+
+/// How far an answer is.
+fn tail(question: &ApiQuestion, coverage: &Coverage, problems: Vec<ProblemInfo>) -> Tail {
+    Tail {
+        coverage: coverage.clone(),
+        rows_cut: question.rows_cut,
+        problems,
     }
 }
 

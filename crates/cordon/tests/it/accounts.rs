@@ -1,41 +1,12 @@
 //! A colleague is added, gets a token, loses it; who may not is told; a password is told once and lies nowhere else.
 
 use crate::support::{
-    OWN_PASSWORD, Server, client, connected, cordon, json_of, runtime, simulate, text,
+    OWN_PASSWORD, Server, client, connected, cordon, fed, json_of, runtime, said, simulate, text,
+    with,
 };
 use serde_json::Value;
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Output, Stdio};
-
-pub fn with(profile: &Path, args: &[&str]) -> Output {
-    cordon()
-        .args(args)
-        .arg("--profile")
-        .arg(profile)
-        .output()
-        .expect("it runs")
-}
-
-pub fn said(output: &Output) -> String {
-    String::from_utf8_lossy(&output.stderr).into_owned()
-}
-
-pub fn fed(args: &[&str], profile: &Path, input: &str) -> Output {
-    let mut child = cordon()
-        .args(args)
-        .arg("--profile")
-        .arg(profile)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .expect("it starts");
-    let mut stdin = child.stdin.take().expect("piped");
-    stdin.write_all(input.as_bytes()).expect("written");
-    drop(stdin);
-    child.wait_with_output().expect("it ends")
-}
 
 fn good(output: Output) -> Output {
     assert!(output.status.success(), "{output:?}");

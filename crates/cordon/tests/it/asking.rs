@@ -1,12 +1,13 @@
 //! `ask` that does not lose: its question from a pipe, what came when it is stopped, who did not answer and why, what was asked before.
 
 use crate::support::{
-    Process, Server, agent, client, connected, cordon, enrol, json_of, runtime, simulate, text,
+    Process, Server, agent, client, connected, cordon, enrol, json_of, runtime, said, simulate,
+    text,
 };
 use rustix::process::{Pid, Signal, kill_process};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::path::Path;
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Child, Command, Stdio};
 
 const NAME: &str = "Get Computer Name from all machines";
 
@@ -25,10 +26,6 @@ fn signal(child: &Child, signal: Signal) {
     let id = i32::try_from(child.id()).expect("a process's number");
     let id = Pid::from_raw(id).expect("a process's number");
     kill_process(id, signal).expect("told");
-}
-
-fn said(output: &Output) -> String {
-    String::from_utf8_lossy(&output.stderr).into_owned()
 }
 
 /// Reads what it says until a line that holds this.
@@ -211,6 +208,19 @@ fn problems_are_told_with_the_endpoints_that_have_them() {
     assert_eq!(first["Endpoints"], FLEET);
     let which = first["Which"].as_array().map(Vec::len);
     assert_eq!(which, Some(FLEET as usize), "{told}");
+    let beside = told["problems"].as_array().map(Vec::len);
+    assert_eq!(beside, Some(1), "the answer's own, too: {told}");
+    // One table of problems, however many tables the answer has.
+    let two = "Get Running Processes and Listen Ports from all machines";
+    let csv = |more: &[&str]| {
+        let words = [&[two, "--output", "csv"], more].concat();
+        ask(&profile, &words).output().expect("asked")
+    };
+    let refused = csv(&[]);
+    assert!(said(&refused).contains("--table"), "{refused:?}");
+    let csv = csv(&["--problems"]);
+    assert_eq!(csv.status.code(), Some(0), "{csv:?}");
+    assert!(text(&csv).contains("Running Processes"), "{csv:?}");
 }
 
 #[test]

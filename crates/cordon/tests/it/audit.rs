@@ -1,7 +1,6 @@
 //! The audit log at the command line: read by who, what and when, and verified with heads that were noted.
 
-use crate::accounts::{said, with};
-use crate::support::{Server, json_of, run, text};
+use crate::support::{Server, json_of, run, said, text, with};
 use serde_json::Value;
 
 fn numbers(csv: &str) -> Vec<u64> {

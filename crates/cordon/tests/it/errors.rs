@@ -1,7 +1,7 @@
 //! What a person is told when something goes wrong: a sentence with what, where, and what to do, in no words of the program's.
 
 use crate::fixed::Fixed;
-use crate::support::{cordon, run};
+use crate::support::{self, cordon, run};
 use std::net::TcpListener;
 use std::path::Path;
 use std::process::{Output, Stdio};
@@ -42,13 +42,7 @@ fn told(output: &Output) -> String {
 }
 
 fn with(profile: &Path, words: &[&str]) -> String {
-    let output = cordon()
-        .args(words)
-        .arg("--profile")
-        .arg(profile)
-        .output()
-        .expect("it runs");
-    told(&output)
+    told(&support::with(profile, words))
 }
 
 fn says(said: &str, parts: &[&str]) {

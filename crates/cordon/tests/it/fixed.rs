@@ -1,7 +1,7 @@
 //! A server that gives one reply to everything.
 
+use crate::stand_in;
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -25,28 +25,10 @@ impl Fixed {
 
     /// One that says these bytes to each request, and ends the connection.
     pub fn saying(bytes: Vec<u8>) -> Self {
-        let made = rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()]).expect("made");
-        let key = rustls::pki_types::PrivatePkcs8KeyDer::from(made.signing_key.serialize_der());
-        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-        let tls = rustls::ServerConfig::builder_with_provider(provider)
-            .with_protocol_versions(&[&rustls::version::TLS13])
-            .expect("TLS 1.3")
-            .with_no_client_auth()
-            .with_single_cert(vec![made.cert.der().clone()], key.into())
-            .expect("a certificate and its key");
-        let tls = Arc::new(tls);
-        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
-        let port = listener.local_addr().expect("an address").port();
-        std::thread::spawn(move || {
-            for stream in listener.incoming().map_while(Result::ok) {
-                let (tls, bytes) = (Arc::clone(&tls), bytes.clone());
-                // Whoever goes away early is no concern of the server's.
-                std::thread::spawn(move || drop(serve(stream, tls, &bytes)));
-            }
-        });
+        let (url, authority) = stand_in::listen(move |stream, tls| serve(stream, tls, &bytes));
         Self {
-            url: format!("https://127.0.0.1:{port}"),
-            authority: made.cert.pem(),
+            url,
+            authority,
             folder: tempfile::tempdir().expect("a folder"),
         }
     }
@@ -59,8 +41,7 @@ impl Fixed {
     /// One that leads to this address, and believes this authority.
     pub fn profile_of(&self, url: &str, authority: &str) -> PathBuf {
         let path = self.folder.path().join("profile.json");
-        let text = serde_json::json!({"url": url, "authority": authority, "token": "cordon_x"});
-        std::fs::write(&path, text.to_string()).expect("written");
+        stand_in::profile(&path, url, authority);
         path
     }
 

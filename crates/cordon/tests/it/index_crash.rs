@@ -105,7 +105,7 @@ impl Index {
         }
     }
 
-    /// SHA-256 by path, as the Index has them.
+    /// SHA-256 by path, as the Index has them; where there is none, why.
     fn hashes(&self) -> BTreeMap<String, String> {
         let out = self.cordon(&["query", "--output", "jsonl"]);
         String::from_utf8(out.stdout)
@@ -114,7 +114,9 @@ impl Index {
             .map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap())
             .map(|row| {
                 let text = |key: &str| row["values"][key].as_str().unwrap_or_default().to_owned();
-                (text("path"), text("sha256"))
+                let hash = text("sha256");
+                let told = if hash.is_empty() { text("state") } else { hash };
+                (text("path"), told)
             })
             .collect()
     }

@@ -29,6 +29,7 @@ mod pinning;
 mod profiles;
 #[cfg(target_os = "linux")]
 mod sensor_process;
+mod stand_in;
 mod support;
 #[cfg(unix)]
 mod torrent;

@@ -1,13 +1,13 @@
 //! Everything that the API can do, the command line can do: each operation of the OpenAPI document is reached by a verb, which a real server's
 //! own counts show; or it stands here with the reason why none does.
 
-use crate::support::{OWN_PASSWORD, Server, client, connected, cordon, runtime, simulate};
+use crate::support::{OWN_PASSWORD, Server, client, connected, cordon, finish, runtime, simulate};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 use std::path::Path;
-use std::process::{Output, Stdio};
+use std::process::Output;
 
 const DOCUMENT: &str = include_str!("../../../../docs/openapi.json");
 
@@ -165,18 +165,10 @@ impl Place {
                 part.split_whitespace().map(str::to_owned).collect()
             }
         });
-        let mut child = cordon()
-            .args(words.map(|word| self.fill(&word)))
-            .env("CORDON_PROFILE", profile)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .expect("it starts");
-        let mut stdin = child.stdin.take().expect("piped");
-        stdin.write_all(input.as_bytes()).expect("written");
-        drop(stdin);
-        child.wait_with_output().expect("it ends")
+        let mut command = cordon();
+        let words = words.map(|word| self.fill(&word));
+        command.args(words).env("CORDON_PROFILE", profile);
+        finish(command, &input)
     }
 }
 

@@ -1,24 +1,11 @@
 //! Whose profile is used, what its token may do, and how it follows the server's authorities.
 
-use crate::support::{OWN_PASSWORD, Server, cordon, text};
+use crate::support::{OWN_PASSWORD, Server, cordon, said, text, with};
 use std::fs::Permissions;
 use std::io::Write as _;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
-use std::process::{Output, Stdio};
-
-fn said(output: &Output) -> String {
-    String::from_utf8_lossy(&output.stderr).into_owned()
-}
-
-fn with(profile: &Path, args: &[&str]) -> Output {
-    cordon()
-        .args(args)
-        .arg("--profile")
-        .arg(profile)
-        .output()
-        .expect("it runs")
-}
+use std::process::Stdio;
 
 #[test]
 fn a_profile_in_the_working_directory_is_used_only_when_it_is_the_users_alone() {

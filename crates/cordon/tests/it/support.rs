@@ -35,6 +35,39 @@ pub fn text(output: &Output) -> String {
     String::from_utf8_lossy(&output.stdout).into_owned()
 }
 
+/// What was said beside it, on standard error.
+pub fn said(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+/// Runs the binary with a profile.
+pub fn with(profile: &Path, args: &[&str]) -> Output {
+    let mut command = cordon();
+    command.args(args).arg("--profile").arg(profile);
+    command.output().expect("it runs")
+}
+
+/// Runs the binary with a profile, and these lines on standard input.
+pub fn fed(args: &[&str], profile: &Path, input: &str) -> Output {
+    let mut command = cordon();
+    command.args(args).arg("--profile").arg(profile);
+    finish(command, input)
+}
+
+/// Runs a command to its end with these lines on standard input.
+pub fn finish(mut command: Command, input: &str) -> Output {
+    let mut child = command
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("it starts");
+    let mut stdin = child.stdin.take().expect("piped");
+    stdin.write_all(input.as_bytes()).expect("written");
+    drop(stdin);
+    child.wait_with_output().expect("it ends")
+}
+
 /// Standard output as JSON.
 pub fn json_of(output: &Output) -> Value {
     serde_json::from_slice(&output.stdout).unwrap_or_else(|e| panic!("{e}: {output:?}"))

@@ -1,7 +1,7 @@
 //! A server that knows one question with as many rows as wanted, made up while they are sent.
 
+use crate::stand_in;
 use std::io::{BufRead, BufReader, Write};
-use std::net::TcpListener;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -23,33 +23,11 @@ impl Torrent {
     }
 
     fn new(rows: u64, breaks: Option<u64>) -> Self {
-        let made = rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()]).expect("made");
-        let key = rustls::pki_types::PrivatePkcs8KeyDer::from(made.signing_key.serialize_der());
-        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-        let tls = rustls::ServerConfig::builder_with_provider(provider)
-            .with_protocol_versions(&[&rustls::version::TLS13])
-            .expect("TLS 1.3")
-            .with_no_client_auth()
-            .with_single_cert(vec![made.cert.der().clone()], key.into())
-            .expect("a certificate and its key");
-        let tls = Arc::new(tls);
-        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
-        let port = listener.local_addr().expect("an address").port();
-        std::thread::spawn(move || {
-            for stream in listener.incoming().map_while(Result::ok) {
-                let tls = Arc::clone(&tls);
-                // Whoever goes away early is no concern of the server's.
-                std::thread::spawn(move || drop(serve(stream, tls, rows, breaks)));
-            }
-        });
+        let (url, authority) =
+            stand_in::listen(move |stream, tls| serve(stream, tls, rows, breaks));
         let folder = tempfile::tempdir().expect("a folder");
         let profile = folder.path().join("profile.json");
-        let text = serde_json::json!({
-            "url": format!("https://127.0.0.1:{port}"),
-            "authority": made.cert.pem(),
-            "token": "cordon_x",
-        });
-        std::fs::write(&profile, text.to_string()).expect("written");
+        stand_in::profile(&profile, &url, &authority);
         Self {
             profile,
             _folder: folder,

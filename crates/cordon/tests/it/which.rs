@@ -1,10 +1,10 @@
 //! Which machines, and how many, as a person asks it: a hash on fewer than three machines and which these are, a rare port and its
 //! machine, the listeners of two groups. Over a simulated fleet, against what a simple program makes of the whole answer.
 
-use crate::support::{Server, client, connected, cordon, json_of, runtime, simulate};
+use crate::support::{Server, client, connected, json_of, runtime, simulate, with};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Output;
 
 const HASHES: &str = "Get Running Processes with Hash from all machines";
@@ -40,7 +40,7 @@ impl Fleet {
     }
 
     fn run(&self, args: &[&str]) -> Output {
-        run(args, &self.profile)
+        with(&self.profile, args)
     }
 
     /// As a document, with all machines of each row.
@@ -49,12 +49,6 @@ impl Fleet {
         assert_eq!(output.status.code(), Some(0), "{output:?}");
         json_of(&output)
     }
-}
-
-fn run(args: &[&str], profile: &Path) -> Output {
-    let mut command = cordon();
-    command.args(args).arg("--profile").arg(profile);
-    command.output().expect("the binary starts")
 }
 
 fn text(value: &Value) -> String {

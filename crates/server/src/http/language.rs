@@ -41,16 +41,7 @@ async fn parse(
 ) -> Result<axum::Json<Parsed>, ApiError> {
     let catalogue = api.catalogue.now();
     let question = question::parse(&text, &catalogue).map_err(|e| ApiError::parse(&e))?;
-    Ok(axum::Json(Parsed {
-        canonical: question.to_string(),
-        asked: question.asked().to_string(),
-        plan: question::plan(&question, &catalogue).into(),
-        warnings: question::warnings(&question, &catalogue)
-            .into_iter()
-            .map(Into::into)
-            .collect(),
-        question: question.into(),
-    }))
+    Ok(axum::Json(Parsed::of(question, &catalogue)))
 }
 
 /// Readings of free words, best first; none when nothing fits. A word that is an endpoint's host name means that machine.
