@@ -21,7 +21,8 @@ use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-const TABLE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it/sweep.txt");
+/// Below the folder of the crate, in which tests run: clones may share what was built in one of them.
+const TABLE: &str = "tests/it/sweep.txt";
 const STATE: &str = "/var/lib/cordon";
 /// Run programs of the machine, which are not the same everywhere; what they say is for the tests of [`crate::script`].
 const SCRIPTS: [&str; 2] = ["Mandatory Access Control", "SSH Server Settings"];
