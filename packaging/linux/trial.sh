@@ -123,7 +123,10 @@ cordon index status --output json | grep -q '"not_watched":\[\]' || fail "someth
 same "$(count_of '/srv/tree/private/file')" 1 "a file of somebody else in the Index"
 same "$(cordon index query --path /srv/tree/private/file --output jsonl | grep -c "$(echo private | sha256sum | cut -c 1-64)")" 1 "its hash"
 same "$(count_of '/home/user/.ssh/id_test')" 1 "a file of a home folder in the Index"
-same "$(stat -c %X /srv/tree/private/file)" "$(date -d 2001-02-03T04:05:06Z +%s)" "access time of a file that the Index read"
+for file in /srv/tree/private/file /home/user/.ssh/id_test; do
+    same "$(stat -c %X $file)" "$(date -d 2001-02-03T04:05:06Z +%s)" "access time of $file, which the Index read"
+done
+same "$(awk '$5 ~ "^/(home|root|srv)" {print $5}' /proc/"$(pid_of cordon-index)"/mountinfo)" "" "mounts in what the Index sees"
 echo new >/srv/tree/new-file
 until_true "a change in the Index" found /srv/tree/new-file
 cordon index verify

@@ -49,6 +49,31 @@ fn fill(path: &Path, content: &[u8]) -> io::Result<()> {
     file.sync_all()
 }
 
+/// Takes from others what they may do to a file or folder of the agent (in a folder they may still look), and gives the mode that
+/// it had when there was something to take. An endpoint that would not start instead would be lost.
+///
+/// # Errors
+/// The system's.
+pub fn keep_private(path: &Path) -> io::Result<Option<u32>> {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt as _;
+        let found = std::fs::symlink_metadata(path)?;
+        let mode = found.permissions().mode() & 0o7777;
+        let others = if found.is_dir() { 0o022 } else { 0o077 };
+        if found.is_symlink() || mode & others == 0 {
+            return Ok(None);
+        }
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode & !others))?;
+        Ok(Some(mode))
+    }
+    #[cfg(not(unix))]
+    {
+        let _ = path;
+        Ok(None)
+    }
+}
+
 /// Whether this error says that there is no room left.
 #[must_use]
 pub fn is_full(error: &io::Error) -> bool {
@@ -107,5 +132,26 @@ mod tests {
             std::fs::metadata(&path).unwrap().permissions().mode() & 0o777,
             0o600
         );
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn what_is_open_to_others_is_closed_and_told() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a");
+        let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o7777;
+        let open = |path: &Path, mode| {
+            std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
+        };
+        write_private(&path, b"one").unwrap();
+        assert_eq!(keep_private(&path).unwrap(), None);
+        open(&path, 0o644);
+        assert_eq!(keep_private(&path).unwrap(), Some(0o644));
+        assert_eq!(mode(&path), 0o600);
+        open(folder.path(), 0o777);
+        assert_eq!(keep_private(folder.path()).unwrap(), Some(0o777));
+        assert_eq!(mode(folder.path()), 0o755);
+        assert_eq!(keep_private(folder.path()).unwrap(), None);
     }
 }

@@ -221,6 +221,7 @@ impl Identity {
         let Some(content) = content.map(Zeroizing::new) else {
             return Ok(None);
         };
+        guard(state_dir, &path);
         let mut stored: Stored =
             serde_json::from_slice(&content).map_err(|source| IdentityError::Damaged {
                 path: path.clone(),
@@ -528,4 +529,30 @@ fn check_trust_content(trust: &Trust) -> Result<(), &'static str> {
         return Err("an authority in it is not a certificate");
     }
     Ok(())
+}
+
+/// Closes to others what is the agent's alone, and says what they may have done until now.
+fn guard(folder: &Path, keys: &Path) {
+    let told = [
+        (
+            folder,
+            "others could write in the agent's folder and may have changed what lies in it; they cannot any more",
+        ),
+        (
+            keys,
+            "others could read the keys of this endpoint and may go by them; they cannot any more. Revoke it and enrol it anew if \
+             somebody did",
+        ),
+    ];
+    for (path, harm) in told {
+        match files::keep_private(path) {
+            Ok(None) => {}
+            Ok(Some(mode)) => {
+                tracing::warn!(path = %path.display(), mode = format!("{mode:o}"), "{harm}");
+            }
+            Err(error) => {
+                tracing::warn!(path = %path.display(), %error, "it could not be made sure that this is closed to others");
+            }
+        }
+    }
 }

@@ -19,7 +19,7 @@ mod subject;
 pub(crate) use intake::{Charge, Delivery, Memory, Receipt, Share};
 pub(crate) use log::{Cursor, Due};
 pub(crate) use progress::Progress;
-pub(crate) use restore::Expected;
+pub(crate) use restore::{Distrust, Expected};
 pub(crate) use subject::{Shape, Subject, Taken};
 
 use crate::fleet::Fleet;

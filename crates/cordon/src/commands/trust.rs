@@ -74,7 +74,12 @@ fn next(status: &TrustStatus) -> String {
         None => "No replacement is under way.".to_owned(),
         Some((what, _)) if status.behind == 0 => {
             format!(
-                "Every endpoint knows the new one: `cordon trust drop {what}` ends the old one."
+                "Every endpoint knows the new one: `cordon trust drop {what}` ends the old one{}.",
+                if what == "authority" {
+                    ", and the enrolment tokens made until then"
+                } else {
+                    ""
+                }
             )
         }
         Some((what, _)) => format!(

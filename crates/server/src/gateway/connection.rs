@@ -249,7 +249,7 @@ impl Gateway {
                 let delivery = Delivery {
                     contribution,
                     receipt: Some(receipt),
-                    charge,
+                    charge: Some(charge),
                 };
                 if let Err(delivery) = Arc::clone(&subject).deliver(delivery).await
                     && subject.is_closed()
@@ -299,7 +299,7 @@ impl Gateway {
                 rows_cut: 0,
             },
             receipt: None,
-            charge: share.charge(),
+            charge: Some(share.charge()),
         };
         if subject.deliver(delivery).await.is_err() {
             tracing::debug!(

@@ -11,6 +11,7 @@ use crate::model::actor::Actor;
 use crate::model::audit::Deed;
 use crate::model::endpoint::Standing;
 use crate::model::trust::{TrustPart, TrustStatus};
+use crate::store::StoreError;
 use protocol::message::{ToAgent, server_says};
 use std::sync::Arc;
 
@@ -25,7 +26,7 @@ pub enum RotateError {
     NothingToDrop(&'static str),
     /// Endpoints would be locked out.
     #[error(
-        "{0} endpoints do not know the replacement yet and would be locked out; wait until they were connected, or force it"
+        "endpoints that do not know the replacement yet and would be locked out: {0}; wait until they were connected, or force it"
     )]
     Behind(u64),
     /// A new key or certificate could not be made.
@@ -138,8 +139,33 @@ impl Identity {
                 next.order_keys = next.order_keys.split_off(count - 1);
             }
         }
-        self.change(&mut held, next, part, "trust.drop-old", by)
-            .await
+        let status = self
+            .change(&mut held, next, part, "trust.drop-old", by)
+            .await?;
+        if part == TrustPart::Authority {
+            self.end_tokens(by).await;
+        }
+        Ok(status)
+    }
+
+    /// Every enrolment token there is names the authority that was shown until now: it lets nobody in any more, and its list
+    /// says so.
+    async fn end_tokens(&self, by: &Actor) {
+        let now = self.clock.now();
+        let ended = async {
+            for token in self.store.tokens().await? {
+                if token.revoked_at.is_none() && token.expires_at > now {
+                    self.revoke_token(token.id, by).await?;
+                }
+            }
+            Ok::<(), StoreError>(())
+        };
+        if let Err(error) = ended.await {
+            tracing::error!(
+                error = &error as &dyn std::error::Error,
+                "the enrolment tokens of the dropped authority could not be marked as ended; they let nobody in all the same"
+            );
+        }
     }
 
     /// Signs, keeps, uses and tells. The signer is the key that signs now: every agent that is up to date holds it.

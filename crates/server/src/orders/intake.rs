@@ -187,7 +187,8 @@ pub(crate) struct Delivery {
     pub contribution: Contribution,
     /// `None` for a refusal, which wants no receipt.
     pub receipt: Option<Receipt>,
-    pub charge: Charge,
+    /// `None` for what the server itself says.
+    pub charge: Option<Charge>,
 }
 
 #[cfg(test)]

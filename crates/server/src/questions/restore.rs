@@ -7,9 +7,9 @@ use super::merge::cancel;
 use super::{Live, Questions};
 use crate::model::ids::QuestionId;
 use crate::model::order::{OrderKind, StoredOrder};
-use crate::orders::Expected;
+use crate::orders::{Delivery, Distrust, Expected, Subject as _};
 use crate::store::questions::StoredQuestion;
-use answer::{Answer, EndpointSet, State};
+use answer::{Answer, Contribution, EndpointSet, State};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use prost::Message as _;
@@ -73,10 +73,7 @@ impl Questions {
         match taken.map_err(QuestionError::Store)? {
             Ok(signed) => self.send(&live, signed),
             // Nobody is asked what somebody wrote into the store; what came before stays.
-            Err(_) => {
-                live.set_cancelled();
-                live.end().await;
-            }
+            Err(distrust) => give_up(&live, distrust).await,
         }
         Ok(())
     }
@@ -248,6 +245,29 @@ impl Questions {
             &self.clock,
         )))
     }
+}
+
+/// Ends a question whose order cannot be sent: who has not answered did so for this reason, and for none of their own.
+async fn give_up(live: &Arc<Live>, distrust: Distrust) {
+    let waited = live.answer().coverage().waited_for();
+    for ordinal in waited.iter() {
+        let message = format!("the order is not sent: {distrust}");
+        let delivery = Delivery {
+            contribution: Contribution {
+                ordinal,
+                state: State::Error,
+                rows: Vec::new(),
+                problems: vec![("order".to_owned(), State::Error, message)],
+                rows_cut: 0,
+            },
+            receipt: None,
+            charge: None,
+        };
+        if Arc::clone(live).deliver(delivery).await.is_err() {
+            break;
+        }
+    }
+    live.end().await;
 }
 
 /// What the order of this question has to say.

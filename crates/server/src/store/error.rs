@@ -40,6 +40,18 @@ pub enum StoreError {
         #[source]
         source: io::Error,
     },
+    /// Others may write in the data folder.
+    #[error(
+        "others than this account may write in the data folder {} (mode {mode:o}), and so put another database there; look at what \
+         lies in it, then `chmod 700` it",
+        .path.display()
+    )]
+    Exposed {
+        /// The folder.
+        path: PathBuf,
+        /// Its mode.
+        mode: u32,
+    },
     /// The database could not be opened.
     #[error("cannot open the database {}", .path.display())]
     Open {

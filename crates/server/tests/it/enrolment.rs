@@ -419,11 +419,18 @@ async fn trust_counts_as_known_when_it_is_held() {
     channel.say(agent.holds()).await;
     channel.settle().await;
     assert_eq!(identity.trust_status().behind, 0);
+    world.token(None, false).await;
     identity
         .drop_old(TrustPart::Authority, false, &ada())
         .await
         .unwrap();
     agent.connect(&world).await;
+    // A token names the authority that was shown when it was made: with a dropped one it lets nobody in, and says so.
+    let tokens = identity.tokens().await.unwrap();
+    assert!(tokens.iter().all(|token| token.revoked_at.is_some()));
+    let mut late = Agent::new();
+    let secret = world.token(Some(1), false).await;
+    assert_eq!(late.enrol(&world, &secret).await.refused, "");
 }
 
 #[tokio::test]

@@ -160,3 +160,17 @@ async fn older_keys_of_the_same_server_and_a_database_that_knows_none_are_taken(
     let text = refusal(&folder).await;
     assert!(text.contains("do not belong to this database"), "{text}");
 }
+
+/// Who may write in the folder may put another database into it.
+#[tokio::test]
+async fn a_folder_that_others_may_write_in_is_refused() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let (folder, _) = stopped().await;
+    for mode in [0o777, 0o1777, 0o720] {
+        std::fs::set_permissions(folder.path(), std::fs::Permissions::from_mode(mode)).unwrap();
+        let said = refusal(&folder).await;
+        assert!(said.contains("chmod 700"), "{said}");
+    }
+    std::fs::set_permissions(folder.path(), std::fs::Permissions::from_mode(0o755)).unwrap();
+    World::over(Arc::clone(&folder), |_| {}).await.unwrap();
+}

@@ -29,10 +29,27 @@ pub(super) fn make_private_folder(folder: &Path) -> Result<()> {
         use std::os::unix::fs::DirBuilderExt as _;
         builder.mode(0o700);
     }
-    builder.create(folder).map_err(|source| StoreError::Folder {
+    let failed = |source| StoreError::Folder {
         path: folder.to_owned(),
         source,
-    })
+    };
+    builder.create(folder).map_err(failed)?;
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt as _;
+        let mode = std::fs::metadata(folder)
+            .map_err(failed)?
+            .permissions()
+            .mode();
+        // Who may write there may put another database in the place of this one.
+        if mode & 0o022 != 0 {
+            return Err(StoreError::Exposed {
+                path: folder.to_owned(),
+                mode: mode & 0o7777,
+            });
+        }
+    }
+    Ok(())
 }
 
 /// Opens or makes the database; refuses one that is not Cordon's.
