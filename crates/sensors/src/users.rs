@@ -17,6 +17,7 @@ pub mod logins;
 pub mod password;
 pub mod sources;
 pub mod ssh_keys;
+pub mod ssh_server;
 pub mod sudoers;
 mod userdb;
 pub mod utmp;
@@ -64,6 +65,12 @@ pub const SENSORS: &[Entry] = &[
         collect: |request, sink| {
             let (kind, folder) = (request.parameter(0), request.parameter(1));
             key_files::ssh_key_files(system_root()?, kind, folder, sink)
+        },
+    },
+    Entry {
+        declare: ssh_server_settings,
+        collect: |request, sink| {
+            ssh_server::ssh_server_settings(system_root()?, request.parameter(0), sink)
         },
     },
     Entry {
@@ -245,6 +252,22 @@ fn ssh_authorized_keys() -> Sensor {
     .column("Line", Integer, "Line in the file.")
     .alias("SSH Keys")
     .example("Get SSH Authorized Keys having SSH Authorized Keys:User = root from all machines")
+}
+
+fn ssh_server_settings() -> Sensor {
+    Sensor::new(
+        "SSH Server Settings",
+        "Security",
+        "Settings in the configuration of the SSH server, with the files it includes; the first value of a setting is the one that counts.",
+    )
+    .column("Setting", Text, "Name of the setting, in lower case.")
+    .column("Value", Text, "Value as written.")
+    .column("Match", Text, "Condition of the block it stands in; empty when it holds for all.")
+    .column("Path", Text, "File.")
+    .parameter("setting", Text, Some(""), &[], "Only this setting; empty means all.")
+    .max_age(900)
+    .key("Setting")
+    .example("Get SSH Server Settings[PermitRootLogin] from all machines")
 }
 
 fn ssh_key_files() -> Sensor {

@@ -7,16 +7,10 @@ use question::catalogue::{Limits, Sensor};
 use std::sync::LazyLock;
 
 /// The sensors of this family.
-pub const SENSORS: &[Entry] = &[
-    Entry {
-        declare: || MANDATORY_ACCESS.sensor.clone(),
-        collect: |request, sink| on_linux(&MANDATORY_ACCESS, request, sink),
-    },
-    Entry {
-        declare: || SSH_SERVER.sensor.clone(),
-        collect: |request, sink| on_linux(&SSH_SERVER, request, sink),
-    },
-];
+pub const SENSORS: &[Entry] = &[Entry {
+    declare: || MANDATORY_ACCESS.sensor.clone(),
+    collect: |request, sink| on_linux(&MANDATORY_ACCESS, request, sink),
+}];
 
 /// For the process that runs a script, most of it address space for the interpreter.
 fn interpreter() -> Limits {
@@ -54,27 +48,5 @@ static MANDATORY_ACCESS: LazyLock<ScriptSensor> = LazyLock::new(|| {
     interpreter: Interpreter::Shell,
     script: include_str!("shipped/mandatory_access.sh").into(),
     output: Output::Delimited("|".into()),
-}
-});
-
-static SSH_SERVER: LazyLock<ScriptSensor> = LazyLock::new(|| {
-    ScriptSensor {
-    sensor: Sensor::new(
-        "SSH Server Settings",
-        "Security",
-        "Settings in the configuration of the SSH server, with the files it includes; the first value of a setting is the one that counts.",
-    )
-    .column("Setting", Text, "Name of the setting, in lower case.")
-    .column("Value", Text, "Value as written.")
-    .column("Match", Text, "Condition of the block it stands in; empty when it holds for all.")
-    .column("Path", Text, "File.")
-    .parameter("setting", Text, Some(""), &[], "Only this setting; empty means all.")
-    .max_age(900)
-    .limits(interpreter())
-    .key("Setting")
-    .example("Get SSH Server Settings[PermitRootLogin] from all machines"),
-    interpreter: Interpreter::Python,
-    script: include_str!("shipped/ssh_server_settings.py").into(),
-    output: Output::JsonLines,
 }
 });

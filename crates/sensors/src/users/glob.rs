@@ -1,4 +1,4 @@
-//! Names against patterns of `*`, `?` and `[a-z]`, without regard to case; the time grows with the lengths and no faster.
+//! Names against patterns of `*`, `?` and `[a-z]`; the time grows with the lengths and no faster.
 
 /// One letter of a pattern.
 enum Unit<'a> {
@@ -8,9 +8,15 @@ enum Unit<'a> {
     Star,
 }
 
-/// Whether a name fits a pattern.
+/// Whether a name fits a pattern, without regard to case.
 #[must_use]
 pub fn like(pattern: &[u8], name: &[u8]) -> bool {
+    exactly(&pattern.to_ascii_lowercase(), &name.to_ascii_lowercase())
+}
+
+/// Whether a name fits a pattern.
+#[must_use]
+pub fn exactly(pattern: &[u8], name: &[u8]) -> bool {
     // Where in the name one may be, after what was seen of the pattern.
     let mut at = vec![false; name.len() + 1];
     if let Some(first) = at.first_mut() {
@@ -27,8 +33,8 @@ pub fn like(pattern: &[u8], name: &[u8]) -> bool {
                 .collect()
         } else {
             let fits = |byte: &u8| match unit {
-                Unit::One(wanted) => wanted.eq_ignore_ascii_case(byte),
-                Unit::Set(set) => in_set(set, byte.to_ascii_lowercase()),
+                Unit::One(wanted) => wanted == *byte,
+                Unit::Set(set) => in_set(set, *byte),
                 Unit::Any | Unit::Star => true,
             };
             let stepped = at.iter().zip(name).map(|(here, byte)| *here && fits(byte));
@@ -67,12 +73,11 @@ fn in_set(set: &[u8], byte: u8) -> bool {
     };
     let mut found = false;
     while let Some((first, rest)) = set.split_first() {
-        let first = first.to_ascii_lowercase();
         if let [b'-', last, after @ ..] = rest {
-            found |= (first..=last.to_ascii_lowercase()).contains(&byte);
+            found |= (*first..=*last).contains(&byte);
             set = after;
         } else {
-            found |= first == byte;
+            found |= *first == byte;
             set = rest;
         }
     }
@@ -81,7 +86,7 @@ fn in_set(set: &[u8], byte: u8) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::like;
+    use super::{exactly, like};
 
     #[test]
     fn patterns_of_names() {
@@ -98,6 +103,9 @@ mod tests {
         ] {
             assert_eq!(like(pattern, name), fits, "{pattern:?} {name:?}");
         }
+        assert!(
+            !exactly(b"*.conf", b"A.CONF") && exactly(b"[a-c]*", b"b") && !exactly(b"[a-c]*", b"B")
+        );
         let hostile = [b"*a".repeat(2_000), b"b".to_vec()].concat();
         assert!(!like(&hostile, &b"a".repeat(2_000)));
     }

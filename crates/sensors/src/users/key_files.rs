@@ -1,8 +1,9 @@
 //! Rows of SSH Key Files: private keys and whether anything protects them, keys of the host, and hosts that are known. All
 //! paths are below a given root.
 
-use super::keys::{Owner, owners, path_of, server_settings};
+use super::keys::{Owner, owners};
 use super::ssh_keys::{self, PrivateKey};
+use super::ssh_server::{self, path_of};
 use crate::disk;
 use crate::framework::{Notes, SensorError, Sink};
 use crate::text;
@@ -116,9 +117,8 @@ fn host_keys(root: &Path, notes: &Notes, sink: &mut Sink) -> Result<(), SensorEr
     for found in disk::list(&disk::below(root, "/etc/ssh"), notes) {
         paths.insert(Path::new("/etc/ssh").join(found.file_name().unwrap_or_default()));
     }
-    for bytes in server_settings(root, notes) {
-        paths.extend(ssh_keys::settings(&bytes, b"hostkey").map(path_of));
-    }
+    let set = ssh_server::words_of(root, b"hostkey", notes)?;
+    paths.extend(set.into_iter().map(path_of));
     for path in paths {
         private_key(root, b"", &path, notes, sink)?;
     }

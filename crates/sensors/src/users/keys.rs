@@ -1,16 +1,12 @@
 //! Rows of SSH Authorized Keys. All paths are below a given root.
 
-use super::glob;
 use super::sources::without_groups;
 use super::ssh_keys;
+use super::ssh_server::{self, path_of};
 use crate::disk;
 use crate::framework::{Notes, SensorError, Sink};
 use std::collections::BTreeSet;
-use std::ffi::OsString;
-use std::path::{Path, PathBuf};
-
-/// Configuration files read in all.
-const FILES_MAX: usize = 1_000;
+use std::path::Path;
 
 /// Somebody with a home folder.
 pub(super) struct Owner {
@@ -52,7 +48,7 @@ pub(super) fn owners(root: &Path, notes: &Notes) -> Result<Vec<Owner>, SensorErr
 /// When a file cannot be read or a limit is reached.
 pub fn ssh_authorized_keys(root: &Path, sink: &mut Sink) -> Result<(), SensorError> {
     let notes = sink.notes();
-    let patterns = key_patterns(root, &notes);
+    let patterns = key_patterns(root, &notes)?;
     let mut seen = BTreeSet::new();
     for owner in owners(root, &notes)? {
         for pattern in &patterns {
@@ -83,53 +79,10 @@ pub fn ssh_authorized_keys(root: &Path, sink: &mut Sink) -> Result<(), SensorErr
 }
 
 /// Where keys may lie: the server's default places and what its configuration adds.
-fn key_patterns(root: &Path, notes: &Notes) -> BTreeSet<Vec<u8>> {
+fn key_patterns(root: &Path, notes: &Notes) -> Result<BTreeSet<Vec<u8>>, SensorError> {
     let defaults: [&[u8]; 2] = [b".ssh/authorized_keys", b".ssh/authorized_keys2"];
     let mut patterns: BTreeSet<Vec<u8>> = defaults.map(<[u8]>::to_vec).into();
-    for bytes in server_settings(root, notes) {
-        patterns.extend(ssh_keys::settings(&bytes, b"authorizedkeysfile").filter(|p| p != b"none"));
-    }
-    patterns
-}
-
-/// The configuration of the server with all files that it includes.
-pub(super) fn server_settings(root: &Path, notes: &Notes) -> Vec<Vec<u8>> {
-    let mut open = vec![PathBuf::from("/etc/ssh/sshd_config")];
-    let mut seen = BTreeSet::new();
-    let mut made = Vec::new();
-    while let Some(path) = open.pop() {
-        if seen.len() >= FILES_MAX || !seen.insert(path.clone()) {
-            continue;
-        }
-        let full = disk::below(root, &path);
-        let Some(bytes) = disk::read_if_there(&full, disk::CONFIG_MAX, notes) else {
-            continue;
-        };
-        for include in ssh_keys::settings(&bytes, b"include") {
-            let include = Path::new("/etc/ssh").join(path_of(include));
-            let (Some(folder), Some(wanted)) = (include.parent(), include.file_name()) else {
-                continue;
-            };
-            for found in disk::list(&disk::below(root, folder), notes) {
-                let name = found.file_name().unwrap_or_default();
-                if glob::like(wanted.as_encoded_bytes(), name.as_encoded_bytes()) {
-                    open.push(folder.join(name));
-                }
-            }
-        }
-        made.push(bytes);
-    }
-    made
-}
-
-#[cfg(unix)]
-pub(super) fn path_of(bytes: Vec<u8>) -> PathBuf {
-    let text: OsString = std::os::unix::ffi::OsStringExt::from_vec(bytes);
-    text.into()
-}
-
-#[cfg(not(unix))]
-pub(super) fn path_of(bytes: Vec<u8>) -> PathBuf {
-    let text: OsString = String::from_utf8_lossy(&bytes).into_owned().into();
-    text.into()
+    let set = ssh_server::words_of(root, b"authorizedkeysfile", notes)?;
+    patterns.extend(set.into_iter().filter(|p| p != b"none"));
+    Ok(patterns)
 }

@@ -1,4 +1,4 @@
-//! Public keys that may log in over SSH: the `authorized_keys` format (sshd(8)) and where `sshd_config` looks for it.
+//! Public keys that may log in over SSH: the `authorized_keys` format (sshd(8)) and where the server looks for it.
 
 use crate::text;
 use base64::Engine;
@@ -234,57 +234,6 @@ impl PrivateKey {
     }
 }
 
-/// Values of a setting (its name in lower case) in the server's configuration, each word by itself; `Match` blocks count
-/// too, because a key that works for one user only is still a key.
-pub fn settings<'a>(bytes: &'a [u8], key: &'static [u8]) -> impl Iterator<Item = Vec<u8>> + 'a {
-    text::lines(bytes)
-        .filter_map(move |line| {
-            let line = line.trim_ascii();
-            // `Key value`, `Key=value` and `"Key" value` are all allowed.
-            let end = line
-                .iter()
-                .position(|b| b.is_ascii_whitespace() || *b == b'=')?;
-            let (name, rest) = line.split_at(end);
-            let bare = name.strip_prefix(b"\"").and_then(|n| n.strip_suffix(b"\""));
-            let is = bare.unwrap_or(name).eq_ignore_ascii_case(key);
-            is.then(|| words(rest.trim_ascii_start().strip_prefix(b"=").unwrap_or(rest)))
-        })
-        .flatten()
-}
-
-/// Words as the server cuts them: quotes of both kinds, backslashes before quotes, backslashes and blanks, and a comment
-/// at the end.
-fn words(line: &[u8]) -> Vec<Vec<u8>> {
-    let mut made = Vec::new();
-    let mut word: Option<Vec<u8>> = None;
-    let mut quote = None;
-    let mut bytes = line.iter().copied().peekable();
-    while let Some(byte) = bytes.next() {
-        let blank = matches!(byte, b' ' | b'\t');
-        if word.is_none() && byte == b'#' {
-            break;
-        }
-        if blank && quote.is_none() {
-            made.extend(word.take());
-            continue;
-        }
-        let open = word.get_or_insert_default();
-        match byte {
-            b'\\' => {
-                let escaped = bytes.next_if(|next| {
-                    matches!(next, b'\'' | b'"' | b'\\') || (quote.is_none() && *next == b' ')
-                });
-                open.push(escaped.unwrap_or(b'\\'));
-            }
-            b'"' | b'\'' if quote.is_none() => quote = Some(byte),
-            _ if quote == Some(byte) => quote = None,
-            _ => open.push(byte),
-        }
-    }
-    made.extend(word);
-    made
-}
-
 /// Puts a user's values for `%h`, `%u`, `%U` and `%%`; a relative path is below the home folder.
 #[must_use]
 pub fn expand(pattern: &[u8], user: &[u8], uid: Option<u32>, home: &[u8]) -> Vec<u8> {
@@ -315,28 +264,6 @@ pub fn expand(pattern: &[u8], user: &[u8], uid: Option<u32>, home: &[u8]) -> Vec
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn words_of_the_configuration() {
-        for (line, cut) in [
-            (
-                &br#"a "b c" 'd "e' f#g #h"#[..],
-                &["a", "b c", "d \"e", "f#g"][..],
-            ),
-            (br#"a\ b "c\"d" e\f"#, &["a b", "c\"d", "e\\f"]),
-            (br#""open end"#, &["open end"]),
-            (br#""" x"#, &["", "x"]),
-        ] {
-            let cut: Vec<Vec<u8>> = cut.iter().map(|w| w.as_bytes().to_vec()).collect();
-            assert_eq!(words(line), cut, "{}", String::from_utf8_lossy(line));
-        }
-        let found: Vec<Vec<u8>> = settings(
-            b"authorizedkeysfile = \"/a b/%u\" c\n\"AuthorizedKeysFile\" d # e\nx y\n",
-            b"authorizedkeysfile",
-        )
-        .collect();
-        assert_eq!(found, [&b"/a b/%u"[..], b"c", b"d"]);
-    }
 
     #[test]
     fn places_of_keys() {

@@ -1,7 +1,7 @@
-//! Keys of SSH against `ssh-keygen`: certificates, private keys, known hosts, and where the server looks for keys.
+//! Keys of SSH against `ssh-keygen`: certificates, private keys, known hosts, and where the server looks for keys; its settings.
 
 use crate::support::{Tree, output, rows};
-use sensors::users::{key_files, keys};
+use sensors::users::{key_files, keys, ssh_server};
 use std::process::Command;
 
 fn make(tree: &Tree, kind: &str, name: &str, passphrase: &str, more: &[&str]) {
@@ -199,4 +199,63 @@ fn hosts_and_their_keys_agree_with_ssh_keygen() {
         ]
     );
     assert!(found.iter().all(|r| r[2] == *fingerprint));
+}
+
+/// The rules are those of sshd_config(5), ssh(1) quoting and glob(7).
+#[test]
+fn settings_come_in_the_order_in_which_the_server_reads_them() {
+    let tree = Tree::new();
+    let main = b"Include \"some d/*.conf\" plain\\ one # no\n\"Port\" = 22\nBanner /\xff\nMatch User x\n  Include both\n\
+        X11Forwarding yes\nMatch all\nInclude both\n # Port 23\n\nUseDNS\n";
+    tree.file("/etc/ssh/sshd_config", main)
+        .file("/etc/ssh/plain one", "X11Forwarding=no\n")
+        .file(
+            "/etc/ssh/both",
+            "PermitTTY no\nMatch Host h\nMaxSessions 1\n",
+        )
+        .file("/etc/ssh/some d/b.conf", "PermitRootLogin yes\n")
+        .file("/etc/ssh/some d/a.conf", "Include ../elsewhere/*/c\n")
+        .file("/etc/elsewhere/2/c", "LogLevel quiet\n")
+        .file("/etc/elsewhere/10/c", "LogLevel debug\n")
+        .file("/etc/ssh/some d/.hidden.conf", "Port 1\n")
+        .file("/etc/ssh/some d/OTHER.CONF", "Port 2\n");
+    let odd: &std::ffi::OsStr = std::os::unix::ffi::OsStrExt::from_bytes(b"x\xff.conf");
+    std::fs::write(tree.at("/etc/ssh/some d").join(odd), "Compression no\n").unwrap();
+    let told = |wanted: &str| {
+        rows(|sink| ssh_server::ssh_server_settings(tree.root(), wanted, sink))
+            .into_iter()
+            .map(|row| row.join("|"))
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(
+        told(""),
+        [
+            "loglevel|debug||/etc/ssh/../elsewhere/10/c",
+            "loglevel|quiet||/etc/ssh/../elsewhere/2/c",
+            "permitrootlogin|yes||/etc/ssh/some d/b.conf",
+            "compression|no||/etc/ssh/some d/x\u{fffd}.conf",
+            "x11forwarding|no||/etc/ssh/plain one",
+            "port|22||/etc/ssh/sshd_config",
+            "banner|/\u{fffd}||/etc/ssh/sshd_config",
+            "permittty|no|User x|/etc/ssh/both",
+            "maxsessions|1|Host h|/etc/ssh/both",
+            "x11forwarding|yes|User x|/etc/ssh/sshd_config",
+            "permittty|no||/etc/ssh/both",
+            "maxsessions|1|Host h|/etc/ssh/both",
+            "usedns|||/etc/ssh/sshd_config",
+        ]
+    );
+    assert_eq!(told("PermitRootLogin").len(), 1);
+}
+
+#[test]
+fn a_configuration_that_includes_itself_is_told_of() {
+    let tree = Tree::new();
+    tree.file("/etc/ssh/sshd_config", "Port 22\nInclude sshd_config\n");
+    let mut sink = crate::support::sink();
+    let failed = ssh_server::ssh_server_settings(tree.root(), "", &mut sink).unwrap_err();
+    assert!(
+        failed.to_string().contains("include each other"),
+        "{failed}"
+    );
 }

@@ -25,7 +25,7 @@ use std::process::{Command, Stdio};
 const TABLE: &str = "tests/it/sweep.txt";
 const STATE: &str = "/var/lib/cordon";
 /// Run programs of the machine, which are not the same everywhere; what they say is for the tests of [`crate::script`].
-const SCRIPTS: [&str; 2] = ["Mandatory Access Control", "SSH Server Settings"];
+const SCRIPTS: [&str; 1] = ["Mandatory Access Control"];
 
 /// Files of the prepared machine: path, rights, text.
 const FILES: &[(&str, u32, &str)] = &[
@@ -116,6 +116,16 @@ const FILES: &[(&str, u32, &str)] = &[
         "[Service]\nExecStart=/bin/hers\n",
     ),
     (
+        "/etc/ssh/sshd_config",
+        0o600,
+        "Port 22\nInclude sshd_config.d/*.conf\n",
+    ),
+    (
+        "/etc/ssh/sshd_config.d/one.conf",
+        0o600,
+        "PermitRootLogin no\n",
+    ),
+    (
         "/home/ana/.ssh/authorized_keys",
         0o600,
         "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGE5YWJjZGVmZ2hpamtsbW5vcHFyc3R1dnd4eXowMTIz ana\n",
@@ -179,11 +189,12 @@ const CLOSED: [&str; 6] = [
     "/closed",
 ];
 /// Folders that are closed one by one, as files are.
-const FOLDERS: [&str; 14] = [
+const FOLDERS: [&str; 15] = [
     "/etc/cron.d",
     "/etc/cron.hourly",
     "/etc/sudoers.d",
     "/etc/init.d",
+    "/etc/ssh/sshd_config.d",
     "/etc/systemd/system",
     "/etc/systemd/system/own.service.d",
     "/home",
