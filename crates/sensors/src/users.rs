@@ -10,6 +10,7 @@ mod clib;
 pub mod collect;
 mod glob;
 pub mod history;
+mod includes;
 pub mod key_files;
 pub mod keys;
 pub mod lastlog;

@@ -1,9 +1,10 @@
 //! Rows of SSH Key Files: private keys and whether anything protects them, keys of the host, and hosts that are known. All
 //! paths are below a given root.
 
+use super::includes::path_of;
 use super::keys::{Owner, owners};
 use super::ssh_keys::{self, PrivateKey};
-use super::ssh_server::{self, path_of};
+use super::ssh_server;
 use crate::disk;
 use crate::framework::{Notes, SensorError, Sink};
 use crate::text;

@@ -1,8 +1,9 @@
 //! Rows of SSH Authorized Keys. All paths are below a given root.
 
+use super::includes::path_of;
 use super::sources::without_groups;
 use super::ssh_keys;
-use super::ssh_server::{self, path_of};
+use super::ssh_server;
 use crate::disk;
 use crate::framework::{Notes, SensorError, Sink};
 use std::collections::BTreeSet;

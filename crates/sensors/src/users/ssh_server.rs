@@ -4,10 +4,10 @@
 //! the server does: it may stand under several conditions. All paths are below a given root.
 
 use super::glob;
+use super::includes::{FILES_MAX, Files, path_of};
 use crate::disk;
 use crate::framework::{Notes, SensorError, Sink};
 use crate::text;
-use std::ffi::OsString;
 use std::path::{Component, Path, PathBuf};
 
 const MAIN: &str = "/etc/ssh/sshd_config";
@@ -15,8 +15,6 @@ const MAIN: &str = "/etc/ssh/sshd_config";
 const FOLDER: &str = "/etc/ssh";
 /// The server itself goes no deeper.
 const DEPTH_MAX: usize = 16;
-/// Configuration files read in all.
-const FILES_MAX: usize = 1_000;
 
 /// One setting.
 pub(super) struct Setting<'a> {
@@ -74,19 +72,11 @@ type Told<'t> = &'t mut dyn FnMut(&Setting) -> Result<(), SensorError>;
 
 /// Tells each setting.
 fn each(root: &Path, notes: &Notes, told: Told) -> Result<(), SensorError> {
-    let mut reader = Reader {
-        root,
-        notes,
-        files: 0,
-    };
-    reader.read(Path::new(MAIN), Vec::new(), 0, told)
+    let files = Files::new(root, DEPTH_MAX, notes);
+    Reader(files).read(Path::new(MAIN), Vec::new(), 0, told)
 }
 
-struct Reader<'r> {
-    root: &'r Path,
-    notes: &'r Notes,
-    files: usize,
-}
+struct Reader<'r>(Files<'r>);
 
 impl Reader<'_> {
     /// A `Match` in an included file ends with it.
@@ -97,17 +87,7 @@ impl Reader<'_> {
         depth: usize,
         told: Told,
     ) -> Result<(), SensorError> {
-        self.files += 1;
-        if depth > DEPTH_MAX || self.files > FILES_MAX {
-            return Err(SensorError::Form {
-                what: path.display().to_string(),
-                problem: format!(
-                    "files include each other more than {DEPTH_MAX} deep or {FILES_MAX} in all"
-                ),
-            });
-        }
-        let full = disk::below(self.root, path);
-        let Some(bytes) = disk::read_if_there(&full, disk::CONFIG_MAX, self.notes) else {
+        let Some(bytes) = self.0.read(path, depth)? else {
             return Ok(());
         };
         for (name, value) in text::lines(&bytes).filter_map(cut) {
@@ -152,7 +132,7 @@ impl Reader<'_> {
             };
             let mut next = Vec::new();
             for folder in found {
-                for entry in disk::list(&disk::below(self.root, &folder), self.notes) {
+                for entry in disk::list(&disk::below(self.0.root, &folder), self.0.notes) {
                     let name = entry.file_name().unwrap_or_default();
                     if fits(name.as_encoded_bytes()) {
                         next.push(folder.join(name));
@@ -218,18 +198,6 @@ fn words(line: &[u8]) -> Vec<Vec<u8>> {
     }
     made.extend(word);
     made
-}
-
-#[cfg(unix)]
-pub(super) fn path_of(bytes: Vec<u8>) -> PathBuf {
-    let text: OsString = std::os::unix::ffi::OsStringExt::from_vec(bytes);
-    text.into()
-}
-
-#[cfg(not(unix))]
-pub(super) fn path_of(bytes: Vec<u8>) -> PathBuf {
-    let text: OsString = String::from_utf8_lossy(&bytes).into_owned().into();
-    text.into()
 }
 
 #[cfg(test)]

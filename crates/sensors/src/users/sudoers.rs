@@ -8,18 +8,16 @@ pub mod grammar;
 pub mod judge;
 pub mod lex;
 
+use super::includes::{Files, path_of};
 use crate::disk;
 use crate::framework::{Notes, SensorError};
 use crate::text;
 use grammar::{Element, Rule, RunAs, Spec};
 use lex::{Content, Line, Token};
-use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 /// Includes inside includes; sudo itself stops at 128.
 const DEPTH_MAX: usize = 32;
-/// Files read in all.
-const FILES_MAX: usize = 1_000;
 
 /// One statement.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
@@ -273,12 +271,10 @@ fn tidy(text: &[u8]) -> Vec<u8> {
 
 /// Reads a policy with its includes.
 pub struct Reader<'a> {
-    root: &'a Path,
+    files: Files<'a>,
     host: Vec<u8>,
-    files: usize,
     /// Every entry, in the order of reading.
     pub entries: Vec<Placed>,
-    notes: &'a Notes,
 }
 
 impl<'a> Reader<'a> {
@@ -286,11 +282,9 @@ impl<'a> Reader<'a> {
     #[must_use]
     pub fn new(root: &'a Path, host: &[u8], notes: &'a Notes) -> Self {
         Self {
-            root,
+            files: Files::new(root, DEPTH_MAX, notes),
             host: host.into(),
-            files: 0,
             entries: Vec::new(),
-            notes,
         }
     }
 
@@ -303,17 +297,7 @@ impl<'a> Reader<'a> {
     }
 
     fn read_at(&mut self, path: &Path, depth: usize) -> Result<(), SensorError> {
-        self.files += 1;
-        if depth > DEPTH_MAX || self.files > FILES_MAX {
-            return Err(SensorError::Form {
-                what: path.display().to_string(),
-                problem: format!(
-                    "files include each other more than {DEPTH_MAX} deep or {FILES_MAX} in all"
-                ),
-            });
-        }
-        let full = disk::below(self.root, path);
-        let Some(bytes) = disk::read_if_there(&full, disk::CONFIG_MAX, self.notes) else {
+        let Some(bytes) = self.files.read(path, depth)? else {
             return Ok(());
         };
         for placed in parse(&bytes, path) {
@@ -335,7 +319,7 @@ impl<'a> Reader<'a> {
     }
 
     fn read_folder(&mut self, folder: &Path, depth: usize) -> Result<(), SensorError> {
-        for found in disk::list(&disk::below(self.root, folder), self.notes) {
+        for found in disk::list(&disk::below(self.files.root, folder), self.files.notes) {
             let name = found.file_name().unwrap_or_default();
             let bytes = name.as_encoded_bytes();
             // Names that packagers and editors leave behind are not read, as in sudo.
@@ -360,15 +344,5 @@ fn named_path(named: &[u8], host: &[u8]) -> PathBuf {
             rest = after;
         }
     }
-    PathBuf::from(os_string(made))
-}
-
-#[cfg(unix)]
-fn os_string(bytes: Vec<u8>) -> OsString {
-    std::os::unix::ffi::OsStringExt::from_vec(bytes)
-}
-
-#[cfg(not(unix))]
-fn os_string(bytes: Vec<u8>) -> OsString {
-    String::from_utf8_lossy(&bytes).into_owned().into()
+    path_of(made)
 }
