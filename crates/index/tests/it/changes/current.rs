@@ -356,6 +356,41 @@ fn a_name_less_is_no_reason_to_read_again() {
 }
 
 #[test]
+fn a_link_of_several_names_gets_and_loses_one() {
+    on_each(|ground| {
+        let mut current = Current::new(ground, |tree| {
+            folders(tree);
+            symlink("somewhere", tree.join("a/link")).unwrap();
+            let kind = rustix::fs::FileType::Fifo;
+            rustix::fs::mknodat(CWD, tree.join("a/pipe"), kind, 0o600.into(), 0).unwrap();
+        });
+        for name in ["link", "pipe"] {
+            let (known, another) = (current.path("a").join(name), current.path("d").join(name));
+            hard_link(&known, &another).unwrap();
+            hard_link(&known, current.path("d/e").join(name)).unwrap();
+            current.settle();
+            remove_file(&another).unwrap();
+            current.settle();
+            // Over it comes another file.
+            rename(current.path("d/4"), current.path("d/e").join(name)).unwrap();
+            current.settle();
+            rename(current.path("d/e").join(name), current.path("d/4")).unwrap();
+            hard_link(&known, &another).unwrap();
+            // A whole directory goes with its name, and one whose name is seen for the first time.
+            create_dir(current.path("d/gone")).unwrap();
+            hard_link(&known, current.path("d/gone").join(name)).unwrap();
+            current.settle();
+            remove_dir_all(current.path("d/gone")).unwrap();
+            current.settle();
+            hard_link(&known, ground.path("outside")).unwrap();
+            current.settle();
+            remove_file(ground.path("outside")).unwrap();
+            current.settle();
+        }
+    });
+}
+
+#[test]
 fn a_replaced_file_is_not_taken_for_the_one_before() {
     between(
         folders,
