@@ -70,6 +70,16 @@ impl DigestState {
         }
     }
 
+    /// Whether it says something of the moment or of the way to a file, and nothing of its content: hashes that are known
+    /// are no worse for it.
+    #[must_use]
+    pub const fn passes(self) -> bool {
+        matches!(
+            self,
+            Self::Locked | Self::Changing | Self::Gone | Self::NoAnswer
+        )
+    }
+
     /// Whether the next pass tries such a file again although it did not change.
     #[must_use]
     pub const fn retried(self) -> bool {

@@ -150,6 +150,13 @@ impl Attributes {
             && self.mode & TYPE == later.mode & TYPE
     }
 
+    /// Whether it has other names. Symbolic links, devices and sockets may have several, too; the links of a directory are
+    /// its own and its subdirectories' `..`.
+    #[must_use]
+    pub fn several_names(&self) -> bool {
+        self.links > 1 && self.kind() != Kind::Directory
+    }
+
     /// Whether content of these two moments may differ. Setting a modification time back moves the change time, so both count.
     #[must_use]
     pub fn content_may_differ(&self, later: &Self) -> bool {

@@ -143,6 +143,9 @@ pub struct Status {
     /// Files to hash in this pass.
     #[serde(default)]
     pub to_hash: u64,
+    /// Files that wait to be read again: they changed lately, or could not be read when that was tried.
+    #[serde(default)]
+    pub waiting: u64,
     /// Version of the program that indexes.
     #[serde(default)]
     pub version: String,
@@ -168,6 +171,7 @@ impl Status {
             entries: 0,
             hashed: 0,
             to_hash: 0,
+            waiting: 0,
             version: env!("CARGO_PKG_VERSION").into(),
             pid: 0,
             at: 0,
@@ -192,10 +196,11 @@ pub fn current(home: &Home) -> Result<Status, HomeError> {
     }
     let running = home.running()?;
     let written = last(home);
-    if running.is_some()
-        && let Some(status) = written
+    // What a process wrote that was killed says nothing of the one that runs now. 0: its number is not known.
+    if let (Some(pid), Some(status)) = (running, &written)
+        && (pid == 0 || pid == status.pid)
     {
-        return Ok(fresh(home, status));
+        return Ok(fresh(home, status.clone()));
     }
     let config = match ConfigStore::new(home.folder()).current() {
         Ok(Current::Config(config, _)) => config,
@@ -215,7 +220,18 @@ pub fn current(home: &Home) -> Result<Status, HomeError> {
         texts.join("; ")
     };
     if running.is_some() {
-        return Ok(Status::of(State::Starting, waits()));
+        let starting = Status::of(State::Starting, waits());
+        return Ok(match written {
+            Some(last) => fresh(
+                home,
+                Status {
+                    entries: last.entries,
+                    at: last.at,
+                    ..starting
+                },
+            ),
+            None => starting,
+        });
     }
     if !home.wanted() {
         return Ok(stopped(written, &waits()));
@@ -359,5 +375,27 @@ mod tests {
         drop(lock);
         write(&home, &Status::of(State::LowDiskSpace, "")).unwrap();
         assert_eq!(current(&home).unwrap().state, State::LowDiskSpace);
+    }
+
+    #[test]
+    fn a_process_that_just_started_does_not_pass_for_the_one_before() {
+        let folder = tempfile::tempdir().unwrap();
+        let home = Home::new(folder.path());
+        std::fs::write(folder.path().join("config.ini"), "CPUUsageLimit=5\n").unwrap();
+        let killed = Status {
+            entries: 7,
+            ..Status::of(State::Monitoring, "")
+        };
+        write(&home, &killed).unwrap();
+        let text = std::fs::read_to_string(home.status()).unwrap();
+        let mut said: Status = serde_json::from_str(&text).unwrap();
+        said.pid += 1;
+        std::fs::write(home.status(), serde_json::to_vec(&said).unwrap()).unwrap();
+        let lock = home.lock().unwrap();
+        let starting = current(&home).unwrap();
+        assert_eq!((starting.state, starting.entries), (State::Starting, 7));
+        write(&home, &killed).unwrap();
+        assert_eq!(current(&home).unwrap().state, State::Monitoring);
+        drop(lock);
     }
 }

@@ -342,6 +342,20 @@ pub fn image(connection: &Connection) -> Result<Option<String>, StoreError> {
     fact(connection, "image")
 }
 
+/// How many files could not be read when that was tried, and are tried again ([`DigestState::retried`]).
+///
+/// [`DigestState::retried`]: crate::digest_state::DigestState::retried
+///
+/// # Errors
+/// [`StoreError::Statement`].
+pub fn tried_again(connection: &Connection) -> Result<u64, StoreError> {
+    connection
+        .prepare_cached("SELECT count(*) FROM digest WHERE state NOT IN (0, 1, 2, 5)")
+        .and_then(|mut s| s.query_row([], |row| row.get::<_, i64>(0)))
+        .map(i64::cast_unsigned)
+        .map_err(doing("count what is tried again"))
+}
+
 /// Whether a first inventory of every volume came to its end.
 ///
 /// # Errors

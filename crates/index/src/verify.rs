@@ -59,6 +59,8 @@ pub struct Report {
     pub hashed: u64,
     /// Files that wait for their first hashes; no difference.
     pub pending: u64,
+    /// Files that could not be read when that was tried, and are tried again; no difference.
+    pub again: u64,
     /// Differences told.
     pub differences: u64,
 }
@@ -93,6 +95,7 @@ pub fn verify(
             )
             .map_err(doing("count what waits"))?
             .cast_unsigned(),
+        again: store::tried_again(&connection)?,
         ..Report::default()
     };
     if let Some(plan) = hashes {

@@ -76,6 +76,9 @@ fn show_status(home: &Home, form: Option<Output>) -> Result<ExitCode> {
     if status.to_hash > 0 {
         add("Hashed", format!("{} of {}", status.hashed, status.to_hash));
     }
+    if status.waiting > 0 {
+        add("Waiting to be read", status.waiting.to_string());
+    }
     add("Version", status.version);
     for volume in status.not_watched {
         add("Not watched", volume);

@@ -4,6 +4,8 @@
 //! and examined after it. A pass over what waits goes on beside the watching; a file that changed is hashed within
 //! seconds, ahead of the rest.
 
+mod told;
+
 use super::bell::Bell;
 use super::watching::{NotWatched, no_answer, watcher};
 use super::{BEAT, End, ServiceError, ended};
@@ -26,7 +28,7 @@ use crate::stuck::Patience;
 use crate::throttle::{self, Hold, Room, SpaceGuard, Throttle};
 use std::collections::HashSet;
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -57,6 +59,10 @@ pub(super) struct Session<'a> {
     pub(super) lost: AtomicBool,
     /// Files that changed and are to be hashed soon.
     pub(super) fresh: Mutex<Vec<i64>>,
+    /// Files that changed and are being hashed.
+    pub(super) in_hand: AtomicU64,
+    /// Files that could not be read when that was tried, and are tried again.
+    again: AtomicU64,
 }
 
 #[derive(Clone, Debug)]
@@ -177,6 +183,8 @@ pub(super) fn run(
         first: AtomicBool::new(first),
         lost: AtomicBool::new(false),
         fresh: Mutex::default(),
+        in_hand: AtomicU64::new(0),
+        again: AtomicU64::new(0),
     };
     let teller = engine.teller();
     // Before the first change is applied. An engine that ended by it tells why when it is finished.
@@ -326,6 +334,7 @@ impl Session<'_> {
             if !ended {
                 return Ok(());
             }
+            self.count_again()?;
             if self.give_back(teller).is_err() {
                 return Ok(());
             }
@@ -553,47 +562,6 @@ impl Session<'_> {
             Ok(Current::Missing | Current::Sample) => true,
             // Half of an edit: the next look sees the whole.
             Err(_) => false,
-        }
-    }
-
-    fn status(&self) -> Status {
-        let doing = self
-            .doing
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone();
-        let ground = self.ground();
-        let missing = ground.missing().next().is_some();
-        let state = match (self.throttle.hold(), doing.state) {
-            (Some(Hold::Battery), _) => State::PausedOnBattery,
-            (_, State::Monitoring) if self.has_to_walk() => State::Checking,
-            (_, State::Monitoring) if missing => State::WaitingForFolder,
-            (_, State::Monitoring) if !doing.not_watched.is_empty() => State::Waiting,
-            (_, state) => state,
-        };
-        let progress = &self.round.progress;
-        let (read, bytes) = (
-            progress.read.load(Ordering::Relaxed),
-            progress.bytes.load(Ordering::Relaxed),
-        );
-        Status {
-            entries: self.round.entries(),
-            hashed: progress.done.load(Ordering::Relaxed),
-            to_hash: progress.files.load(Ordering::Relaxed),
-            percent: (doing.state == State::Hashing && bytes > 0)
-                .then(|| (read as f64 / bytes as f64 * 100.0).min(100.0)),
-            not_watched: doing.not_watched.into_values().collect(),
-            ..Status::of(
-                state,
-                ground
-                    .missing()
-                    .map(ToString::to_string)
-                    .chain(doing.unanswered)
-                    .chain(doing.problem)
-                    .chain(doing.list_problems.into_iter().flatten())
-                    .collect::<Vec<_>>()
-                    .join("; "),
-            )
         }
     }
 }

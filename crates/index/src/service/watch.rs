@@ -168,13 +168,15 @@ impl Session<'_> {
             if !goes_on {
                 return;
             }
-            let ids: HashSet<i64> = self
-                .fresh
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .drain(..)
-                .collect();
+            let ids: HashSet<i64> = {
+                let mut fresh = self.fresh.lock().unwrap_or_else(PoisonError::into_inner);
+                let ids: HashSet<i64> = fresh.drain(..).collect();
+                // Whoever counts what waits meets them here or there.
+                self.in_hand.store(ids.len() as u64, Ordering::Relaxed);
+                ids
+            };
             if ids.is_empty() || self.round.config.hashes.is_none() {
+                self.in_hand.store(0, Ordering::Relaxed);
                 continue;
             }
             let mut ids: Vec<i64> = ids.into_iter().collect();
@@ -191,6 +193,13 @@ impl Session<'_> {
                 // They wait for the next pass.
                 self.problem(&error.to_string());
             }
+            // An engine that ended ends the session.
+            if teller.flush().is_err() {
+                return;
+            }
+            // What cannot be counted now is counted after the next pass.
+            self.count_again().ok();
+            self.in_hand.store(0, Ordering::Relaxed);
         }
     }
 }

@@ -392,6 +392,11 @@ impl<'c> Writer<'c> {
             vec![id]
         };
         for id in &names {
+            // A file is read once more for many reasons, and by the time this is told what led to it may be another: its
+            // directory moved, and that was followed. Nothing would have it read before the next pass.
+            if matches!(outcome, Outcome::Not(state) if state.passes()) && self.is_hashed(*id)? {
+                continue;
+            }
             self.digest_of_one(*id, at, outcome)?;
         }
         Ok(Some(names))

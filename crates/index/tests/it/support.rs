@@ -103,21 +103,22 @@ impl Place {
     }
 
     pub fn differences(&self) -> Vec<index::verify::Difference> {
+        self.verify().1
+    }
+
+    pub fn report(&self) -> index::verify::Report {
+        self.verify().0
+    }
+
+    fn verify(&self) -> (index::verify::Report, Vec<index::verify::Difference>) {
         let round = index::round::of_database(&self.database()).unwrap();
         let differences = std::sync::Mutex::new(Vec::new());
-        round
-            .with_plan(|plan| {
-                index::verify::verify(
-                    &round.survey().unwrap(),
-                    Some(plan),
-                    &round.progress,
-                    &|d| {
-                        differences.lock().unwrap().push(d);
-                    },
-                )
-            })
+        let tell = |difference| differences.lock().unwrap().push(difference);
+        let survey = round.survey().unwrap();
+        let report = round
+            .with_plan(|plan| index::verify::verify(&survey, Some(plan), &round.progress, &tell))
             .unwrap();
-        differences.into_inner().unwrap()
+        (report, differences.into_inner().unwrap())
     }
 }
 

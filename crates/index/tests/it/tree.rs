@@ -116,6 +116,41 @@ fn a_changed_file_keeps_what_it_was_before() {
 }
 
 #[test]
+fn what_is_tried_again_is_counted() {
+    use index::digest_state::DigestState;
+    use index::store::write::{Outcome, Writer};
+    let place = Place::new();
+    for name in ["read", "changing", "broken", "denied", "new"] {
+        place.write(name, name);
+    }
+    place.round().once(String::new(), false, || {}).unwrap();
+    let counts = || {
+        let report = place.report();
+        (report.pending, report.again, report.differences)
+    };
+    assert_eq!(counts(), (5, 0, 0));
+    let connection = index::store::open(&place.database()).unwrap();
+    let mut writer = Writer::new(&connection);
+    for record in place.records().into_values() {
+        let state = match &*record.name {
+            b"changing" => DigestState::Changing,
+            b"broken" => DigestState::ReadError,
+            b"denied" => DigestState::Denied,
+            _ => continue,
+        };
+        let outcome = Outcome::Not(state);
+        writer
+            .digest(record.id, &record.attributes, 0, &outcome)
+            .unwrap();
+    }
+    assert_eq!(counts(), (2, 2, 0));
+    drop(connection);
+    place.round().hash_once().unwrap();
+    // What nobody is allowed to read is not tried again.
+    assert_eq!(counts(), (0, 0, 0));
+}
+
+#[test]
 fn a_time_that_is_set_back_is_noticed() {
     let place = Place::new();
     let path = place.write("payload.exe", b"MZ\x90\x00");

@@ -65,10 +65,14 @@ pub fn run(home: &Home, args: VerifyArgs) -> Result<ExitCode> {
             )?;
         }
         anstream::eprintln!(
-            "{} compared, {} read again, {} waiting for hashes, {}",
+            "{} compared, {} read again, {} waiting for hashes{}, {}",
             counted(report.entries, "entry"),
             counted(report.hashed, "file"),
             report.pending,
+            match report.again {
+                0 => String::new(),
+                again => format!(", {again} to be tried again"),
+            },
             counted(report.differences, "difference")
         );
     }

@@ -177,7 +177,7 @@ impl Directories {
         }
     }
 
-    /// What a file is now; none when it has no name any more, is none, or its file system is away.
+    /// What a file is now, of whatever kind; none when it has no name any more, is a directory, or its file system is away.
     ///
     /// # Errors
     /// As open_by_handle_at(2).
@@ -194,7 +194,7 @@ impl Directories {
             outcome => outcome?,
         };
         let now = walk::Open::attributes_of(file.as_fd())?;
-        let meant = now.links > 0 && now.kind() == Kind::File;
+        let meant = now.links > 0 && now.kind() != Kind::Directory;
         Ok(meant.then_some(FoundFile {
             mounts: mounts.paths,
             attributes: now,

@@ -78,7 +78,7 @@ impl Batch<'_, '_> {
                 self.directory(place, name, &now, !known || written)?;
             }
         }
-        if now.kind() == Kind::File && now.links > 1 {
+        if now.several_names() {
             let shared = self.shared.entry((place.volume, now.inode)).or_default();
             shared.written |= written && known;
             shared.again |= written && !known;
@@ -170,7 +170,7 @@ impl Batch<'_, '_> {
     }
 
     fn share(&mut self, volume: i64, file: &Attributes, written: bool) {
-        if file.kind() == Kind::File && file.links > 1 {
+        if file.several_names() {
             self.note_shared(volume, file.inode, written);
         }
     }
@@ -447,12 +447,13 @@ impl Batch<'_, '_> {
             Err(_) => {}
             Ok(None) => drop(self.writer.remove(dir, name)?),
             // Another file has the name by now: that is told.
-            Ok(Some(now)) if now.inode != inode || now.kind() != Kind::File => {}
+            Ok(Some(now)) if now.inode != inode || now.kind() == Kind::Directory => {}
             // Neither is what is mounted there the file.
             Ok(Some(now)) if now.flags & flag::MOUNT_POINT != 0 => {}
             Ok(Some(now)) => {
                 let written = Some(shared.written);
                 if let Some(saw) = self.see(&open, name, dir, name, &now, written)?
+                    && now.kind() == Kind::File
                     && (saw.content || shared.again || self.writer.waits_for_hashes(saw.id)?)
                 {
                     self.applied.fresh.push(saw.id);

@@ -38,6 +38,14 @@ impl Writer<'_> {
         .map(drop)
     }
 
+    /// Whether a file's hashes are known, of the content that it has for all that is known.
+    pub(super) fn is_hashed(&self, id: i64) -> Result<bool, StoreError> {
+        self.connection
+            .prepare_cached("SELECT 1 FROM digest WHERE entry = ?1 AND state = 0")
+            .and_then(|mut s| s.exists([id]))
+            .map_err(doing("find a file's hashes"))
+    }
+
     /// Keeps what hashing this entry gave, whatever other names it has: for images, where a file does not change meanwhile.
     ///
     /// # Errors

@@ -395,7 +395,7 @@ impl Writer<'_> {
         let mut shared = Vec::new();
         if before.attributes.kind() == Kind::Directory {
             shared = self.forget_directory(dir, name)?;
-        } else if before.attributes.links > 1 {
+        } else if before.attributes.several_names() {
             shared.push(before.attributes.inode);
         }
         self.remove_entry(before.id)?;
@@ -441,7 +441,7 @@ impl Writer<'_> {
             let files = self
                 .connection
                 .prepare_cached(
-                    "SELECT DISTINCT inode FROM entry WHERE dir = ?1 AND links > 1 AND mode & 61440 = 32768",
+                    "SELECT DISTINCT inode FROM entry WHERE dir = ?1 AND links > 1 AND mode & 61440 <> 16384",
                 )
                 .and_then(|mut s| {
                     s.query_map([id], |row| row.get::<_, i64>(0))?

@@ -4,18 +4,21 @@ use super::ground::{Ground, on_each, start, until_now};
 use super::storm::rage;
 use crate::support::{Place, agree};
 use index::changes::{Change, Watcher};
-use index::engine::Engine;
+use index::digest_state::DigestState;
+use index::engine::{Digested, Engine, Message};
 use index::live::{Applied, Live};
+use index::query::Record;
+use index::store::write::Outcome;
 use index::{hashpass, store};
 use rustix::fs::{CWD, RenameFlags, renameat_with};
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::fs::{File, FileTimes};
 use std::fs::{create_dir, create_dir_all, hard_link, remove_dir_all, remove_file, rename, write};
 use std::io::Write;
 use std::os::unix::fs::{MetadataExt, symlink};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 
 /// Batches that change nothing any more, at most, before something is amiss.
 const MOST_BATCHES: usize = 50;
@@ -94,6 +97,28 @@ impl<'g> Current<'g> {
             .with_plan(|plan| hashpass::these(&database, ids, &sink, plan, &Arc::default()))
             .unwrap();
         self.engine.teller().flush().unwrap();
+    }
+
+    /// Hashes these files, and tells nothing of it yet.
+    fn hash_untold(&self, ids: Vec<i64>) -> Vec<Digested> {
+        let results = Arc::<Mutex<Vec<Digested>>>::default();
+        let kept = Arc::clone(&results);
+        let sink: Arc<hashpass::Sink> = Arc::new(move |digests| {
+            kept.lock().unwrap().extend(digests);
+            Ok(())
+        });
+        let database = self.place.database();
+        let round = self.place.round();
+        round
+            .with_plan(|plan| hashpass::these(&database, ids, &sink, plan, &Arc::default()))
+            .unwrap();
+        std::mem::take(&mut *results.lock().unwrap())
+    }
+
+    fn tell(&self, digests: Vec<Digested>) {
+        let teller = self.engine.teller();
+        teller.tell(Message::Digests(digests)).unwrap();
+        teller.flush().unwrap();
     }
 
     /// Looks wherever it is told to until there is nothing more to tell, and compares.
@@ -352,6 +377,87 @@ fn a_name_less_is_no_reason_to_read_again() {
         remove_file(current.path("d/one")).unwrap();
         current.settle();
         assert_eq!(current.read, 0, "{}", ground.kind);
+    });
+}
+
+/// A pass reads each file that was written just before it was read once more. Directories that move meanwhile lead it astray.
+#[test]
+fn hashes_stand_when_a_directory_moved_while_they_were_read_again() {
+    on_each(|ground| {
+        let mut current = Current::new(ground, folders);
+        let files = |records: BTreeMap<Vec<u8>, Record>| {
+            let files = records.into_values().filter(|r| r.sha256.is_some());
+            files.map(|record| record.id).collect::<Vec<_>>()
+        };
+        let hashed = files(current.place.records());
+        assert_eq!(hashed.len(), 5);
+        rename(current.path("a"), current.path("z")).unwrap();
+        let astray = current.hash_untold(hashed);
+        let gone = |d: &Digested| matches!(d.outcome, Outcome::Not(DigestState::Gone));
+        assert_eq!(astray.iter().filter(|d| gone(d)).count(), 3);
+        // Where they are now is known before it is told that they were not found.
+        let told = current.told();
+        current.apply(told);
+        current.tell(astray);
+        current.settle();
+        assert_eq!(current.read, 0, "{}", ground.kind);
+    });
+}
+
+#[test]
+fn a_file_that_was_not_found_is_read_where_it_is() {
+    for late in [false, true] {
+        on_each(|ground| {
+            let mut current = Current::new(ground, folders);
+            write(current.path("a/b/new"), b"new").unwrap();
+            let told = current.told();
+            current.apply(told);
+            let fresh: Vec<i64> = current.fresh.drain().collect();
+            rename(current.path("a"), current.path("z")).unwrap();
+            let astray = current.hash_untold(fresh);
+            let told = current.told();
+            current.apply(told);
+            if late {
+                current.hash();
+            }
+            current.tell(astray);
+            current.settle();
+        });
+    }
+}
+
+#[test]
+fn a_link_of_several_names_gets_and_loses_one() {
+    on_each(|ground| {
+        let mut current = Current::new(ground, |tree| {
+            folders(tree);
+            symlink("somewhere", tree.join("a/link")).unwrap();
+            let kind = rustix::fs::FileType::Fifo;
+            rustix::fs::mknodat(CWD, tree.join("a/pipe"), kind, 0o600.into(), 0).unwrap();
+        });
+        for name in ["link", "pipe"] {
+            let (known, another) = (current.path("a").join(name), current.path("d").join(name));
+            hard_link(&known, &another).unwrap();
+            hard_link(&known, current.path("d/e").join(name)).unwrap();
+            current.settle();
+            remove_file(&another).unwrap();
+            current.settle();
+            // Over it comes another file.
+            rename(current.path("d/4"), current.path("d/e").join(name)).unwrap();
+            current.settle();
+            rename(current.path("d/e").join(name), current.path("d/4")).unwrap();
+            hard_link(&known, &another).unwrap();
+            // A whole directory goes with its name, and one whose name is seen for the first time.
+            create_dir(current.path("d/gone")).unwrap();
+            hard_link(&known, current.path("d/gone").join(name)).unwrap();
+            current.settle();
+            remove_dir_all(current.path("d/gone")).unwrap();
+            current.settle();
+            hard_link(&known, ground.path("outside")).unwrap();
+            current.settle();
+            remove_file(ground.path("outside")).unwrap();
+            current.settle();
+        }
     });
 }
 

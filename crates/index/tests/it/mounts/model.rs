@@ -4,6 +4,7 @@ use super::stage::{Stage, apart, must, run, text};
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 /// How many operations; `cargo xtask mounts` asks for more.
 const OPERATIONS: &str = "CORDON_MOUNT_OPERATIONS";
@@ -70,13 +71,22 @@ fn walk(kind: &'static str) {
     stage.index(&[tree]);
     stage.settle("at first");
     let operations = number(OPERATIONS, 160);
+    let began = Instant::now();
+    let mut waited = Vec::new();
     for at in 1..=operations {
         model.step();
         if at % STRETCH == 0 || at == operations {
-            stage.settle(&format!("{kind}, after {at} operations"));
+            waited.push(stage.settle(&format!("{kind}, after {at} operations")));
         }
     }
-    eprintln!("{kind}: {operations} operations, {:?}", model.done);
+    eprintln!(
+        "{kind}: {operations} operations in {:.0} s, of these {:.0} s in {} comparisons, {:.1} s at most; went well: {:?}",
+        began.elapsed().as_secs_f64(),
+        waited.iter().sum::<Duration>().as_secs_f64(),
+        waited.len(),
+        waited.iter().max().unwrap_or(&Duration::ZERO).as_secs_f64(),
+        model.done
+    );
 }
 
 struct Model {

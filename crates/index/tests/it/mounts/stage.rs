@@ -2,6 +2,9 @@
 
 use index::home::Home;
 use index::status::{self, Status};
+use rustix::event::{PollFd, PollFlags, poll};
+use rustix::fs::inotify::{self, CreateFlags, WatchFlags};
+use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
@@ -69,6 +72,35 @@ pub fn must(program: &str, args: &[&str]) {
 
 pub fn text(path: &Path) -> &str {
     path.to_str().unwrap()
+}
+
+/// Whatever the Index writes: its status, its database. It works at the lowest priority; who would ask it without a pause
+/// would keep it from its work.
+struct News {
+    told: OwnedFd,
+    began: Instant,
+}
+
+impl News {
+    fn of(home: &Home) -> Self {
+        let told = inotify::init(CreateFlags::CLOEXEC | CreateFlags::NONBLOCK).unwrap();
+        let what = WatchFlags::MODIFY | WatchFlags::CREATE | WatchFlags::MOVED_TO;
+        inotify::add_watch(&told, home.folder(), what).unwrap();
+        Self {
+            told,
+            began: Instant::now(),
+        }
+    }
+
+    /// Waits for something that was written since the last time. False when there is no patience left.
+    fn wait(&self) -> bool {
+        let left = PATIENCE.saturating_sub(self.began.elapsed());
+        let mut fds = [PollFd::new(&self.told, PollFlags::IN)];
+        let told = poll(&mut fds, Some(&left.try_into().unwrap())).unwrap() > 0;
+        // Before one looks: what is written meanwhile is told again.
+        while rustix::io::read(&self.told, &mut [0; 4096]).is_ok() {}
+        told
+    }
 }
 
 /// Folders: `tree` is indexed, `out` is not; `home` is the Index's.
@@ -142,32 +174,27 @@ impl Stage {
 
     /// Waits until the Index says this.
     pub fn reach(&self, what: &str, is: impl Fn(&Status) -> bool) -> Status {
-        let began = Instant::now();
+        let news = News::of(&self.home());
         loop {
             let status = self.status();
             if is(&status) {
                 return status;
             }
-            assert!(
-                began.elapsed() < PATIENCE,
-                "{what}: {status:?}\n{}",
-                self.log()
-            );
-            std::thread::yield_now();
+            assert!(news.wait(), "{what}: {status:?}\n{}", self.log());
         }
     }
 
-    /// Waits until the Index agrees with the disk and nothing waits for its hashes.
-    pub fn settle(&self, what: &str) {
-        let began = Instant::now();
+    /// Waits until the Index agrees with the disk and nothing waits for its hashes. Answers for how long.
+    pub fn settle(&self, what: &str) -> Duration {
+        let news = News::of(&self.home());
         self.reach(what, |status| status.state.name() == "Monitoring");
         loop {
             let (pending, differences) = self.verify();
             if pending == 0 && differences.is_empty() {
-                return;
+                return news.began.elapsed();
             }
             assert!(
-                began.elapsed() < PATIENCE,
+                news.wait(),
                 "{what}: {pending} wait; {differences:#?}\n{}\n{}",
                 self.log(),
                 std::fs::read_to_string("/proc/self/mountinfo").unwrap()
@@ -184,7 +211,7 @@ impl Stage {
         let survey = round.survey().unwrap();
         let report = round
             .with_plan(|plan| index::verify::verify(&survey, Some(plan), &round.progress, &tell));
-        let pending = report.map_or(1, |report| report.pending);
+        let pending = report.map_or(1, |report| report.pending + report.again);
         (pending, found.into_inner().unwrap())
     }
 
