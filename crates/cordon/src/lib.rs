@@ -30,7 +30,7 @@ const EXIT_ERROR: u8 = 2;
 
 /// What the status of an answer means, for its help.
 const EXIT_HELP: &str = "Exit status: 0 there are rows; 1 there is none; 2 an error, or no row and something went wrong on endpoints;
-3 incomplete: stopped, or the server went away, before every connected endpoint had answered";
+3 incomplete: stopped, cancelled, or the server went away, before every connected endpoint had answered, or none could be asked";
 
 /// Runs the command line.
 #[must_use]

@@ -17,7 +17,7 @@ mod format;
 mod parse;
 mod sort;
 
-pub use build::{Built, build};
+pub use build::{Built, build, clear};
 pub use force::{InForce, Which};
 pub use format::MOST_ENTRIES;
 pub use parse::{ListWarning, MOST_WARNINGS};
@@ -110,6 +110,14 @@ pub enum ListError {
         path: PathBuf,
         /// What is wrong with it.
         what: &'static str,
+    },
+    /// Nothing in the text is a hash.
+    #[error(
+        "there is no hash in it ({unusable} words are none), and the list in force stays; a list wants MD5, SHA-1 or SHA-256 in hexadecimal"
+    )]
+    NoHashes {
+        /// Words that are none.
+        unusable: u64,
     },
     /// More entries than a list may have.
     #[error("the list has more than {MOST_ENTRIES} entries")]

@@ -249,6 +249,26 @@ pub fn open_to_read(path: &Path) -> Result<Connection, StoreError> {
     Ok(connection)
 }
 
+/// The database, open for questions; none where no inventory was finished yet: there is no database, or a process is making it
+/// (`making` tells whether one runs), and what it holds by then would be a silent false answer.
+///
+/// # Errors
+/// [`StoreError`].
+pub fn open_finished(
+    path: &Path,
+    making: impl FnOnce() -> bool,
+) -> Result<Option<Connection>, StoreError> {
+    if !path.is_file() {
+        return Ok(None);
+    }
+    match open_to_read(path).and_then(|connection| Ok((inventoried(&connection)?, connection))) {
+        Ok((finished, connection)) => Ok(finished.then_some(connection)),
+        // Deleted meanwhile, or not made yet.
+        Err(_) if !path.is_file() || making() => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
 /// Removes the database with its journals. Nothing there is no error.
 ///
 /// # Errors

@@ -40,8 +40,8 @@ pub struct Presence {
     pub address: SocketAddr,
     /// Since when.
     pub since: jiff::Timestamp,
-    /// Seconds since its last message.
-    pub silent_seconds: u64,
+    /// When its last message came.
+    pub heard: jiff::Timestamp,
     /// What it measured about itself, once it has said so.
     pub vitals: Option<AgentVitals>,
 }

@@ -75,6 +75,8 @@ impl Program {
             .stdin(Stdio::piped());
         // The sensors of the Index look there for its folder where no agent says it.
         if let Some(folder) = std::env::var_os(index::home::VARIABLE) {
+            // The process has another working directory.
+            let folder = std::path::absolute(&folder).unwrap_or_else(|_| folder.into());
             command.env(index::home::VARIABLE, folder);
         }
         command

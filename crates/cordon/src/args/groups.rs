@@ -34,6 +34,9 @@ pub enum GroupAction {
         wait: u64,
     },
     /// Make one; it is yours
+    #[command(
+        override_usage = "cordon groups create [OPTIONS] <NAME> <FILTER|--endpoint <ENDPOINT>>"
+    )]
     Create {
         /// Name of the group
         name: String,
@@ -42,6 +45,9 @@ pub enum GroupAction {
         meaning: Meaning,
     },
     /// Give one another meaning; questions asked before keep what they meant
+    #[command(
+        override_usage = "cordon groups change [OPTIONS] <NAME> <FILTER|--endpoint <ENDPOINT>>"
+    )]
     Change {
         /// Name of the group
         name: String,

@@ -82,8 +82,11 @@ fn parse_hash(text: &str) -> Result<(HashKind, String), String> {
 #[derive(Args, Debug)]
 pub struct ListArgs {
     /// MD5, SHA-1 and SHA-256 in hexadecimal, between commas or on lines, or a table with a column of that name
-    #[arg(value_name = "FILE")]
-    pub file: PathBuf,
+    #[arg(value_name = "FILE", required_unless_present = "clear")]
+    pub file: Option<PathBuf>,
+    /// Put an empty list in force
+    #[arg(long, conflicts_with = "file")]
+    pub clear: bool,
 }
 
 /// Arguments of `index run`.

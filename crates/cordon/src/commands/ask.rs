@@ -100,7 +100,11 @@ fn text_of(
 /// Lets the person choose among readings; without a terminal nothing is guessed.
 fn choose(readings: &[ReadingInfo], best: bool) -> Result<Option<String>> {
     if best || readings.len() == 1 {
-        return Ok(readings.first().map(|r| r.canonical.clone()));
+        let taken = readings.first().map(|r| r.canonical.clone());
+        if let Some(taken) = &taken {
+            anstream::eprintln!("cordon: read as: {}", cell::printable(taken.as_bytes()));
+        }
+        return Ok(taken);
     }
     let interactive = std::io::stdin().is_terminal() && std::io::stderr().is_terminal();
     anstream::eprintln!("This can be read as:");
@@ -113,9 +117,13 @@ fn choose(readings: &[ReadingInfo], best: bool) -> Result<Option<String>> {
     }
     anstream::eprint!("Which one [1]? ");
     let mut line = String::new();
-    std::io::stdin()
+    let read = std::io::stdin()
         .read_line(&mut line)
         .context("cannot read the choice")?;
+    if read == 0 {
+        anstream::eprintln!("\ncordon: nothing was chosen, and nothing is asked");
+        return Ok(None);
+    }
     let number = if line.trim().is_empty() {
         1
     } else {

@@ -36,6 +36,8 @@ enum End {
     Seen,
     /// The server went away.
     Lost(anyhow::Error),
+    /// The server says no more to who asks, and did before: what came is worth something.
+    Refused(anyhow::Error),
 }
 
 /// How following ended.
@@ -138,6 +140,10 @@ impl Follower<'_> {
             let seen = self.last.clone();
             match self.connected(changed).await? {
                 End::Seen => return Ok(Ended::Seen),
+                End::Refused(why) => {
+                    self.retry.away = true;
+                    return Ok(Ended::Lost(why));
+                }
                 End::Lost(why) => {
                     if self.last != seen {
                         self.retry.pause = PAUSE.0;
@@ -170,6 +176,7 @@ impl Follower<'_> {
         let response = match self.client.stream(&path, last.as_slice()).await {
             Ok(response) => response,
             Err(error) if is_passing(&error) => return Ok(End::Lost(error)),
+            Err(error) if self.last.is_some() => return Ok(End::Refused(error)),
             Err(error) => return Err(error),
         };
         if self.retry.back() {

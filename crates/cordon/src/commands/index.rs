@@ -16,6 +16,8 @@ use ::index::home::{Home, Service};
 use ::index::lists::{HashKind, Which};
 use ::index::{status, store};
 use anyhow::{Context, Result, bail};
+use rusqlite::Connection;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 /// Runs the command.
@@ -50,6 +52,28 @@ fn act(home: &Home, action: IndexAction) -> Result<ExitCode> {
         IndexAction::Matches { output } => matches::run(home, output),
         IndexAction::DeleteDatabase => delete_database(home),
     }
+}
+
+/// This database, or that of the home, open for questions. What the latter says while nothing keeps it current is of before, and told
+/// so.
+fn opened(home: &Home, database: Option<&PathBuf>) -> Result<Connection> {
+    if let Some(database) = database {
+        return Ok(store::open_to_read(database)?);
+    }
+    let running = || home.running().is_ok_and(|pid| pid.is_some());
+    let Some(connection) = store::open_finished(&home.database(), running)? else {
+        let state = status::current(home)?.state.name();
+        bail!(
+            "no inventory in {} is finished ({state}), so there is nothing to ask yet; `cordon index status` tells how far it is",
+            home.folder().display()
+        );
+    };
+    if !running() {
+        anstream::eprintln!(
+            "The Index does not run: what it says is of before. `cordon index start` starts it."
+        );
+    }
+    Ok(connection)
 }
 
 fn show_status(home: &Home, form: Option<Output>) -> Result<ExitCode> {
@@ -203,16 +227,21 @@ fn stop(home: &Home) -> Result<ExitCode> {
 }
 
 fn install_list(home: &Home, which: Which, args: &ListArgs) -> Result<ExitCode> {
-    let file = std::fs::File::open(&args.file)
-        .with_context(|| format!("cannot read the list {}", args.file.display()))?;
-    let (built, matched) = ::index::service::install_list(home, which, file)?;
+    let name = args.file.as_deref().unwrap_or(std::path::Path::new("-"));
+    let source: Option<Box<dyn std::io::Read>> = match &args.file {
+        None => None,
+        Some(file) if file.as_os_str() == "-" => Some(Box::new(std::io::stdin())),
+        Some(file) => {
+            let file = std::fs::File::open(file);
+            let file = file.with_context(|| format!("cannot read the list {}", name.display()))?;
+            Some(Box::new(file))
+        }
+    };
+    let installed = ::index::service::install_list(home, which, source);
+    let (built, matched) = installed.with_context(|| format!("{}", name.display()))?;
     for warning in &built.warnings {
-        anstream::eprintln!(
-            "{}: line {}: {}",
-            args.file.display(),
-            warning.line,
-            warning.message
-        );
+        let (line, message) = (warning.line, &warning.message);
+        anstream::eprintln!("{}: line {line}: {message}", name.display());
     }
     let counts: Vec<String> = HashKind::ALL
         .iter()

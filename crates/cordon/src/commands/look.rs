@@ -120,6 +120,14 @@ impl Look {
             return self.lost(question, &coverage, &held, &ended);
         }
         let code = self.print(client, question, &coverage).await?;
+        let cancelled = count_of(&coverage, EndpointState::Cancelled);
+        if cancelled > 0 {
+            anstream::eprintln!(
+                "cordon: not whole: the question was cancelled before {} had answered",
+                counted(cancelled, "endpoint")
+            );
+            return Ok(ExitCode::from(EXIT_PARTIAL));
+        }
         let missing = not_yet(&coverage);
         let wanted = matches!((&ended, wait), (Ended::Seen, Some(Wait::Share(_))));
         if missing == 0 || wanted {
@@ -245,6 +253,14 @@ impl Look {
         let failed = coverage
             .iter()
             .any(|(state, count)| *count > 0 && went_wrong(*state));
+        // That nobody could be asked is not that nothing is there.
+        let heard = coverage
+            .iter()
+            .any(|(state, count)| *count > 0 && state.is_claimable());
+        if printed.rows == 0 && !heard {
+            anstream::eprintln!("cordon: not whole: no endpoint has answered");
+            return Ok(ExitCode::from(EXIT_PARTIAL));
+        }
         Ok(code(printed.rows == 0, failed))
     }
 }
@@ -278,8 +294,11 @@ fn went_wrong(state: EndpointState) -> bool {
 
 /// Endpoints that may answer still, other than those that are offline.
 fn not_yet(coverage: &Coverage) -> u64 {
-    let left = |state| coverage.get(&state).copied().unwrap_or(0);
-    left(EndpointState::Pending) + left(EndpointState::NotReached)
+    count_of(coverage, EndpointState::Pending) + count_of(coverage, EndpointState::NotReached)
+}
+
+fn count_of(coverage: &Coverage, state: EndpointState) -> u64 {
+    coverage.get(&state).copied().unwrap_or(0)
 }
 
 async fn members(client: &Client, question: &ApiQuestion, state: InState) -> Result<Vec<Member>> {

@@ -28,6 +28,9 @@ fn words(cause: &(dyn Error + 'static)) -> Option<String> {
     if let Some(error) = cause.downcast_ref::<rustls::Error>() {
         return Some(tls(error));
     }
+    if let Some(error) = cause.downcast_ref::<rusqlite::Error>() {
+        return Some(database(error));
+    }
     if cause.is::<rustls::pki_types::pem::Error>() {
         return Some("it is damaged".to_owned());
     }
@@ -49,7 +52,12 @@ fn words(cause: &(dyn Error + 'static)) -> Option<String> {
 /// What the system said, without its number.
 pub(crate) fn io(error: &std::io::Error) -> String {
     if let Some(inner) = error.get_ref() {
-        return words(inner).unwrap_or_default();
+        let words = words(inner).unwrap_or_default();
+        // The words of TLS, with a link to its manual.
+        if words.contains("close_notify") {
+            return "the other side ended the connection".to_owned();
+        }
+        return words;
     }
     let text = error.to_string();
     let text = text.split(" (os error ").next().unwrap_or_default();
@@ -57,6 +65,25 @@ pub(crate) fn io(error: &std::io::Error) -> String {
     match letters.next() {
         Some(first) => first.to_lowercase().chain(letters).collect(),
         None => String::new(),
+    }
+}
+
+/// What a database said, without its number.
+fn database(error: &rusqlite::Error) -> String {
+    use rusqlite::ErrorCode as Code;
+    match error.sqlite_error_code() {
+        Some(Code::CannotOpen) => "it is not there, or may not be read".to_owned(),
+        Some(Code::DiskFull) => "the disk is full".to_owned(),
+        Some(Code::DatabaseBusy | Code::DatabaseLocked) => "it is in use".to_owned(),
+        Some(Code::DatabaseCorrupt | Code::NotADatabase) => "it is damaged".to_owned(),
+        Some(Code::ReadOnly | Code::PermissionDenied) => "it may not be written".to_owned(),
+        _ => {
+            let text = error.to_string();
+            text.split(": Error code")
+                .next()
+                .unwrap_or_default()
+                .to_owned()
+        }
     }
 }
 

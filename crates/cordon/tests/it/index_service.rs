@@ -166,6 +166,16 @@ fn hashes_of_any_kind_and_matches_are_asked_for_also_when_it_is_stopped() {
     let list = list.display().to_string();
     place.index(&["blacklist", &list]);
     place.reach(|| place.try_index(&["matches"]).status.success());
+    // What holds no hash is a mistake, and changes nothing.
+    let wrong = place.folder.path().join("wrong.txt");
+    for content in ["not a hash at all", ""] {
+        std::fs::write(&wrong, content).expect("written");
+        let refused = place.try_index(&["blacklist", &wrong.display().to_string()]);
+        assert_eq!(refused.status.code(), Some(2), "{refused:?}");
+        let said = String::from_utf8_lossy(&refused.stderr);
+        assert!(said.contains("no hash") && said.contains("stays"), "{said}");
+    }
+    assert!(place.try_index(&["matches"]).status.success());
     place.index(&["stop"]);
     let status = place.index(&["status"]);
     assert!(
@@ -192,6 +202,38 @@ fn hashes_of_any_kind_and_matches_are_asked_for_also_when_it_is_stopped() {
         (&"SHA1".into(), &of("sha1sum").into())
     );
     assert_eq!(row["known good"], false);
+    place.index(&["known-good", &list]);
+    let matches = place.index(&["matches", "--output", "json"]);
+    let matches: serde_json::Value = serde_json::from_str(&matches).expect("JSON");
+    assert_eq!(matches["tables"][0]["rows"][0]["known good"], true);
+    place.index(&["blacklist", "--clear"]);
+    assert_eq!(place.try_index(&["matches"]).status.code(), Some(1));
+}
+
+#[test]
+fn before_an_inventory_is_finished_there_is_nothing_to_ask() {
+    let place = Place::new();
+    place.configure();
+    let refused = |what: &[&str]| {
+        let output = place.try_index(what);
+        assert_eq!(output.status.code(), Some(2), "{what:?} {output:?}");
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(said.contains("no inventory"), "{said}");
+        assert!(output.stdout.is_empty(), "{output:?}");
+    };
+    let list = place.folder.path().join("list.txt");
+    std::fs::write(&list, "0".repeat(32)).expect("written");
+    place.index(&["blacklist", &list.display().to_string()]);
+    let all = [
+        &["query"][..],
+        &["query", "--count"],
+        &["matches"],
+        &["export", "--format", "csv"],
+    ];
+    all.iter().for_each(|what| refused(what));
+    // As a walk leaves it that is under way.
+    drop(index::store::open(&place.home().join("index.db")).expect("a database"));
+    all.iter().for_each(|what| refused(what));
 }
 
 /// As the packages' service does: with an account of its own and two rights, not as root.

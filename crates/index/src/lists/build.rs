@@ -36,8 +36,20 @@ pub struct Built {
 ///
 /// # Errors
 /// When the text cannot be read, the file cannot be written, or there are too many entries. Words that are no hashes are
-/// not errors but warnings.
+/// not errors but warnings; but text without a single hash is a mistake, see [`clear`].
 pub fn build(reader: impl Read, into: &Path) -> Result<Built, ListError> {
+    make(reader, into, false)
+}
+
+/// Puts an empty list in place.
+///
+/// # Errors
+/// As [`build`].
+pub fn clear(into: &Path) -> Result<Built, ListError> {
+    make(io::empty(), into, true)
+}
+
+fn make(reader: impl Read, into: &Path, may_be_empty: bool) -> Result<Built, ListError> {
     let beside = |end: &str| {
         let mut name = into.as_os_str().to_owned();
         name.push(end);
@@ -59,6 +71,11 @@ pub fn build(reader: impl Read, into: &Path) -> Result<Built, ListError> {
     };
     let notes = parse::parse(reader, |hash| sorters.push(hash))?;
     let taken = sorters.taken;
+    if taken == 0 && !may_be_empty {
+        return Err(ListError::NoHashes {
+            unusable: notes.unusable,
+        });
+    }
 
     let new = beside(".new");
     let failed = |source| ListError::Write {

@@ -150,7 +150,7 @@ fn tell(_pid: u32) -> Result<(), ServiceError> {
     Ok(())
 }
 
-/// Builds a list from text and puts it in force: by the process that indexes, or here and now when none does. Returns what
+/// Builds a list from text (none: an empty one) and puts it in force: by the process that indexes, or here and now when none does. Returns what
 /// was built and how many files match, where that was counted here.
 ///
 /// # Errors
@@ -158,11 +158,15 @@ fn tell(_pid: u32) -> Result<(), ServiceError> {
 pub fn install_list(
     home: &Home,
     which: Which,
-    text: impl std::io::Read,
+    text: Option<impl std::io::Read>,
 ) -> Result<(Built, Option<u64>), ServiceError> {
     home.make()?;
     let path = which.path(home);
-    let built = lists::build(text, &path).map_err(MatchError::List)?;
+    let built = match text {
+        Some(text) => lists::build(text, &path),
+        None => lists::clear(&path),
+    }
+    .map_err(MatchError::List)?;
     let database = home.database();
     let lock = match home.lock() {
         Ok(lock) => lock,

@@ -97,25 +97,11 @@ impl Opened {
     pub fn of(request: &Request, sink: &Sink) -> Result<Self, SensorError> {
         let home = state::home(request);
         state::entered(&home)?;
-        let database = home.database();
-        if !database.is_file() {
+        let making = || home.running().is_ok_and(|pid| pid.is_some());
+        let opened = store::open_finished(&home.database(), making).map_err(failed)?;
+        let Some(mut connection) = opened else {
             return Err(not_inventoried(&home));
-        }
-        let mut connection = match store::open_to_read(&database) {
-            Ok(connection) => connection,
-            // Deleted meanwhile, or not made yet.
-            Err(_) if !database.is_file() => return Err(not_inventoried(&home)),
-            Err(error) => return Err(failed(error)),
         };
-        match store::inventoried(&connection) {
-            Ok(true) => {}
-            Ok(false) => return Err(not_inventoried(&home)),
-            // A process that is just making the database.
-            Err(_) if home.running().is_ok_and(|pid| pid.is_some()) => {
-                return Err(not_inventoried(&home));
-            }
-            Err(error) => return Err(failed(error)),
-        }
         let watch = sink.watch();
         let asked = sink.watch();
         connection
@@ -201,22 +187,29 @@ impl Opened {
                 None,
             ));
         }
-        let list = HashList::open(&path).map_err(|error| {
-            unready(
-                state,
-                "the blacklist of this endpoint cannot be read",
-                Some(Box::new(error)),
-            )
-        })?;
-        let compared = matched_against(&self.connection, Which::Blacklist)
-            .map_err(|error| self.error(error))?;
-        if compared == Some(list.checksum()) {
-            return Ok(());
+        // What is known to be good is told beside each match.
+        for which in [Which::Blacklist, Which::KnownGood] {
+            let path = which.path(&self.home);
+            if !path.is_file() {
+                continue;
+            }
+            let list = HashList::open(&path).map_err(|error| {
+                unready(
+                    state,
+                    "a list of hashes of this endpoint cannot be read",
+                    Some(Box::new(error)),
+                )
+            })?;
+            let compared =
+                matched_against(&self.connection, which).map_err(|error| self.error(error))?;
+            if compared != Some(list.checksum()) {
+                return Err(unready(
+                    state,
+                    "the lists of hashes were not compared with the files yet; ask again in a moment, with the Index running",
+                    None,
+                ));
+            }
         }
-        Err(unready(
-            state,
-            "the blacklist was not compared with the files yet; ask again in a moment, with the Index running",
-            None,
-        ))
+        Ok(())
     }
 }

@@ -378,7 +378,10 @@ impl Link {
             ordinal: self.ordinal,
             address: self.address,
             since: self.since,
-            silent_seconds: self.silence().as_secs(),
+            heard: self
+                .since
+                .checked_add(Duration::from_millis(self.heard_ms.load(Ordering::Relaxed)))
+                .unwrap_or(self.since),
             vitals: *self.vitals.lock().unwrap_or_else(PoisonError::into_inner),
         }
     }

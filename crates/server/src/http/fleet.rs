@@ -78,6 +78,8 @@ impl From<RotateError> for ApiError {
 
 fn info(api: &Api, endpoint: Endpoint) -> EndpointInfo {
     let presence = api.fleet.presence(endpoint.ordinal);
+    // What the registry has is of the connection's beginning.
+    let last_seen = presence.as_ref().map(|p| p.heard).max(endpoint.last_seen);
     EndpointInfo {
         id: endpoint.id.into(),
         ordinal: endpoint.ordinal,
@@ -91,7 +93,7 @@ fn info(api: &Api, endpoint: Endpoint) -> EndpointInfo {
         connected_since: presence.as_ref().map(|p| p.since),
         vitals: presence.and_then(|p| p.vitals).map(Into::into),
         enrolled_at: endpoint.enrolled_at,
-        last_seen: endpoint.last_seen,
+        last_seen,
         certificate_until: endpoint.certificate_until,
     }
 }

@@ -38,6 +38,9 @@ impl Job {
     #[must_use]
     pub fn new(sensor: &str, request: &Request, limits: Limits) -> Self {
         let millis = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+        // The process has another working directory.
+        let folder = &request.host.state_dir;
+        let folder = std::path::absolute(folder).unwrap_or_else(|_| folder.clone());
         Self {
             sensor: sensor.into(),
             parameters: request.parameters.clone(),
@@ -50,7 +53,7 @@ impl Job {
             }),
             endpoint_id: request.host.endpoint_id.clone(),
             agent_version: request.host.agent_version.clone(),
-            state_dir: request.host.state_dir.as_os_str().as_bytes().to_vec(),
+            state_dir: folder.as_os_str().as_bytes().to_vec(),
         }
     }
 
@@ -157,6 +160,20 @@ mod tests {
         assert_eq!(job.request().parameters, request.parameters);
         assert_eq!(job.request().host.state_dir, request.host.state_dir);
         assert!(Job::default().limits().memory == 0);
+    }
+
+    #[test]
+    fn a_relative_folder_means_the_same_in_another_working_directory() {
+        let request = Request {
+            host: Arc::new(HostFacts {
+                state_dir: ".cordon/agent".into(),
+                ..HostFacts::default()
+            }),
+            ..Request::default()
+        };
+        let job = Job::new("Index Status", &request, Limits::default());
+        let meant = std::env::current_dir().unwrap().join(".cordon/agent");
+        assert_eq!(job.request().host.state_dir, meant);
     }
 
     proptest! {

@@ -3,7 +3,6 @@
 use crate::args::{ExportArgs, ExportFormat};
 use ::index::export::{self, Format};
 use ::index::home::Home;
-use ::index::store;
 use anyhow::{Context, Result, bail};
 use std::ffi::OsString;
 use std::fs::File;
@@ -13,8 +12,7 @@ use std::process::ExitCode;
 
 /// Runs the command.
 pub fn run(home: &Home, args: &ExportArgs) -> Result<ExitCode> {
-    let database = args.database.clone().unwrap_or_else(|| home.database());
-    let connection = store::open_to_read(&database)?;
+    let connection = super::opened(home, args.database.as_ref())?;
     let format = match args.format {
         ExportFormat::Bodyfile => Format::Bodyfile,
         ExportFormat::Csv => Format::Csv,

@@ -7,7 +7,7 @@ use ::api::ValueType;
 use ::index::home::Home;
 use ::index::lists::{HashKind, HashList, Which};
 use ::index::query::{self, Filter};
-use ::index::{matching, store, text};
+use ::index::{matching, text};
 use anyhow::{Result, bail};
 use std::ops::ControlFlow;
 use std::process::ExitCode;
@@ -34,17 +34,24 @@ pub fn run(home: &Home, form: Option<Output>) -> Result<ExitCode> {
             home.folder().display()
         );
     }
-    let connection = store::open_to_read(&home.database())?;
-    let wanted = HashList::open(&list)?.checksum();
+    let connection = super::opened(home, None)?;
     let begin = Instant::now();
     // A service that runs takes up a new list within moments.
-    while matching::matched_against(&connection, Which::Blacklist)? != Some(wanted) {
-        if home.running()?.is_none() || begin.elapsed() > PATIENCE {
-            bail!(
-                "the blacklist was not compared with the files yet; start the Index with `cordon index start`"
-            );
+    for which in [Which::Blacklist, Which::KnownGood] {
+        let list = which.path(home);
+        if !list.is_file() {
+            continue;
         }
-        std::thread::sleep(Duration::from_millis(50));
+        let wanted = HashList::open(&list)?.checksum();
+        while matching::matched_against(&connection, which)? != Some(wanted) {
+            if home.running()?.is_none() || begin.elapsed() > PATIENCE {
+                bail!(
+                    "{} was not compared with the files yet; start the Index with `cordon index start`",
+                    list.display()
+                );
+            }
+            std::thread::sleep(Duration::from_millis(50));
+        }
     }
     let filter = Filter {
         also: Some("e.id IN (SELECT entry FROM listed WHERE list = 0)"),

@@ -10,7 +10,7 @@ use ::index::home::Home;
 use ::index::lists::HashKind;
 use ::index::principals::{Names, Sort};
 use ::index::query::{self, Filter, Order, Record};
-use ::index::{store, text};
+use ::index::text;
 use anyhow::Result;
 use std::ops::ControlFlow;
 use std::process::ExitCode;
@@ -40,8 +40,7 @@ const PERMISSIONS: [(&str, ValueType); 7] = [
 
 /// Runs the command. Exit code 1 when nothing matches.
 pub fn run(home: &Home, args: QueryArgs) -> Result<ExitCode> {
-    let database = args.database.clone().unwrap_or_else(|| home.database());
-    let connection = store::open_to_read(&database)?;
+    let connection = super::opened(home, args.database.as_ref())?;
     let glob = |text: &Option<String>| text.as_deref().and_then(Glob::read);
     let hash = |wanted: HashKind, text: &Option<String>| match &args.hash {
         Some((kind, hash)) if *kind == wanted => Glob::read(hash),
