@@ -61,8 +61,8 @@ pub(super) struct Feed {
     again: Vec<Job>,
     /// Roots of the volumes.
     places: HashMap<i64, Vec<u8>>,
-    /// Files of several names that were handed out, by volume and inode.
-    shared: HashSet<(i64, u64)>,
+    /// Files of several names that were handed out, by volume, inode and change time: a snapshot's have the inodes of others.
+    shared: HashSet<(i64, u64, i64)>,
 }
 
 /// Which files come first: the newest of those that are executable or changed lately.
@@ -271,7 +271,7 @@ impl Feed {
                         continue;
                     };
                     let a = &job.attributes;
-                    if a.links > 1 && !self.shared.insert((job.volume, a.inode)) {
+                    if a.links > 1 && !self.shared.insert((job.volume, a.inode, a.ctime)) {
                         continue;
                     }
                     job

@@ -10,7 +10,7 @@ mod places;
 pub(super) use names::AllShared;
 
 use super::{Applied, Live};
-use crate::changes::{Change, DirectoryKey};
+use crate::changes::{Change, DirectoryKey, Identity};
 use crate::entry::{Attributes, Kind, join};
 use crate::mounts::within;
 use crate::store::StoreError;
@@ -41,7 +41,9 @@ pub(super) struct Batch<'a, 'c> {
     /// Files that were written, got other attributes, or got or lost a name: volume, what each is now, whether it was written.
     files: Vec<(i64, Attributes, bool)>,
     /// A directory's own times change with every name in it, and nothing tells so: each is looked at once at the end.
-    touched: HashMap<DirectoryId, DirectoryKey>,
+    touched: HashMap<Identity, DirectoryKey>,
+    /// The same for those in which a name was looked at that no notice of theirs asked for.
+    opened: HashMap<DirectoryId, Open>,
     /// Directories to list, by number: parents come before what is below them.
     scans: BTreeMap<DirectoryId, Scan>,
     /// Names in directories that the database does not have: their turn comes when every move is known.
@@ -79,6 +81,7 @@ impl<'a, 'c> Batch<'a, 'c> {
             shared: waiting,
             files: Vec::new(),
             touched: HashMap::new(),
+            opened: HashMap::new(),
             scans: BTreeMap::new(),
             held: Vec::new(),
             relist: Vec::new(),
@@ -133,8 +136,7 @@ impl<'a, 'c> Batch<'a, 'c> {
     ) -> Result<(), StoreError> {
         match located {
             Located::Here(place) => {
-                // The latest key: the inode of an earlier one may have been given out again.
-                self.touched.insert(place.id, key.clone());
+                self.touched.insert(key.identity(), key.clone());
                 if name != b"." {
                     self.look(&place, name, written)?;
                 }
@@ -243,12 +245,14 @@ impl<'a, 'c> Batch<'a, 'c> {
         self.remove_displaced()?;
         // Some of them stood in what was just removed.
         self.places.clear();
-        for (id, key) in std::mem::take(&mut self.touched) {
-            if let Located::Here(place) = self.locate(&key)?
-                && place.id == id
-            {
-                self.look_at_itself(id, &place.open)?;
+        for key in std::mem::take(&mut self.touched).into_values() {
+            // Whatever was known of it before: a snapshot's passes for that of which it is one, until it is listed.
+            if let Located::Here(place) = self.locate(&key)? {
+                self.look_at_itself(place.id, &place.open)?;
             }
+        }
+        for (id, open) in std::mem::take(&mut self.opened) {
+            self.look_at_itself(id, &open)?;
         }
         self.look_at_files()?;
         let waiting = self.look_at_names()?;

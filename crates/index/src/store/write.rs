@@ -380,14 +380,19 @@ impl<'c> Writer<'c> {
         }
         let names: Vec<i64> = if now.attributes.links > 1 {
             self.connection
-                .prepare_cached(
-                    "SELECT e.id FROM entry e JOIN directory d ON d.id = e.dir WHERE e.inode = ?1 AND d.volume = ?2",
-                )
+                .prepare_cached(&format!(
+                    "SELECT e.id, {ATTRIBUTES} FROM entry e JOIN directory d ON d.id = e.dir WHERE e.inode = ?1 AND d.volume = ?2",
+                ))
                 .and_then(|mut s| {
-                    s.query_map(params![read.inode.cast_signed(), volume], |row| row.get(0))?
-                        .collect()
+                    s.query_map(params![read.inode.cast_signed(), volume], kept)?
+                        .collect::<Result<Vec<Kept>, _>>()
                 })
                 .map_err(doing("find a file's other names"))?
+                .into_iter()
+                // A snapshot gives its files the inodes of others, and they go their own ways.
+                .filter(|other| !other.attributes.content_may_differ(read))
+                .map(|other| other.id)
+                .collect()
         } else {
             vec![id]
         };

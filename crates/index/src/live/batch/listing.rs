@@ -112,7 +112,7 @@ impl Batch<'_, '_> {
                 Located::Here(place) => {
                     if let Some(row) = self.writer.directory_of(place.id)? {
                         // Its own times changed with what is in it.
-                        self.touched.insert(place.id, key.clone());
+                        self.touched.insert(key.identity(), key.clone());
                         self.compare(&row, place.open.clone())?;
                     }
                 }

@@ -116,6 +116,7 @@ impl Batch<'_, '_> {
         let Located::Here(place) = self.located(parent, open, None)? else {
             return Ok(());
         };
+        self.opened.insert(place.id, place.open.clone());
         if self.live.mount_points.contains(path) {
             self.cover(&place, name)
         } else {

@@ -5,6 +5,7 @@ use crate::changes::{DirectoryKey, Identity, Sight, WatchError};
 use crate::entry::Attributes;
 use crate::live::{ATTEMPTS, is_gone, passes};
 use crate::store::StoreError;
+use crate::store::write::places::{NOWHERE, last_name};
 use crate::walk::{DirectoryId, Open};
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
@@ -165,7 +166,8 @@ impl Batch<'_, '_> {
     }
 
     /// The row of a directory: the one with its path if the inode is the same, or else one of the same inode and birth,
-    /// whose path is not yet what it is now.
+    /// whose path is not yet what it is now. A snapshot has the inodes and the births of that of which it is one: there it
+    /// must not be where its row says.
     fn row(
         &self,
         volume: i64,
@@ -176,11 +178,19 @@ impl Batch<'_, '_> {
         if let Some(row) = rows.iter().find(|row| row.path == path) {
             return Ok(Some(row.id));
         }
+        let repeats = self.volumes.iter().any(|v| v.id == volume && v.repeats);
         for row in rows {
             let entry = self.writer.entry_of(&row)?;
-            if entry.is_some_and(|entry| entry.attributes.same(now)) {
-                return Ok(Some(row.id));
+            if entry.is_none_or(|entry| !entry.attributes.same(now)) {
+                continue;
             }
+            if repeats && let Some(parent) = row.parent.filter(|parent| *parent != NOWHERE) {
+                let there = self.still_there(parent, last_name(&row.path))?.flatten();
+                if there.is_some_and(|there| there.same(now)) {
+                    continue;
+                }
+            }
+            return Ok(Some(row.id));
         }
         Ok(None)
     }
@@ -239,6 +249,7 @@ impl Batch<'_, '_> {
             };
             match self.located(path.clone(), parent.clone(), None)? {
                 Located::Here(place) => {
+                    self.opened.insert(place.id, place.open.clone());
                     self.look(&place, &name, false)?;
                     let known = self.writer.directory_in(place.id, &name)?;
                     return Ok(known.is_some_and(|known| known.inode == below.inode()));

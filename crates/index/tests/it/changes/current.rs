@@ -1,6 +1,6 @@
 //! The database follows the disk by notices alone, whatever happens between a notice and the look that follows it.
 
-use super::ground::{Ground, on_each, start, until_now};
+use super::ground::{Ground, on, on_each, start, until_now};
 use super::storm::rage;
 use crate::support::{Place, agree};
 use index::changes::{Change, Watcher};
@@ -458,6 +458,45 @@ fn a_link_of_several_names_gets_and_loses_one() {
             remove_file(ground.path("outside")).unwrap();
             current.settle();
         }
+    });
+}
+
+fn btrfs(args: &[&str], paths: &[PathBuf]) {
+    let mut command = std::process::Command::new("btrfs");
+    let done = command.args(["-q", "subvolume"]).args(args).args(paths);
+    assert!(done.status().unwrap().success());
+}
+
+/// A snapshot has the inodes and the births of that of which it is one.
+#[test]
+fn a_snapshot_is_not_taken_for_what_it_shows() {
+    on(&["btrfs"], |ground| {
+        let mut current = Current::new(ground, |tree| {
+            btrfs(&["create"], &[tree.join("s")]);
+            create_dir_all(tree.join("s/e/f")).unwrap();
+            write(tree.join("s/e/1"), b"one").unwrap();
+            hard_link(tree.join("s/e/1"), tree.join("s/e/f/another")).unwrap();
+        });
+        write(current.path("s/e/new"), b"new").unwrap();
+        btrfs(&["snapshot"], &[current.path("s"), current.path("t")]);
+        write(current.path("t/e/other"), b"other").unwrap();
+        write(current.path("t/e/f/1"), b"below").unwrap();
+        // The same file still by its number, with a content of its own.
+        write(current.path("t/e/1"), b"two").unwrap();
+        current.settle();
+    });
+}
+
+/// Such as one on which something was mounted for a moment: nothing else may tell of the directory.
+#[test]
+fn a_point_tells_of_its_directory_too() {
+    on_each(|ground| {
+        let mut current = Current::new(ground, folders);
+        create_dir(current.path("a/b/point")).unwrap();
+        current.told();
+        let path = index::text::from_native(current.path("a/b/point").as_os_str());
+        current.apply(vec![Change::Point { path }]);
+        current.settle();
     });
 }
 

@@ -29,10 +29,11 @@ impl Ground {
             _ => {
                 let file = File::create(&image).unwrap();
                 file.set_len(256 << 20).unwrap();
-                let made = Command::new("mkfs.ext4")
-                    .args(["-q", "-F", "-N", "65536"])
-                    .arg(&image)
-                    .status();
+                let (mkfs, args): (_, &[&str]) = match kind {
+                    "ext4" => ("mkfs.ext4", &["-q", "-F", "-N", "65536"]),
+                    _ => ("mkfs.btrfs", &["-q", "-f"]),
+                };
+                let made = Command::new(mkfs).args(args).arg(&image).status();
                 if !made.is_ok_and(|s| s.success()) {
                     return None;
                 }
@@ -72,11 +73,16 @@ impl Drop for Ground {
 
 /// Runs a test on each kind of file system that can be made here.
 pub fn on_each(test: impl Fn(&mut Ground)) {
+    on(&["tmpfs", "ext4"], test);
+}
+
+/// Runs a test on these kinds of file systems.
+pub fn on(kinds: &[&'static str], test: impl Fn(&mut Ground)) {
     if !rustix::process::geteuid().is_root() {
         eprintln!("left out: watching whole file systems needs root");
         return;
     }
-    for kind in ["tmpfs", "ext4"] {
+    for kind in kinds.iter().copied() {
         match Ground::new(kind) {
             Some(mut ground) => test(&mut ground),
             None => eprintln!("left out on {kind}: cannot be mounted here"),

@@ -35,7 +35,7 @@ pub fn apart(name: &str, test: impl FnOnce()) {
     let done = Command::new("unshare")
         .args(["--mount", "--propagation", "private", "--"])
         .arg(std::env::current_exe().unwrap())
-        .args(["--exact", name, "--nocapture", "--include-ignored"])
+        .args(["--exact", name, "--nocapture"])
         .env(APART, name)
         .output()
         .unwrap();
@@ -160,7 +160,7 @@ impl Stage {
         let service = Command::new(std::env::current_exe().unwrap())
             .arg("--exact")
             .arg(name)
-            .args(["--nocapture", "--include-ignored"])
+            .args(["--nocapture"])
             .env(SERVES, home.folder())
             .stdin(Stdio::piped())
             .stdout(Stdio::null())
