@@ -6,12 +6,15 @@
 
 mod drawn;
 mod files;
+mod lines;
 mod printer;
 mod told;
+mod tree;
 
 pub(crate) use drawn::aligned;
 pub(crate) use printer::{Printer, check};
 pub(crate) use told::{io, tls, told};
+pub(crate) use tree::Tree;
 
 use crate::args::{Output, Printing};
 use ::api::ValueType;

@@ -101,8 +101,10 @@ async fn enter(machine: &Machine, world: &World) -> Option<(Identity, Arc<Believ
     let mut waiting = None;
     for server in world.servers.iter().cycle() {
         let turn = world.enrolments.acquire().await.ok()?;
+        if world.closed.is_cancelled() {
+            return None;
+        }
         let outcome = enrol::enrol(machine, &key, &request, server, world).await;
-        drop(turn);
         let pause = match outcome {
             Ok(Entry::In(identity, believed)) => {
                 if let Err(error) = world.state.keep(machine.n, &identity) {
@@ -112,11 +114,14 @@ async fn enter(machine: &Machine, world: &World) -> Option<(Identity, Arc<Believ
                     );
                 }
                 world.progress.enrolled.up();
+                drop(turn);
                 return Some((identity, believed));
             }
             Ok(Entry::Refused(reason)) => {
                 tracing::debug!(n = machine.n, reason, "the server refused to enrol");
                 world.progress.refused(&reason);
+                // Keys are new, so it is the token that is refused: to everybody else as well. Each try more would be taken for a guess.
+                world.closed.cancel();
                 return None;
             }
             Ok(Entry::Wait(pause)) => {
@@ -132,7 +137,11 @@ async fn enter(machine: &Machine, world: &World) -> Option<(Identity, Arc<Believ
                 backoff.next(Duration::ZERO, world.random())
             }
         };
-        tokio::time::sleep(pause).await;
+        drop(turn);
+        tokio::select! {
+            () = world.closed.cancelled() => return None,
+            () = tokio::time::sleep(pause) => {}
+        }
     }
     None
 }

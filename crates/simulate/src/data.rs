@@ -6,6 +6,7 @@
 
 mod family;
 mod host;
+mod index;
 mod network;
 mod people;
 mod processes;
@@ -67,7 +68,13 @@ const fn own(make: Make) -> Table {
 
 /// The table of a sensor, by canonical name; `None` when this fleet does not know it.
 pub(crate) fn table(sensor: &str) -> Option<Table> {
-    let programs = |m: &Machine| m.planted.rare_process || m.planted.altered_program;
+    let programs =
+        |m: &Machine| m.planted.rare_process || m.planted.altered_program || m.planted.odd_port;
+    let files = |make| Table {
+        scope: Scope::Kind,
+        shows: programs,
+        make,
+    };
     Some(match sensor.to_lowercase().as_str() {
         "computer name" => own(host::computer_name),
         "computer id" => own(host::computer_id),
@@ -118,6 +125,24 @@ pub(crate) fn table(sensor: &str) -> Option<Table> {
         },
         "installed applications" => kind(software::installed),
         "service details" => kind(software::services),
+        "index status" => kind(index::status),
+        "index status details" => own(index::status_details),
+        "index has latest tools" => kind(index::latest_tools),
+        "index query file path using name" => files(index::paths),
+        "index query file path and hash" => files(index::paths_and_hashes),
+        "index query file exists" => files(index::exists),
+        "index query file hash recently changed" => files(index::hash_recently_changed),
+        "index query file count" => files(index::count),
+        "index query file permissions" => files(index::permissions),
+        "index query file details" => files(index::details),
+        "index query file details using name" => files(index::details),
+        "index query file details by last modified" => files(index::details_by_last_modified),
+        "index query file details using name sort by largest" => files(index::details_by_size),
+        "index query find blacklist matches" => files(index::blacklist_matches),
+        "index query first seen" => files(index::first_seen),
+        "index query new executables since" => files(index::new_executables),
+        "index query magic mismatch" => files(index::magic_mismatch),
+        "index query timestomped" => files(index::timestomped),
         _ => return None,
     })
 }
@@ -216,7 +241,7 @@ mod tests {
     }
 
     /// Names that [`table`] knows.
-    const TABLES: usize = 29;
+    const TABLES: usize = 47;
 
     /// A machine of each release and role, plain and with everything planted.
     fn machines() -> Vec<Machine> {

@@ -99,18 +99,46 @@ pub enum SimulateError {
     /// The system gave no random numbers.
     #[error("the system gave no random numbers")]
     Random(#[source] getrandom::Error),
-    /// The server let nobody in.
-    #[error("the server refused every endpoint: {reason}")]
+    /// No key, and so no endpoint.
+    #[error("no endpoint could ask to be let in: {reason}")]
     Refused {
-        /// What it said.
+        /// Why.
         reason: String,
     },
+    /// The token does not let everybody in.
+    #[error(
+        "the enrolment token allows {}, {wanted} {} wanted: {reason}. Make one that is enough with `cordon token create --uses {missing}`{}",
+        enrolments(*.entered),
+        if *wanted == 1 { "is" } else { "are" },
+        if *kept { "" } else { "; `--state FOLDER` keeps those that are in for the next run" }
+    )]
+    TokenTooSmall {
+        /// Endpoints that it let in in this run.
+        entered: u64,
+        /// Endpoints that came without an identity.
+        wanted: u64,
+        /// Enrolments that the next run needs.
+        missing: u64,
+        /// Whether those that were let in are kept for it.
+        kept: bool,
+        /// What the server said.
+        reason: String,
+    },
+}
+
+/// So many of them more.
+fn enrolments(count: u64) -> String {
+    match count {
+        0 => "no more enrolment".to_owned(),
+        1 => "1 more enrolment".to_owned(),
+        count => format!("{count} more enrolments"),
+    }
 }
 
 /// Runs the fleet until `shutdown`.
 ///
 /// # Errors
-/// [`SimulateError`] when it cannot start, or when the server lets nobody in. A lost server is no error: endpoints come back.
+/// [`SimulateError`] when it cannot start, or when the server does not let all of it in. A lost server is no error: endpoints come back.
 pub async fn run(options: Options, shutdown: CancellationToken) -> Result<Report, SimulateError> {
     run_observed(options, shutdown, Arc::new(Progress::default())).await
 }
@@ -141,6 +169,9 @@ pub async fn run_observed(
         token.authority_fingerprint,
     )?;
     let agents = options.agents;
+    known.retain(|n, _| *n < agents);
+    let wanted = u64::from(agents) - known.len() as u64;
+    let kept = options.state_dir.is_some();
     let world = Arc::new(World::new(
         options,
         token,
@@ -149,10 +180,11 @@ pub async fn run_observed(
         Arc::clone(&progress),
     )?);
     let tracker = TaskTracker::new();
+    let end = shutdown.child_token();
     for n in 0..agents {
         let identity = known.remove(&n);
-        let (world, shutdown) = (Arc::clone(&world), shutdown.clone());
-        tracker.spawn(agent::live(n, identity, world, shutdown));
+        let world = Arc::clone(&world);
+        tracker.spawn(agent::live(n, identity, world, end.clone()));
     }
     tracker.close();
     let mut tick = tokio::time::interval(Duration::from_secs(5));
@@ -161,6 +193,7 @@ pub async fn run_observed(
     loop {
         tokio::select! {
             () = tracker.wait() => break,
+            () = world.closed(), if !end.is_cancelled() => end.cancel(),
             _ = tick.tick() => {
                 let report = progress.report();
                 if last.as_ref() != Some(&report) {
@@ -177,6 +210,20 @@ pub async fn run_observed(
         }
     }
     let report = progress.report();
+    if world.closed.is_cancelled() {
+        let (entered, all) = (report.enrolled, u64::from(agents));
+        return Err(SimulateError::TokenTooSmall {
+            entered,
+            wanted,
+            missing: if kept {
+                wanted.saturating_sub(entered)
+            } else {
+                all
+            },
+            kept,
+            reason: progress.last_refusal(),
+        });
+    }
     if agents > 0 && !shutdown.is_cancelled() && report.enrolled + report.reused == 0 {
         return Err(SimulateError::Refused {
             reason: progress.last_refusal(),

@@ -14,6 +14,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
 
 /// Enrolments at once.
 const ENROLMENTS: usize = 64;
@@ -35,6 +36,8 @@ pub(crate) struct World {
     pub(crate) progress: Arc<Progress>,
     pub(crate) orders: Orders,
     pub(crate) enrolments: Semaphore,
+    /// Cancelled when the token lets nobody in any more.
+    pub(crate) closed: CancellationToken,
     pub(crate) handshakes: Semaphore,
     pub(crate) enrolment_tls: Arc<ClientConfig>,
     /// Trusts met, the newest last.
@@ -45,6 +48,14 @@ pub(crate) struct World {
 }
 
 impl World {
+    /// Waits until the token lets nobody in any more, and those that were asking then have their answers.
+    pub(crate) async fn closed(&self) {
+        self.closed.cancelled().await;
+        let asking = u32::try_from(ENROLMENTS).unwrap_or(u32::MAX);
+        // It fails only where nobody asks any more at all.
+        let _all = self.enrolments.acquire_many(asking).await;
+    }
+
     pub(crate) fn new(
         options: Options,
         token: EnrolmentToken,
@@ -80,6 +91,7 @@ impl World {
             progress,
             orders: Orders::default(),
             enrolments: Semaphore::new(ENROLMENTS),
+            closed: CancellationToken::new(),
             handshakes: Semaphore::new(HANDSHAKES),
             believed: Mutex::new(believed),
             instance: getrandom::u64().map_err(SimulateError::Random)?,

@@ -8,7 +8,7 @@ use crate::EXIT_ERROR;
 use crate::api::{ApiError, ApiQuestion, Client};
 use crate::args::AskArgs;
 use crate::http::HttpError;
-use crate::output::{self, How, Printer, Table};
+use crate::output::{self, How, Printer, Table, Tree};
 use ::api::ValueType;
 use ::api::answer::ProblemInfo;
 use ::api::document::{QuestionHead, Tail};
@@ -175,7 +175,7 @@ fn local(text: &str, how: &How, args: &AskArgs) -> Result<ExitCode> {
         let (Some(head), Some(rows)) = (heads.get(at), answer.tables.get(at)) else {
             continue;
         };
-        printer.table(head)?;
+        printer.tree(head, plan.tables.get(at).and_then(Tree::of))?;
         let by = places.get(at).and_then(Option::as_deref);
         // Each row is on this machine: on one.
         let shown = tail.count.is_none_or(|count| count.holds(1));

@@ -237,6 +237,7 @@ impl Look {
             shown: self.shown.clone(),
             rare: self.rare,
             most: self.most,
+            coverage: coverage.clone(),
         };
         let printed = rows::print(client, question, &wanted).await?;
         rows::tell_hidden(&printed);

@@ -3,9 +3,10 @@
 
 use super::follow::Retry;
 use super::which::Shown;
-use crate::api::{ApiPage, ApiQuestion, Client, with_query};
+use crate::api::{ApiPage, ApiQuestion, Client, Coverage, with_query};
 use crate::output::counted;
-use crate::output::{Form, How, Printer, Table};
+use crate::output::{Form, How, Printer, Table, Tree};
+use ::api::EndpointState;
 use ::api::answer::{ExportFormat, ExportOrder, ExportQuery, RowsQuery};
 use ::api::document::{EndLine, Line, QuestionHead, RowLine, Tail};
 use ::api::table::Head;
@@ -34,6 +35,8 @@ pub(crate) struct Wanted {
     pub rare: bool,
     /// Rows of a table in a terminal.
     pub most: usize,
+    /// Endpoints by state.
+    pub coverage: Coverage,
 }
 
 /// What was printed.
@@ -57,6 +60,7 @@ pub(crate) async fn print(
     }
     let about = QuestionHead::from(question);
     let mut printer = Printer::new(&wanted.how, Some(about), serde_json::Value::Null, &heads)?;
+    let trees = trees(question, &wanted.coverage);
     let shown = wanted.how.folder.is_none() && std::io::stdout().is_terminal();
     let mut printed = Printed::default();
     if wanted.how.form == Form::Aligned && shown {
@@ -76,7 +80,7 @@ pub(crate) async fn print(
             .await?;
             printed.rows += all;
             printed.hidden += all.saturating_sub(found.rows.len() as u64);
-            printer.table(head)?;
+            printer.tree(head, trees.get(at).copied().flatten())?;
             for row in &found.rows {
                 printer.row(row)?;
             }
@@ -86,6 +90,7 @@ pub(crate) async fn print(
     }
     let mut export = Export {
         heads: &heads,
+        trees: &trees,
         waiting: printer.wanted(),
         printer: &mut printer,
         current: None,
@@ -117,6 +122,19 @@ pub(crate) async fn print(
     Ok(printed)
 }
 
+/// For each table, the tree that it is drawn as. The trees of several machines are no tree: what they have in common is told once, and
+/// which row hangs below which is no longer said.
+fn trees(question: &ApiQuestion, coverage: &Coverage) -> Vec<Option<Tree>> {
+    let gave = coverage.iter().filter(|(state, _)| {
+        state.is_claimable() && !matches!(state, EndpointState::Empty | EndpointState::NotConcerned)
+    });
+    let one = gave.map(|(_, count)| count).sum::<u64>() == 1;
+    let tables = question.plan.tables.iter();
+    tables
+        .map(|table| Tree::of(table).filter(|_| one))
+        .collect()
+}
+
 /// Says that there are more rows than a terminal was shown.
 pub(crate) fn tell_hidden(printed: &Printed) {
     if printed.hidden > 0 {
@@ -130,6 +148,7 @@ pub(crate) fn tell_hidden(printed: &Printed) {
 /// What comes of an export, on its way to the printer.
 struct Export<'a> {
     heads: &'a [Head],
+    trees: &'a [Option<Tree>],
     printer: &'a mut Printer,
     /// Places of the tables that did not begin yet.
     waiting: Vec<usize>,
@@ -178,7 +197,8 @@ impl Export<'_> {
         let at = self.waiting.remove(0);
         self.current = self.heads.get(at);
         if let Some(head) = self.current {
-            self.printer.table(head)?;
+            let tree = self.trees.get(at).copied().flatten();
+            self.printer.tree(head, tree)?;
         }
         Ok(true)
     }

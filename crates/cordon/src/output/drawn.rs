@@ -1,34 +1,96 @@
 //! Tables as lines of text: aligned for eyes, separated by tabs for other programs.
 
 use super::Table;
+use super::lines::Lines;
+use super::tree::Tree;
 use ::api::table::{Head, Row, Value};
-use comfy_table::ContentArrangement;
+use comfy_table::{ColumnConstraint, ContentArrangement};
 use question::cell;
 use std::io::IsTerminal;
+use unicode_width::UnicodeWidthStr;
 
 /// Terminals that are narrower than this are taken for ones that do not know.
 const NARROWEST: u16 = 20;
 
-/// A table whose columns are aligned; in a terminal as wide as that, with long cells on several lines.
-pub(crate) fn aligned(table: &Table) -> String {
-    drawn(&table.head, &table.rows, std::io::stdout().is_terminal())
+/// What a table is drawn on.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Canvas {
+    lines: Lines,
+    /// Columns that it has; none where a table is as wide as it is.
+    width: Option<u16>,
 }
 
-/// The same of rows; `fitting` into the terminal, or as wide as they are.
-pub(super) fn drawn(head: &Head, rows: &[Row], fitting: bool) -> String {
-    let mut drawn = comfy_table::Table::new();
-    drawn.load_style(comfy_table::presets::UTF8_BORDERS_ONLY);
-    let arrangement = if fits(fitting, drawn.width()) {
-        ContentArrangement::Dynamic
-    } else {
-        ContentArrangement::Disabled
-    };
-    drawn.set_content_arrangement(arrangement);
-    drawn.set_header(names(head));
-    for row in rows {
-        drawn.add_row(cells(head, row));
+impl Canvas {
+    /// This process' terminal, where there is one to fit into.
+    pub fn here(fitting: bool) -> Self {
+        Self {
+            lines: Lines::here(),
+            width: width().filter(|width| fits(fitting, Some(*width))),
+        }
     }
-    drawn.to_string()
+
+    #[cfg(test)]
+    pub fn of(lines: Lines, width: Option<u16>) -> Self {
+        Self { lines, width }
+    }
+
+    /// A table whose columns are aligned, with long cells on several lines where it has to fit.
+    pub fn table(self, head: &Head, rows: &[Row]) -> String {
+        self.drawn(head, rows).to_string()
+    }
+
+    /// The same, with the tree drawn that its rows tell of one machine; if they do not, it is a table like any other.
+    pub fn tree(self, tree: Tree, head: &Head, rows: &[Row]) -> String {
+        let Some((head, rows)) = tree.drawn(head, rows, self.lines, self.width) else {
+            return self.table(head, rows);
+        };
+        let mut drawn = self.drawn(&head, &rows);
+        // A line of the tree that is broken in two is no line any more; only what is wider than most of a terminal has to be.
+        let names = rows.iter().filter_map(|row| row.values.first());
+        let widest = names.map(|name| name.text().width()).max().unwrap_or(0);
+        let room = self.width.map(|width| usize::from(width) * 3 / 5);
+        if room.is_some_and(|room| widest <= room)
+            && let Some(column) = drawn.column_mut(0)
+        {
+            column.set_constraint(ColumnConstraint::ContentWidth);
+        }
+        drawn.to_string()
+    }
+
+    fn drawn(self, head: &Head, rows: &[Row]) -> comfy_table::Table {
+        let mut drawn = comfy_table::Table::new();
+        drawn.load_style(self.lines.frame());
+        drawn.set_content_arrangement(match self.width {
+            Some(_) => ContentArrangement::Dynamic,
+            None => ContentArrangement::Disabled,
+        });
+        if let Some(width) = self.width {
+            drawn.set_width(width);
+        }
+        drawn.set_header(names(head));
+        for row in rows {
+            drawn.add_row(cells(head, row));
+        }
+        drawn
+    }
+}
+
+/// A table for standard output, as wide as the terminal where it is one.
+pub(crate) fn aligned(table: &Table) -> String {
+    Canvas::here(std::io::stdout().is_terminal()).table(&table.head, &table.rows)
+}
+
+/// Columns of the terminal that standard output goes to, whichever started the process.
+#[cfg(unix)]
+fn width() -> Option<u16> {
+    let size = rustix::termios::tcgetwinsize(std::io::stdout());
+    size.ok().map(|size| size.ws_col)
+}
+
+/// Columns of the console.
+#[cfg(not(unix))]
+fn width() -> Option<u16> {
+    comfy_table::Table::new().width()
 }
 
 /// Whether cells fit themselves into the terminal. A serial console does not know its width and says 0, in which every word would stand

@@ -2,8 +2,9 @@
 //!
 //! Nothing is held but what alignment needs: an aligned table of very many rows is drawn in parts, each with its head.
 
-use super::drawn::{drawn, tabbed, tabbed_names};
+use super::drawn::{Canvas, tabbed, tabbed_names};
 use super::files::Files;
+use super::tree::Tree;
 use super::{Form, How};
 use ::api::answer::ExportFormat;
 use ::api::document::{QuestionHead, Tail, Writer};
@@ -33,9 +34,11 @@ pub(crate) struct Printer {
     titled: bool,
     text: String,
     head: Head,
+    /// How the table that was begun last is drawn as a tree, if it is.
+    tree: Option<Tree>,
     held: Vec<Row>,
     tables: usize,
-    fitting: bool,
+    canvas: Canvas,
 }
 
 /// Fails where these tables cannot be printed so: before anybody is asked.
@@ -114,13 +117,14 @@ impl Printer {
         };
         let mut printer = Self {
             form: how.form,
-            fitting: how.folder.is_none() && std::io::stdout().is_terminal(),
+            canvas: Canvas::here(how.folder.is_none() && std::io::stdout().is_terminal()),
             sink,
             writer: format.map(|format| Writer::new(format, question).with(facts)),
             titled: wanted.len() > 1,
             wanted,
             text: String::new(),
             head: Head::default(),
+            tree: None,
             held: Vec::new(),
             tables: 0,
         };
@@ -144,6 +148,7 @@ impl Printer {
         }
         self.tables += 1;
         self.head = head.clone();
+        self.tree = None;
         if let Some(writer) = &mut self.writer {
             writer.table(&mut self.text, head.clone());
             return self.flow();
@@ -160,6 +165,13 @@ impl Printer {
             self.held.clear();
         }
         self.flow()
+    }
+
+    /// Begins the next table, which is drawn as a tree in the form for eyes.
+    pub fn tree(&mut self, head: &Head, tree: Option<Tree>) -> Result<()> {
+        self.table(head)?;
+        self.tree = tree;
+        Ok(())
     }
 
     /// A row of the table that was begun last.
@@ -204,7 +216,10 @@ impl Printer {
             return;
         }
         let rows = std::mem::take(&mut self.held);
-        self.text.push_str(&drawn(&self.head, &rows, self.fitting));
+        self.text.push_str(&match self.tree {
+            Some(tree) => self.canvas.tree(tree, &self.head, &rows),
+            None => self.canvas.table(&self.head, &rows),
+        });
         self.text.push('\n');
     }
 

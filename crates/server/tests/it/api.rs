@@ -9,7 +9,9 @@ mod groups;
 mod named;
 mod noted;
 mod operations;
+mod reference;
 mod retention;
+mod sessions;
 mod which;
 
 use crate::support::World;

@@ -19,6 +19,10 @@ const STARTED_BY: &[(&str, &str)] = &[
     ("firefox", "gnome-shell"),
     ("kworkerd-sync", "sshd"),
     ("mdworkerd", "Finder"),
+    ("smss.exe", "System"),
+    ("ControlCenter", "launchd"),
+    ("updater", "sshd"),
+    ("updater.exe", "services.exe"),
     ("csrss.exe", "smss.exe"),
     ("wininit.exe", "smss.exe"),
     ("winlogon.exe", "smss.exe"),
@@ -61,7 +65,7 @@ pub(super) struct Member {
 pub(super) fn members(machine: &Machine, list: &[Process]) -> Vec<Member> {
     let first = match machine.system() {
         System::Linux => "systemd",
-        System::Windows => "smss.exe",
+        System::Windows => "System",
         System::MacOs => "launchd",
     };
     let place = |name: &str| list.iter().position(|p| p.name == name);
@@ -70,7 +74,7 @@ pub(super) fn members(machine: &Machine, list: &[Process]) -> Vec<Member> {
     let mut id = 2;
     let each = list.iter().enumerate().map(|(at, process)| {
         id += 1 + machine.own(80 + id) % 40;
-        let parent = if process.path.is_empty() {
+        let parent = if process.path.is_empty() && kernel.is_some() {
             kernel
         } else {
             // A second one of a name is a worker of the first.
@@ -84,6 +88,7 @@ pub(super) fn members(machine: &Machine, list: &[Process]) -> Vec<Member> {
         };
         Member {
             id: match Some(at) {
+                at if at == top && machine.system() == System::Windows => 4,
                 at if at == top => 1,
                 at if at == kernel => 2,
                 _ => id,
@@ -231,7 +236,7 @@ mod tests {
                 .collect();
             let wanted: &[&str] = match machine.system() {
                 System::Linux => &["systemd", "kthreadd"],
-                System::Windows => &["smss.exe"],
+                System::Windows => &["System"],
                 System::MacOs => &["launchd"],
             };
             assert_eq!(roots, wanted);

@@ -1,5 +1,6 @@
 //! Addresses and connections. Addresses outside the fleet are from the ranges reserved for documentation.
 
+use super::processes::odd_program;
 use super::{Asked, Record, last_part, part};
 use crate::machine::{Machine, Role, System};
 
@@ -88,7 +89,8 @@ fn listeners(machine: &Machine) -> Vec<(u16, &'static str, &'static str)> {
         _ => {}
     }
     if machine.planted.odd_port {
-        list.push((31337, "updater", "/var/tmp/updater"));
+        let path = odd_program(machine.system());
+        list.push((31337, last_part(path), path));
     }
     list
 }
@@ -162,7 +164,51 @@ pub(super) fn established(asked: &Asked<'_>) -> Vec<Record> {
         _ => rows.push(row(remote_shell, "10.20.0.40".to_owned(), port(61))),
     }
     if machine.planted.odd_port {
-        rows.push(row("/var/tmp/updater", "203.0.113.66".to_owned(), 4444));
+        let path = odd_program(machine.system());
+        rows.push(row(path, "203.0.113.66".to_owned(), 4444));
     }
     rows
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::processes::processes;
+    use super::*;
+    use crate::machine::Planted;
+
+    #[test]
+    fn who_listens_or_is_connected_runs_there() {
+        for n in 0..400 {
+            let mut machine = Machine::new(3, n);
+            machine.planted = Planted {
+                odd_port: n % 2 == 0,
+                ..Planted::default()
+            };
+            let running = processes(&machine);
+            let runs = |name: &str, path: &str| {
+                let mut running = running.iter();
+                running.any(|process| process.name == name && process.path == path)
+            };
+            for (port, name, path) in listeners(&machine) {
+                assert!(
+                    runs(name, path),
+                    "{name} listens on {port} at {}",
+                    machine.hostname()
+                );
+            }
+            let rows = established(&Asked {
+                machine: &machine,
+                parameters: &[],
+                now: 1_800_000_000,
+            });
+            for row in rows {
+                let (name, path) = (&row[0].1, &row[1].1);
+                assert!(
+                    runs(name, path),
+                    "{name} is connected at {}",
+                    machine.hostname()
+                );
+            }
+        }
+    }
 }

@@ -11,8 +11,18 @@ pub(super) struct Process {
     pub(super) path: String,
     arguments: String,
     pub(super) user: &'static str,
-    /// Part of the content that differs between builds; empty means the release's own build.
+    /// Part of the content that differs between builds; empty means the release's own build, and all else that it was planted.
     pub(super) content: &'static str,
+}
+
+impl Process {
+    /// The same with the content that its release gave it.
+    pub(super) fn as_released(&self) -> Self {
+        Self {
+            content: "",
+            ..self.clone()
+        }
+    }
 }
 
 /// Path, arguments, user; the name is the last part of the path.
@@ -57,6 +67,7 @@ const LINUX: &[Program] = &[
     ),
 ];
 const WINDOWS: &[Program] = &[
+    ("System", "", "SYSTEM"),
     ("C:\\Windows\\System32\\smss.exe", "", "SYSTEM"),
     ("C:\\Windows\\System32\\csrss.exe", "", "SYSTEM"),
     ("C:\\Windows\\System32\\wininit.exe", "", "SYSTEM"),
@@ -111,6 +122,11 @@ const WINDOWS: &[Program] = &[
 ];
 const MAC: &[Program] = &[
     ("/sbin/launchd", "", "root"),
+    (
+        "/System/Library/CoreServices/ControlCenter.app/Contents/MacOS/ControlCenter",
+        "",
+        "ops",
+    ),
     ("/usr/libexec/logd", "", "root"),
     ("/usr/libexec/UserEventAgent", "(System)", "root"),
     ("/usr/sbin/mDNSResponder", "", "_mdnsresponder"),
@@ -273,7 +289,8 @@ pub(super) fn processes(machine: &Machine) -> Vec<Process> {
     let mut list: Vec<Process> = programs
         .map(|(path, arguments, user)| Process {
             name: last_part(path).to_owned(),
-            path: (*path).to_owned(),
+            // The kernel of Windows has no executable.
+            path: if *path == "System" { "" } else { path }.to_owned(),
             arguments: (*arguments).to_owned(),
             user,
             content: "",
@@ -348,42 +365,82 @@ pub(super) fn processes(machine: &Machine) -> Vec<Process> {
             content: "rare",
         });
     }
+    if machine.planted.odd_port {
+        let path = odd_program(machine.system());
+        list.push(Process {
+            name: last_part(path).to_owned(),
+            path: path.to_owned(),
+            arguments: "--listen 31337".to_owned(),
+            user: match machine.system() {
+                System::Windows => "SYSTEM",
+                System::Linux | System::MacOs => "root",
+            },
+            content: "odd",
+        });
+    }
     list
 }
 
-/// Digest of the program's content: the same path has the same content on all machines of one release and patch level.
-fn digest(machine: &Machine, process: &Process) -> [u8; 32] {
-    let mut hash = Sha256::new();
-    match process.content {
-        "" => hash.update([
-            u8::try_from(machine.kind() / 1000).unwrap_or(0),
-            machine.patch,
-        ]),
-        content => hash.update(content),
+/// The planted program that listens where nothing should.
+pub(super) fn odd_program(system: System) -> &'static str {
+    match system {
+        System::Linux => "/var/tmp/updater",
+        System::Windows => "C:\\Windows\\Temp\\updater.exe",
+        System::MacOs => "/private/var/tmp/updater",
     }
+}
+
+/// What the program's content is, as a digest: the same path has the same content on all machines of one release and patch level.
+pub(super) fn contents(machine: &Machine, process: &Process) -> [u8; 32] {
+    if process.content.is_empty() {
+        return released(machine, &process.path);
+    }
+    let mut hash = Sha256::new();
+    hash.update(process.content);
     hash.update(&process.path);
     hash.finalize().into()
 }
 
-/// The digest that the question's parameter names, or none.
-pub(super) fn hash(asked: &Asked<'_>, process: &Process) -> String {
-    let algorithm = asked.parameters.first().map_or("", String::as_str);
-    let digits = match algorithm.to_lowercase().replace('-', "").as_str() {
-        "none" => 0,
-        "md5" => 32,
-        "sha1" => 40,
-        _ => 64,
-    };
-    if process.path.is_empty() || digits == 0 {
-        return String::new();
-    }
-    let hex = hex::encode(digest(asked.machine, process));
-    hex.get(..digits).unwrap_or_default().to_owned()
+/// The content that a program of this path has in the machine's release.
+pub(super) fn released(machine: &Machine, path: &str) -> [u8; 32] {
+    let mut hash = Sha256::new();
+    hash.update([
+        u8::try_from(machine.kind() / 1000).unwrap_or(0),
+        machine.patch,
+    ]);
+    hash.update(path);
+    hash.finalize().into()
 }
 
-/// Names as a list of processes shows them: threads of the kernel in brackets, without their number.
+/// Digits of a hash by this algorithm: other ones for each, the same for the same contents.
+pub(super) fn digits(contents: &[u8; 32], algorithm: &str) -> String {
+    let (name, length) = match algorithm.to_lowercase().replace('-', "").as_str() {
+        "none" => return String::new(),
+        "md5" => ("md5", 32),
+        "sha1" => ("sha1", 40),
+        "blake3" => ("blake3", 64),
+        _ => return hex::encode(contents),
+    };
+    let mut hash = Sha256::new();
+    hash.update(name);
+    hash.update(contents);
+    let mut digits = hex::encode(hash.finalize());
+    digits.truncate(length);
+    digits
+}
+
+/// The digest that the question's parameter names, or none.
+pub(super) fn hash(asked: &Asked<'_>, process: &Process) -> String {
+    if process.path.is_empty() {
+        return String::new();
+    }
+    let algorithm = asked.parameters.first().map_or("", String::as_str);
+    digits(&contents(asked.machine, process), algorithm)
+}
+
+/// Names as a list of processes shows them: threads of the kernel of Linux in brackets, without their number.
 pub(super) fn shown(process: &Process) -> String {
-    if !process.path.is_empty() {
+    if !process.path.is_empty() || process.name == "System" {
         return process.name.clone();
     }
     let name = process.name.split(['/', ':']).next().unwrap_or_default();

@@ -355,7 +355,10 @@ async fn a_wrong_token_lets_nobody_in() {
     .await;
     let error = outcome.unwrap_err();
     assert!(
-        matches!(&error, SimulateError::Refused { reason } if reason == "unknown token"),
+        matches!(
+            &error,
+            SimulateError::TokenTooSmall { entered: 0, wanted: 4, missing: 4, reason, .. } if reason == "unknown token"
+        ),
         "{error}"
     );
 }

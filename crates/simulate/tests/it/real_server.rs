@@ -122,3 +122,62 @@ async fn the_real_server_takes_the_fleet_and_gets_it_back_after_a_restart() {
     assert_eq!(report.answers_stored, 3 * u64::from(AGENTS), "{report:?}");
     running.drain().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_for_fewer_machines_is_told_with_what_is_missing() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = Config::local(folder.path().join("server"), catalogue());
+    let running = start(config).await.unwrap();
+    let state = folder.path().join("fleet");
+    let fleet = async |uses: u32, state: Option<&std::path::Path>, stop: CancellationToken| {
+        let request = TokenRequest {
+            uses: Some(uses),
+            life: Duration::from_secs(600),
+            approve: false,
+        };
+        let identity = &running.services.identity;
+        let made = identity.create_token(request, &Actor::Server).await;
+        let options = Options {
+            server: running.agents.to_string(),
+            token: made.unwrap().1.to_string(),
+            agents: 5,
+            seed: 42,
+            state_dir: state.map(std::path::Path::to_owned),
+            late: 0.0,
+            drop_out: 0.0,
+            errors: 0.0,
+            catalogue: Arc::new(catalogue()),
+        };
+        simulate::run(options, stop).await
+    };
+    let none = CancellationToken::new();
+    let error = fleet(3, Some(&state), none.clone()).await.unwrap_err();
+    let text = error.to_string();
+    assert!(
+        text.starts_with("the enrolment token allows 3 more enrolments, 5 are wanted: "),
+        "{text}"
+    );
+    assert!(text.ends_with("`cordon token create --uses 2`"), "{text}");
+    // Those that are in came back with the identities that were kept; one more is in then, and one is missing.
+    let error = fleet(1, Some(&state), none.clone()).await.unwrap_err();
+    let text = error.to_string();
+    assert!(text.contains("1 more enrolment, 2 are wanted"), "{text}");
+    let stop = CancellationToken::new();
+    let whole = async {
+        let mut changes = running.services.fleet.changes();
+        while running.services.fleet.count() < 5 {
+            changes.changed().await.unwrap();
+        }
+        stop.cancel();
+    };
+    let (report, ()) = tokio::join!(fleet(1, Some(&state), stop.clone()), whole);
+    let report = report.unwrap();
+    assert_eq!((report.reused, report.enrolled), (4, 1));
+    // Without a folder nothing of it is left.
+    let text = fleet(2, None, none).await.unwrap_err().to_string();
+    assert!(
+        text.contains("`cordon token create --uses 5`; `--state FOLDER`"),
+        "{text}"
+    );
+    running.drain().await;
+}
