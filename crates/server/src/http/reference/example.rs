@@ -34,8 +34,8 @@ fn of<'a>(schema: &'a Value, schemas: &'a Map<String, Value>, above: &mut Vec<&'
         return first.clone();
     }
     let is_null = |part: &&Value| text(part, "type") == "null";
-    let choice = items(schema, "oneOf").chain(items(schema, "anyOf"));
-    if let Some(first) = choice.filter(|part| !is_null(part)).next() {
+    let mut choice = items(schema, "oneOf").chain(items(schema, "anyOf"));
+    if let Some(first) = choice.find(|part| !is_null(part)) {
         return of(first, schemas, above);
     }
     let parts: Vec<&Value> = items(schema, "allOf").collect();
