@@ -303,7 +303,7 @@ async fn refused(path: &str, reply: Reply) -> Result<Reply> {
     Err(if let (true, Some(seconds)) = (busy, later) {
         error.context(format!("not now; again in {}", counted(seconds, "second")))
     } else if forbidden {
-        error.context("not allowed; what the command line may do was chosen at `cordon login`, and `--admin` adds administration")
+        error.context("not allowed")
     } else {
         error
     })

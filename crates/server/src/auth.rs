@@ -58,8 +58,8 @@ pub enum AuthError {
     #[error("too many tries; wait {} seconds", .0.as_secs() + 1)]
     TooMany(Duration),
     /// The caller lacks a permission.
-    #[error("this needs the permission `{}`", .0.as_str())]
-    Forbidden(Permission),
+    #[error("this needs the permission `{}`, which {}", .0.as_str(), .1.words())]
+    Forbidden(Permission, Lacks),
     /// The operation is for people who signed in, not for tokens.
     #[error("an API token cannot do this; sign in with a password")]
     SessionOnly,
@@ -115,7 +115,36 @@ enum Via {
     },
 }
 
+/// Why a caller lacks a permission.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lacks {
+    /// Their role does not have it.
+    Role,
+    /// The token they go by was not given it.
+    Token,
+}
+
+impl Lacks {
+    fn words(self) -> &'static str {
+        match self {
+            Self::Role => "your role does not have",
+            Self::Token => "the token was not given (`cordon login` makes one; `--admin` adds administration)",
+        }
+    }
+}
+
 impl Caller {
+    /// Why the caller may not do this, as one who lacks the permission is told.
+    #[must_use]
+    pub fn forbidden(&self, permission: Permission) -> AuthError {
+        let lacks = if self.user.role.permits(permission) {
+            Lacks::Token
+        } else {
+            Lacks::Role
+        };
+        AuthError::Forbidden(permission, lacks)
+    }
+
     /// Whether the caller may do this. With a one-time password they may do nothing but change it.
     #[must_use]
     pub fn may(&self, permission: Permission) -> bool {

@@ -60,7 +60,7 @@ pub(crate) async fn live(
     world: Arc<World>,
     shutdown: CancellationToken,
 ) {
-    let machine = world.population.machine(n);
+    let mut machine = world.population.machine(n);
     let known = identity.and_then(|identity| Some((identity, world.newest_trust()?)));
     let (identity, believed) = if let Some(known) = known {
         world.progress.reused.up();
@@ -75,6 +75,7 @@ pub(crate) async fn live(
             },
         }
     };
+    machine.endpoint = identity.endpoint_id().and_then(|id| id.try_into().ok());
     let mut agent = Agent {
         renew_at: identity.renew_at(),
         machine,

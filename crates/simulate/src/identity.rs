@@ -38,15 +38,18 @@ impl Identity {
         Some(from + (until - from) / 3 * 2)
     }
 
+    /// The endpoint's identifier, as its certificate names it.
+    pub(crate) fn endpoint_id(&self) -> Option<Vec<u8>> {
+        let (_, certificate) = x509_parser::parse_x509_certificate(&self.certificate).ok()?;
+        let name = certificate.subject().iter_common_name().next()?;
+        hex::decode(name.as_str().ok()?).ok()
+    }
+
     /// Whether one of these keys shut this endpoint out.
     pub(crate) fn ends_by(&self, revoked: &Revoked, order_keys: &[Vec<u8>]) -> bool {
-        let Ok((_, certificate)) = x509_parser::parse_x509_certificate(&self.certificate) else {
+        let Some(endpoint) = self.endpoint_id() else {
             return false;
         };
-        let name = certificate.subject().iter_common_name().next();
-        let endpoint = name
-            .and_then(|name| hex::decode(name.as_str().ok()?).ok())
-            .unwrap_or_default();
         let subject = Subject {
             order_keys,
             endpoint: &endpoint,

@@ -179,6 +179,8 @@ pub(crate) struct Machine {
     role: u8,
     pub(crate) patch: u8,
     pub(crate) planted: Planted,
+    /// Identifier of the endpoint that it is, once it is one.
+    pub(crate) endpoint: Option<[u8; 32]>,
 }
 
 impl Machine {
@@ -206,6 +208,7 @@ impl Machine {
             role: u8::try_from(draw(&[seed, u64::from(n), 3]) % 64).unwrap_or(0),
             patch,
             planted: Planted::default(),
+            endpoint: None,
         }
     }
 

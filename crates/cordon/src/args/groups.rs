@@ -76,7 +76,7 @@ pub struct Meaning {
     /// The filter, as it would stand after `from all machines with`
     #[arg(value_name = "FILTER", num_args = 1..)]
     pub filter: Vec<String>,
-    /// A machine by host name, ordinal or the beginning of its identifier (repeat for several); it is kept as a filter on host names
+    /// A machine by host name, ordinal or the beginning of its identifier (repeat for several); it is kept as a filter on identifiers
     #[arg(long = "endpoint", value_name = "NAME")]
     pub endpoints: Vec<String>,
 }

@@ -60,6 +60,11 @@ async fn list(wanted: ListEntries) -> Result<ExitCode> {
         }
     };
     let last = entries.last().map(|entry| entry.number);
+    if last.is_none() {
+        anstream::eprintln!(
+            "cordon: no entry fits; names are taken as they are written, and `cordon users` and `cordon endpoints` list them"
+        );
+    }
     output::print(wanted.output, &[table(entries, wanted.output)], Value::Null)?;
     if let (true, Some(last)) = (more, last) {
         anstream::eprintln!("… older entries: `--before {last}` goes on, `--limit N` gives more");

@@ -184,18 +184,32 @@ pub fn report(text: &str, error: &ParseError, as_json: bool) -> Result<()> {
     Ok(())
 }
 
-/// The question with the place of the error marked, what was expected and what is near.
+/// Letters of a question that are shown on each side of an error, and of the marked place and the message at most.
+const AROUND: usize = 60;
+const MARKED: usize = 200;
+const MESSAGE: usize = 1_000;
+
+/// The question with the place of the error marked, what was expected and what is near. Of a long one, what stands around the place.
 pub fn marked(text: &str, error: &ParseError) -> String {
+    let from = error.start.saturating_sub(AROUND);
+    let width = error.end.saturating_sub(error.start).clamp(1, MARKED);
+    let to = error.start.saturating_add(width).saturating_add(AROUND);
     let shown: String = text
         .chars()
+        .take(to)
+        .skip(from)
         .map(|c| if c.is_control() { ' ' } else { c })
         .collect();
-    let width = error.end.saturating_sub(error.start).max(1);
+    let message: String = error.message.chars().take(MESSAGE).collect();
+    let (before, after) = (
+        if from > 0 { "… " } else { "" },
+        if text.chars().nth(to).is_some() { " …" } else { "" },
+    );
     let mut out = format!(
-        "cordon: {}\n  {}\n  {}{}\n",
-        question::cell::printable(error.message.as_bytes()),
+        "cordon: {}\n  {before}{}{after}\n  {}{}\n",
+        question::cell::printable(message.as_bytes()),
         question::cell::printable(shown.as_bytes()),
-        " ".repeat(error.start),
+        " ".repeat(error.start - from + before.chars().count()),
         "^".repeat(width)
     );
     if !error.expected.is_empty() {
@@ -215,4 +229,35 @@ fn show(form: Form, value: &Value) -> Result<()> {
     };
     say!("{}", question::cell::harmless_json(&text));
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_is_shown_with_what_stands_around_it() {
+        let text = format!("Get {} from all machines", "x".repeat(40_000));
+        let error = ParseError {
+            start: 20_000,
+            end: 20_003,
+            message: "no".repeat(5_000),
+            expected: Vec::new(),
+            nearest: Vec::new(),
+        };
+        let shown = marked(&text, &error);
+        assert!(shown.len() < 2_000, "{}", shown.len());
+        let lines: Vec<&str> = shown.lines().collect();
+        let place = lines[2].find('^').unwrap();
+        assert_eq!(lines[2].matches('^').count(), 3);
+        assert_eq!(place, 2 + 2 + AROUND);
+        assert!(lines[1].contains("… x") && lines[1].ends_with(" …"));
+        let short = ParseError {
+            start: 4,
+            end: 5,
+            ..error
+        };
+        let shown = marked("Get x", &short);
+        assert!(shown.contains("\n  Get x\n      ^\n"), "{shown}");
+    }
 }

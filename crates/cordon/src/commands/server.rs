@@ -12,9 +12,9 @@ use server::auth::FirstPassword;
 use server::http::client::Proxies;
 use server::identity::Passphrase;
 use server::identity::offline::Offline;
-use server::{Port, StartError};
+use server::{Port, Running, StartError};
 use std::io::IsTerminal as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -127,10 +127,7 @@ pub async fn run(args: ServerArgs) -> Result<()> {
     };
     config.store.spare = mib(args.retention.spare_mib);
     let mut running = ::server::start(config).await.map_err(told_with_flag)?;
-    // What `cordon login --authority` wants; it is public.
-    let authority = args.data.join("authority.pem");
-    std::fs::write(&authority, &running.authority_pem)
-        .with_context(|| format!("cannot write {}", authority.display()))?;
+    leave_authority(&args.data, &running)?;
     announce(&running);
     let ended = super::shutdown_signal();
     tokio::select! {
@@ -140,6 +137,13 @@ pub async fn run(args: ServerArgs) -> Result<()> {
     tracing::info!("draining");
     running.drain().await;
     Ok(())
+}
+
+/// Leaves in the data folder what `cordon login --authority` wants; it is public.
+pub fn leave_authority(folder: &Path, running: &Running) -> Result<()> {
+    let authority = folder.join("authority.pem");
+    std::fs::write(&authority, &running.authority_pem)
+        .with_context(|| format!("cannot write {}", authority.display()))
 }
 
 /// Why a server did not start; for a port that is taken, with the flag that names another.
@@ -202,7 +206,7 @@ fn destinations(args: HeadArgs) -> Result<Destinations> {
 }
 
 /// Says where the server listens, and how the first administrator gets in.
-pub fn announce(running: &::server::Running) {
+pub fn announce(running: &Running) {
     // Whoever started it may not listen any more; a server goes on for its agents.
     announced(running).ok();
 }

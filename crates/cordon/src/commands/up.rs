@@ -44,6 +44,7 @@ pub async fn run(args: UpArgs) -> Result<()> {
     let mut running = ::server::start(config)
         .await
         .map_err(server::told_with_flag)?;
+    server::leave_authority(&args.data.join("server"), &running)?;
     server::announce(&running);
 
     let ended = super::shutdown_signal();

@@ -111,7 +111,7 @@ impl Auth {
             .ok_or_else(|| AuthError::Invalid("a token needs at least one scope".into()))?;
         let scopes: Scopes = scopes.iter().filter(|p| caller.may(*p)).collect();
         if scopes.is_empty() {
-            return Err(AuthError::Forbidden(first));
+            return Err(caller.forbidden(first));
         }
         if life.is_zero() || life > LONGEST_TOKEN_LIFE {
             return Err(AuthError::Invalid(format!(

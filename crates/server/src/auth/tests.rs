@@ -430,7 +430,7 @@ async fn tokens_are_narrowed_by_scope_role_and_time_and_cannot_widen_themselves(
         .await;
     assert!(matches!(
         error,
-        Err(AuthError::Forbidden(Permission::Admin))
+        Err(AuthError::Forbidden(Permission::Admin, Lacks::Role))
     ));
     let made = world
         .auth
@@ -449,7 +449,7 @@ async fn tokens_are_narrowed_by_scope_role_and_time_and_cannot_widen_themselves(
         .await;
     assert!(matches!(
         widened,
-        Err(AuthError::Forbidden(Permission::Read))
+        Err(AuthError::Forbidden(Permission::Read, Lacks::Token))
     ));
     let made = world
         .auth

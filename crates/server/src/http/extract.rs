@@ -109,7 +109,7 @@ impl Needs {
             return Err(AuthError::OneTimePassword);
         }
         match self {
-            Self::Permission(needed) if !caller.may(*needed) => Err(AuthError::Forbidden(*needed)),
+            Self::Permission(needed) if !caller.may(*needed) => Err(caller.forbidden(*needed)),
             _ => Ok(()),
         }
     }

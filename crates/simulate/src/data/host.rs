@@ -17,8 +17,11 @@ pub(super) fn computer_name(asked: &Asked<'_>) -> Vec<Record> {
 }
 
 pub(super) fn computer_id(asked: &Asked<'_>) -> Vec<Record> {
-    let own = asked.machine.own(30).to_be_bytes();
-    one("Computer ID", hex::encode(Sha256::digest(own)))
+    let made_up = || Sha256::digest(asked.machine.own(30).to_be_bytes()).into();
+    one(
+        "Computer ID",
+        hex::encode(asked.machine.endpoint.unwrap_or_else(made_up)),
+    )
 }
 
 pub(super) fn operating_system(asked: &Asked<'_>) -> Vec<Record> {
