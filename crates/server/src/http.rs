@@ -5,7 +5,8 @@
 //! - [`client`]: from where a request comes; [`extract`]: callers and their permissions; [`error`]: errors as the API tells them.
 //! - A module for each subject holds its routes; each handler declares its path, permission and replies beside its code. What
 //!   requests and replies hold is the crate `api`'s; [`convert`] turns the server's model into it.
-//! - [`document`]: the description of all that. `docs/openapi.json` is the committed copy; a test compares.
+//! - [`document`]: the description of all that. `docs/openapi.json` is the committed copy; a test compares. [`reference`]: the same to read, at
+//!   `/api/docs`.
 
 mod accounts;
 mod answers;
@@ -24,6 +25,7 @@ mod language;
 pub mod middleware;
 mod page;
 mod questions;
+mod reference;
 mod retention;
 pub mod serve;
 mod shown;
@@ -111,11 +113,17 @@ impl Api {
 /// All routes.
 pub fn router(api: Arc<Api>) -> Result<Router, serde_json::Error> {
     let (routes, document) = document::parts();
+    let document = serde_json::to_value(&document)?;
+    let readable: bytes::Bytes = reference::page(&document).into();
     let document: bytes::Bytes = serde_json::to_vec(&document)?.into();
     let router = routes
         .route(
-            "/api/v1/openapi.json",
+            reference::DOCUMENT_PATH,
             get(move || async move { ([(header::CONTENT_TYPE, "application/json")], document) }),
+        )
+        .route(
+            reference::PATH,
+            get(move || async move { page::file("text/html; charset=utf-8", readable) }),
         )
         .merge(page::routes())
         .fallback(|| async { ApiError::not_found("there is nothing at this path") })

@@ -7,28 +7,36 @@ use axum::Router;
 use axum::extract::State;
 use axum::http::{HeaderName, StatusCode, header};
 use axum::response::IntoResponse;
-use axum::routing::get;
+use axum::routing::{MethodRouter, get};
 use std::sync::Arc;
 
 const PAGE: &[u8] = include_bytes!("../../assets/index.html");
 const SCRIPT: &[u8] = include_bytes!("../../assets/app.js");
 const STYLE: &[u8] = include_bytes!("../../assets/app.css");
+const REFERENCE_STYLE: &[u8] = include_bytes!("../../assets/docs.css");
 const ICON: &[u8] = include_bytes!("../../assets/favicon.svg");
 
 pub(super) fn routes() -> Router<Arc<Api>> {
     Router::new()
-        .route("/", get(|| file("text/html; charset=utf-8", PAGE)))
+        .route("/", fixed("text/html; charset=utf-8", PAGE))
+        .route("/app.js", fixed("text/javascript; charset=utf-8", SCRIPT))
+        .route("/app.css", fixed("text/css; charset=utf-8", STYLE))
+        .route("/favicon.svg", fixed("image/svg+xml", ICON))
         .route(
-            "/app.js",
-            get(|| file("text/javascript; charset=utf-8", SCRIPT)),
+            super::reference::STYLE_PATH,
+            fixed("text/css; charset=utf-8", REFERENCE_STYLE),
         )
-        .route("/app.css", get(|| file("text/css; charset=utf-8", STYLE)))
-        .route("/favicon.svg", get(|| file("image/svg+xml", ICON)))
         .route("/healthz", get(health))
         .route("/metrics", get(metrics))
 }
 
-async fn file(kind: &'static str, bytes: &'static [u8]) -> impl IntoResponse {
+/// A file of the program's own.
+fn fixed(kind: &'static str, bytes: &'static [u8]) -> MethodRouter<Arc<Api>> {
+    get(move || async move { file(kind, bytes::Bytes::from_static(bytes)) })
+}
+
+/// A file for everybody; browsers ask whether it is still the same.
+pub(super) fn file(kind: &'static str, bytes: bytes::Bytes) -> impl IntoResponse {
     let headers: [(HeaderName, &str); 2] = [
         (header::CONTENT_TYPE, kind),
         (header::CACHE_CONTROL, "no-cache"),

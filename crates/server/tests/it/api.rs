@@ -9,6 +9,7 @@ mod groups;
 mod named;
 mod noted;
 mod operations;
+mod reference;
 mod retention;
 mod which;
 
