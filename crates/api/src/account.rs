@@ -1,7 +1,7 @@
 //! Signing in and out, users, and API tokens.
 
 use crate::Secret;
-use crate::ids::{ApiTokenId, UserId};
+use crate::ids::{ApiTokenId, SessionId, UserId};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -107,6 +107,41 @@ pub struct UserInfo {
     pub service: bool,
     /// When they were added.
     pub created_at: Timestamp,
+    /// Since when they are shut out; `null` for those who may sign in.
+    #[schema(required)]
+    pub disabled_at: Option<Timestamp>,
+}
+
+/// A user who was shut out.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct UserDisabled {
+    /// Who.
+    pub user: UserInfo,
+    /// Sessions that ended with it; none when they were shut out already.
+    pub sessions_ended: u64,
+    /// API tokens that ended with it.
+    pub tokens_ended: u64,
+}
+
+/// A session under way, without its secret.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct SessionInfo {
+    /// Number.
+    pub id: SessionId,
+    /// Whose.
+    pub user: String,
+    /// When it began.
+    pub created_at: Timestamp,
+    /// Its last use, to the minute.
+    pub used_at: Timestamp,
+    /// The address from which it began; `null` for one that began before this was kept.
+    #[schema(required)]
+    pub address: Option<String>,
+    /// What it began with, as that called itself: the browser.
+    #[schema(required)]
+    pub client: Option<String>,
+    /// Whether this is the session that asks.
+    pub current: bool,
 }
 
 /// A user to be added.

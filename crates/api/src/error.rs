@@ -33,6 +33,8 @@ pub enum ErrorCode {
     Forbidden,
     /// A one-time password: nothing but changing it works.
     PasswordChangeRequired,
+    /// The password is right, and its user is shut out.
+    Disabled,
     /// A session's request without its token.
     Csrf,
     /// It is not there.

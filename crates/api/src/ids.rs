@@ -113,6 +113,11 @@ number_id!(
     "an enrolment token's number"
 );
 number_id!(
+    /// A session's number.
+    SessionId,
+    "a session's number"
+);
+number_id!(
     /// A token for the API.
     ApiTokenId,
     "an API token's number"

@@ -12,6 +12,7 @@ mod login;
 mod password;
 mod questions;
 mod server;
+mod sessions;
 mod simulate;
 mod token;
 mod trust;
@@ -35,6 +36,7 @@ pub use login::LoginArgs;
 pub use password::{PasswordArgs, WhoamiArgs};
 pub use questions::{QuestionAction, QuestionsArgs};
 pub use server::{HeadArgs, KeysAction, RetentionArgs, ServerAction, ServerArgs};
+pub use sessions::{SessionAction, SessionsArgs};
 pub use simulate::SimulateArgs;
 pub use token::{TokenAction, TokenArgs};
 pub use trust::{TrustAction, TrustArgs, TrustWhat};
@@ -100,9 +102,12 @@ pub enum Command {
     Whoami(WhoamiArgs),
     /// Change your own password
     Password(PasswordArgs),
-    /// List and add users; change role or password, end sessions, delete
+    /// List and add users; change role or password, disable, enable, end sessions, delete
     #[command(alias = "user")]
     Users(UsersArgs),
+    /// List who is signed in at the console; end sessions
+    #[command(alias = "session")]
+    Sessions(SessionsArgs),
     /// List, create and revoke API tokens: what a program signs in with (`token` is for machines that enrol)
     #[command(alias = "api-token")]
     ApiTokens(ApiTokensArgs),

@@ -24,6 +24,7 @@ mod secrets;
 mod sensor_run;
 mod sensors;
 mod server;
+mod sessions;
 mod simulate;
 mod token;
 mod trust;
@@ -72,6 +73,7 @@ pub fn run(cli: Cli) -> Result<ExitCode> {
         Command::Whoami(args) => runtime()?.block_on(password::whoami(args))?,
         Command::Password(args) => runtime()?.block_on(password::run(args))?,
         Command::Users(args) => runtime()?.block_on(users::run(args))?,
+        Command::Sessions(args) => runtime()?.block_on(sessions::run(args))?,
         Command::ApiTokens(args) => runtime()?.block_on(api_tokens::run(args))?,
         Command::Token(args) => runtime()?.block_on(token::run(args))?,
         Command::Trust(args) => runtime()?.block_on(trust::run(args))?,

@@ -4,7 +4,7 @@
 //! become a [`Caller`], which every operation of the API checks against the [`Permission`] it declares.
 //! What happens here is audited in the same transaction that stores it.
 //!
-//! - [`first`]: the first administrator; [`sign_in`]: sessions; [`people`]: users and API tokens.
+//! - [`first`]: the first administrator; [`sign_in`]: signing in and out; [`sessions`]: who is signed in; [`people`]: users and API tokens.
 //! - [`password`], [`secret`]: what is kept of what they show; [`limit`]: how often they may try.
 
 pub mod first;
@@ -12,6 +12,7 @@ pub mod limit;
 pub mod password;
 mod people;
 pub mod secret;
+mod sessions;
 mod sign_in;
 
 pub use first::{FIRST_ADMINISTRATOR, FirstPassword};
@@ -47,6 +48,9 @@ pub enum AuthError {
     /// Name or password is wrong; which, is not said.
     #[error("the name or the password is wrong")]
     WrongPassword,
+    /// The password is right, and its user is shut out.
+    #[error("this account is disabled; an administrator can enable it (`cordon users enable`)")]
+    Disabled,
     /// No, an unknown, or an ended credential.
     #[error("sign in first: the request shows no valid session and no valid API token")]
     Unauthenticated,
@@ -173,6 +177,8 @@ pub struct Origin {
     pub address: IpAddr,
     /// The device's cookie, if it shows one.
     pub device: Option<Zeroizing<String>>,
+    /// What the client calls itself.
+    pub client: Option<String>,
 }
 
 /// A session that began.
@@ -264,7 +270,7 @@ impl Auth {
                     .store
                     .session(digest)
                     .await?
-                    .filter(|s| !self.sessions.is_over(s, now))
+                    .filter(|s| s.user.disabled_at.is_none() && !self.sessions.is_over(s, now))
                     .ok_or(AuthError::Unauthenticated)?;
                 if now - session.seen_at >= TOUCH_EVERY {
                     self.in_background(move |store| {
@@ -284,7 +290,7 @@ impl Auth {
                     .store
                     .api_token(secret::digest(text))
                     .await?
-                    .filter(|t| now < t.expires_at)
+                    .filter(|t| t.user.disabled_at.is_none() && now < t.expires_at)
                     .ok_or(AuthError::Unauthenticated)?;
                 let id = token.id;
                 if token.used_at.is_none_or(|used| now - used >= TOUCH_EVERY) {

@@ -28,6 +28,7 @@ mod questions;
 mod reference;
 mod retention;
 pub mod serve;
+mod sessions;
 mod shown;
 mod unfit;
 mod unread;

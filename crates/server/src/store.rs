@@ -16,6 +16,7 @@ pub mod orders;
 pub mod origin;
 pub mod questions;
 pub mod quota;
+pub mod sessions;
 pub mod sqlite;
 #[cfg(test)]
 mod suite;
@@ -30,6 +31,7 @@ pub use orders::Orders;
 pub use origin::Origin;
 pub use questions::Questions;
 pub use quota::Quota;
+pub use sessions::Sessions;
 pub use upkeep::Upkeep;
 
 /// Everything the server keeps, by subject.
@@ -42,6 +44,7 @@ pub trait Store:
     + Origin
     + Questions
     + Quota
+    + Sessions
     + Upkeep
     + Send
     + Sync

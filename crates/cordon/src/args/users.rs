@@ -52,6 +52,16 @@ pub enum UserAction {
         #[arg(long, value_name = "FILE")]
         to: Option<PathBuf>,
     },
+    /// Shut one out: signing in is refused, sessions and API tokens end at once, and what was asked and made stays
+    Disable {
+        /// User name
+        name: String,
+    },
+    /// Let one in again who was shut out, with the password of before
+    Enable {
+        /// User name
+        name: String,
+    },
     /// End the sessions of one; API tokens go on (`cordon api-tokens revoke`)
     EndSessions {
         /// User name

@@ -8,18 +8,20 @@ use crate::output::{self, Table, say};
 use ::api::Secret;
 use ::api::ValueType;
 use ::api::account::{
-    PasswordReset, Role, SessionsEnded, UserChange, UserCreated, UserInfo, UserToCreate,
+    PasswordReset, Role, SessionsEnded, UserChange, UserCreated, UserDisabled, UserInfo,
+    UserToCreate,
 };
 use anyhow::Result;
 use serde_json::{Value, json};
 
 /// Of the list.
-const COLUMNS: [(&str, ValueType); 5] = [
+const COLUMNS: [(&str, ValueType); 6] = [
     ("Name", ValueType::Text),
     ("Role", ValueType::Text),
     ("One-time password", ValueType::Boolean),
     ("Account", ValueType::Text),
     ("Added", ValueType::DateTime),
+    ("Disabled", ValueType::DateTime),
 ];
 
 /// Runs the command.
@@ -36,6 +38,7 @@ pub async fn run(args: UsersArgs) -> Result<()> {
                     user.one_time_password.into(),
                     if user.service { "service" } else { "person" }.into(),
                     user.created_at.into(),
+                    user.disabled_at.into(),
                 ]
             });
             let table = Table::of("users", &COLUMNS, rows);
@@ -64,6 +67,25 @@ pub async fn run(args: UsersArgs) -> Result<()> {
                 "Sessions that ended: {}; API tokens: {}.",
                 reset.sessions_ended,
                 reset.tokens_ended
+            );
+        }
+        UserAction::Disable { name } => {
+            let path = format!("{}/disable", path(&name));
+            let done: UserDisabled = client.post(&path, json!({})).await?;
+            say!(
+                "{} is shut out. Sessions that ended: {}; API tokens: {}. `cordon users enable {}` undoes it.",
+                done.user.name,
+                done.sessions_ended,
+                done.tokens_ended,
+                done.user.name
+            );
+        }
+        UserAction::Enable { name } => {
+            let path = format!("{}/enable", path(&name));
+            let user: UserInfo = client.post(&path, json!({})).await?;
+            say!(
+                "{} may sign in again, with the password of before; API tokens that ended do not come back.",
+                user.name
             );
         }
         UserAction::EndSessions { name } => {

@@ -195,6 +195,57 @@ fn find(value: &Value, name: &str) -> String {
 }
 
 #[test]
+fn who_is_disabled_is_out_and_sessions_are_seen_and_ended() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let server = Server::start(&folder.path().join("server"));
+    let admin = server.profile();
+    let file = folder.path().join("olga");
+    let path = file.display().to_string();
+    good(with(&admin, &["users", "create", "olga", "--to", &path]));
+    let olga = arrives(&server, "olga", &file);
+    let told = text(&good(with(&admin, &["users", "disable", "olga"])));
+    assert!(told.contains("API tokens: 1"), "{told}");
+    let out = with(&olga, &["endpoints"]);
+    assert_eq!(out.status.code(), Some(2), "{out:?}");
+    let users = json_of(&good(with(&admin, &["users", "-o", "json"])));
+    let users = users["tables"][0]["rows"].as_array().expect("rows");
+    let hers = users.iter().find(|user| user["Name"] == "olga");
+    assert!(hers.expect("there")["Disabled"].is_string(), "{users:?}");
+    let sign_in = |password: &str| {
+        let authority = std::fs::read_to_string(server.data.join("authority.pem"));
+        let client = cordon::api::Client::new(&server.http, &authority.expect("there"));
+        let mut client = client.expect("a client");
+        let signed = crate::support::runtime().block_on(client.sign_in("olga", password));
+        signed.map(|_| client).map_err(|error| error.to_string())
+    };
+    let refused = sign_in(OWN_PASSWORD).err().expect("shut out");
+    assert!(refused.contains("cordon users enable"), "{refused}");
+    let last = with(&admin, &["users", "disable", "admin"]);
+    assert_eq!(last.status.code(), Some(2), "{last:?}");
+    assert!(said(&last).contains("last administrator"), "{last:?}");
+    good(with(&admin, &["users", "enable", "olga"]));
+
+    let _console = sign_in(OWN_PASSWORD).expect("let in");
+    let sessions = || json_of(&good(with(&admin, &["sessions", "-o", "json"])));
+    let told = sessions();
+    let rows = told["tables"][0]["rows"].as_array().expect("rows");
+    assert_eq!(rows.len(), 1, "{told}");
+    assert_eq!(
+        (&rows[0]["User"], &rows[0]["Address"]),
+        (&"olga".into(), &"127.0.0.1".into())
+    );
+    let id = rows[0]["Id"].to_string();
+    good(with(&admin, &["sessions", "end", &id]));
+    assert_eq!(sessions()["tables"][0]["rows"], serde_json::json!([]));
+    let gone = with(&admin, &["sessions", "end", &id]);
+    assert_eq!(gone.status.code(), Some(2), "{gone:?}");
+    let none = text(&good(with(&admin, &["sessions", "end", "--all"])));
+    assert!(none.starts_with("0 sessions of yours ended"), "{none}");
+    let which = with(&admin, &["sessions", "end"]);
+    assert_eq!(which.status.code(), Some(2), "{which:?}");
+}
+
+#[test]
 fn a_password_is_changed_and_the_profile_goes_on() {
     let folder = tempfile::tempdir().expect("a folder");
     let server = Server::start(&folder.path().join("server"));

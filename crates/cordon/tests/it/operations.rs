@@ -2,12 +2,16 @@
 //! own counts show; or it stands here with the reason why none does.
 
 use crate::support::{OWN_PASSWORD, Server, client, connected, cordon, finish, runtime, simulate};
+use cordon::api::Client;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 use std::path::Path;
 use std::process::Output;
+
+/// What the administrator changes the password to.
+const NEW_PASSWORD: &str = "another password of mine";
 
 const DOCUMENT: &str = include_str!("../../../../docs/openapi.json");
 
@@ -28,6 +32,11 @@ const VERBS: &[(&str, &[&str])] = &[
     ("users role olga reader", &["change_user"]),
     ("users reset-password olga --to -", &["reset_password"]),
     ("users end-sessions olga", &["end_sessions"]),
+    ("users disable olga", &["disable_user"]),
+    ("users enable olga", &["enable_user"]),
+    ("sessions", &["list_sessions"]),
+    ("sessions end {session}", &["end_session"]),
+    ("sessions end --all", &["end_own_sessions"]),
     ("users delete olga", &["delete_user"]),
     (
         "api-tokens create script --scope read,ask --to {folder}/token",
@@ -137,6 +146,7 @@ struct Place {
     token: u64,
     enrolment: u64,
     question: u64,
+    session: u64,
 }
 
 impl Place {
@@ -147,10 +157,11 @@ impl Place {
             .replace("{authority}", &self.authority)
             .replace("{host}", &self.host)
             .replace("{password}", OWN_PASSWORD)
-            .replace("{new}", "another password of mine")
+            .replace("{new}", NEW_PASSWORD)
             .replace("{token}", &self.token.to_string())
             .replace("{enrolment}", &self.enrolment.to_string())
             .replace("{question}", &self.question.to_string())
+            .replace("{session}", &self.session.to_string())
     }
 
     /// Runs a command line; its words are those of a shell with single quotes.
@@ -229,6 +240,7 @@ fn the_verbs_reach_their_operations() {
         token: 0,
         enrolment: 0,
         question: 0,
+        session: 0,
     };
     let documented = documented();
     for (line, operations) in VERBS {
@@ -253,6 +265,14 @@ fn the_verbs_reach_their_operations() {
             }
             "create_enrolment_token" => {
                 place.enrolment = number(&get("/enrolment-tokens")[0]["id"]);
+            }
+            "enable_user" => {
+                // Somebody at the console.
+                let authority = std::fs::read_to_string(&place.authority).expect("there");
+                let mut console = Client::new(&place.url, &authority).expect("a client");
+                let signed = console.sign_in("admin", NEW_PASSWORD);
+                assert!(!runtime.block_on(signed).expect("signed in"));
+                place.session = number(&get("/sessions")[0]["id"]);
             }
             "ask_question" => place.question = number(&get("/questions")[0]["id"]),
             _ => {}

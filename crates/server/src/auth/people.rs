@@ -77,10 +77,21 @@ impl Auth {
         Ok((made, ended))
     }
 
-    /// Ends a user's sessions; says how many.
-    pub async fn end_sessions(&self, caller: &Caller, name: String) -> Result<u64, AuthError> {
-        let deed = Deed::new(caller.actor(), "sessions.end", &name);
-        Ok(self.store.end_sessions(name, deed).await?)
+    /// Shuts a user out, or lets them in again; says what ended.
+    pub async fn set_disabled(
+        &self,
+        caller: &Caller,
+        name: String,
+        disabled: bool,
+    ) -> Result<(User, Ended), AuthError> {
+        let action = if disabled {
+            "user.disable"
+        } else {
+            "user.enable"
+        };
+        let deed = Deed::new(caller.actor(), action, &name);
+        let since = disabled.then(|| self.now());
+        Ok(self.store.set_disabled(name, since, deed).await?)
     }
 
     /// Makes an API token that acts for the caller. It cannot do more, nor live longer, than what made it: scopes the

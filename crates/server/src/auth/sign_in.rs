@@ -9,7 +9,8 @@ use crate::model::account::{Digest, User};
 use crate::model::actor::Actor;
 use crate::model::audit::Deed;
 use crate::model::ids::ApiTokenId;
-use crate::store::accounts::{NewPassword, NewSession};
+use crate::store::accounts::NewPassword;
+use crate::store::sessions::NewSession;
 use serde_json::json;
 use std::net::IpAddr;
 use zeroize::Zeroizing;
@@ -46,6 +47,8 @@ impl Auth {
             digest: secret::digest(&session),
             user: user.id,
             device,
+            address: Some(address.to_string()),
+            client: origin.client,
             now: self.now(),
             limits: self.sessions,
         };
@@ -107,6 +110,13 @@ impl Auth {
         let (user, stored) = known.map_or((None, None), |(u, s)| (Some(u), Some(s)));
         let right = self.passwords.verify(password, stored).await?;
         match user {
+            Some(user) if right && user.disabled_at.is_some() => {
+                refused(
+                    failure,
+                    json!({"known_device": device.is_some(), "disabled": true}),
+                );
+                Err(AuthError::Disabled)
+            }
             Some(user) if right && !user.service => {
                 self.limit.give_back(&tried);
                 Ok(user)

@@ -13,6 +13,7 @@ fn home() -> Origin {
     Origin {
         address: HOME,
         device: None,
+        client: None,
     }
 }
 
@@ -306,6 +307,7 @@ async fn strangers_who_guess_do_not_lock_out_a_device_that_is_known() {
     let from = |device: Option<&Zeroizing<String>>| Origin {
         address: HOME,
         device: device.cloned(),
+        client: None,
     };
     let right = || world.password.clone();
     let first = world.auth.sign_in("admin", right(), from(None)).await;
@@ -315,6 +317,7 @@ async fn strangers_who_guess_do_not_lock_out_a_device_that_is_known() {
         let origin = Origin {
             address: IpAddr::from([198, 51, 100, n]),
             device: None,
+            client: None,
         };
         drop(world.auth.sign_in("admin", text("guess"), origin).await);
     }

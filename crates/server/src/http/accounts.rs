@@ -11,7 +11,7 @@ use crate::model::role::{Permission, Scopes};
 use api::Secret;
 use api::account::{
     ApiTokenCreated, ApiTokenInfo, ApiTokenToCreate, LoggedIn, Login, Me, PasswordChange,
-    PasswordReset, SessionsEnded, UserChange, UserCreated, UserInfo, UserToCreate,
+    PasswordReset, UserChange, UserCreated, UserDisabled, UserInfo, UserToCreate,
 };
 use api::ids::ApiTokenId;
 use axum::extract::State;
@@ -23,6 +23,9 @@ use std::time::Duration;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+/// Letters that are kept of what a client calls itself.
+const LONGEST_CLIENT: usize = 200;
+
 pub(super) fn routes() -> OpenApiRouter<Arc<Api>> {
     OpenApiRouter::new()
         .routes(routes!(login))
@@ -32,7 +35,8 @@ pub(super) fn routes() -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(users, create_user))
         .routes(routes!(change_user, delete_user))
         .routes(routes!(reset_password))
-        .routes(routes!(end_sessions))
+        .routes(routes!(disable_user))
+        .routes(routes!(enable_user))
         .routes(routes!(api_tokens, create_api_token))
         .routes(routes!(delete_api_token))
 }
@@ -51,6 +55,7 @@ pub(super) fn time(seconds: i64) -> Timestamp {
 #[utoipa::path(post, path = "/login", operation_id = "sign_in", tag = "session", request_body = Login, responses(
     (status = OK, body = LoggedIn),
     (status = UNAUTHORIZED, description = "The name or the password is wrong", body = ErrorBody),
+    (status = FORBIDDEN, description = "The user is disabled", body = ErrorBody),
     (status = TOO_MANY_REQUESTS, description = "Too many tries", body = ErrorBody),
 ))]
 async fn login(
@@ -59,8 +64,11 @@ async fn login(
     headers: HeaderMap,
     Json(login): Json<Login>,
 ) -> Result<Response, ApiError> {
-    let device = cookie(&headers, DEVICE_COOKIE);
-    let origin = Origin { address, device };
+    let origin = Origin {
+        address,
+        device: cookie(&headers, DEVICE_COOKIE),
+        client: client(&headers),
+    };
     let signed = api
         .auth
         .sign_in(&login.name, login.password.0, origin)
@@ -77,6 +85,15 @@ async fn login(
         name: signed.user.name,
     };
     with_cookies(&cookies, axum::Json(body))
+}
+
+/// What the client calls itself, as far as that is worth keeping.
+fn client(headers: &HeaderMap) -> Option<String> {
+    let said = headers.get(header::USER_AGENT)?;
+    let text = String::from_utf8_lossy(said.as_bytes());
+    let kept = text.chars().filter(|c| !c.is_control());
+    let kept: String = kept.take(LONGEST_CLIENT).collect();
+    (!kept.is_empty()).then_some(kept)
 }
 
 fn set_cookie(name: &str, value: &str, seconds: u64) -> String {
@@ -152,6 +169,7 @@ impl From<User> for UserInfo {
             one_time_password: user.one_time,
             service: user.service,
             created_at: time(user.created_at),
+            disabled_at: user.disabled_at.map(time),
         }
     }
 }
@@ -229,20 +247,41 @@ async fn reset_password(
     }))
 }
 
-/// Ends a user's sessions; their API tokens go on. A browser that they used is known no more.
-#[utoipa::path(delete, path = "/users/{name}/sessions", operation_id = "end_sessions", tag = "users", security(("session" = []), ("token" = ["admin"])),
+/// Shuts a user out: signing in is refused, and their sessions and API tokens end at once. What they asked and made stays. The last
+/// administrator stays in.
+#[utoipa::path(post, path = "/users/{name}/disable", operation_id = "disable_user", tag = "users", security(("session" = []), ("token" = ["admin"])),
     params(("name" = String, Path, description = "User name")), responses(
-    (status = OK, body = SessionsEnded),
+    (status = OK, body = UserDisabled),
     (status = NOT_FOUND, body = ErrorBody),
-    (status = CONFLICT, description = "This is the server's own account", body = ErrorBody),
+    (status = CONFLICT, description = "This is the last administrator, or the server's own account", body = ErrorBody),
 ))]
-async fn end_sessions(
+async fn disable_user(
     Administers(caller): Administers,
     State(api): State<Arc<Api>>,
     Path(name): Path<String>,
-) -> Result<axum::Json<SessionsEnded>, ApiError> {
-    let sessions_ended = api.auth.end_sessions(&caller, name).await?;
-    Ok(axum::Json(SessionsEnded { sessions_ended }))
+) -> Result<axum::Json<UserDisabled>, ApiError> {
+    let (user, ended) = api.auth.set_disabled(&caller, name, true).await?;
+    Ok(axum::Json(UserDisabled {
+        user: user.into(),
+        sessions_ended: ended.sessions,
+        tokens_ended: ended.tokens,
+    }))
+}
+
+/// Lets a user in again who was shut out, with the password that they had. Sessions and API tokens that ended do not come back.
+#[utoipa::path(post, path = "/users/{name}/enable", operation_id = "enable_user", tag = "users", security(("session" = []), ("token" = ["admin"])),
+    params(("name" = String, Path, description = "User name")), responses(
+    (status = OK, body = UserInfo),
+    (status = NOT_FOUND, body = ErrorBody),
+    (status = CONFLICT, description = "This is the server's own account", body = ErrorBody),
+))]
+async fn enable_user(
+    Administers(caller): Administers,
+    State(api): State<Arc<Api>>,
+    Path(name): Path<String>,
+) -> Result<axum::Json<UserInfo>, ApiError> {
+    let (user, _) = api.auth.set_disabled(&caller, name, false).await?;
+    Ok(axum::Json(user.into()))
 }
 
 /// Removes a user with their sessions and API tokens. The last administrator stays.

@@ -4,7 +4,7 @@
 //! the model's enumerations is a compile error here.
 
 use crate::fleet;
-use crate::model::ids::{ApiTokenId, EndpointId, QuestionId, TokenId, UserId};
+use crate::model::ids::{ApiTokenId, EndpointId, QuestionId, SessionId, TokenId, UserId};
 use crate::model::{audit, endpoint, role, trust};
 use api::account::{Permission, Role};
 use api::fleet::{AgentVitals, Standing, TrustPart, TrustStatus};
@@ -31,6 +31,7 @@ numbers!(
     UserId = UserId,
     TokenId = EnrolmentTokenId,
     ApiTokenId = ApiTokenId,
+    SessionId = SessionId,
 );
 
 impl From<EndpointId> for api::ids::EndpointId {

@@ -5,7 +5,7 @@
 
 use super::{
     Api, accounts, answers, audit, compare, events, export, extract, fleet, groups, language,
-    questions, retention,
+    questions, retention, sessions,
 };
 use api::answer::ChangesEvent;
 use api::error::ErrorBody;
@@ -51,6 +51,7 @@ impl Modify for Schemes {
 pub(super) fn parts() -> (Router<Arc<Api>>, OpenApi) {
     let version = OpenApiRouter::new()
         .merge(accounts::routes())
+        .merge(sessions::routes())
         .merge(language::routes())
         .merge(questions::routes())
         .merge(retention::routes())

@@ -189,6 +189,7 @@ impl From<AuthError> for ApiError {
                 ErrorCode::PasswordChangeRequired,
                 message,
             ),
+            AuthError::Disabled => Self::new(StatusCode::FORBIDDEN, ErrorCode::Disabled, message),
             AuthError::Csrf => Self::new(StatusCode::FORBIDDEN, ErrorCode::Csrf, message),
             AuthError::Invalid(_) => Self::invalid(message),
             AuthError::Store(error) => error.into(),

@@ -3,7 +3,7 @@
 //! Secrets never come here: cookies and tokens are known by their SHA-256 digests.
 //! All times are seconds since 1970.
 
-use super::ids::{ApiTokenId, UserId};
+use super::ids::{ApiTokenId, SessionId, UserId};
 use super::role::{Role, Scopes};
 
 /// SHA-256 of a session's or a token's secret.
@@ -24,13 +24,23 @@ pub struct User {
     pub service: bool,
     /// When they were added.
     pub created_at: i64,
+    /// Since when they are shut out, if they are: nothing of theirs lets them in.
+    pub disabled_at: Option<i64>,
 }
 
 /// A session with its user.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Session {
+    /// Number.
+    pub id: SessionId,
+    /// SHA-256 of its secret.
+    pub digest: Digest,
     /// Who.
     pub user: User,
+    /// From where it began, where that is known.
+    pub address: Option<String>,
+    /// What it began with, as that called itself.
+    pub client: Option<String>,
     /// When it began.
     pub created_at: i64,
     /// Its last use, to the minute.

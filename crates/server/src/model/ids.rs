@@ -58,6 +58,11 @@ number_id!(
     "an enrolment token's number"
 );
 number_id!(
+    /// A session.
+    SessionId,
+    "a session's number"
+);
+number_id!(
     /// A token for the API.
     ApiTokenId,
     "an API token's number"

@@ -1,10 +1,10 @@
-//! Keeping users, their sessions, and API tokens.
+//! Keeping users and API tokens.
 //!
 //! Secrets never come here: passwords arrive as argon2id strings, cookies and tokens as SHA-256 digests.
 //! All times are seconds since 1970, given by the caller, so that expiry can be tested without waiting.
 
 use super::error::Reply;
-use crate::model::account::{ApiToken, Device, Digest, Session, SessionLimits, User};
+use crate::model::account::{ApiToken, Digest, User};
 use crate::model::audit::Deed;
 use crate::model::ids::{ApiTokenId, UserId};
 use crate::model::role::{Role, Scopes};
@@ -26,21 +26,6 @@ pub struct NewUser {
     pub by_server: bool,
     /// When.
     pub created_at: i64,
-}
-
-/// A session about to begin.
-#[derive(Clone, Copy, Debug)]
-pub struct NewSession {
-    /// SHA-256 of its secret.
-    pub digest: Digest,
-    /// Whose.
-    pub user: UserId,
-    /// SHA-256 of the device's secret.
-    pub device: Option<Digest>,
-    /// When.
-    pub now: i64,
-    /// Sessions that are over by these are cleared away.
-    pub limits: SessionLimits,
 }
 
 /// A new password, and what ends with the old one.
@@ -82,7 +67,7 @@ pub struct NewApiToken {
     pub expires_at: i64,
 }
 
-/// Keeping users, sessions and API tokens.
+/// Keeping users and API tokens.
 pub trait Accounts {
     /// All users, by name.
     fn users(&self) -> Reply<'_, Vec<User>>;
@@ -110,19 +95,14 @@ pub trait Accounts {
     /// Gives a person who is there a one-time password of somebody else's making. Their sessions and API tokens end, and their devices are
     /// known no more.
     fn reset_password(&self, name: String, password: String, deed: Deed) -> Reply<'_, Ended>;
-    /// Ends a person's sessions; gives how many there were. Their devices are known no more.
-    fn end_sessions(&self, name: String, deed: Deed) -> Reply<'_, u64>;
-
-    /// Begins a session; those that are over by the two limits are cleared away, and the device is known from now on.
-    fn begin_session(&self, new: NewSession, deed: Deed) -> Reply<'_, ()>;
-    /// The device of this digest.
-    fn device(&self, digest: Digest) -> Reply<'_, Option<Device>>;
-    /// The session of this digest, over or not.
-    fn session(&self, digest: Digest) -> Reply<'_, Option<Session>>;
-    /// Notes that a session was used.
-    fn touch_session(&self, digest: Digest, now: i64) -> Reply<'_, ()>;
-    /// Ends a session.
-    fn end_session(&self, digest: Digest, deed: Deed) -> Reply<'_, ()>;
+    /// Shuts a person out from this moment on, or lets them in again. Either way their sessions and API tokens end and their devices are
+    /// known no more; the last administrator who is let in stays that.
+    fn set_disabled(
+        &self,
+        name: String,
+        since: Option<i64>,
+        deed: Deed,
+    ) -> Reply<'_, (User, Ended)>;
 
     /// Ends every session, API token and enrolment token, and forgets all devices.
     fn end_all_access(&self, at: jiff::Timestamp, deed: Deed) -> Reply<'_, ()>;

@@ -26,6 +26,7 @@ mod quota;
 mod readers;
 mod reserve;
 pub mod salvage;
+mod sessions;
 mod state;
 mod upkeep;
 mod vacuum;

@@ -12,6 +12,7 @@ pub mod audit;
 pub mod endpoints;
 pub mod groups;
 pub mod origin;
+pub mod sessions;
 pub mod upkeep;
 
 use super::Store;
@@ -41,6 +42,8 @@ macro_rules! suite {
             accounts::the_servers_own_account_has_one_token_of_a_name,
             accounts::others_change_roles_passwords_and_sessions,
             accounts::a_failure_names_the_operation,
+            sessions::who_is_shut_out_has_nothing_left_and_the_last_administrator_stays_in,
+            sessions::sessions_are_listed_and_ended_one_by_one_and_all,
             answers::a_question_is_kept_with_its_order_and_deed,
             answers::what_cannot_be_signed_is_not_kept,
             answers::a_question_ends_once,

@@ -11,6 +11,7 @@ mod noted;
 mod operations;
 mod reference;
 mod retention;
+mod sessions;
 mod which;
 
 use crate::support::World;

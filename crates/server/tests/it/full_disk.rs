@@ -12,8 +12,9 @@ use server::model::endpoint::TokenRequest;
 use server::model::ids::QuestionId;
 use server::questions::AskError;
 use server::store::StoreError;
-use server::store::accounts::{NewSession, NewUser};
+use server::store::accounts::NewUser;
 use server::store::questions::AnswerBatch;
+use server::store::sessions::NewSession;
 use server::store::sqlite::RESERVE_FILE;
 use std::fs::{self, File};
 use std::io::Write as _;
@@ -113,6 +114,8 @@ async fn administer(world: &World, number: u8) {
         digest: [number; 32],
         user,
         device: Some([number; 32]),
+        address: None,
+        client: None,
         now: 0,
         limits,
     };

@@ -1,22 +1,21 @@
-//! Users, sessions and API tokens in SQLite.
+//! Users and API tokens in SQLite.
 
-use super::super::accounts::{Accounts, Ended, NewApiToken, NewPassword, NewSession, NewUser};
+use super::super::accounts::{Accounts, Ended, NewApiToken, NewPassword, NewUser};
 use super::super::error::Reply;
 use super::SqliteStore;
 use super::chain::append;
 use super::fault::{Fault, Result};
-use crate::model::account::{ApiToken, Device, Digest, Session, User};
+use crate::model::account::{ApiToken, Digest, User};
 use crate::model::audit::Deed;
 use crate::model::ids::{ApiTokenId, UserId};
 use crate::model::role::{Role, Scopes};
 use rusqlite::types::Type;
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 
-const USER: &str = "u.id, u.name, u.role, u.one_time, u.created_at, u.service";
+pub(super) const USER: &str =
+    "u.id, u.name, u.role, u.one_time, u.created_at, u.service, u.disabled_at";
 /// How many columns [`USER`] has.
-const USER_COLUMNS: usize = 6;
-/// Devices that are known of one user; the one not used for longest makes way.
-const DEVICES: u32 = 20;
+pub(super) const USER_COLUMNS: usize = 7;
 const TOKEN: &str = "t.id, t.name, t.scopes, t.created_at, t.expires_at, t.used_at";
 
 impl Accounts for SqliteStore {
@@ -114,7 +113,7 @@ impl Accounts for SqliteStore {
                     }
                     Some((id, false)) => {
                         tx.execute(
-                        "UPDATE users SET password = ?2, role = ?3, one_time = ?4, by_server = ?5
+                        "UPDATE users SET password = ?2, role = ?3, one_time = ?4, by_server = ?5, disabled_at = NULL
                          WHERE id = ?1",
                         params![
                             id,
@@ -223,98 +222,33 @@ impl Accounts for SqliteStore {
         })
     }
 
-    fn end_sessions(&self, name: String, deed: Deed) -> Reply<'_, u64> {
-        let operation = format!("ending the sessions of the user `{name}`");
+    fn set_disabled(
+        &self,
+        name: String,
+        since: Option<i64>,
+        deed: Deed,
+    ) -> Reply<'_, (User, Ended)> {
+        let operation = match since {
+            Some(_) => format!("shutting the user `{name}` out"),
+            None => format!("letting the user `{name}` in again"),
+        };
         self.write_small(operation, move |tx| {
-            let person = person(tx, &name)?;
-            let id = person.id;
-            let ended = tx.execute("DELETE FROM sessions WHERE user_id = ?1", [id])? as u64;
-            tx.execute("DELETE FROM devices WHERE user_id = ?1", [id])?;
-            append(tx, &about(&deed, &person).also("sessions_ended", ended))?;
-            Ok(ended)
-        })
-    }
-
-    fn begin_session(&self, new: NewSession, deed: Deed) -> Reply<'_, ()> {
-        let operation = format!("beginning a session of user {}", new.user);
-        self.write_small(operation, move |tx| {
-            tx.prepare_cached("DELETE FROM sessions WHERE seen_at < ?1 OR created_at < ?2")?
-                .execute([
-                    new.now.saturating_sub(new.limits.idle),
-                    new.now.saturating_sub(new.limits.total),
-                ])?;
-            tx.prepare_cached(
-                "INSERT INTO sessions (digest, user_id, created_at, seen_at) VALUES (?1, ?2, ?3, ?3)",
-            )?
-            .execute(params![new.digest, new.user, new.now])?;
-            if let Some(device) = new.device {
-                tx.prepare_cached(
-                    "INSERT INTO devices (digest, user_id, created_at, seen_at) VALUES (?1, ?2, ?3, ?3)
-                     ON CONFLICT DO UPDATE SET seen_at = ?3",
-                )?
-                .execute(params![device, new.user, new.now])?;
-                tx.prepare_cached(
-                    "DELETE FROM devices WHERE user_id = ?1 AND digest NOT IN
-                     (SELECT digest FROM devices WHERE user_id = ?1 ORDER BY seen_at DESC LIMIT ?2)",
-                )?
-                .execute(params![new.user, DEVICES])?;
+            let before = person(tx, &name)?;
+            if before.disabled_at.is_some() == since.is_some() {
+                // What holds already is no deed, and goes on since it began.
+                return Ok((before, Ended::default()));
             }
-            append(tx, &deed)?;
-            Ok(())
-        })
-    }
-
-    fn device(&self, digest: Digest) -> Reply<'_, Option<Device>> {
-        self.read("looking a known device up", move |db| {
-            let found = db
-                .prepare_cached(
-                    "SELECT u.name, d.seen_at FROM devices d JOIN users u ON u.id = d.user_id
-                     WHERE d.digest = ?1",
-                )?
-                .query_row([digest], |row| {
-                    Ok(Device {
-                        user_name: row.get(0)?,
-                        seen_at: row.get(1)?,
-                    })
-                })
-                .optional()?;
-            Ok(found)
-        })
-    }
-
-    fn session(&self, digest: Digest) -> Reply<'_, Option<Session>> {
-        self.read("reading a session", move |db| {
-            let found = db
-                .prepare_cached(&format!(
-                    "SELECT {USER}, s.created_at, s.seen_at
-                     FROM sessions s JOIN users u ON u.id = s.user_id WHERE s.digest = ?1"
-                ))?
-                .query_row([digest], |row| {
-                    Ok(Session {
-                        user: user(row, 0)?,
-                        created_at: row.get(USER_COLUMNS)?,
-                        seen_at: row.get(USER_COLUMNS + 1)?,
-                    })
-                })
-                .optional()?;
-            Ok(found)
-        })
-    }
-
-    fn touch_session(&self, digest: Digest, now: i64) -> Reply<'_, ()> {
-        self.write("noting the use of a session", move |tx| {
-            tx.prepare_cached("UPDATE sessions SET seen_at = max(seen_at, ?2) WHERE digest = ?1")?
-                .execute(params![digest, now])?;
-            Ok(())
-        })
-    }
-
-    fn end_session(&self, digest: Digest, deed: Deed) -> Reply<'_, ()> {
-        self.write_small("ending a session", move |tx| {
-            if tx.execute("DELETE FROM sessions WHERE digest = ?1", [digest])? > 0 {
-                append(tx, &deed)?;
+            if since.is_some() && before.role == Role::Administrator {
+                not_the_last(tx, &name)?;
             }
-            Ok(())
+            tx.execute(
+                "UPDATE users SET disabled_at = ?2 WHERE id = ?1",
+                params![before.id, since],
+            )?;
+            let ended = end_all(tx, before.id, None, &[])?;
+            let deed = about(&deed, &before).also("sessions_ended", ended.sessions);
+            append(tx, &deed.also("tokens_ended", ended.tokens))?;
+            Ok((person(tx, &name)?, ended))
         })
     }
 
@@ -394,7 +328,7 @@ impl Accounts for SqliteStore {
 }
 
 /// The person of this name; the server's own account is none.
-fn person(tx: &Connection, name: &str) -> Result<User> {
+pub(super) fn person(tx: &Connection, name: &str) -> Result<User> {
     let found = tx
         .prepare_cached(&format!("SELECT {USER} FROM users u WHERE u.name = ?1"))?
         .query_row([name], |row| user(row, 0))
@@ -409,7 +343,7 @@ fn person(tx: &Connection, name: &str) -> Result<User> {
 }
 
 /// A deed done to this person, by the name that they have, however it was written.
-fn about(deed: &Deed, person: &User) -> Deed {
+pub(super) fn about(deed: &Deed, person: &User) -> Deed {
     Deed {
         object: person.name.clone(),
         ..deed.clone()
@@ -418,12 +352,13 @@ fn about(deed: &Deed, person: &User) -> Deed {
 
 /// Refuses what would leave nobody who administers.
 fn not_the_last(tx: &Connection, name: &str) -> Result<()> {
-    let administrators: i64 = tx.query_row(
-        "SELECT count(*) FROM users WHERE role = 'administrator' AND service = 0",
-        [],
+    let others: i64 = tx.query_row(
+        "SELECT count(*) FROM users
+         WHERE role = 'administrator' AND service = 0 AND disabled_at IS NULL AND name <> ?1",
+        [name],
         |row| row.get(0),
     )?;
-    if administrators == 1 {
+    if others == 0 {
         return Err(Fault::conflict(format!(
             "`{name}` is the last administrator; add another one first"
         )));
@@ -496,7 +431,7 @@ fn insert_user(tx: &Connection, user: &NewUser) -> Result<UserId> {
 }
 
 /// Reads the columns of [`USER`] from this place on.
-fn user(row: &Row<'_>, at: usize) -> rusqlite::Result<User> {
+pub(super) fn user(row: &Row<'_>, at: usize) -> rusqlite::Result<User> {
     Ok(User {
         id: row.get(at)?,
         name: row.get(at + 1)?,
@@ -504,6 +439,7 @@ fn user(row: &Row<'_>, at: usize) -> rusqlite::Result<User> {
         one_time: row.get(at + 3)?,
         created_at: row.get(at + 4)?,
         service: row.get(at + 5)?,
+        disabled_at: row.get(at + 6)?,
     })
 }
 

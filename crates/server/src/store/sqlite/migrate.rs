@@ -51,6 +51,7 @@ pub const MIGRATIONS: &[Migration] = &[
     migration!(41, "0041-retention"),
     migration!(42, "0042-keys-origin"),
     migration!(43, "0043-question-tail"),
+    migration!(50, "0050-sessions"),
 ];
 
 /// Brings the database up to date, or says why it must not be touched.

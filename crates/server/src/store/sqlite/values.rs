@@ -1,6 +1,6 @@
 //! Values as SQLite keeps them: identifiers as integers, an endpoint's as its 32 bytes, times as milliseconds since 1970.
 
-use crate::model::ids::{ApiTokenId, EndpointId, QuestionId, TokenId, UserId};
+use crate::model::ids::{ApiTokenId, EndpointId, QuestionId, SessionId, TokenId, UserId};
 use jiff::Timestamp;
 use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ToSqlOutput, Type, ValueRef};
 use rusqlite::{Error, Row, ToSql};
@@ -26,7 +26,7 @@ macro_rules! number {
     )*};
 }
 
-number!(QuestionId, UserId, TokenId, ApiTokenId);
+number!(QuestionId, UserId, TokenId, ApiTokenId, SessionId);
 
 impl ToSql for EndpointId {
     fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {

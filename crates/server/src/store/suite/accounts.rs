@@ -4,8 +4,9 @@ use super::{Place, actions, deed};
 use crate::model::account::{Device, Digest, SessionLimits};
 use crate::model::ids::{ApiTokenId, UserId};
 use crate::model::role::{Permission, Role, Scopes};
-use crate::store::accounts::{NewApiToken, NewPassword, NewSession, NewUser};
+use crate::store::accounts::{NewApiToken, NewPassword, NewUser};
 use crate::store::audit::AuditQuery;
+use crate::store::sessions::NewSession;
 use crate::store::{Store, StoreError};
 use jiff::Timestamp;
 
@@ -38,6 +39,8 @@ fn session(user: UserId, digest: u8, now: i64) -> NewSession {
         digest: [digest; 32],
         user,
         device: None,
+        address: None,
+        client: None,
         now,
         limits: FOREVER,
     }
