@@ -16,6 +16,7 @@ use ::api::language::{Parsed, Text};
 use ::api::question::ToAsk;
 use ::api::table::{Column, Head, Row, Value};
 use anyhow::{Context, Result, bail};
+use jiff::Timestamp;
 use serde_json::json;
 use std::io::IsTerminal;
 use std::process::ExitCode;
@@ -188,7 +189,11 @@ async fn print(
     } else {
         u32::MAX
     };
-    let first = page(Part::Both, 0, 0).await?;
+    let mut first = page(Part::Both, 0, 0).await?;
+    // As everywhere else what is asked is told to the second.
+    for side in [&mut first.left, &mut first.right] {
+        side.asked_at = Timestamp::from_second(side.asked_at.as_second()).unwrap_or(side.asked_at);
+    }
     let head = head(&first);
     if how.form.is_text() {
         tell("left", &first.left);

@@ -5,12 +5,14 @@
 //! committed. Times, identifiers, places and ports are replaced by [`same`], what stands in tables by what is as wide; a carriage return at the
 //! end of a line stands as `\r`.
 
-use crate::support::{SOON, Server, client, connected, cordon, simulate};
+use crate::support::{OWN_PASSWORD, SOON, Server, client, connected, cordon, simulate};
+use cordon::api::Client;
 use regex::{Captures, Regex};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, UNIX_EPOCH};
 
 /// Machines.
 const FLEET: u32 = 7;
@@ -120,8 +122,101 @@ const VERBS: &[(&str, &[&str], Forms)] = &[
     ),
     ("questions-delete", &["questions", "delete", "2"], One),
     ("token-revoke", &["token", "revoke", "1"], One),
-    // The log of all of this, in the end.
+    ("sessions", &["sessions"], All),
+    (
+        "users-create",
+        &[
+            "users", "create", "olga", "--role", "operator", "--to", "olga",
+        ],
+        One,
+    ),
+    ("users", &["users"], All),
+    ("users-disable", &["users", "disable", "olga"], One),
+    ("users-disabled", &["users"], All),
+    ("users-enable", &["users", "enable", "olga"], One),
+    (
+        "api-tokens-create",
+        &[
+            "api-tokens",
+            "create",
+            "nightly report",
+            "--scope",
+            "read",
+            "--to",
+            "token",
+        ],
+        One,
+    ),
+    ("api-tokens", &["api-tokens"], All),
+    (
+        "groups-create",
+        &["groups", "create", "linux", "Is Linux = True"],
+        One,
+    ),
+    (
+        "groups-create-wrong",
+        &["groups", "create", "odd", "Is Linux ="],
+        One,
+    ),
+    (
+        "groups-create-other",
+        &["groups", "create", "others", "Is Linux = False"],
+        One,
+    ),
+    ("groups", &["groups"], All),
+    ("groups-show", &["groups", "show", "others"], All),
+    (
+        "ask-index",
+        &["ask", "Get Index Status from all machines"],
+        All,
+    ),
+    (
+        "ask-index-files",
+        &[
+            "ask",
+            "Get Index Query File Path and Hash[\"/etc/ssh*\", \"*\"] from all machines",
+        ],
+        All,
+    ),
+    (
+        "index-run",
+        &[
+            "index",
+            "run",
+            "--once",
+            "--root",
+            "tree",
+            "--database",
+            "index.db",
+        ],
+        One,
+    ),
+    (
+        "index-query",
+        &["index", "query", "--database", "index.db"],
+        All,
+    ),
+    (
+        "index-query-none",
+        &[
+            "index",
+            "query",
+            "--database",
+            "index.db",
+            "--name",
+            "nothing",
+        ],
+        All,
+    ),
+    // The log of all of this.
     ("audit-list", &["audit", "list"], One),
+    // Who compares reads both answers at once, and so the log has them in any order.
+    (
+        "compare",
+        &["compare", "--question", "Get Is Linux", "linux", "others"],
+        All,
+    ),
+    ("compare-questions", &["compare", "1", "1"], All),
 ];
 
 /// What differs from run to run, by something that never does and is as wide.
@@ -192,15 +287,30 @@ struct Answered {
 }
 
 fn answered() -> Answered {
-    let folder = tempfile::tempdir().expect("a folder");
+    // Its path stands in tables, which have to be as wide everywhere.
+    let folder = tempfile::tempdir_in("/tmp").expect("a folder");
     let server = Server::start(&folder.path().join("server"));
     let profile = server.profile();
     let token = server.token(&profile, FLEET);
     let client = client(&profile);
+    let tree = folder.path().join("tree");
+    std::fs::create_dir(&tree).expect("made");
+    for (name, content) in [("one", "first\n"), ("two", ""), ("漢字", "third\n")] {
+        let mut file = std::fs::File::create(tree.join(name)).expect("made");
+        file.write_all(content.as_bytes()).expect("written");
+        // As many digits of its moment are shown as there are.
+        let modified = UNIX_EPOCH + Duration::from_millis(1_000_000_000_500);
+        file.set_modified(modified).expect("set");
+    }
     let state = folder.path().join("fleet");
     let state = state.to_str().expect("text");
     let runtime = crate::support::runtime();
     let mut fleet = None;
+    // Somebody at the console.
+    let authority = std::fs::read_to_string(server.data.join("authority.pem")).expect("there");
+    let mut console = Client::new(&server.http, &authority).expect("a client");
+    let signed = console.sign_in("admin", OWN_PASSWORD);
+    runtime.block_on(signed).expect("signed in");
     runtime.block_on(async {
         for text in QUESTIONS {
             let asked: Value = client

@@ -32,6 +32,8 @@ mod sensor_process;
 mod stand_in;
 mod support;
 #[cfg(unix)]
+mod terminal;
+#[cfg(unix)]
 mod torrent;
 mod up;
 mod which;

@@ -21,6 +21,8 @@ pub fn cordon() -> Command {
         .env_remove("CORDON_PROFILE")
         .env_remove("CORDON_TOKEN")
         .env("CORDON_LOG", "warn")
+        // Lines of tables are of Unicode wherever the tests run.
+        .env("LC_ALL", "C.UTF-8")
         .stdin(Stdio::null());
     command
 }
