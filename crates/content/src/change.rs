@@ -22,6 +22,7 @@ mod diff;
 mod merge;
 mod plan;
 mod preview;
+mod refers;
 mod rollback;
 mod sides;
 mod state;

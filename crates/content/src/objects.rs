@@ -146,32 +146,38 @@ impl Object {
     /// # Errors
     /// Every fault; their file is the object's key, for a value has no lines.
     pub fn from_value(kind: Kind, value: &Value) -> Result<Self, Vec<Fault>> {
-        Self::from_value_with(kind, value).map(|(object, _)| object)
+        let mut faults = Faults::default();
+        let mut reading = Reading::new(kind.word(), &mut faults, None);
+        match Self::read(kind, &Node::from_value(value), &mut reading) {
+            Some(object) if faults.is_empty() => Ok(object),
+            _ => Err(faults.into_list()),
+        }
     }
 
-    /// The keys of all objects that it refers to.
+    /// The keys of all objects that its fields refer to. What its texts name ([`Object::texts`]) is not among them.
     #[must_use]
     pub fn mentions(&self) -> Vec<Key> {
-        let mut mentions: Vec<Key> = Self::from_value_with(self.kind(), &self.write())
-            .map(|(_, keys)| keys)
-            .unwrap_or_default();
+        let mut mentions = self.found().0;
         mentions.sort();
         mentions.dedup();
         mentions
     }
 
-    fn from_value_with(kind: Kind, value: &Value) -> Result<(Self, Vec<Key>), Vec<Fault>> {
+    /// Its questions and filters, as they are asked; those with values to give, with their defaults.
+    #[must_use]
+    pub fn texts(&self) -> Vec<String> {
+        self.found().1
+    }
+
+    fn found(&self) -> (Vec<Key>, Vec<String>) {
         let mut faults = Faults::default();
-        let mut reading = Reading::new(kind.word(), &mut faults, None);
-        let read = Self::read(kind, &Node::from_value(value), &mut reading);
-        let mentions = reading
-            .mentions
-            .iter()
-            .map(|m| Key::new(m.kind, &m.name))
-            .collect();
-        match read {
-            Some(object) if faults.is_empty() => Ok((object, mentions)),
-            _ => Err(faults.into_list()),
-        }
+        let mut reading = Reading::new(self.kind().word(), &mut faults, None);
+        let node = Node::from_value(&self.write());
+        // What was read once reads again; what it finds on the way is wanted.
+        drop(Self::read(self.kind(), &node, &mut reading));
+        let key = |m: &crate::form::Mention| Key::new(m.kind, &m.name);
+        let mentions = reading.mentions.iter().map(key).collect();
+        let texts = reading.questions.into_iter().map(|q| q.text).collect();
+        (mentions, texts)
     }
 }

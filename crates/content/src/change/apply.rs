@@ -2,6 +2,7 @@
 
 use super::content::Content;
 use super::preview::{Plan, What};
+use super::refers::Names;
 use super::state::{Cause, Item, ObjectChange, State, Who, asked};
 use crate::digest::Digest;
 use crate::fault::Fault;
@@ -148,11 +149,11 @@ pub fn edit(
             Some(Content::new(value))
         }
         None => {
-            let mut others = state.objects.iter().filter(|(other, _)| *other != key);
-            let from = others.find(|(other, item)| {
-                Object::from_value(other.kind, item.content.value())
-                    .is_ok_and(|object| object.mentions().contains(key))
-            });
+            let names = Names::new(state);
+            let from = state
+                .objects
+                .iter()
+                .find(|(other, item)| *other != key && names.mentions(other, item).contains(key));
             if let Some((from, _)) = from {
                 return Err(EditRefused::Referred {
                     key: key.clone(),

@@ -2,6 +2,7 @@
 
 use super::content::Content;
 use super::preview::{Options, Plan, Refusal, What};
+use super::refers::broken;
 use super::sides::Maker;
 use super::state::{Installed, Item, Left, State, asked};
 use crate::digest::Digest;
@@ -10,7 +11,7 @@ use crate::name::Key;
 use crate::pack::Pack;
 use semver::Version;
 use serde_json::Value;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 /// Plans the import of a pack, or its upgrade.
 ///
@@ -35,7 +36,9 @@ pub fn plan(state: &State, pack: &Pack, options: &Options) -> Result<Plan, Refus
                 version: version.clone(),
             });
         }
-        if version == there && held.shipped != shipped {
+        if version == there
+            && (held.shipped != shipped || held.manifest.as_ref() != Some(&manifest))
+        {
             return Err(Refusal::SameVersion {
                 pack: name.into(),
                 version: version.clone(),
@@ -205,40 +208,4 @@ pub(super) fn still_required(
         }
     }
     Ok(())
-}
-
-/// Objects that would refer to one that goes.
-pub(super) fn broken(state: &State, objects: &BTreeMap<Key, Option<Item>>) -> Vec<(Key, Key)> {
-    let gone: BTreeSet<&Key> = objects
-        .iter()
-        .filter(|(key, item)| item.is_none() && state.objects.contains_key(*key))
-        .map(|(key, _)| key)
-        .collect();
-    if gone.is_empty() {
-        return Vec::new();
-    }
-    let mut found = Vec::new();
-    for (key, item) in &state.objects {
-        let item = match objects.get(key) {
-            Some(None) => continue,
-            Some(Some(item)) => item,
-            None => item,
-        };
-        for to in item.mentions(key) {
-            if gone.contains(&to) {
-                found.push((key.clone(), to));
-            }
-        }
-    }
-    for (key, item) in objects
-        .iter()
-        .filter(|(key, _)| !state.objects.contains_key(*key))
-    {
-        for to in item.iter().flat_map(|item| item.mentions(key)) {
-            if gone.contains(&to) {
-                found.push((key.clone(), to));
-            }
-        }
-    }
-    found
 }

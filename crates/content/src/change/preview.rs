@@ -99,7 +99,9 @@ pub struct Plan {
     /// Objects that would refer to one that is gone: who refers, to what.
     pub broken: Vec<(Key, Key)>,
     /// Objects as they will be; `None` for what goes.
+    #[serde(skip)]
     pub(super) objects: BTreeMap<Key, Option<Item>>,
+    #[serde(skip)]
     pub(super) installed: Installed,
 }
 
@@ -107,7 +109,9 @@ impl Plan {
     /// Digest of the whole plan: what was looked at is what is applied.
     #[must_use]
     pub fn digest(&self) -> Digest {
-        Digest::of_value(&serde_json::to_value(self).unwrap_or_default())
+        let objects: Vec<_> = self.objects.iter().collect();
+        let whole = serde_json::to_value((self, objects, &self.installed));
+        Digest::of_value(&whole.unwrap_or_default())
     }
 
     /// Whether a local edit stands in the way anywhere.

@@ -1,7 +1,8 @@
 //! Back to what was, and away with a pack.
 
-use super::plan::{broken, leave, still_required};
+use super::plan::{leave, still_required};
 use super::preview::{Plan, Refusal, Step, StepKind, What};
+use super::refers::broken;
 use super::state::{Installed, Item, State};
 use super::{Content, FieldStep, Outcome, diff};
 use crate::name::Key;

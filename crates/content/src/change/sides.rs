@@ -3,6 +3,7 @@
 use super::content::Content;
 use super::merge::{FieldStep, Outcome, Side, Sides, merge};
 use super::preview::{ContentSets, Options, Refusal, Step, StepKind};
+use super::refers::Names;
 use super::state::{Installed, Item, State};
 use crate::name::Key;
 use crate::objects::Object;
@@ -210,8 +211,9 @@ impl Maker<'_> {
             stay.keys()
                 .filter_map(|k| Some((k.clone(), self.state.objects.get(k)?.clone()))),
         );
+        let names = Names::new(self.state);
         while let Some((key, item)) = look.pop() {
-            for to in item.mentions(&key) {
+            for to in names.mentions(&key, &item) {
                 if going.contains(&to) && !stay.contains_key(&to) {
                     if let Some(next) = self.state.objects.get(&to) {
                         look.push((to.clone(), next.clone()));

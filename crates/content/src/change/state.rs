@@ -126,15 +126,6 @@ pub struct ObjectChange {
     pub after: Option<Content>,
 }
 
-impl Item {
-    /// The objects that it refers to. `key` says which kind it is of.
-    pub(super) fn mentions(&self, key: &Key) -> Vec<Key> {
-        Object::from_value(key.kind, self.content.value())
-            .map(|object| object.mentions())
-            .unwrap_or_default()
-    }
-}
-
 impl ObjectChange {
     /// The fields in which it differs.
     #[must_use]

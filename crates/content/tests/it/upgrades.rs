@@ -230,6 +230,60 @@ fn what_others_refer_to_survives() {
 }
 
 #[test]
+fn what_a_question_names_in_its_text_survives() {
+    let script = "platforms: {linux: {interpreter: sh, text: x}}\ncolumns: [{name: A}]\n";
+    let (two, longer) = (
+        format!("name: Two\naliases: [Zwei]\n{script}"),
+        format!("name: Two and More\n{script}"),
+    );
+    let both = [
+        ("sensors/two.yaml", two.as_str()),
+        ("sensors/more.yaml", longer.as_str()),
+    ];
+    let mut state = State::default();
+    import(&mut state, &version("1.0.0", "10 min", "a", &both));
+    let steps = |state: &State| {
+        let next = version("1.1.0", "10 min", "a", &[]);
+        kinds(&plan(state, &next, &Options::default()).unwrap())
+    };
+    let (short, long) = ("sensor/two".to_owned(), "sensor/two and more".to_owned());
+    for (text, let_go) in [
+        ("Get Two and More from all machines", &long),
+        ("Get Computer Name from all machines with Zwei = 1", &short),
+        ("Get Two[x]:A from all machines", &short),
+    ] {
+        let mut state = state.clone();
+        let mine = serde_json::json!({ "name": "Mine", "text": text });
+        let mine = Object::from_value(Kind::SavedQuestion, &mine).unwrap();
+        edit(&mut state, &mine.key(), None, Some(&mine), &who("make")).unwrap();
+        let expected = |key: &String| {
+            if key == let_go {
+                StepKind::LetGo
+            } else {
+                StepKind::Removed
+            }
+        };
+        assert_eq!(
+            steps(&state),
+            [
+                (short.clone(), expected(&short), false),
+                (long.clone(), expected(&long), false)
+            ],
+            "{text}"
+        );
+        let key = Key::of_text(let_go).unwrap();
+        let digest = state.objects[&key].content.digest();
+        let refused = edit(&mut state, &key, Some(digest), None, &who("delete")).unwrap_err();
+        assert!(matches!(refused, EditRefused::Referred { .. }));
+    }
+    assert!(
+        steps(&state)
+            .iter()
+            .all(|(_, step, _)| *step == StepKind::Removed)
+    );
+}
+
+#[test]
 fn an_object_of_ones_own_is_adopted_and_comes_back() {
     let mut state = State::default();
     let mine = serde_json::json!({ "name": "One", "native": "Listen Ports", "keywords": ["mine"] });
