@@ -166,7 +166,7 @@ impl<K: Named> Form for Name<K> {
         Value::String(self.as_str().to_owned())
     }
     fn schema(_: &mut Definitions) -> Value {
-        name_schema(&format!("name of the {}", K::KIND))
+        name_schema(&format!("name of this {}", K::KIND))
     }
 }
 
@@ -176,7 +176,7 @@ impl<K: Named> Form for Ref<K> {
             reading.fault(
                 node.place,
                 format!(
-                    "the name of a {} is awaited here, not {}",
+                    "a name is awaited here (of what is meant: {}), not {}",
                     K::KIND,
                     node.kind()
                 ),
@@ -203,6 +203,6 @@ impl<K: Named> Form for Ref<K> {
         Value::String(self.as_str().to_owned())
     }
     fn schema(_: &mut Definitions) -> Value {
-        name_schema(&format!("name of a {}", K::KIND))
+        name_schema(&format!("{}, by its name", K::KIND))
     }
 }
