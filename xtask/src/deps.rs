@@ -14,6 +14,7 @@ const LAYERS: &[&[&str]] = &[
     &["server", "agent", "simulate"],
     &["sensors"],
     &["index", "api"],
+    &["content"],
     &["question", "protocol"],
     &["answer", "hashing", "volumes"],
 ];

@@ -44,10 +44,11 @@ pub use complete::{Completion, Suggestion, SuggestionKind, complete};
 pub use error::ParseError;
 pub use interpret::{Reading, interpret, interpret_among};
 pub use names::nearest;
-pub use parse::{groups_named, parse, parse_columns, parse_tail};
+pub use parse::{groups_named, parse, parse_all, parse_columns, parse_tail};
 pub use plan::{Plan, PlannedColumn, PlannedPart, TablePlan, plan};
 pub use tail::{CountBound, Heading, Headings, NoBound, Tail, TailColumn};
 pub use warn::{Warning, warnings};
+pub use words::quote;
 
 /// Longest question, in characters, both as typed and in canonical form.
 pub const MAX_CHARACTERS: usize = 32_000;

@@ -107,6 +107,17 @@ pub fn parse(text: &str, catalogue: &Catalogue) -> Result<Question, ParseError> 
     Parser::new(text, catalogue, &names, false)?.question()
 }
 
+/// Parses many questions against one catalogue, whose names are put in order once.
+pub fn parse_all<'t>(
+    texts: impl Iterator<Item = &'t str>,
+    catalogue: &Catalogue,
+) -> Vec<Result<Question, ParseError>> {
+    let names = Names::new(catalogue);
+    texts
+        .map(|text| Parser::new(text, catalogue, &names, false)?.question())
+        .collect()
+}
+
 /// The computer groups that a question names, by their own names, also those inside other groups. None for a text that is no question.
 #[must_use]
 pub fn groups_named(text: &str, catalogue: &Catalogue) -> Vec<String> {

@@ -257,7 +257,8 @@ pub(crate) fn is_bare_column(name: &str) -> bool {
         && !ends_like_operator(&lower)
 }
 
-/// A text in quotes, quotes within doubled.
-pub(crate) fn quote(text: &str) -> String {
+/// A text in quotes, quotes within doubled: one value of the language, whatever the text holds.
+#[must_use]
+pub fn quote(text: &str) -> String {
     format!("\"{}\"", text.replace('"', "\"\""))
 }

@@ -1,0 +1,13 @@
+//! Packs from files to state, as users of the crate see them.
+
+#![expect(clippy::unwrap_used, reason = "helpers of tests may fail a test")]
+
+mod aliases;
+mod archives;
+mod faults;
+mod fixtures;
+mod help;
+mod model;
+mod shipped;
+mod trust;
+mod upgrades;
