@@ -15,6 +15,7 @@ const LAYERS: &[&[&str]] = &[
     &["sensors"],
     &["index", "api"],
     &["question", "protocol"],
+    &["rights"],
     &["answer", "hashing", "volumes"],
 ];
 
