@@ -16,6 +16,7 @@ const LAYERS: &[&[&str]] = &[
     &["index", "api"],
     &["content"],
     &["question", "protocol"],
+    &["rights"],
     &["answer", "hashing", "volumes"],
 ];
 

@@ -1,0 +1,3 @@
+//! Laws of rights, against a plain model that asks every rule each time.
+
+mod laws;
