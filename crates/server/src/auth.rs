@@ -128,7 +128,9 @@ impl Lacks {
     fn words(self) -> &'static str {
         match self {
             Self::Role => "your role does not have",
-            Self::Token => "the token was not given (`cordon login` makes one; `--admin` adds administration)",
+            Self::Token => {
+                "the token was not given (`cordon login` makes one; `--admin` adds administration)"
+            }
         }
     }
 }

@@ -203,7 +203,11 @@ pub fn marked(text: &str, error: &ParseError) -> String {
     let message: String = error.message.chars().take(MESSAGE).collect();
     let (before, after) = (
         if from > 0 { "… " } else { "" },
-        if text.chars().nth(to).is_some() { " …" } else { "" },
+        if text.chars().nth(to).is_some() {
+            " …"
+        } else {
+            ""
+        },
     );
     let mut out = format!(
         "cordon: {}\n  {before}{}{after}\n  {}{}\n",
