@@ -5,7 +5,7 @@
 //! - [`client`]: from where a request comes; [`extract`]: callers and their permissions; [`error`]: errors as the API tells them.
 //! - A module for each subject holds its routes; each handler declares its path, permission and replies beside its code. What
 //!   requests and replies hold is the crate `api`'s; [`convert`] turns the server's model into it.
-//! - [`document`]: the description of all that. `docs/openapi.json` is the committed copy; a test compares. [`reference`]: the same to read, at
+//! - [`document`]: the description of all that. `docs/openapi.json` is the committed copy; a test compares. [`mod@reference`]: the same to read, at
 //!   `/api/docs`.
 
 mod accounts;
