@@ -5,6 +5,7 @@ mod api_tokens;
 mod ask;
 mod audit;
 mod compare;
+mod content;
 mod endpoints;
 mod groups;
 mod index;
@@ -30,6 +31,7 @@ pub use api_tokens::{ApiTokenAction, ApiTokensArgs, ScopeName};
 pub use ask::{AskArgs, InState, Wait};
 pub use audit::{AuditAction, AuditArgs, ListEntries, VerifyLog};
 pub use compare::{CompareArgs, Part};
+pub use content::{ContentAction, ContentArgs};
 pub use endpoints::{EndpointAction, EndpointsArgs, StandingName, WhichEndpoints};
 pub use groups::{GroupAction, GroupsArgs, Meaning};
 pub use login::LoginArgs;
@@ -118,6 +120,8 @@ pub enum Command {
     Trust(TrustArgs),
     /// Read or verify the audit log
     Audit(AuditArgs),
+    /// Check, try and pack sensors, packages, saved questions and roles
+    Content(ContentArgs),
     /// Index the files of this machine, search and verify
     Index(IndexArgs),
     /// Run simulated endpoints against a server

@@ -5,6 +5,7 @@ mod api_tokens;
 mod ask;
 mod audit;
 mod compare;
+mod content;
 mod endpoints;
 mod explain;
 pub mod follow;
@@ -78,6 +79,7 @@ pub fn run(cli: Cli) -> Result<ExitCode> {
         Command::Token(args) => runtime()?.block_on(token::run(args))?,
         Command::Trust(args) => runtime()?.block_on(trust::run(args))?,
         Command::Audit(args) => return audit::run(args),
+        Command::Content(args) => return content::run(args),
         Command::Index(args) => return index::run(args),
         Command::Simulate(args) => {
             log_to_stderr(&cli.log, false)?;

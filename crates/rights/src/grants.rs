@@ -33,6 +33,7 @@ pub struct Grants {
 #[derive(Clone, Debug, Default)]
 struct Line {
     granted: Sets,
+    granted_with_ask: Sets,
     denied: Sets,
 }
 
@@ -44,9 +45,10 @@ impl Grants {
         for held in roles {
             for rule in held.role.rules() {
                 let line = grants.line(rule.permission);
-                let sets = match rule.effect {
-                    Effect::Grant => &mut line.granted,
-                    Effect::Deny => &mut line.denied,
+                let sets = match (rule.effect, rule.with_ask) {
+                    (Effect::Grant, false) => &mut line.granted,
+                    (Effect::Grant, true) => &mut line.granted_with_ask,
+                    (Effect::Deny, _) => &mut line.denied,
                 };
                 match rule.over {
                     Over::Everything => sets.add_all(),
@@ -72,8 +74,15 @@ impl Grants {
         match self.by_code.get(usize::from(permission.code())) {
             Some(line) if line.denied.has(set) => Verdict::Denied,
             Some(line) if line.granted.has(set) => Verdict::Granted,
+            Some(line) if line.granted_with_ask.has(set) && self.may_ask() => Verdict::Granted,
             _ => Verdict::NotGranted,
         }
+    }
+
+    /// Whether Ask may be used: by a rule that stands for itself.
+    fn may_ask(&self) -> bool {
+        let line = self.by_code.get(usize::from(Permission::UseAsk.code()));
+        line.is_some_and(|line| line.granted.has(None) && !line.denied.has(None))
     }
 
     /// As [`judge`](Self::judge), for whom the reason does not matter.
@@ -89,13 +98,11 @@ impl Grants {
             .get(usize::from(permission.code()))
             .is_some_and(|line| {
                 let denied = &line.denied;
-                !denied.is_all()
-                    && (line.granted.is_all()
-                        || line
-                            .granted
-                            .named()
-                            .iter()
-                            .any(|set| !denied.has(Some(*set))))
+                let somewhere = |granted: &Sets| {
+                    granted.is_all() || granted.named().iter().any(|set| !denied.has(Some(*set)))
+                };
+                let with_ask = || self.may_ask() && somewhere(&line.granted_with_ask);
+                !denied.is_all() && (somewhere(&line.granted) || with_ask())
             })
     }
 
@@ -111,7 +118,9 @@ impl Grants {
     /// Whether nothing is granted anywhere.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.by_code.iter().all(|line| line.granted.is_empty())
+        self.by_code
+            .iter()
+            .all(|line| line.granted.is_empty() && line.granted_with_ask.is_empty())
     }
 }
 
@@ -148,6 +157,8 @@ pub struct Reason {
     pub effect: Effect,
     /// Over what it says so.
     pub over: Over,
+    /// A grant that counts only together with [`Permission::UseAsk`].
+    pub with_ask: bool,
 }
 
 /// Every rule of these roles that has a say in whether a permission is granted over a content set: denials first, for they decide.
@@ -169,6 +180,7 @@ pub fn explain<'a>(
                     via: held.via,
                     effect: rule.effect,
                     over: rule.over,
+                    with_ask: rule.with_ask,
                 });
             }
         }

@@ -65,43 +65,43 @@ macro_rules! permissions {
 
 permissions! {
     /// Put a question together from any sensor that one may read.
-    AskDynamicQuestions, 1, "ask_dynamic_questions", "Ask Dynamic Questions", Global;
+    AskDynamicQuestions, 1, "ask-dynamic-questions", "Ask Dynamic Questions", Global;
     /// Use Ask at all: see answers and go down to the endpoints behind a row.
-    UseAsk, 2, "use_ask", "Use Ask", Global;
+    UseAsk, 2, "use-ask", "Use Ask", Global;
     /// See a sensor and what it tells.
-    ReadSensor, 10, "read_sensor", "Read Sensor", ContentSet;
+    ReadSensor, 10, "read-sensor", "Read Sensor", ContentSet;
     /// Make, change and remove sensors.
-    WriteSensor, 11, "write_sensor", "Write Sensor", ContentSet;
+    WriteSensor, 11, "write-sensor", "Write Sensor", ContentSet;
     /// See a package.
-    ReadPackage, 12, "read_package", "Read Package", ContentSet;
+    ReadPackage, 12, "read-package", "Read Package", ContentSet;
     /// Make, change and remove packages.
-    WritePackage, 13, "write_package", "Write Package", ContentSet;
+    WritePackage, 13, "write-package", "Write Package", ContentSet;
     /// See saved questions, dashboards and categories, and ask what they ask.
-    ReadSavedQuestion, 14, "read_saved_question", "Read Saved Question", ContentSet;
+    ReadSavedQuestion, 14, "read-saved-question", "Read Saved Question", ContentSet;
     /// Make, change and remove saved questions, dashboards and categories.
-    WriteSavedQuestion, 15, "write_saved_question", "Write Saved Question", ContentSet;
+    WriteSavedQuestion, 15, "write-saved-question", "Write Saved Question", ContentSet;
     /// See actions, their states and results.
-    ReadAction, 16, "read_action", "Read Action", ContentSet;
+    ReadAction, 16, "read-action", "Read Action", ContentSet;
     /// Deploy packages to any endpoint that one reaches.
-    WriteAction, 17, "write_action", "Write Action", ContentSet;
+    WriteAction, 17, "write-action", "Write Action", ContentSet;
     /// Deploy packages to the endpoints of a saved question's answer, and to no others.
-    WriteActionForSavedQuestions, 18, "write_action_for_saved_questions", "Write Action for Saved Questions", ContentSet;
+    WriteActionForSavedQuestions, 18, "write-action-for-saved-questions", "Write Action for Saved Questions", ContentSet;
     /// Approve what somebody else wants to deploy.
-    ApproveAction, 19, "approve_action", "Approve Action", ContentSet;
+    ApproveAction, 19, "approve-action", "Approve Action", ContentSet;
     /// Deploy without an approval.
-    BypassApproval, 20, "bypass_approval", "Bypass Action Approval", ContentSet;
+    BypassActionApproval, 20, "bypass-action-approval", "Bypass Action Approval", ContentSet;
     /// Read the audit log.
-    ReadAudit, 40, "read_audit", "Read Audit", Global;
+    ReadAudit, 40, "read-audit", "Read Audit", Global;
     /// Make, change and disable users, user groups and roles.
-    ManageUsers, 41, "manage_users", "Manage Users", Global;
+    ManageUsers, 41, "manage-users", "Manage Users", Global;
     /// Let endpoints in, name, revoke and lock them.
-    ManageEndpoints, 42, "manage_endpoints", "Manage Endpoints", Global;
+    ManageEndpoints, 42, "manage-endpoints", "Manage Endpoints", Global;
     /// Import, upgrade, roll back and export packs; make content sets.
-    ManageContent, 43, "manage_content", "Manage Content", Global;
+    ManageContent, 43, "manage-content", "Manage Content", Global;
     /// Replace authorities and keys.
-    ManageTrust, 44, "manage_trust", "Manage Trust", Global;
+    ManageTrust, 44, "manage-trust", "Manage Trust", Global;
     /// See and end the sessions of others.
-    ManageSessions, 45, "manage_sessions", "Manage Sessions", Global;
+    ManageSessions, 45, "manage-sessions", "Manage Sessions", Global;
 }
 
 impl fmt::Display for Permission {
@@ -152,11 +152,7 @@ mod tests {
             assert_eq!(permission.name().parse(), Ok(*permission));
             assert_eq!(permission.words().to_uppercase().parse(), Ok(*permission));
             assert_eq!(
-                permission
-                    .words()
-                    .replace(' ', "_")
-                    .to_lowercase()
-                    .replace("_action_approval", "_approval"),
+                permission.words().replace(' ', "-").to_lowercase(),
                 permission.name()
             );
         }

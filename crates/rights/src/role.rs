@@ -33,6 +33,9 @@ pub struct Rule {
     pub permission: Permission,
     /// Over what.
     pub over: Over,
+    /// A grant that counts only for who may [use Ask](Permission::UseAsk); a denial always counts.
+    #[serde(default)]
+    pub with_ask: bool,
 }
 
 /// Why a role is none.
@@ -87,7 +90,8 @@ impl Role {
     pub fn content_administrator() -> Self {
         use Permission as P;
         Self::over_everything(|p| {
-            p.scope() == Scope::ContentSet && !matches!(p, P::ApproveAction | P::BypassApproval)
+            p.scope() == Scope::ContentSet
+                && !matches!(p, P::ApproveAction | P::BypassActionApproval)
                 || matches!(p, P::AskDynamicQuestions | P::UseAsk | P::ManageContent)
         })
     }
@@ -98,6 +102,7 @@ impl Role {
             effect: Effect::Grant,
             permission,
             over: Over::Everything,
+            with_ask: false,
         });
         Self {
             rules: rules.collect(),

@@ -114,10 +114,6 @@ impl ScriptSensor {
     /// # Errors
     /// A limit that was hit (rows until then are in the sink), a script that failed, or no such interpreter here.
     pub fn collect(&self, request: &Request, sink: &mut Sink) -> Result<(), SensorError> {
-        self.check().map_err(|problem| SensorError::Form {
-            what: self.sensor.name.clone(),
-            problem,
-        })?;
         let mut environment = Vec::new();
         for (at, p) in self.sensor.parameters.iter().enumerate() {
             let value = match request.parameter(at) {
@@ -132,8 +128,24 @@ impl ScriptSensor {
             }
             environment.push((variable(&p.key), value));
         }
+        self.collect_with(&environment, sink)
+    }
+
+    /// As [`collect`](Self::collect), with this environment in place of parameters.
+    ///
+    /// # Errors
+    /// The same.
+    pub fn collect_with(
+        &self,
+        environment: &[(String, String)],
+        sink: &mut Sink,
+    ) -> Result<(), SensorError> {
+        self.check().map_err(|problem| SensorError::Form {
+            what: self.sensor.name.clone(),
+            problem,
+        })?;
         let mut reader = rows::Reader::new(&self.sensor.columns, &self.output, &self.sensor.name);
-        engine::run(self, &environment, &mut reader, sink)
+        engine::run(self, environment, &mut reader, sink)
     }
 }
 

@@ -52,7 +52,7 @@ record! {
         permission: Permission,
         /// The content set.
         content_set: Option<Ref<ContentSet>>,
-        /// It counts only together with the right to ask questions, see answers and drill down.
+        /// It counts only together with `use-ask`.
         with_ask: bool = false,
     }
     checked by check_grant;
@@ -63,6 +63,8 @@ words! {
     pub enum Permission {
         /// Ask questions of one's own.
         AskDynamicQuestions = "ask-dynamic-questions",
+        /// Use Ask at all: see answers and go down to the endpoints behind a row.
+        UseAsk = "use-ask",
         /// See actions.
         ReadAction = "read-action",
         /// Run, change and stop actions.
@@ -106,6 +108,7 @@ impl Permission {
     pub const fn is_global(self) -> bool {
         match self {
             Self::AskDynamicQuestions
+            | Self::UseAsk
             | Self::ReadAudit
             | Self::ManageUsers
             | Self::ManageEndpoints

@@ -8,6 +8,7 @@ mod faults;
 mod fixtures;
 mod help;
 mod model;
+mod permissions;
 mod shipped;
 mod trust;
 mod upgrades;

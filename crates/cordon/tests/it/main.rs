@@ -5,6 +5,7 @@ mod accounts;
 mod asking;
 mod audit;
 mod command_line;
+mod content;
 mod crash_walk;
 mod data_folder;
 mod docs;

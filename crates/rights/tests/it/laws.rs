@@ -8,16 +8,22 @@ use std::collections::BTreeMap;
 
 fn rule() -> impl Strategy<Value = Rule> {
     let permission = proptest::sample::select(Permission::ALL);
-    (any::<bool>(), permission, proptest::option::of(0..4_u32)).prop_map(
-        |(grant, permission, set)| Rule {
+    let with_ask = proptest::bool::weighted(0.3);
+    (
+        any::<bool>(),
+        permission,
+        proptest::option::of(0..4_u32),
+        with_ask,
+    )
+        .prop_map(|(grant, permission, set, with_ask)| Rule {
             effect: if grant { Effect::Grant } else { Effect::Deny },
             permission,
             over: match set {
                 Some(set) if permission.scope() == Scope::ContentSet => Over::Set(ContentSet(set)),
                 _ => Over::Everything,
             },
-        },
-    )
+            with_ask,
+        })
 }
 
 /// Of rules that stand twice, the first.
@@ -46,9 +52,21 @@ fn held(roles: &[Role]) -> impl Iterator<Item = Held<'_>> {
 
 /// Asks every rule.
 fn plainly(roles: &[Role], permission: Permission, set: Option<ContentSet>) -> Verdict {
+    let may_ask = || {
+        let asks = |effect| {
+            let mut rules = roles.iter().flat_map(Role::rules);
+            rules.any(|r| {
+                r.permission == Permission::UseAsk
+                    && r.effect == effect
+                    && (effect == Effect::Deny || !r.with_ask)
+            })
+        };
+        asks(Effect::Grant) && !asks(Effect::Deny)
+    };
     let says = |effect| {
         roles.iter().flat_map(Role::rules).any(|rule| {
             rule.effect == effect
+                && (effect == Effect::Deny || !rule.with_ask || may_ask())
                 && rule.permission == permission
                 && (rule.over == Over::Everything || set.is_some_and(|s| rule.over == Over::Set(s)))
         })
@@ -79,7 +97,9 @@ proptest! {
             prop_assert_eq!(verdict, plainly(&roles, permission, set));
             // What is told as the reason comes to the same.
             let reasons = explain(held(&roles), permission, set);
-            let told = match reasons.first().map(|r| r.effect) {
+            let may_ask = plainly(&roles, Permission::UseAsk, None) == Verdict::Granted;
+            let counts = |r: &&rights::Reason| r.effect == Effect::Deny || !r.with_ask || may_ask;
+            let told = match reasons.iter().find(counts).map(|r| r.effect) {
                 Some(Effect::Deny) => Verdict::Denied,
                 Some(Effect::Grant) => Verdict::Granted,
                 None => Verdict::NotGranted,
@@ -176,6 +196,7 @@ fn all_that_is_wrong_with_a_role_is_told() {
         effect: Effect::Grant,
         permission,
         over,
+        with_ask: false,
     };
     let set = Over::Set(ContentSet(1));
     let wrong = Role::new(vec![
@@ -211,6 +232,6 @@ fn the_reserved_roles_are_what_they_say() {
         assert!(!some.may(withheld, None));
     }
     // A second person is a second person.
-    assert!(!some.may_somewhere(P::ApproveAction) && !some.may_somewhere(P::BypassApproval));
+    assert!(!some.may_somewhere(P::ApproveAction) && !some.may_somewhere(P::BypassActionApproval));
     assert!(some.may(P::ManageContent, None) && some.may(P::WritePackage, Some(ContentSet(7))));
 }
