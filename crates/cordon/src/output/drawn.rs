@@ -11,6 +11,8 @@ use unicode_width::UnicodeWidthStr;
 
 /// Terminals that are narrower than this are taken for ones that do not know.
 const NARROWEST: u16 = 20;
+/// Letters of a word that a column has to hold: longer ones may be broken.
+const WORD: usize = 20;
 
 /// What a table is drawn on.
 #[derive(Clone, Copy, Debug)]
@@ -35,8 +37,14 @@ impl Canvas {
     }
 
     /// A table whose columns are aligned, with long cells on several lines where it has to fit.
+    /// Where even words would have to be broken, each row is a record: its cells below each other, with their names.
     pub fn table(self, head: &Head, rows: &[Row]) -> String {
-        self.drawn(head, rows).to_string()
+        let rows: Vec<Vec<String>> = rows.iter().map(|row| cells(head, row)).collect();
+        let names = names(head);
+        if !rows.is_empty() && self.width.is_some_and(|width| breaks(&names, &rows, width)) {
+            return records(&names, &rows);
+        }
+        self.framed(names, rows).to_string()
     }
 
     /// The same, with the tree drawn that its rows tell of one machine; if they do not, it is a table like any other.
@@ -58,6 +66,11 @@ impl Canvas {
     }
 
     fn drawn(self, head: &Head, rows: &[Row]) -> comfy_table::Table {
+        let rows = rows.iter().map(|row| cells(head, row)).collect();
+        self.framed(names(head), rows)
+    }
+
+    fn framed(self, names: Vec<String>, rows: Vec<Vec<String>>) -> comfy_table::Table {
         let mut drawn = comfy_table::Table::new();
         drawn.load_style(self.lines.frame());
         drawn.set_content_arrangement(match self.width {
@@ -67,12 +80,40 @@ impl Canvas {
         if let Some(width) = self.width {
             drawn.set_width(width);
         }
-        drawn.set_header(names(head));
+        drawn.set_header(names);
         for row in rows {
-            drawn.add_row(cells(head, row));
+            drawn.add_row(row);
         }
         drawn
     }
+}
+
+/// Whether a table of this width would break words of ordinary length.
+fn breaks(names: &[String], rows: &[Vec<String>], width: u16) -> bool {
+    let longest = |text: &String| {
+        let words = text.split_whitespace().map(UnicodeWidthStr::width);
+        words.max().unwrap_or(0).min(WORD)
+    };
+    let columns = names.iter().enumerate().map(|(at, name)| {
+        let cells = rows.iter().filter_map(|row| row.get(at));
+        cells.chain([name]).map(longest).max().unwrap_or(0)
+    });
+    // Between two lines each has a blank on both sides.
+    let frame = 3 * names.len() + 1;
+    columns.sum::<usize>() + frame > usize::from(width)
+}
+
+/// Each row as lines of name and value, and an empty line between two.
+fn records(names: &[String], rows: &[Vec<String>]) -> String {
+    let widest = names.iter().map(|name| name.width()).max().unwrap_or(0);
+    let record = |row: &Vec<String>| {
+        let lines = names.iter().zip(row).map(|(name, value)| {
+            let blanks = " ".repeat(widest - name.width());
+            format!("{name}{blanks}  {value}").trim_end().to_owned()
+        });
+        lines.collect::<Vec<_>>().join("\n")
+    };
+    rows.iter().map(record).collect::<Vec<_>>().join("\n\n")
 }
 
 /// A table for standard output, as wide as the terminal where it is one.

@@ -145,7 +145,7 @@ fn tables_are_as_wide_as_the_terminal_at_most_and_aligned_whatever_is_in_them() 
     let profile = server.profile();
     let table = ["api-tokens"];
     let mut last = 0;
-    for columns in [70, 100, 130] {
+    for columns in [100, 115, 130] {
         let (shown, status) = shown(with_profile(&table, &profile), columns);
         assert!(status.success(), "{shown}");
         assert!(!shown.contains(ESCAPE), "{shown:?}");
@@ -157,6 +157,19 @@ fn tables_are_as_wide_as_the_terminal_at_most_and_aligned_whatever_is_in_them() 
         assert!(width > last, "it uses the room that there is");
         last = width;
     }
+    // Where words would have to be broken, a row is a record of lines.
+    let (narrow, _) = shown(with_profile(&table, &profile), 60);
+    let lines: Vec<&str> = narrow.lines().collect();
+    assert!(!narrow.contains(['│', '┌']), "{narrow}");
+    let created = lines
+        .iter()
+        .filter(|line| line.contains("2026-11-22T22:00:00Z"));
+    assert_eq!(created.count(), 7, "{narrow}");
+    assert_eq!(
+        lines.iter().filter(|line| line.is_empty()).count(),
+        6,
+        "{narrow}"
+    );
     // One that does not know its width is no narrow one, and a pipe has none.
     let (unknown, _) = shown(with_profile(&table, &profile), 0);
     assert!(width(&unknown) > 130, "{unknown}");
