@@ -130,7 +130,7 @@ fn refusals_of_the_api_are_told_in_its_words() {
     let said = endpoints("401 Unauthorized", &[], "unauthenticated", "sign in");
     says(&said, &["cordon login"]);
     let said = endpoints("403 Forbidden", &[], "forbidden", "only administrators may");
-    says(&said, &["only administrators may", "--admin"]);
+    says(&said, &["not allowed: only administrators may"]);
     for (status, code) in [
         ("404 Not Found", "not_found"),
         ("409 Conflict", "conflict"),
