@@ -1,6 +1,6 @@
 //! Lists of hashes: any text, any size, any damage.
 
-use index::lists::{Built, HashKind, HashList, ListError, MOST_WARNINGS, build};
+use index::lists::{Built, HashKind, HashList, ListError, MOST_WARNINGS, build, clear};
 use proptest::prelude::*;
 use std::collections::BTreeSet;
 use std::fs;
@@ -145,12 +145,12 @@ fn mistakes_have_lines() {
 
 #[test]
 fn mistakes_are_counted_beyond_the_bound() {
-    let made = make("nonsense\n".repeat(1000));
+    let made = make(format!("{}{MD5}\n", "nonsense\n".repeat(1000)));
     assert_eq!(
         (made.built.unusable, made.built.warnings.len()),
         (1000, MOST_WARNINGS)
     );
-    assert!(made.list.is_empty());
+    assert_eq!(made.built.counts, [1, 0, 0]);
 }
 
 #[test]
@@ -220,20 +220,30 @@ fn a_table_of_known_files() {
         "d".repeat(64)
     ));
     assert_eq!((made.built.counts, made.warnings()), ([1, 0, 2], vec![]));
-    assert_eq!(make("md5\n").built.counts, [0; 3]);
 }
 
+/// What holds no hash is a mistake and changes nothing; an empty list has to be asked for.
 #[test]
 fn empty_lists() {
-    for text in ["", "\n\n", "# none\r\n", "\u{feff}", ",;,"] {
-        let made = make(text);
-        assert_eq!(
-            (made.built.clone(), made.list.is_empty()),
-            (Built::default(), true),
-            "{text:?}"
-        );
-        assert!(!made.has(HashKind::Md5, MD5) && made.all(HashKind::Md5).is_empty());
+    let made = make(MD5);
+    for (text, wrong) in [
+        ("", 0),
+        ("\n\n", 0),
+        ("# none\r\n", 0),
+        ("\u{feff}", 0),
+        (",;,", 0),
+        ("md5\n", 0),
+        ("no hash\n", 2),
+    ] {
+        let refused = build(text.as_bytes(), &made.path);
+        let Err(ListError::NoHashes { unusable }) = refused else {
+            panic!("{text:?}: {refused:?}");
+        };
+        assert_eq!(unusable, wrong, "{text:?}");
+        assert!(HashList::open(&made.path).unwrap().checksum() == made.list.checksum());
     }
+    assert_eq!(clear(&made.path).unwrap(), Built::default());
+    assert!(HashList::open(&made.path).unwrap().is_empty());
 }
 
 /// Hashes of all kinds made from numbers, more than fit in memory at once.
@@ -520,7 +530,9 @@ proptest! {
 
     #[test]
     fn any_text(text: Vec<u8>) {
-        make(&text);
+        let folder = tempfile::tempdir().unwrap();
+        let built = build(&text[..], &folder.path().join("list"));
+        prop_assert!(matches!(built, Ok(_) | Err(ListError::NoHashes { .. })), "{built:?}");
     }
 
     /// A file of any bytes after a sound start is refused or answers; it never panics.

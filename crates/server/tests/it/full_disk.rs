@@ -33,7 +33,7 @@ impl Disk {
     fn new() -> Self {
         let folder = Arc::new(tempfile::tempdir().unwrap());
         let mounted = Command::new("mount")
-            .args(["-t", "tmpfs", "-o", "size=48m", "tmpfs"])
+            .args(["-t", "tmpfs", "-o", "size=48m,mode=700", "tmpfs"])
             .arg(folder.path())
             .status()
             .unwrap();

@@ -28,7 +28,7 @@ impl Runner for Here {
             .map_err(|_| "the script is no text in UTF-8".to_owned())?;
         let sensor = prepared.columns.iter().fold(
             Sensor::new(prepared.name, "Content", "A fixture."),
-            |sensor, column| sensor.column(*column, ValueType::Text, ""),
+            |sensor, column| sensor.column(column, ValueType::Text, ""),
         );
         let script = ScriptSensor {
             sensor,
