@@ -18,7 +18,7 @@ pub struct SimulateArgs {
     /// Seed of the data
     #[arg(long, default_value_t = 1)]
     pub seed: u64,
-    /// Keep identities here, so that a second run needs no enrolment
+    /// Keep identities here, so that a second run comes back as the same endpoints; the token lets in those that are not there yet
     #[arg(long, value_name = "DIR")]
     pub state: Option<PathBuf>,
     /// Share of endpoints that answer late

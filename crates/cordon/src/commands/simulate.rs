@@ -2,6 +2,7 @@
 
 use crate::args::SimulateArgs;
 use crate::output::say;
+use ::simulate::Report;
 use anyhow::Result;
 use std::sync::Arc;
 
@@ -23,6 +24,47 @@ pub async fn run(args: SimulateArgs) -> Result<()> {
         catalogue: Arc::new(::sensors::catalogue()),
     };
     let report = ::simulate::run(options, super::shutdown_signal()).await?;
-    say!("{report:?}");
+    say!("{}", told(&report));
     Ok(())
+}
+
+/// What happened, without what did not.
+fn told(report: &Report) -> String {
+    let counts = [
+        ("enrolled", report.enrolled),
+        ("came back", report.reused),
+        ("not let in", report.refused_entry),
+        ("waiting for approval", report.waiting),
+        ("revoked", report.revoked),
+        ("connected at the end", report.connected),
+        ("connections made", report.connections),
+        ("orders accepted", report.orders),
+        ("orders refused", report.orders_refused),
+        ("answers sent", report.answers_sent),
+        ("answers stored", report.answers_stored),
+        ("answers held back", report.late),
+        ("connections dropped on purpose", report.drop_outs),
+        ("errors on purpose", report.errors),
+    ];
+    let happened = counts.iter().filter(|(_, count)| *count > 0);
+    let words: Vec<String> = happened
+        .map(|(what, count)| format!("{count} {what}"))
+        .collect();
+    if words.is_empty() {
+        return "nothing happened".to_owned();
+    }
+    words.join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_happened_is_told_in_words() {
+        let mut report = Report::default();
+        assert_eq!(told(&report), "nothing happened");
+        (report.enrolled, report.refused_entry) = (3, 7);
+        assert_eq!(told(&report), "3 enrolled, 7 not let in");
+    }
 }
