@@ -47,9 +47,11 @@ fn beside(
     around: &Surroundings,
     chain: &mut Vec<Manifest>,
 ) -> Result<Pack, Vec<Fault>> {
-    let tree = Tree::from_folder(folder)?;
+    let (tree, mut broken, whole) = Tree::look(folder);
+    if !whole {
+        return Err(broken.into_list());
+    }
     let mut around = around.clone();
-    let mut broken = Faults::default();
     for manifest in chain.iter() {
         present(&mut around, manifest);
     }

@@ -102,8 +102,20 @@ impl Tree {
     /// # Errors
     /// All that is wrong with the folder as a folder.
     pub fn from_folder(folder: &Path) -> Result<Self, Vec<Fault>> {
+        let (tree, faults, _) = Self::look(folder);
+        if faults.is_empty() {
+            Ok(tree)
+        } else {
+            Err(faults.into_list())
+        }
+    }
+
+    /// As [`from_folder`](Self::from_folder), with what can be read beside the faults, so that those inside the files are told with them;
+    /// and whether all of the folder was looked at, or a bound ended that.
+    pub(super) fn look(folder: &Path) -> (Self, Faults, bool) {
         let mut tree = Self::default();
         let mut faults = Faults::default();
+        let mut whole = true;
         let mut waiting = vec![(folder.to_path_buf(), String::new())];
         let mut seen = 0_usize;
         'all: while let Some((folder, prefix)) = waiting.pop() {
@@ -121,6 +133,7 @@ impl Tree {
                         "",
                         format!("the folder has more than {MAX_ENTRIES} entries"),
                     );
+                    whole = false;
                     break 'all;
                 }
                 let entry = match entry {
@@ -157,6 +170,7 @@ impl Tree {
                                 let full = tree.files.len() >= MAX_FILES || problem.contains("the files of");
                                 faults.of_file(&path, problem);
                                 if full {
+                                    whole = false;
                                     break 'all;
                                 }
                             }
@@ -172,11 +186,7 @@ impl Tree {
                 }
             }
         }
-        if faults.is_empty() {
-            Ok(tree)
-        } else {
-            Err(faults.into_list())
-        }
+        (tree, faults, whole)
     }
 
     /// Writes it into a folder: what differs is written, and objects that the tree has no more are taken away. Other files that lie

@@ -94,6 +94,14 @@ fn every_fault_is_a_line_with_its_place() {
         told.contains("sensors/words.yaml:4:1: ") && told.contains("did you mean `columns`?"),
         "{told}"
     );
+    // What is wrong with the folder is told with what is wrong in its files.
+    std::os::unix::fs::symlink("/etc/passwd", at.join("sensors/link.yaml")).expect("a link");
+    let linted = text(&content(&["lint", &name]));
+    assert!(
+        linted.contains("sensors/link.yaml:1:1: a symbolic link"),
+        "{linted}"
+    );
+    assert!(linted.contains("sensors/words.yaml:4:1: "), "{linted}");
     for action in ["test", "pack"] {
         let refused = content(&[action, &name]);
         assert_eq!(code(&refused), Some(1), "{refused:?}");
