@@ -362,7 +362,8 @@ pub fn image(connection: &Connection) -> Result<Option<String>, StoreError> {
     fact(connection, "image")
 }
 
-/// How many files could not be read when that was tried, and are tried again ([`DigestState::retried`]).
+/// How many files could not be read when that was tried, and are tried again ([`DigestState::retried`]). What a mount covers is not:
+/// another file lies there.
 ///
 /// [`DigestState::retried`]: crate::digest_state::DigestState::retried
 ///
@@ -370,7 +371,9 @@ pub fn image(connection: &Connection) -> Result<Option<String>, StoreError> {
 /// [`StoreError::Statement`].
 pub fn tried_again(connection: &Connection) -> Result<u64, StoreError> {
     connection
-        .prepare_cached("SELECT count(*) FROM digest WHERE state NOT IN (0, 1, 2, 5)")
+        .prepare_cached(
+            "SELECT count(*) FROM digest g JOIN entry e ON e.id = g.entry WHERE g.state NOT IN (0, 1, 2, 5) AND e.flags & 256 = 0",
+        )
         .and_then(|mut s| s.query_row([], |row| row.get::<_, i64>(0)))
         .map(i64::cast_unsigned)
         .map_err(doing("count what is tried again"))

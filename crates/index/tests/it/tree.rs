@@ -144,6 +144,16 @@ fn what_is_tried_again_is_counted() {
             .unwrap();
     }
     assert_eq!(counts(), (2, 2, 0));
+    // Another file is mounted over it.
+    let cover = |sign: char| {
+        let covered = format!(
+            "UPDATE entry SET flags = flags {sign} 256 WHERE CAST(name AS TEXT) = 'changing'"
+        );
+        assert_eq!(connection.execute(&covered, []).unwrap(), 1);
+    };
+    cover('+');
+    assert_eq!(counts().1, 1);
+    cover('-');
     drop(connection);
     place.round().hash_once().unwrap();
     // What nobody is allowed to read is not tried again.

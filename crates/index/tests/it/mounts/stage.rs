@@ -195,7 +195,8 @@ impl Stage {
             }
             assert!(
                 news.wait(),
-                "{what}: {pending} wait; {differences:#?}\n{}\n{}",
+                "{what}: {pending} wait: {:#?}; {differences:#?}\n{}\n{}",
+                self.unread(),
                 self.log(),
                 std::fs::read_to_string("/proc/self/mountinfo").unwrap()
             );
@@ -213,6 +214,31 @@ impl Stage {
             .with_plan(|plan| index::verify::verify(&survey, Some(plan), &round.progress, &tell));
         let pending = report.map_or(1, |report| report.pending + report.again);
         (pending, found.into_inner().unwrap())
+    }
+
+    /// What has no hashes, and why.
+    fn unread(&self) -> Vec<String> {
+        let database = rusqlite::Connection::open(self.home().database()).unwrap();
+        let mut rows = database
+            .prepare(
+                "SELECT d.path, e.name, e.flags, e.links, g.state, g.hashed FROM entry e JOIN directory d ON d.id = e.dir
+                 LEFT JOIN digest g ON g.entry = e.id WHERE e.mode & 61440 = 32768 AND (g.state IS NULL OR g.state != 0)",
+            )
+            .unwrap();
+        let told = rows.query_map([], |row| {
+            let bytes = |at| {
+                row.get_ref(at)
+                    .map(|v| String::from_utf8_lossy(v.as_bytes().unwrap_or_default()).into_owned())
+            };
+            let (flags, links): (u32, u32) = (row.get(2)?, row.get(3)?);
+            let (state, at): (Option<i64>, Option<i64>) = (row.get(4)?, row.get(5)?);
+            Ok(format!(
+                "{}/{} flags {flags:x} links {links}: state {state:?} at {at:?}",
+                bytes(0)?,
+                bytes(1)?
+            ))
+        });
+        told.unwrap().map(Result::unwrap).collect()
     }
 
     /// Unmounts as anybody would, who waits a moment for what is just being read there: the Index holds nothing for long.
