@@ -28,7 +28,7 @@ pub fn run_all(args: &Args) -> Result<()> {
     packages::install()?;
     let names = args.kinds.iter().map(|k| format!("mounts::model::{k}"));
     let mut command = cargo_command(&["test", "--locked", "--package", "index", "--test", "it"]);
-    command.args(["--", "--exact", "--nocapture"]);
+    command.args(["--", "--exact", "--include-ignored", "--nocapture"]);
     command.arg(format!("--test-threads={}", args.kinds.len().max(1)));
     command.args(names);
     command.env("CORDON_MOUNT_OPERATIONS", args.operations.to_string());

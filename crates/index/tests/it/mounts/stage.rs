@@ -18,6 +18,8 @@ const APART: &str = "CORDON_TEST_APART";
 const SERVES: &str = "CORDON_TEST_SERVES";
 /// Long enough for a loaded machine; nothing waits so long when all is well.
 pub const PATIENCE: Duration = Duration::from_secs(240);
+/// Between two looks of which the first failed.
+const MOMENT: Duration = Duration::from_millis(100);
 
 /// Runs a test in a process and a mount namespace of its own, so that no other test meets what it mounts. `name` is the
 /// test's, with its modules.
@@ -35,7 +37,7 @@ pub fn apart(name: &str, test: impl FnOnce()) {
     let done = Command::new("unshare")
         .args(["--mount", "--propagation", "private", "--"])
         .arg(std::env::current_exe().unwrap())
-        .args(["--exact", name, "--nocapture"])
+        .args(["--exact", name, "--include-ignored", "--nocapture"])
         .env(APART, name)
         .output()
         .unwrap();
@@ -94,7 +96,17 @@ impl News {
 
     /// Waits for something that was written since the last time. False when there is no patience left.
     fn wait(&self) -> bool {
-        let left = PATIENCE.saturating_sub(self.began.elapsed());
+        self.wait_for(PATIENCE)
+    }
+
+    /// Waits likewise, or for a moment: the look failed, for something went while it looked, and nobody tells when it is gone. False
+    /// when there is no patience left.
+    fn wait_a_moment(&self) -> bool {
+        self.wait_for(MOMENT) || self.began.elapsed() < PATIENCE
+    }
+
+    fn wait_for(&self, most: Duration) -> bool {
+        let left = PATIENCE.saturating_sub(self.began.elapsed()).min(most);
         let mut fds = [PollFd::new(&self.told, PollFlags::IN)];
         let told = poll(&mut fds, Some(&left.try_into().unwrap())).unwrap() > 0;
         // Before one looks: what is written meanwhile is told again.
@@ -159,6 +171,7 @@ impl Stage {
         let name = std::env::var_os(APART).unwrap();
         let service = Command::new(std::env::current_exe().unwrap())
             .arg("--exact")
+            .arg("--include-ignored")
             .arg(name)
             .args(["--nocapture"])
             .env(SERVES, home.folder())
@@ -189,7 +202,17 @@ impl Stage {
         let news = News::of(&self.home());
         self.reach(what, |status| status.state.name() == "Monitoring");
         loop {
-            let (pending, differences) = self.verify();
+            let (pending, differences) = match self.verify() {
+                Ok(found) => found,
+                Err(error) => {
+                    assert!(
+                        news.wait_a_moment(),
+                        "{what}: it cannot be verified: {error:?}\n{}",
+                        self.log()
+                    );
+                    continue;
+                }
+            };
             if pending == 0 && differences.is_empty() {
                 return news.began.elapsed();
             }
@@ -203,17 +226,14 @@ impl Stage {
         }
     }
 
-    fn verify(&self) -> (u64, Vec<index::verify::Difference>) {
-        let Ok(round) = index::round::of_database(&self.home().database()) else {
-            return (1, Vec::new());
-        };
+    fn verify(&self) -> Result<(u64, Vec<index::verify::Difference>), Box<dyn std::error::Error>> {
+        let round = index::round::of_database(&self.home().database())?;
         let found = std::sync::Mutex::new(Vec::new());
         let tell = |difference| found.lock().unwrap().push(difference);
-        let survey = round.survey().unwrap();
+        let survey = round.survey()?;
         let report = round
-            .with_plan(|plan| index::verify::verify(&survey, Some(plan), &round.progress, &tell));
-        let pending = report.map_or(1, |report| report.pending + report.again);
-        (pending, found.into_inner().unwrap())
+            .with_plan(|plan| index::verify::verify(&survey, Some(plan), &round.progress, &tell))?;
+        Ok((report.pending + report.again, found.into_inner().unwrap()))
     }
 
     /// What has no hashes, and why.
