@@ -18,8 +18,8 @@ const APART: &str = "CORDON_TEST_APART";
 const SERVES: &str = "CORDON_TEST_SERVES";
 /// Long enough for a loaded machine; nothing waits so long when all is well.
 pub const PATIENCE: Duration = Duration::from_secs(240);
-/// Between two looks of which the first failed.
-const MOMENT: Duration = Duration::from_millis(100);
+/// Between two looks at most.
+const MOMENT: Duration = Duration::from_millis(500);
 
 /// Runs a test in a process and a mount namespace of its own, so that no other test meets what it mounts. `name` is the
 /// test's, with its modules.
@@ -94,24 +94,15 @@ impl News {
         }
     }
 
-    /// Waits for something that was written since the last time. False when there is no patience left.
+    /// Waits for something that was written since the last time, or for a moment: what is written is told before other processes see
+    /// it (SQLite tells them through memory that they share), and a look that failed is not ended by any writing. False when there is no
+    /// patience left.
     fn wait(&self) -> bool {
-        self.wait_for(PATIENCE)
-    }
-
-    /// Waits likewise, or for a moment: the look failed, for something went while it looked, and nobody tells when it is gone. False
-    /// when there is no patience left.
-    fn wait_a_moment(&self) -> bool {
-        self.wait_for(MOMENT) || self.began.elapsed() < PATIENCE
-    }
-
-    fn wait_for(&self, most: Duration) -> bool {
-        let left = PATIENCE.saturating_sub(self.began.elapsed()).min(most);
         let mut fds = [PollFd::new(&self.told, PollFlags::IN)];
-        let told = poll(&mut fds, Some(&left.try_into().unwrap())).unwrap() > 0;
+        poll(&mut fds, Some(&MOMENT.try_into().unwrap())).unwrap();
         // Before one looks: what is written meanwhile is told again.
         while rustix::io::read(&self.told, &mut [0; 4096]).is_ok() {}
-        told
+        self.began.elapsed() < PATIENCE
     }
 }
 
@@ -206,7 +197,7 @@ impl Stage {
                 Ok(found) => found,
                 Err(error) => {
                     assert!(
-                        news.wait_a_moment(),
+                        news.wait(),
                         "{what}: it cannot be verified: {error:?}\n{}",
                         self.log()
                     );
