@@ -90,10 +90,18 @@ pub enum Verdict {
     },
 }
 
-/// The environment variable of a parameter.
+/// The environment variable of a parameter, as the engine of scripts on endpoints names it: upper case, anything but letters and digits
+/// as underscore.
 #[must_use]
 pub fn variable(key: &str) -> String {
-    format!("CORDON_PARAM_{}", key.to_ascii_uppercase())
+    let key = key.chars().map(|c| {
+        if c.is_ascii_alphanumeric() {
+            c.to_ascii_uppercase()
+        } else {
+            '_'
+        }
+    });
+    format!("CORDON_PARAM_{}", key.collect::<String>())
 }
 
 /// Tries all fixtures of a pack that are for a platform.

@@ -98,3 +98,12 @@ fn differences_are_told() {
         }
     );
 }
+
+/// A fixture tries a script with the variables that it gets on an endpoint.
+#[test]
+fn parameters_are_named_as_on_endpoints() {
+    for key in ["path", "some key", "a-b.c", "UPPER_1"] {
+        let there = sensors::script::variable(key);
+        assert_eq!(content::fixture::variable(key), there);
+    }
+}
