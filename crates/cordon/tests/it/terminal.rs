@@ -65,6 +65,8 @@ fn here(args: &[&str]) -> Command {
         "CLICOLOR_FORCE",
         "FORCE_COLOR",
         "COLUMNS",
+        // Where it stands, `clap` takes even a dumb terminal for a page that shows colours.
+        "CI",
     ] {
         command.env_remove(unwanted);
     }
