@@ -4,19 +4,16 @@
 //! it reports as new is exactly what a store has to write. If that write fails, drop the answer and restore it from the store; the same
 //! contribution added again then reports the same news.
 
-use crate::members::Members;
-use crate::row::{self, PageRow};
+use crate::row;
 use crate::spill::{Budget, Reader, Spill};
 use crate::table::{MOST_ROWS, Table};
+use crate::view::View;
 use crate::{AnswerError, Cell, Coverage, EndpointSet, Ordinal, State};
 use roaring::RoaringBitmap;
 use std::collections::BTreeMap;
 
 /// What went wrong on an endpoint: sensor, its state, and a text for people.
 pub type Problem = (String, State, String);
-
-/// A [`Problem`] with the endpoints that reported it.
-pub type ProblemReport = (String, State, String, EndpointSet);
 
 /// What one endpoint says. Saying it again, late or in several pieces does no harm.
 #[derive(Clone, Debug, PartialEq)]
@@ -67,37 +64,13 @@ impl Added {
     }
 }
 
-/// What changed since a version: what a watcher gets.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Changes {
-    /// Version to ask with next time.
-    pub version: u64,
-    /// For each table that changed: rows that are new or have another count, latest change first.
-    pub tables: Vec<TableChanges>,
-    /// Endpoints by state, now.
-    pub coverage: BTreeMap<State, u64>,
-    /// Rows cut by limits, now.
-    pub rows_cut: u64,
-    /// False when more rows changed than were asked for: the watcher takes a page instead of patching what it has.
-    pub complete: bool,
-}
-
-/// Changed rows of one table.
-#[derive(Clone, Debug, PartialEq)]
-pub struct TableChanges {
-    /// Its number.
-    pub table: u32,
-    /// Rows with their counts.
-    pub rows: Vec<PageRow>,
-}
-
 /// A merged answer.
 #[derive(Debug)]
 pub struct Answer {
     pub(crate) tables: Vec<Table>,
     coverage: Coverage,
-    problems: BTreeMap<Problem, RoaringBitmap>,
-    cut: BTreeMap<Ordinal, u64>,
+    pub(crate) problems: BTreeMap<Problem, RoaringBitmap>,
+    pub(crate) cut: BTreeMap<Ordinal, u64>,
     version: u64,
     budget: Budget,
     pub(crate) spill: Option<Spill>,
@@ -306,24 +279,16 @@ impl Answer {
         self.version
     }
 
-    /// What went wrong, and where.
+    /// As those see it who see every endpoint.
     #[must_use]
-    pub fn problems(&self) -> Vec<ProblemReport> {
-        self.problems
-            .iter()
-            .map(|((sensor, state, message), set)| {
-                let endpoints = EndpointSet(set.clone());
-                (sensor.clone(), *state, message.clone(), endpoints)
-            })
-            .collect()
+    pub fn whole(&self) -> View<'_> {
+        View::new(self, None)
     }
 
-    /// Rows that limits cut off on endpoints, as far as those can tell.
+    /// As those see it who see these endpoints only.
     #[must_use]
-    pub fn rows_cut(&self) -> u64 {
-        self.cut
-            .values()
-            .fold(0, |sum, rows| sum.saturating_add(*rows))
+    pub fn seen_by<'a>(&'a self, within: Option<&'a EndpointSet>) -> View<'a> {
+        View::new(self, within)
     }
 
     /// Tables of the plan.
@@ -343,53 +308,6 @@ impl Answer {
     pub fn held_bytes(&self) -> (u64, u64) {
         let spilled = self.spill.as_ref().map_or(0, Spill::length);
         (self.in_memory as u64, spilled)
-    }
-
-    /// Everything that changed after `since`; 0 gives all. A version that this answer has not reached (it was restored meanwhile) counts
-    /// as 0.
-    ///
-    /// # Errors
-    /// An unreadable spill file.
-    pub fn changes(&self, since: u64) -> Result<Changes, AnswerError> {
-        self.changes_at_most(since, usize::MAX)
-    }
-
-    /// As [`Self::changes`], but no more than `most` rows for each table, the latest.
-    ///
-    /// # Errors
-    /// An unreadable spill file.
-    pub fn changes_at_most(&self, since: u64, most: usize) -> Result<Changes, AnswerError> {
-        let since = if since > self.version { 0 } else { since };
-        let mut reader = Reader::single(self.spill.as_ref());
-        let mut changes = Changes {
-            version: self.version,
-            tables: Vec::new(),
-            coverage: self.coverage.counts(),
-            rows_cut: self.rows_cut(),
-            complete: true,
-        };
-        for (number, table) in (0..).zip(&self.tables) {
-            let mut rows = Vec::new();
-            for (id, row) in table.changed_since(since) {
-                if rows.len() == most {
-                    changes.complete = false;
-                    break;
-                }
-                rows.push(PageRow {
-                    row: id,
-                    cells: row::unpack(row.cells.read(&mut reader)?),
-                    count: row.members.len(),
-                    endpoints: Vec::new(),
-                });
-            }
-            if !rows.is_empty() {
-                changes.tables.push(TableChanges {
-                    table: number,
-                    rows,
-                });
-            }
-        }
-        Ok(changes)
     }
 
     pub(crate) fn table(&self, table: u32) -> Result<&Table, AnswerError> {
@@ -502,13 +420,6 @@ impl Answer {
     #[cfg(test)]
     pub(crate) fn set_spill(&mut self, spill: Spill) {
         self.spill = Some(spill);
-    }
-
-    pub(crate) fn members(&self, table: u32, row: u32) -> Result<&Members, AnswerError> {
-        self.table(table)?
-            .get(row)
-            .map(|r| &r.members)
-            .ok_or(AnswerError::UnknownRow { table, row })
     }
 }
 

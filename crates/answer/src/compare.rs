@@ -1,7 +1,7 @@
 //! Two answers side by side: rows of one only, of the other only, and of both, with their counts.
 
-use crate::group::Groups;
-use crate::{Answer, AnswerError};
+use crate::AnswerError;
+use crate::view::View;
 
 /// A row that only one of two answers has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,7 +25,7 @@ pub struct Both {
     pub right_count: u64,
 }
 
-/// What [`compare`] finds. Rows are named by number, so that comparing large answers stays small; [`Answer::row`] gives their cells.
+/// What [`compare`] finds. Rows are named by number, so that comparing large answers stays small; [`View::row`] gives their cells.
 /// Each list is in the order of the (left) row numbers.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Comparison {
@@ -43,12 +43,12 @@ pub struct Comparison {
 /// # Errors
 /// No such table in one of them, or an unreadable spill file.
 pub fn compare_by(
-    (left, left_columns): (&Answer, &[usize]),
-    (right, right_columns): (&Answer, &[usize]),
+    (left, left_columns): (View<'_>, &[usize]),
+    (right, right_columns): (View<'_>, &[usize]),
     table: u32,
 ) -> Result<Comparison, AnswerError> {
-    let ours = Groups::of(left, table, left_columns, None, None)?;
-    let theirs = Groups::of(right, table, right_columns, None, None)?;
+    let ours = left.groups(table, left_columns)?;
+    let theirs = right.groups(table, right_columns)?;
     let mut found = Comparison::default();
     for (at, row, count) in ours.each() {
         match ours.same(at, &theirs) {
@@ -73,17 +73,17 @@ pub fn compare_by(
 ///
 /// # Errors
 /// No such table in one of them.
-pub fn compare(left: &Answer, right: &Answer, table: u32) -> Result<Comparison, AnswerError> {
+pub fn compare(left: View<'_>, right: View<'_>, table: u32) -> Result<Comparison, AnswerError> {
     let (ours, theirs) = (left.table(table)?, right.table(table)?);
     let mut found = Comparison::default();
     for (id, row) in ours.rows_from(0) {
-        let count = row.members.len();
+        let count = left.count(row);
         if count == 0 {
             continue;
         }
         let other = theirs
             .find_by(row.hash, |held| row.cells.same(held))
-            .and_then(|other| Some((other, theirs.get(other)?.members.len())))
+            .and_then(|other| Some((other, right.count(theirs.get(other)?))))
             .filter(|(_, other_count)| *other_count > 0);
         match other {
             Some((other, other_count)) => found.both.push(Both {
@@ -98,11 +98,12 @@ pub fn compare(left: &Answer, right: &Answer, table: u32) -> Result<Comparison, 
     let shared: std::collections::HashSet<u32> = found.both.iter().map(|b| b.right).collect();
     found.only_right = theirs
         .rows_from(0)
-        .filter(|(id, row)| row.members.len() > 0 && !shared.contains(id))
+        .filter(|(id, _)| !shared.contains(id))
         .map(|(row, held)| OneSided {
             row,
-            count: held.members.len(),
+            count: right.count(held),
         })
+        .filter(|row| row.count > 0)
         .collect();
     Ok(found)
 }

@@ -66,6 +66,16 @@ impl Coverage {
         let open = State::open().map(|state| self.set(state));
         EndpointSet(open.fold(RoaringBitmap::new(), |all, set| all | set))
     }
+    /// The states of these endpoints alone.
+    #[must_use]
+    pub fn within(&self, endpoints: &EndpointSet) -> Self {
+        let mut part = Self::new();
+        for (state, set) in self.iter() {
+            *part.set_mut(state) = set & &endpoints.0;
+        }
+        part
+    }
+
     /// Raises an endpoint to this state; false when it has this state or a greater one.
     pub fn raise(&mut self, ordinal: Ordinal, state: State) -> bool {
         match self.state_of(ordinal) {

@@ -11,7 +11,8 @@ use crate::needle::Needle;
 use crate::row::{self, PageRow};
 use crate::spill::Reader;
 use crate::table::Table;
-use crate::{Answer, AnswerError, EndpointSet, Ordinal};
+use crate::view::View;
+use crate::{AnswerError, EndpointSet, Ordinal};
 use hashbrown::HashTable;
 
 /// Bounds on the number of endpoints of a row.
@@ -124,14 +125,14 @@ impl Groups {
 
     /// Groups the rows of a table: those of endpoints `within`, with `needle` in a cell of `columns`.
     pub(crate) fn of(
-        answer: &Answer,
+        answer: View<'_>,
         table: u32,
         columns: &[usize],
         within: Option<&EndpointSet>,
         needle: Option<&Needle>,
     ) -> Result<Self, AnswerError> {
         let mut groups = Self::new(table, columns);
-        let mut reader = Reader::scan(answer.spill.as_ref());
+        let mut reader = Reader::scan(answer.spill());
         let mut projected = Vec::new();
         for (id, row) in answer.table(table)?.rows_from(0) {
             project(row.cells.read(&mut reader)?, columns, &mut projected);
@@ -152,7 +153,7 @@ impl Groups {
         members: &Members,
         within: Option<&EndpointSet>,
     ) -> Option<u32> {
-        if within.map_or_else(|| members.len(), |within| members.len_within(within)) == 0 {
+        if members.count(within) == 0 {
             return None;
         }
         let held = &self.groups;
@@ -189,12 +190,12 @@ impl Groups {
     ///
     /// # Errors
     /// No such table, or an unreadable spill file.
-    pub fn follow(&mut self, answer: &Answer, since: u64) -> Result<Vec<u32>, AnswerError> {
+    pub fn follow(&mut self, answer: View<'_>, since: u64) -> Result<Vec<u32>, AnswerError> {
         let table = answer.table(self.table)?;
-        // As with [`Answer::changes`]: a version that was not reached is one from before a restart.
+        // As with [`View::changes`]: a version that was not reached is one from before a restart.
         let since = if since > answer.version() { 0 } else { since };
         let mut changed = Vec::new();
-        let mut reader = Reader::single(answer.spill.as_ref());
+        let mut reader = Reader::single(answer.spill());
         let mut projected = Vec::new();
         // The first time in the order of numbers, so that groups are in the order of their first rows.
         let from = self.version;
@@ -208,7 +209,7 @@ impl Groups {
         for id in rows {
             let Some(row) = table.get(id) else { continue };
             project(row.cells.read(&mut reader)?, &self.columns, &mut projected);
-            let grew = self.join(key(&projected), id, &row.members, None);
+            let grew = self.join(key(&projected), id, &row.members, answer.within());
             if row.version() > since {
                 changed.extend(grew);
             }
@@ -254,12 +255,12 @@ impl Groups {
     /// No such table, or an unreadable spill file.
     pub fn rows(
         &self,
-        answer: &Answer,
+        answer: View<'_>,
         which: &[u32],
         endpoints: usize,
     ) -> Result<Vec<PageRow>, AnswerError> {
         let table = answer.table(self.table)?;
-        let mut reader = Reader::single(answer.spill.as_ref());
+        let mut reader = Reader::single(answer.spill());
         let groups = which.iter().filter_map(|at| self.groups.get(*at as usize));
         groups
             .map(|group| {
@@ -268,7 +269,7 @@ impl Groups {
                     row: group.row,
                     cells,
                     count: group.count,
-                    endpoints: group.members.first(endpoints),
+                    endpoints: group.members.first(endpoints, None),
                 })
             })
             .collect()
@@ -330,13 +331,13 @@ pub(crate) fn shown(
     Ok(row::unpack(&projected))
 }
 
-impl Answer {
+impl View<'_> {
     /// Groups the rows of a table by these columns.
     ///
     /// # Errors
     /// No such table, or an unreadable spill file.
     pub fn groups(&self, table: u32, columns: &[usize]) -> Result<Groups, AnswerError> {
-        Groups::of(self, table, columns, None, None)
+        Groups::of(*self, table, columns, self.within(), None)
     }
 
     /// Groups of a table that [`Groups::follow`] fills.
@@ -359,13 +360,11 @@ impl Answer {
         columns: &[usize],
     ) -> Result<EndpointSet, AnswerError> {
         let rows = self.table(table)?;
-        let mut reader = Reader::single(self.spill.as_ref());
-        let like = rows
-            .get(row)
-            .ok_or(AnswerError::UnknownRow { table, row })?;
+        let mut reader = Reader::single(self.spill());
+        let like = self.held(table, row)?;
         let mut wanted = Vec::new();
         project(like.cells.read(&mut reader)?, columns, &mut wanted);
-        let mut reader = Reader::scan(self.spill.as_ref());
+        let mut reader = Reader::scan(self.spill());
         let (mut all, mut projected) = (Members::NONE, Vec::new());
         for (_, row) in rows.rows_from(0) {
             project(row.cells.read(&mut reader)?, columns, &mut projected);
@@ -373,7 +372,7 @@ impl Answer {
                 all.merge(&row.members);
             }
         }
-        Ok(all.to_set())
+        Ok(all.to_set(self.within()))
     }
 
     /// The first endpoints of a row, by ordinal.
@@ -386,6 +385,6 @@ impl Answer {
         row: u32,
         most: usize,
     ) -> Result<Vec<Ordinal>, AnswerError> {
-        Ok(self.members(table, row)?.first(most))
+        Ok(self.members(table, row)?.first(most, self.within()))
     }
 }

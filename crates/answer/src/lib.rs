@@ -24,10 +24,9 @@ mod set;
 mod spill;
 mod state;
 mod table;
+mod view;
 
-pub use crate::answer::{
-    Added, Answer, Changes, Contribution, NewRow, Problem, ProblemReport, TableChanges,
-};
+pub use crate::answer::{Added, Answer, Contribution, NewRow, Problem};
 pub use crate::compare::{Both, Comparison, OneSided, compare, compare_by};
 pub use crate::coverage::Coverage;
 pub use crate::error::AnswerError;
@@ -37,6 +36,7 @@ pub use crate::row::PageRow;
 pub use crate::set::EndpointSet;
 pub use crate::spill::Budget;
 pub use crate::state::{State, UnknownState};
+pub use crate::view::{Changes, ProblemReport, TableChanges, View};
 
 /// The small number of an endpoint, given at enrolment and never reused.
 pub type Ordinal = u32;

@@ -103,23 +103,39 @@ impl Members {
         }
     }
 
-    /// The first of them, by ordinal.
-    pub(crate) fn first(&self, most: usize) -> Vec<Ordinal> {
+    /// How many there are, or how many of these.
+    pub(crate) fn count(&self, within: Option<&EndpointSet>) -> u64 {
+        within.map_or_else(|| self.len(), |within| self.len_within(within))
+    }
+
+    /// The first of them, by ordinal, or the first that are `within`.
+    pub(crate) fn first(&self, most: usize, within: Option<&EndpointSet>) -> Vec<Ordinal> {
+        if most == 0 {
+            return Vec::new();
+        }
+        let is_within = |ordinal: &Ordinal| within.is_none_or(|set| set.contains(*ordinal));
         match self {
             Self::Few(..) => {
-                let mut few = self.few().to_vec();
+                let mut few: Vec<Ordinal> = self.few().iter().copied().filter(is_within).collect();
                 few.sort_unstable();
                 few.truncate(most);
                 few
             }
-            Self::Many(set) => set.iter().take(most).collect(),
+            Self::Many(set) => set.iter().filter(is_within).take(most).collect(),
         }
     }
 
-    pub(crate) fn to_set(&self) -> EndpointSet {
-        match self {
-            Self::Few(..) => self.few().iter().copied().collect(),
-            Self::Many(set) => EndpointSet((**set).clone()),
+    /// All of them, or those that are `within`.
+    pub(crate) fn to_set(&self, within: Option<&EndpointSet>) -> EndpointSet {
+        match (self, within) {
+            (Self::Few(..), _) => self
+                .few()
+                .iter()
+                .copied()
+                .filter(|ordinal| within.is_none_or(|set| set.contains(*ordinal)))
+                .collect(),
+            (Self::Many(set), None) => EndpointSet((**set).clone()),
+            (Self::Many(set), Some(within)) => EndpointSet(&**set & &within.0),
         }
     }
 

@@ -5,7 +5,8 @@ use crate::needle::Needle;
 use crate::row::{self, PageRow};
 use crate::spill::Reader;
 use crate::table::{Held, Table};
-use crate::{Answer, AnswerError, EndpointSet};
+use crate::view::View;
+use crate::{AnswerError, EndpointSet};
 use std::borrow::Cow;
 use std::cmp::Ordering;
 use std::sync::Arc;
@@ -161,7 +162,7 @@ fn order(query: &PageQuery, a: &Candidate<'_>, b: &Candidate<'_>) -> Ordering {
     first.then(a.id.cmp(&b.id))
 }
 
-impl Answer {
+impl View<'_> {
     /// A page of a table.
     ///
     /// Costs one pass over the table and memory for `offset + limit` rows, whatever the table's size; by columns, memory for each group
@@ -173,13 +174,14 @@ impl Answer {
         let rows = self.table(table)?;
         let needle = query.contains.as_deref().filter(|n| !n.is_empty());
         let needle = needle.map(Needle::new);
-        let within = query.within.as_ref();
+        let within = self.within_also(query.within.as_ref());
+        let within = within.as_deref();
         let mut best = Best::new(query);
-        let mut reader = Reader::scan(self.spill.as_ref());
+        let mut reader = Reader::scan(self.spill());
         let by = query.show.by.as_deref();
         let groups = match by {
             Some(columns) => {
-                let groups = Groups::of(self, table, columns, within, needle.as_ref())?;
+                let groups = Groups::of(*self, table, columns, within, needle.as_ref())?;
                 for (at, row, count) in groups.each() {
                     if query.show.holds(count) {
                         let key = best.key(rows, row, by, &mut reader)?;
@@ -190,10 +192,7 @@ impl Answer {
             }
             None => {
                 for (id, row) in rows.rows_from(0) {
-                    let count = within.map_or_else(
-                        || row.members.len(),
-                        |within| row.members.len_within(within),
-                    );
+                    let count = row.members.count(within);
                     if !query.show.holds(count) {
                         continue;
                     }
@@ -214,23 +213,16 @@ impl Answer {
         let page = match groups {
             Some(groups) => {
                 let which: Vec<u32> = chosen.iter().map(|candidate| candidate.id).collect();
-                groups.rows(self, &which, endpoints)?
+                groups.rows(*self, &which, endpoints)?
             }
             None => {
-                let mut reader = Reader::single(self.spill.as_ref());
+                let mut reader = Reader::single(self.spill());
                 let mut page = Vec::with_capacity(chosen.len());
                 for candidate in chosen {
                     let Some(row) = rows.get(candidate.id) else {
                         continue;
                     };
-                    let endpoints = match within {
-                        // A bitmap is only made where endpoints are named.
-                        Some(within) if endpoints > 0 => {
-                            let common = row.members.to_set().intersect(within);
-                            common.iter().take(endpoints).collect()
-                        }
-                        _ => row.members.first(endpoints),
-                    };
+                    let endpoints = row.members.first(endpoints, within);
                     page.push(PageRow {
                         row: candidate.id,
                         cells: shown(rows, &mut reader, candidate.id, None)?,
@@ -253,7 +245,7 @@ impl Answer {
     /// # Errors
     /// No such row.
     pub fn endpoints(&self, table: u32, row: u32) -> Result<EndpointSet, AnswerError> {
-        Ok(self.members(table, row)?.to_set())
+        Ok(self.members(table, row)?.to_set(self.within()))
     }
 
     /// One row.
@@ -261,15 +253,12 @@ impl Answer {
     /// # Errors
     /// No such row, or an unreadable spill file.
     pub fn row(&self, table: u32, row: u32) -> Result<PageRow, AnswerError> {
-        let held = self
-            .table(table)?
-            .get(row)
-            .ok_or(AnswerError::UnknownRow { table, row })?;
-        let mut reader = Reader::single(self.spill.as_ref());
+        let held = self.held(table, row)?;
+        let mut reader = Reader::single(self.spill());
         Ok(PageRow {
             row,
             cells: row::unpack(held.cells.read(&mut reader)?),
-            count: held.members.len(),
+            count: self.count(held),
             endpoints: Vec::new(),
         })
     }
@@ -287,19 +276,20 @@ impl Answer {
         most: usize,
         show: &Show,
     ) -> Result<Vec<PageRow>, AnswerError> {
-        let mut reader = Reader::scan(self.spill.as_ref());
+        let mut reader = Reader::scan(self.spill());
         let (mut rows, mut named) = (Vec::new(), 0);
         for (id, row) in self.table(table)?.rows_from(from) {
             if rows.len() == most || named >= MOST_NAMED {
                 break;
             }
-            if show.holds(row.members.len()) {
-                let endpoints = row.members.first(show.endpoints);
+            let count = self.count(row);
+            if show.holds(count) {
+                let endpoints = row.members.first(show.endpoints, self.within());
                 named += endpoints.len();
                 rows.push(PageRow {
                     row: id,
                     cells: row::unpack(row.cells.read(&mut reader)?),
-                    count: row.members.len(),
+                    count,
                     endpoints,
                 });
             }
@@ -320,10 +310,11 @@ impl Answer {
     ) -> Result<Vec<u32>, AnswerError> {
         let rows = self.table(table)?.rows_from(0);
         let mut order: Vec<(u32, u32)> = rows
-            .filter(|(_, row)| show.holds(row.members.len()))
-            .map(|(id, row)| {
+            .map(|(id, row)| (id, self.count(row)))
+            .filter(|(_, count)| show.holds(*count))
+            .map(|(id, count)| {
                 // There are no more endpoints than ordinals.
-                let count = u32::try_from(row.members.len()).unwrap_or(u32::MAX);
+                let count = u32::try_from(count).unwrap_or(u32::MAX);
                 (if rare_first { count } else { u32::MAX - count }, id)
             })
             .collect();
@@ -343,7 +334,7 @@ impl Answer {
         show: &Show,
     ) -> Result<(Vec<PageRow>, usize), AnswerError> {
         let table = self.table(table)?;
-        let mut reader = Reader::single(self.spill.as_ref());
+        let mut reader = Reader::single(self.spill());
         let (mut found, mut named, mut seen) = (Vec::new(), 0, 0);
         for id in rows {
             if named >= MOST_NAMED {
@@ -351,13 +342,14 @@ impl Answer {
             }
             seen += 1;
             let Some(row) = table.get(*id) else { continue };
-            if show.holds(row.members.len()) {
-                let endpoints = row.members.first(show.endpoints);
+            let count = self.count(row);
+            if show.holds(count) {
+                let endpoints = row.members.first(show.endpoints, self.within());
                 named += endpoints.len();
                 found.push(PageRow {
                     row: *id,
                     cells: row::unpack(row.cells.read(&mut reader)?),
-                    count: row.members.len(),
+                    count,
                     endpoints,
                 });
             }
@@ -370,13 +362,14 @@ impl Answer {
     /// # Errors
     /// No such table, or an unreadable spill file.
     pub fn for_each_row(&self, table: u32, mut f: impl FnMut(PageRow)) -> Result<(), AnswerError> {
-        let mut reader = Reader::scan(self.spill.as_ref());
+        let mut reader = Reader::scan(self.spill());
         for (id, row) in self.table(table)?.rows_from(0) {
-            if row.members.len() > 0 {
+            let count = self.count(row);
+            if count > 0 {
                 f(PageRow {
                     row: id,
                     cells: row::unpack(row.cells.read(&mut reader)?),
-                    count: row.members.len(),
+                    count,
                     endpoints: Vec::new(),
                 });
             }

@@ -224,7 +224,10 @@ mod tests {
         answer.add(contribution(1, "first")).unwrap();
         let error = answer.add(contribution(2, "second")).unwrap_err();
         assert!(matches!(error, AnswerError::SpillWrite { .. }), "{error}");
-        assert_eq!(answer.row(0, 0).unwrap().cells, [Box::from(&b"first"[..])]);
+        assert_eq!(
+            answer.whole().row(0, 0).unwrap().cells,
+            [Box::from(&b"first"[..])]
+        );
         assert_eq!(answer.coverage().state_of(2), None);
         assert_eq!(answer.rows(), 1);
     }
@@ -243,15 +246,15 @@ mod tests {
         answer.set_spill(Spill::over(file, folder.path()));
         answer.add(contribution(1, "first")).unwrap();
         answer.add(contribution(1, "second")).unwrap();
-        assert_eq!(answer.row(0, 0).unwrap().count, 1);
+        assert_eq!(answer.whole().row(0, 0).unwrap().count, 1);
         std::fs::write(&path, b"\x05\0\0\0other").unwrap();
         assert!(matches!(
-            answer.row(0, 0),
+            answer.whole().row(0, 0),
             Err(AnswerError::SpillDamaged { .. })
         ));
         std::fs::write(&path, b"").unwrap();
         assert!(matches!(
-            answer.row(0, 0),
+            answer.whole().row(0, 0),
             Err(AnswerError::SpillRead { .. })
         ));
     }

@@ -67,18 +67,18 @@ fn show(by: Option<Vec<usize>>, counts: Option<Counts>) -> Show {
 fn exported(answer: &Answer, table: u32, show: &Show, order: Option<bool>) -> Vec<PageRow> {
     let mut rows = Vec::new();
     if let Some(columns) = &show.by {
-        let groups = answer.groups(table, columns).unwrap();
+        let groups = answer.whole().groups(table, columns).unwrap();
         for some in groups.order(order, show.counts).chunks(3) {
-            rows.extend(groups.rows(answer, some, show.endpoints).unwrap());
+            rows.extend(groups.rows(answer.whole(), some, show.endpoints).unwrap());
         }
         return rows;
     }
     if let Some(rare) = order {
-        let ids = answer.by_count(table, rare, show).unwrap();
+        let ids = answer.whole().by_count(table, rare, show).unwrap();
         let mut at = 0;
         while at < ids.len() {
             let end = ids.len().min(at + 3);
-            let (some, seen) = answer.these(table, &ids[at..end], show).unwrap();
+            let (some, seen) = answer.whole().these(table, &ids[at..end], show).unwrap();
             rows.extend(some);
             at += seen;
         }
@@ -86,7 +86,7 @@ fn exported(answer: &Answer, table: u32, show: &Show, order: Option<bool>) -> Ve
     }
     let mut from = 0;
     loop {
-        let piece = answer.piece(table, from, 3, show).unwrap();
+        let piece = answer.whole().piece(table, from, 3, show).unwrap();
         let Some(last) = piece.last() else {
             return rows;
         };
@@ -107,7 +107,7 @@ proptest! {
             let mut wanted = model(&list, table, by.as_deref());
             wanted.retain(|_, set| counts.is_none_or(|counts| counts.holds(set.len() as u64)));
             let query = PageQuery { show: show(by.clone(), counts), limit: 10_000, ..PageQuery::default() };
-            let page = answer.page(table, &query).unwrap();
+            let page = answer.whole().page(table, &query).unwrap();
             prop_assert_eq!(page.total_rows, wanted.len() as u64);
             prop_assert_eq!(content(&page.rows), wanted.clone());
             let rows = exported(&answer, table, &query.show, order);
@@ -124,12 +124,12 @@ proptest! {
         let sort = if rare { Sort::CountAsc } else { Sort::CountDesc };
         let query = PageQuery { show: show(by, counts), sort, limit: 10_000, ..PageQuery::default() };
         let place = |row: &PageRow| (if rare { row.count } else { u64::MAX - row.count }, row.row);
-        let page = answer.page(0, &query).unwrap();
+        let page = answer.whole().page(0, &query).unwrap();
         prop_assert!(page.rows.is_sorted_by_key(place));
         prop_assert_eq!(&exported(&answer, 0, &query.show, Some(rare)), &page.rows);
         // A page is a part of the whole.
         let part = PageQuery { offset: cut as u64, limit: 2, ..query.clone() };
-        let part = answer.page(0, &part).unwrap();
+        let part = answer.whole().page(0, &part).unwrap();
         prop_assert_eq!(part.total_rows, page.total_rows);
         let rest: Vec<_> = page.rows.iter().skip(cut).take(2).cloned().collect();
         prop_assert_eq!(part.rows, rest);
@@ -143,7 +143,7 @@ proptest! {
         list in contributions(), columns in prop::collection::vec(0_usize..3, 0..3), asks in prop::collection::vec(any::<bool>(), 14),
     ) {
         let mut answer = Answer::new(TABLES as usize, Budget::unlimited());
-        let mut groups = answer.no_groups(0, &columns).unwrap();
+        let mut groups = answer.whole().no_groups(0, &columns).unwrap();
         let mut seen: BTreeMap<u32, PageRow> = BTreeMap::new();
         let mut version = 0;
         for (c, ask) in list.into_iter().zip(asks.into_iter().chain([true])) {
@@ -151,16 +151,16 @@ proptest! {
             if !ask {
                 continue;
             }
-            let changed = groups.follow(&answer, version).unwrap();
+            let changed = groups.follow(answer.whole(), version).unwrap();
             version = answer.version();
-            for row in groups.rows(&answer, &changed, usize::MAX).unwrap() {
+            for row in groups.rows(answer.whole(), &changed, usize::MAX).unwrap() {
                 let earlier = seen.insert(row.row, row.clone());
                 prop_assert!(earlier.is_none_or(|e| e.count < row.count), "it came again though its count did not change");
             }
-            let anew = answer.groups(0, &columns).unwrap();
-            let all = anew.rows(&answer, &anew.order(None, None), usize::MAX).unwrap();
+            let anew = answer.whole().groups(0, &columns).unwrap();
+            let all = anew.rows(answer.whole(), &anew.order(None, None), usize::MAX).unwrap();
             prop_assert_eq!(&seen.values().cloned().collect::<Vec<_>>(), &all);
-            prop_assert!(groups.follow(&answer, version).unwrap().is_empty());
+            prop_assert!(groups.follow(answer.whole(), version).unwrap().is_empty());
         }
     }
 
@@ -170,13 +170,13 @@ proptest! {
         let answer = filled(&list, Budget::new(0, std::env::temp_dir()));
         let wanted = model(&list, 0, Some(&columns));
         let mut rows = Vec::new();
-        answer.for_each_row(0, |row| rows.push(row)).unwrap();
+        answer.whole().for_each_row(0, |row| rows.push(row)).unwrap();
         for row in rows {
             let cells: Cells = columns
                 .iter()
                 .map(|at| row.cells.get(*at).map(|c| c.to_vec()).unwrap_or_default())
                 .collect();
-            let found: BTreeSet<u32> = answer.endpoints_by(0, row.row, &columns).unwrap().iter().collect();
+            let found: BTreeSet<u32> = answer.whole().endpoints_by(0, row.row, &columns).unwrap().iter().collect();
             prop_assert_eq!(Some(&found), wanted.get(&cells));
         }
     }
@@ -187,10 +187,10 @@ proptest! {
         a in contributions(), b in contributions(), columns in prop::collection::vec(0_usize..3, 0..3),
     ) {
         let (left, right) = (filled(&a, Budget::unlimited()), filled(&b, Budget::new(0, std::env::temp_dir())));
-        let found = compare_by((&left, &columns), (&right, &columns), 0).unwrap();
+        let found = compare_by((left.whole(), &columns), (right.whole(), &columns), 0).unwrap();
         let (ours, theirs) = (model(&a, 0, Some(&columns)), model(&b, 0, Some(&columns)));
         let cells = |of: &Answer, row: u32| -> Cells {
-            let row = of.row(0, row).unwrap();
+            let row = of.whole().row(0, row).unwrap();
             columns.iter().map(|at| row.cells.get(*at).map(|c| c.to_vec()).unwrap_or_default()).collect()
         };
         let count = |of: &Model, cells: &Cells| of.get(cells).map_or(0, |set| set.len() as u64);
@@ -244,7 +244,7 @@ fn an_endpoint_of_several_rows_counts_once() {
             limit: 10,
             ..PageQuery::default()
         };
-        let page = answer.page(0, &query).unwrap();
+        let page = answer.whole().page(0, &query).unwrap();
         let rows = page.rows.into_iter();
         rows.map(|row| {
             let text = String::from_utf8(row.cells[0].to_vec()).unwrap();
@@ -288,17 +288,24 @@ fn pieces_that_name_endpoints_end_early() {
         endpoints: usize::MAX,
         ..Show::default()
     };
-    let piece = answer.piece(0, 0, 500, &all).unwrap();
+    let piece = answer.whole().piece(0, 0, 500, &all).unwrap();
     assert_eq!(piece.len(), 7, "20,000 names and no more than a row over");
-    assert_eq!(answer.piece(0, 0, 500, &Show::default()).unwrap().len(), 30);
+    assert_eq!(
+        answer
+            .whole()
+            .piece(0, 0, 500, &Show::default())
+            .unwrap()
+            .len(),
+        30
+    );
     let ids: Vec<u32> = (0..30).collect();
-    let (these, seen) = answer.these(0, &ids, &all).unwrap();
+    let (these, seen) = answer.whole().these(0, &ids, &all).unwrap();
     assert_eq!((these.len(), seen), (7, 7));
     let few = Show {
         endpoints: 2,
         ..Show::default()
     };
-    let (these, seen) = answer.these(0, &ids, &few).unwrap();
+    let (these, seen) = answer.whole().these(0, &ids, &few).unwrap();
     assert_eq!((these.len(), seen), (30, 30));
     assert!(
         these

@@ -115,7 +115,7 @@ proptest! {
         for (c, ask) in list.into_iter().zip(asks.into_iter().chain([true])) {
             answer.add(c).unwrap();
             if ask {
-                let changes = answer.changes(version).unwrap();
+                let changes = answer.whole().changes(version).unwrap();
                 for table in changes.tables {
                     for row in table.rows {
                         let earlier = seen.insert((table.table, row.row), row.clone());
@@ -126,11 +126,11 @@ proptest! {
                     }
                 }
                 version = changes.version;
-                let again = answer.changes(version).unwrap();
+                let again = answer.whole().changes(version).unwrap();
                 prop_assert!(again.tables.is_empty());
                 for table in 0..TABLES {
                     let mut rows = Vec::new();
-                    answer.for_each_row(table, |r| rows.push(r)).unwrap();
+                    answer.whole().for_each_row(table, |r| rows.push(r)).unwrap();
                     let of_table: Vec<_> =
                         seen.iter().filter(|((t, _), _)| *t == table).map(|(_, r)| r.clone()).collect();
                     prop_assert_eq!(of_table, rows);

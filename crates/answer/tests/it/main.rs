@@ -10,3 +10,4 @@ mod laws;
 mod model;
 mod reading;
 mod spilling;
+mod views;

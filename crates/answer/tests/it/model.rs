@@ -1,6 +1,6 @@
 //! What an answer says, in a form that two answers can be compared by, and contributions drawn at random.
 
-use answer::{Answer, Budget, Contribution, Problem, State};
+use answer::{Answer, Budget, Contribution, Problem, State, View};
 use proptest::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -16,15 +16,19 @@ pub struct Content {
 }
 
 pub fn content(answer: &Answer) -> Content {
+    seen(answer.whole())
+}
+
+pub fn seen(view: View<'_>) -> Content {
     let mut content = Content {
-        rows_cut: answer.rows_cut(),
+        rows_cut: view.rows_cut(),
         ..Content::default()
     };
     for table in 0..TABLES {
         let mut rows = Vec::new();
-        answer.for_each_row(table, |row| rows.push(row)).unwrap();
+        view.for_each_row(table, |row| rows.push(row)).unwrap();
         for row in rows {
-            let set: BTreeSet<u32> = answer.endpoints(table, row.row).unwrap().iter().collect();
+            let set: BTreeSet<u32> = view.endpoints(table, row.row).unwrap().iter().collect();
             assert_eq!(set.len() as u64, row.count);
             let cells = row.cells.iter().map(|c| c.to_vec()).collect();
             assert!(
@@ -33,12 +37,13 @@ pub fn content(answer: &Answer) -> Content {
             );
         }
     }
-    for ordinal in answer.coverage().all().iter() {
+    let coverage = view.coverage();
+    for ordinal in coverage.all().iter() {
         content
             .states
-            .insert(ordinal, answer.coverage().state_of(ordinal).unwrap());
+            .insert(ordinal, coverage.state_of(ordinal).unwrap());
     }
-    for (sensor, state, message, set) in answer.problems() {
+    for (sensor, state, message, set) in view.problems() {
         content
             .problems
             .insert((sensor, state, message), set.iter().collect());

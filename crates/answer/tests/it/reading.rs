@@ -68,7 +68,7 @@ fn both_budgets(test: impl Fn(&Answer)) {
 #[test]
 fn pages_sort_by_count_and_by_column() {
     both_budgets(|answer| {
-        let names = |sort| first_cells(&answer.page(0, &query(sort)).unwrap());
+        let names = |sort| first_cells(&answer.whole().page(0, &query(sort)).unwrap());
         let own = |list: &[(&str, u64)]| -> Vec<(String, u64)> {
             list.iter().map(|(n, c)| ((*n).to_owned(), *c)).collect()
         };
@@ -96,26 +96,26 @@ fn pages_filter_restrict_and_page() {
     both_budgets(|answer| {
         let mut q = query(Sort::CountDesc);
         q.contains = Some("mINER".into());
-        let page = answer.page(0, &q).unwrap();
+        let page = answer.whole().page(0, &q).unwrap();
         assert_eq!(first_cells(&page), [("Miner".to_owned(), 1)]);
         assert_eq!(page.total_rows, 1);
 
         let mut q = query(Sort::CountAsc);
         q.within = Some([4, 5].into_iter().collect());
-        let page = answer.page(0, &q).unwrap();
+        let page = answer.whole().page(0, &q).unwrap();
         assert!(page.rows.iter().all(|r| r.count == 2));
         assert_eq!(page.total_rows, 3);
 
         let mut q = query(Sort::CountDesc);
         (q.offset, q.limit) = (1, 2);
-        let page = answer.page(0, &q).unwrap();
+        let page = answer.whole().page(0, &q).unwrap();
         assert_eq!(
             first_cells(&page),
             [("sshd".to_owned(), 10), ("bash".to_owned(), 2)]
         );
         assert_eq!(page.total_rows, 4);
         (q.offset, q.limit) = (u64::MAX, usize::MAX);
-        assert!(answer.page(0, &q).unwrap().rows.is_empty());
+        assert!(answer.whole().page(0, &q).unwrap().rows.is_empty());
     });
 }
 
@@ -131,7 +131,7 @@ fn a_page_of_many_rows_is_the_right_one() {
     add(&mut answer, 1, &rows);
     let mut q = query(by_number(true));
     (q.offset, q.limit) = (5000, 3);
-    let page = answer.page(0, &q).unwrap();
+    let page = answer.whole().page(0, &q).unwrap();
     let second: Vec<_> = page.rows.iter().map(|r| r.cells[1].clone()).collect();
     assert_eq!(
         second,
@@ -144,20 +144,23 @@ fn a_page_of_many_rows_is_the_right_one() {
 fn pieces_give_the_whole_table() {
     both_budgets(|answer| {
         let mut whole = Vec::new();
-        answer.for_each_row(0, |row| whole.push(row)).unwrap();
+        answer
+            .whole()
+            .for_each_row(0, |row| whole.push(row))
+            .unwrap();
         let mut pieces = Vec::new();
         let mut from = 0;
         loop {
-            let piece = answer.piece(0, from, 3, &Show::default()).unwrap();
+            let piece = answer.whole().piece(0, from, 3, &Show::default()).unwrap();
             let Some(last) = piece.last() else { break };
             from = last.row + 1;
             pieces.extend(piece);
         }
         assert_eq!(pieces, whole);
         assert_eq!(whole.len(), 4);
-        assert_eq!(answer.row(0, 2).unwrap(), whole[2]);
+        assert_eq!(answer.whole().row(0, 2).unwrap(), whole[2]);
         assert_eq!(
-            answer.endpoints(0, 3).unwrap(),
+            answer.whole().endpoints(0, 3).unwrap(),
             EndpointSet::from_iter([4, 5])
         );
     });
@@ -168,15 +171,15 @@ fn few_changes_come_as_few_rows_and_too_many_say_so() {
     let mut answer = sample(Budget::unlimited());
     let version = answer.version();
     add(&mut answer, 20, &[&["sshd", "22"]]);
-    let changes = answer.changes(version).unwrap();
+    let changes = answer.whole().changes(version).unwrap();
     assert_eq!(changes.tables[0].rows.len(), 1);
     assert_eq!(changes.tables[0].rows[0].count, 11);
     assert!(changes.complete);
-    let changes = answer.changes_at_most(0, 2).unwrap();
+    let changes = answer.whole().changes_at_most(0, 2).unwrap();
     assert_eq!(changes.tables[0].rows.len(), 2);
     assert!(!changes.complete);
     // From before a restart: everything.
-    let changes = answer.changes(answer.version() + 100).unwrap();
+    let changes = answer.whole().changes(answer.version() + 100).unwrap();
     assert_eq!(changes.tables[0].rows.len(), 4);
 }
 
@@ -192,9 +195,9 @@ fn comparison_is_set_arithmetic_on_rows() {
             add(&mut spilled, 71, &[&["systemd", "1"]]);
             spilled
         }] {
-            let found = compare(left, &right, 0).unwrap();
+            let found = compare(left.whole(), right.whole(), 0).unwrap();
             let name = |of: &Answer, row| {
-                String::from_utf8_lossy(&of.row(0, row).unwrap().cells[0]).into_owned()
+                String::from_utf8_lossy(&of.whole().row(0, row).unwrap().cells[0]).into_owned()
             };
             let only_left: Vec<_> = found
                 .only_left
@@ -270,7 +273,7 @@ fn what_does_not_fit_is_refused_whole() {
         Err(AnswerError::Shape { left: 1, right: 2 })
     ));
     assert!(matches!(
-        answer.page(7, &PageQuery::default()),
+        answer.whole().page(7, &PageQuery::default()),
         Err(AnswerError::UnknownTable { .. })
     ));
 }

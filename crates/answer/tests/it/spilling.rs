@@ -43,6 +43,7 @@ fn rows_beyond_the_budget_go_to_disk_and_none_is_lost() {
     );
     let mut next = 0;
     answer
+        .whole()
         .for_each_row(0, |row| {
             let text = String::from_utf8(row.cells[0].to_vec()).unwrap();
             assert!(text.starts_with(&format!("row {next} x")), "{text}");
@@ -52,6 +53,7 @@ fn rows_beyond_the_budget_go_to_disk_and_none_is_lost() {
         .unwrap();
     assert_eq!(next, 10_000);
     let page = answer
+        .whole()
         .page(
             0,
             &PageQuery {
@@ -88,7 +90,7 @@ fn without_a_place_to_spill_nothing_is_taken_and_nothing_lost() {
     assert_eq!(answer.rows(), u64::from(taken) * 100);
     assert_eq!(answer.coverage().total(), u64::from(taken));
     let mut rows = 0;
-    answer.for_each_row(0, |_| rows += 1).unwrap();
+    answer.whole().for_each_row(0, |_| rows += 1).unwrap();
     assert_eq!(rows, taken * 100);
     // The folder comes back: the refused contribution is taken, and only reported as new now.
     std::fs::create_dir(&missing).unwrap();

@@ -171,8 +171,21 @@ async fn a_fleet_enrols_answers_and_comes_back_as_itself() {
         "Get Computer Name and Tea Leaves and Running Processes from all machines",
     );
     let mixed = merged(&mut events, 5, 2, agents).await;
-    assert!(mixed.piece(0, 0, 9, &Show::default()).unwrap().is_empty());
-    assert!(mixed.piece(1, 0, 9, &Show::default()).unwrap().len() == 9);
+    assert!(
+        mixed
+            .whole()
+            .piece(0, 0, 9, &Show::default())
+            .unwrap()
+            .is_empty()
+    );
+    assert!(
+        mixed
+            .whole()
+            .piece(1, 0, 9, &Show::default())
+            .unwrap()
+            .len()
+            == 9
+    );
 
     let report = running.stop().await;
     assert_eq!((report.enrolled, report.reused), (u64::from(agents), 0));
@@ -183,12 +196,12 @@ async fn a_fleet_enrols_answers_and_comes_back_as_itself() {
     connected(&mut events, agents).await;
     server.ask(6, "Get Computer Name from all machines");
     let again = merged(&mut events, 6, 1, agents).await;
-    let found = answer::compare(&names, &again, 0).unwrap();
+    let found = answer::compare(names.whole(), again.whole(), 0).unwrap();
     assert_eq!(found.both.len(), agents as usize);
     for row in found.both {
         assert_eq!(
-            names.endpoints(0, row.left).unwrap(),
-            again.endpoints(0, row.right).unwrap(),
+            names.whole().endpoints(0, row.left).unwrap(),
+            again.whole().endpoints(0, row.right).unwrap(),
             "the same machine has the same ordinal"
         );
     }

@@ -2,6 +2,7 @@
 
 use crate::harness::catalogue;
 use answer::State;
+use server::access::Reader;
 use server::model::actor::Actor;
 use server::model::endpoint::TokenRequest;
 use server::{Config, Running, start};
@@ -33,11 +34,11 @@ async fn asked(running: &Running, text: &str) -> (BTreeMap<State, u64>, u64) {
         .ask(text, &Actor::Server, None, None)
         .await
         .unwrap();
-    let mut version = questions.follow(info.id).await.unwrap();
+    let mut version = questions.follow(info.id, &Reader::server()).await.unwrap();
     let waiting = async {
         loop {
             let (complete, counts, rows) = questions
-                .with_answer(info.id, |answer, _| {
+                .with_answer(info.id, &Reader::server(), |answer, _| {
                     let coverage = answer.coverage();
                     (coverage.is_complete(), coverage.counts(), answer.rows())
                 })
