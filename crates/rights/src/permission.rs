@@ -102,6 +102,8 @@ permissions! {
     ManageTrust, 44, "manage-trust", "Manage Trust", Global;
     /// See and end the sessions of others.
     ManageSessions, 45, "manage-sessions", "Manage Sessions", Global;
+    /// Cancel, keep and remove questions that others asked, and change computer groups that others made.
+    ManageAnswers, 46, "manage-answers", "Manage Answers", Global;
 }
 
 impl fmt::Display for Permission {

@@ -8,13 +8,14 @@ use serde::{Deserialize, Serialize};
 #[serde(transparent)]
 pub struct Group(pub u64);
 
-/// What the server knows of a group's members: the last evaluation that it keeps. For a list that somebody wrote, nothing is unknown.
+/// What the server knows of who is in a group. Of an endpoint in neither set nothing is known: it has not said it yet, could not, or came
+/// only later. For a list that somebody wrote, `others` is everybody else.
 #[derive(Clone, Debug, Default)]
 pub struct Membership {
     /// Those that are in it.
     pub members: EndpointSet,
-    /// Those of which it is not known: they have not said, could not, or said so too long ago.
-    pub unknown: EndpointSet,
+    /// Those that are not.
+    pub others: EndpointSet,
 }
 
 /// What bounds a person, or one of their user groups.
@@ -42,22 +43,22 @@ impl Bounds {
 /// The endpoints that somebody sees and touches, in questions, answers, counts, exports and actions alike.
 #[derive(Clone, Debug)]
 pub struct Reach {
-    /// `None` stands for all.
+    /// Those that are let in; `None` stands for all.
     within: Option<EndpointSet>,
-    without: EndpointSet,
+    /// Those that nothing shuts out, where something shuts out at all.
+    left: Option<EndpointSet>,
 }
 
 impl Reach {
     /// What several bounds come to: what one of them lets in, less what any of them shuts out. `members` gives what is known of a group;
-    /// a group that is gone lets nobody in, and whoever it shut out is not known any more: it shuts out all.
+    /// a group of which nothing is known lets nobody in, and shuts everybody out.
     #[must_use]
     pub fn of<'a>(
         bounds: impl IntoIterator<Item = &'a Bounds>,
         members: impl Fn(Group) -> Option<&'a Membership>,
     ) -> Self {
         let mut within = Some(EndpointSet::new());
-        let mut without = EndpointSet::new();
-        let mut lost = false;
+        let mut left: Option<EndpointSet> = None;
         for bound in bounds {
             if bound.everything {
                 within = None;
@@ -68,16 +69,15 @@ impl Reach {
                 }
             }
             for group in &bound.without {
-                match members(*group) {
-                    Some(known) => without = without.union(&known.members).union(&known.unknown),
-                    None => lost = true,
-                }
+                let others = members(*group).map(|known| &known.others);
+                left = Some(match (left, others) {
+                    (_, None) => EndpointSet::new(),
+                    (None, Some(others)) => others.clone(),
+                    (Some(left), Some(others)) => left.intersect(others),
+                });
             }
         }
-        if lost {
-            within = Some(EndpointSet::new());
-        }
-        Self { within, without }
+        Self { within, left }
     }
 
     /// All endpoints.
@@ -85,29 +85,40 @@ impl Reach {
     pub fn everything() -> Self {
         Self {
             within: None,
-            without: EndpointSet::new(),
+            left: None,
         }
+    }
+
+    fn parts(&self) -> impl Iterator<Item = &EndpointSet> {
+        self.within.iter().chain(&self.left)
     }
 
     /// Whether nothing is cut off: there is no need to cut then.
     #[must_use]
     pub fn is_everything(&self) -> bool {
-        self.within.is_none() && self.without.is_empty()
+        self.parts().next().is_none()
     }
 
     /// Whether this endpoint is within.
     #[must_use]
     pub fn contains(&self, ordinal: u32) -> bool {
-        self.within.as_ref().is_none_or(|w| w.contains(ordinal)) && !self.without.contains(ordinal)
+        self.parts().all(|part| part.contains(ordinal))
+    }
+
+    /// What a reader of something about these endpoints may see of them; `None` when that is all of them.
+    #[must_use]
+    pub fn mask(&self, all: &EndpointSet) -> Option<EndpointSet> {
+        if self.is_everything() {
+            return None;
+        }
+        let seen = self.cut(all);
+        (seen.len() < all.len()).then_some(seen)
     }
 
     /// What is left of these endpoints.
     #[must_use]
     pub fn cut(&self, endpoints: &EndpointSet) -> EndpointSet {
-        let within = match &self.within {
-            Some(within) => endpoints.intersect(within),
-            None => endpoints.clone(),
-        };
-        within.minus(&self.without)
+        self.parts()
+            .fold(endpoints.clone(), |left, part| left.intersect(part))
     }
 }

@@ -96,6 +96,12 @@ impl Role {
         })
     }
 
+    /// A role that grants nothing.
+    #[must_use]
+    pub fn nothing() -> Self {
+        Self { rules: Vec::new() }
+    }
+
     fn over_everything(which: impl Fn(Permission) -> bool) -> Self {
         let granted = Permission::ALL.iter().copied().filter(|p| which(*p));
         let rules = granted.map(|permission| Rule {

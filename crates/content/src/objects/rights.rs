@@ -99,6 +99,8 @@ words! {
         ManageTrust = "manage-trust",
         /// See and end sessions of others.
         ManageSessions = "manage-sessions",
+        /// Cancel, keep and remove questions that others asked, and change computer groups that others made.
+        ManageAnswers = "manage-answers",
     }
 }
 
@@ -114,7 +116,8 @@ impl Permission {
             | Self::ManageEndpoints
             | Self::ManageContent
             | Self::ManageTrust
-            | Self::ManageSessions => true,
+            | Self::ManageSessions
+            | Self::ManageAnswers => true,
             Self::ReadAction
             | Self::WriteAction
             | Self::WriteActionForSavedQuestions

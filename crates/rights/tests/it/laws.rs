@@ -146,9 +146,9 @@ proptest! {
     ) {
         let known: BTreeMap<u64, Membership> = known
             .into_iter()
-            .map(|(group, (members, unknown))| {
-                let unknown = unknown.minus(&members);
-                (group, Membership { members, unknown })
+            .map(|(group, (members, others))| {
+                let others = others.minus(&members);
+                (group, Membership { members, others })
             })
             .collect();
         let bounds: Vec<Bounds> = bounds
@@ -168,11 +168,12 @@ proptest! {
                     || b.within.iter().any(|g| known.get(&g.0).is_some_and(|m| m.members.contains(ordinal)))
             });
             let shuts_out = bounds.iter().flat_map(|b| &b.without).any(|g| {
-                known.get(&g.0).is_none_or(|m| m.members.contains(ordinal) || m.unknown.contains(ordinal))
+                known.get(&g.0).is_none_or(|m| !m.others.contains(ordinal))
             });
             prop_assert_eq!(reach.contains(ordinal), lets_in && !shuts_out, "{}", ordinal);
             prop_assert_eq!(cut.contains(ordinal), reach.contains(ordinal));
         }
+        prop_assert_eq!(reach.mask(&fleet), (cut.len() < fleet.len()).then_some(cut));
     }
 }
 
