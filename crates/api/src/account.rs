@@ -6,32 +6,36 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-/// What an operation needs. Each is also the name of a scope.
+/// A part of all permissions, for narrowing a token.
 #[derive(
     Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, ToSchema,
 )]
 #[serde(rename_all = "snake_case")]
-pub enum Permission {
-    /// See questions, answers, endpoints and sensors.
+pub enum Scope {
+    /// See questions, answers, endpoints and content.
     Read,
     /// Ask questions and cancel them; make groups.
     Ask,
-    /// Manage users, endpoints, enrolment and trust; read the audit log.
+    /// Everything else: change content, manage users, endpoints, enrolment and trust; read the audit log.
     Admin,
 }
 
-/// What a person may do.
+/// A role that is built in: what a person may do by themself. Roles that people make, and user groups, come on top.
 #[derive(
     Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, ToSchema,
 )]
 #[serde(rename_all = "snake_case")]
 pub enum Role {
-    /// Everything.
+    /// Everything, everywhere; no denial and no bound reaches it.
     Administrator,
-    /// Read and ask.
+    /// Everything with content, and nothing to people, endpoints or keys.
+    ContentAdministrator,
+    /// See content and answers, and ask.
     Operator,
-    /// Read only.
+    /// See content and answers.
     Reader,
+    /// Nothing by itself: what other roles and user groups give.
+    Member,
 }
 
 /// A name and a password.
@@ -65,8 +69,8 @@ pub struct Me {
     pub name: String,
     /// Role.
     pub role: Role,
-    /// What this session or token may do.
-    pub permissions: Vec<Permission>,
+    /// The scopes of which this session or token may do something.
+    pub permissions: Vec<Scope>,
     /// Whether somebody else set the password: nothing but changing it works until that is done.
     pub one_time_password: bool,
     /// The session's token for `x-csrf-token`; `null` for API tokens, which need none.
@@ -207,7 +211,7 @@ pub struct ApiTokenInfo {
     /// For whom it acts.
     pub user: String,
     /// What it may do, as far as its owner may.
-    pub scopes: Vec<Permission>,
+    pub scopes: Vec<Scope>,
     /// When it was made.
     pub created_at: Timestamp,
     /// When it ends.
@@ -225,7 +229,7 @@ pub struct ApiTokenToCreate {
     pub name: String,
     /// What it should be able to do. What the caller may not do is left out.
     #[schema(min_items = 1)]
-    pub scopes: Vec<Permission>,
+    pub scopes: Vec<Scope>,
     /// Its life in seconds, 366 days at most.
     #[schema(minimum = 1, maximum = 31_622_400)]
     pub expires_seconds: u64,
@@ -240,7 +244,7 @@ pub struct ApiTokenCreated {
     #[schema(value_type = String, format = Password)]
     pub token: Secret,
     /// What it may do.
-    pub scopes: Vec<Permission>,
+    pub scopes: Vec<Scope>,
     /// When it ends.
     pub expires_at: Timestamp,
 }

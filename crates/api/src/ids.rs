@@ -113,6 +113,11 @@ number_id!(
     "an enrolment token's number"
 );
 number_id!(
+    /// A user group.
+    UserGroupId,
+    "a user group's number"
+);
+number_id!(
     /// A session's number.
     SessionId,
     "a session's number"

@@ -4,7 +4,7 @@
 //! set is an enumeration, never a bare text; a number that a signed 64-bit integer cannot hold does not occur; a time is a
 //! time. Nothing here works or decides: the server's own model stays the server's, and its HTTP part turns one into the other.
 //!
-//! - [`account`]: signing in, users, API tokens. [`fleet`]: endpoints, enrolment tokens, trust. [`audit`]: the audit log.
+//! - [`account`]: signing in, users, API tokens. [`mod@rights`]: roles, user groups, what somebody may do. [`fleet`]: endpoints, enrolment tokens, trust. [`audit`]: the audit log.
 //! - [`language`]: reading questions and what can be asked; [`question`]: asking; [`answer`]: reading answers.
 //! - [`table`] and [`document`]: answers and lists as they are exported and printed. [`error`]: how every failure is told, [`unfit`] why a text does not fit a type; [`ids`]: identifiers.
 
@@ -33,6 +33,7 @@ pub mod group;
 pub mod ids;
 pub mod language;
 pub mod question;
+pub mod rights;
 mod secret;
 mod state;
 pub mod table;

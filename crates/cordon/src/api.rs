@@ -153,6 +153,13 @@ impl Client {
         read(path, self.response(Method::PUT, path, body, &[]).await?).await
     }
 
+    /// PUT that is not answered with anything.
+    pub async fn put_only(&self, path: &str, what: impl Serialize) -> Result<()> {
+        let body = body(&what)?;
+        self.response(Method::PUT, path, body, &[]).await?;
+        Ok(())
+    }
+
     /// DELETE with a reply.
     pub async fn delete_for<T: DeserializeOwned>(&self, path: &str) -> Result<T> {
         read(path, self.response(Method::DELETE, path, None, &[]).await?).await

@@ -12,6 +12,7 @@ mod index;
 mod login;
 mod password;
 mod questions;
+mod roles;
 mod server;
 mod sessions;
 mod simulate;
@@ -37,6 +38,9 @@ pub use groups::{GroupAction, GroupsArgs, Meaning};
 pub use login::LoginArgs;
 pub use password::{PasswordArgs, WhoamiArgs};
 pub use questions::{QuestionAction, QuestionsArgs};
+pub use roles::{
+    Given, GroupRights, RightsArgs, RoleAction, RolesArgs, Rules, UserGroupAction, UserGroupsArgs,
+};
 pub use server::{HeadArgs, KeysAction, RetentionArgs, ServerAction, ServerArgs};
 pub use sessions::{SessionAction, SessionsArgs};
 pub use simulate::SimulateArgs;
@@ -107,6 +111,14 @@ pub enum Command {
     /// List and add users; change role or password, disable, enable, end sessions, delete
     #[command(alias = "user")]
     Users(UsersArgs),
+    /// List roles and permissions; make, change and delete roles
+    #[command(alias = "role")]
+    Roles(RolesArgs),
+    /// List user groups; make, change and delete them: people with roles and bounds in common
+    #[command(alias = "user-group")]
+    UserGroups(UserGroupsArgs),
+    /// Tell what somebody may do and which machines they see, and by what
+    Rights(RightsArgs),
     /// List who is signed in at the console; end sessions
     #[command(alias = "session")]
     Sessions(SessionsArgs),

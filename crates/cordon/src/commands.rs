@@ -19,6 +19,7 @@ mod ownership;
 mod password;
 mod problems;
 mod questions;
+mod roles;
 mod rows;
 mod secrets;
 #[cfg(unix)]
@@ -74,6 +75,9 @@ pub fn run(cli: Cli) -> Result<ExitCode> {
         Command::Whoami(args) => runtime()?.block_on(password::whoami(args))?,
         Command::Password(args) => runtime()?.block_on(password::run(args))?,
         Command::Users(args) => runtime()?.block_on(users::run(args))?,
+        Command::Roles(args) => runtime()?.block_on(roles::run(args))?,
+        Command::UserGroups(args) => runtime()?.block_on(roles::user_groups(args))?,
+        Command::Rights(args) => runtime()?.block_on(roles::rights(args))?,
         Command::Sessions(args) => runtime()?.block_on(sessions::run(args))?,
         Command::ApiTokens(args) => runtime()?.block_on(api_tokens::run(args))?,
         Command::Token(args) => runtime()?.block_on(token::run(args))?,

@@ -25,6 +25,43 @@ pub struct Question {
     pub tail: Tail,
 }
 
+impl Question {
+    /// Every sensor that is named, for its rows or in a filter: what somebody reads who asks this.
+    #[must_use]
+    pub fn sensors(&self) -> std::collections::BTreeSet<&str> {
+        let selects = self.selects.iter();
+        let mut all: std::collections::BTreeSet<&str> =
+            selects.map(|select| select.call.sensor.as_str()).collect();
+        let rows = self
+            .selects
+            .iter()
+            .filter_map(|select| select.rows.as_ref());
+        for filter in rows.chain(&self.filter) {
+            filter.name_sensors(&mut all);
+        }
+        all
+    }
+}
+
+impl Filter {
+    fn name_sensors<'a>(&'a self, all: &mut std::collections::BTreeSet<&'a str>) {
+        match self {
+            Self::And(parts) | Self::Or(parts) => {
+                for part in parts {
+                    part.name_sensors(all);
+                }
+            }
+            Self::Not(part) => part.name_sensors(all),
+            Self::Term(term) => {
+                all.insert(&term.call.sensor);
+            }
+            Self::Having(having) => {
+                all.insert(&having.call.sensor);
+            }
+        }
+    }
+}
+
 /// One sensor in the `Get` clause, with the filter on its rows.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Select {

@@ -8,6 +8,7 @@
 use answer::{NewRow, State};
 use jiff::Timestamp;
 use question::catalogue::{Catalogue, Sensor, ValueType};
+use server::access::Reader;
 use server::model::actor::Actor;
 use server::model::clock::Clock;
 use server::model::ids::QuestionId;
@@ -48,7 +49,10 @@ async fn fill(running: &Running) -> Result<Vec<QuestionId>, Box<dyn Error>> {
     let mut ids = Vec::new();
     for _ in 0..QUESTIONS {
         let text = "Get Running Processes from all machines";
-        let asked = services.questions.ask(text, &Actor::Server, None, None);
+        let reader = Reader::server();
+        let asked = services
+            .questions
+            .ask(text, &Actor::Server, &reader, None, None);
         let id = asked.await?.id;
         for chunk in 0..ROWS / 2000 {
             let rows = chunk * 2000..(chunk + 1) * 2000;
@@ -93,9 +97,10 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let running = start(folder.path(), &clock).await?;
     println!("before: {} MiB", resident());
     let questions = &running.services.questions;
+    let reader = Reader::server();
     let looks = ids
         .iter()
-        .map(|id| questions.with_answer(*id, |answer, _| answer.rows()));
+        .map(|id| questions.with_answer(*id, &reader, |answer, _| answer.rows()));
     for rows in futures_util::future::join_all(looks).await {
         assert_eq!(rows?, u64::from(ROWS));
     }

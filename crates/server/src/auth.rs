@@ -1,29 +1,34 @@
 //! Who is asking, and may they: passwords, sessions, API tokens, roles.
 //!
 //! A person signs in with a name and a password and gets a session in a cookie; a program shows an API token. Both
-//! become a [`Caller`], which every operation of the API checks against the [`Permission`] it declares.
+//! become a [`Caller`], which every operation of the API checks against the [`Permission`] it declares. What roles and user groups come to
+//! is [`crate::access`]'s.
 //! What happens here is audited in the same transaction that stores it.
 //!
-//! - [`first`]: the first administrator; [`sign_in`]: signing in and out; [`sessions`]: who is signed in; [`people`]: users and API tokens.
+//! - [`first`]: the first administrator; [`sign_in`]: signing in and out; [`sessions`]: who is signed in; [`people`]: users and API tokens;
+//!   `rights`: giving roles and bounds.
 //! - [`password`], [`secret`]: what is kept of what they show; [`limit`]: how often they may try.
 
 pub mod first;
 pub mod limit;
 pub mod password;
 mod people;
+mod rights;
 pub mod secret;
 mod sessions;
 mod sign_in;
 
 pub use first::{FIRST_ADMINISTRATOR, FirstPassword};
 
+use crate::access::{Access, Effective, Reader};
 use crate::audit::Tally;
 use crate::model::account::{Digest, SessionLimits, User};
 use crate::model::actor::Actor;
 use crate::model::clock::Clock;
 use crate::model::ids::ApiTokenId;
-use crate::model::role::{Permission, Scopes};
+use crate::model::role::{Role, Scope, Scopes};
 use crate::store::{Store, StoreError};
+use ::rights::{Permission, Verdict};
 use limit::LoginLimit;
 use password::{PasswordError, Passwords};
 use std::net::IpAddr;
@@ -58,8 +63,21 @@ pub enum AuthError {
     #[error("too many tries; wait {} seconds", .0.as_secs() + 1)]
     TooMany(Duration),
     /// The caller lacks a permission.
-    #[error("this needs the permission `{}`, which {}", .0.as_str(), .1.words())]
-    Forbidden(Permission, Lacks),
+    #[error("this needs the permission `{permission}`{}, which {}", over(content_set.as_deref()), lacks.words())]
+    Forbidden {
+        /// Which.
+        permission: Permission,
+        /// Over which content set.
+        content_set: Option<String>,
+        /// Why they lack it.
+        lacks: Lacks,
+    },
+    /// The token they go by does not reach so far.
+    #[error("this needs the scope `{}`, which the token was not given (`cordon login` makes one; `--admin` adds administration)", .0.as_str())]
+    OutOfScope(Scope),
+    /// The caller would give more than they have.
+    #[error("{0}")]
+    BeyondOwn(String),
     /// The operation is for people who signed in, not for tokens.
     #[error("an API token cannot do this; sign in with a password")]
     SessionOnly,
@@ -100,6 +118,7 @@ pub struct Caller {
     /// The user, or the owner of the token.
     pub user: User,
     via: Via,
+    rights: Arc<Effective>,
 }
 
 #[derive(Clone, Debug)]
@@ -118,46 +137,126 @@ enum Via {
 /// Why a caller lacks a permission.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Lacks {
-    /// Their role does not have it.
-    Role,
-    /// The token they go by was not given it.
-    Token,
+    /// Nothing grants it.
+    Grant,
+    /// One of their roles denies it.
+    Denied,
 }
 
 impl Lacks {
     fn words(self) -> &'static str {
         match self {
-            Self::Role => "your role does not have",
-            Self::Token => {
-                "the token was not given (`cordon login` makes one; `--admin` adds administration)"
-            }
+            Self::Grant => "no role of yours grants",
+            Self::Denied => "a role of yours denies",
         }
     }
 }
 
+fn over(content_set: Option<&str>) -> String {
+    content_set.map_or_else(String::new, |set| format!(" over the content set `{set}`"))
+}
+
 impl Caller {
-    /// Why the caller may not do this, as one who lacks the permission is told.
-    #[must_use]
-    pub fn forbidden(&self, permission: Permission) -> AuthError {
-        let lacks = if self.user.role.permits(permission) {
-            Lacks::Token
-        } else {
-            Lacks::Role
+    /// Refuses a caller who may not do this: over a content set, or without one for what is about Cordon as a whole.
+    ///
+    /// # Errors
+    /// [`AuthError::OneTimePassword`], [`AuthError::OutOfScope`], [`AuthError::Forbidden`].
+    pub fn need(&self, permission: Permission, content_set: Option<&str>) -> Result<(), AuthError> {
+        if self.user.one_time {
+            return Err(AuthError::OneTimePassword);
+        }
+        let lacks = match self.rights.judge(permission, content_set) {
+            Verdict::Granted => return self.in_scope(Scope::of(permission)),
+            Verdict::NotGranted => Lacks::Grant,
+            Verdict::Denied => Lacks::Denied,
         };
-        AuthError::Forbidden(permission, lacks)
+        Err(AuthError::Forbidden {
+            permission,
+            content_set: content_set.map(str::to_owned),
+            lacks,
+        })
     }
 
-    /// Whether the caller may do this. With a one-time password they may do nothing but change it.
+    fn in_scope(&self, scope: Scope) -> Result<(), AuthError> {
+        match &self.via {
+            Via::Token { scopes, .. } if !scopes.has(scope) => Err(AuthError::OutOfScope(scope)),
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether the caller may do this, about Cordon as a whole. With a one-time password they may do nothing but change it.
     #[must_use]
     pub fn may(&self, permission: Permission) -> bool {
-        if self.user.one_time {
-            return false;
+        self.need(permission, None).is_ok()
+    }
+
+    /// Whether the caller may do this with what lies in a content set.
+    #[must_use]
+    pub fn may_with(&self, permission: Permission, content_set: &str) -> bool {
+        self.need(permission, Some(content_set)).is_ok()
+    }
+
+    /// Refuses a caller who may not read one of these sensors.
+    ///
+    /// # Errors
+    /// As [`Self::need`].
+    pub fn need_sensors<'a>(
+        &self,
+        sensors: impl IntoIterator<Item = &'a str>,
+    ) -> Result<(), AuthError> {
+        for sensor in sensors {
+            if !self.rights.may_read_sensor(sensor) {
+                let set = self.rights.set_of_sensor(sensor);
+                return self.need(Permission::ReadSensor, Some(set));
+            }
         }
-        let scoped = match &self.via {
-            Via::Session { .. } => true,
-            Via::Token { scopes, .. } => scopes.has(permission),
-        };
-        scoped && self.user.role.permits(permission)
+        Ok(())
+    }
+
+    /// Whether the caller may read a sensor.
+    #[must_use]
+    pub fn reads_sensor(&self, sensor: &str) -> bool {
+        self.rights.may_read_sensor(sensor)
+    }
+
+    /// Whether there is anything of a scope that the caller may do.
+    #[must_use]
+    pub fn has(&self, scope: Scope) -> bool {
+        let mut all = Permission::ALL.iter().filter(|p| Scope::of(**p) == scope);
+        !self.user.one_time
+            && self.in_scope(scope).is_ok()
+            && all.any(|permission| self.rights.may_somewhere(*permission))
+    }
+
+    /// Refuses a caller who has nothing of a scope.
+    ///
+    /// # Errors
+    /// As [`Self::need`].
+    pub fn need_scope(&self, scope: Scope) -> Result<(), AuthError> {
+        if self.has(scope) {
+            return Ok(());
+        }
+        self.in_scope(scope)?;
+        self.need(
+            match scope {
+                Scope::Read => Permission::UseAsk,
+                Scope::Ask => Permission::AskDynamicQuestions,
+                Scope::Admin => Permission::ManageUsers,
+            },
+            None,
+        )
+    }
+
+    /// Whether they hold the built-in role that nothing denies and nothing bounds.
+    #[must_use]
+    pub fn is_administrator(&self) -> bool {
+        self.user.role == Role::Administrator
+    }
+
+    /// Who reads, and which endpoints are theirs to see.
+    #[must_use]
+    pub fn reader(&self) -> Reader {
+        Reader::new(self.user.id, Arc::clone(&self.rights))
     }
 
     /// Who acts.
@@ -184,13 +283,11 @@ impl Caller {
         }
     }
 
-    /// What the caller may do.
+    /// The scopes of which the caller may do something.
     #[must_use]
-    pub fn permissions(&self) -> Vec<Permission> {
-        [Permission::Read, Permission::Ask, Permission::Admin]
-            .into_iter()
-            .filter(|p| self.may(*p))
-            .collect()
+    pub fn scopes(&self) -> Vec<Scope> {
+        let all = Scope::ALL.into_iter();
+        all.filter(|scope| self.has(*scope)).collect()
     }
 }
 
@@ -239,6 +336,7 @@ pub struct MadeToken {
 /// Decides who is let in.
 pub struct Auth {
     store: Arc<dyn Store>,
+    access: Arc<Access>,
     tally: Arc<Tally>,
     folder: PathBuf,
     passwords: Passwords,
@@ -251,6 +349,7 @@ impl Auth {
     /// Works on this store in this data folder: sessions end after 2 hours without use and after 12 in all.
     pub fn new(
         store: Arc<dyn Store>,
+        access: Arc<Access>,
         tally: Arc<Tally>,
         folder: &Path,
         clock: Clock,
@@ -259,12 +358,13 @@ impl Auth {
             idle: 2 * 3600,
             total: 12 * 3600,
         };
-        Self::with_sessions(store, tally, folder, sessions, clock)
+        Self::with_sessions(store, access, tally, folder, sessions, clock)
     }
 
     /// The same with other limits.
     pub fn with_sessions(
         store: Arc<dyn Store>,
+        access: Arc<Access>,
         tally: Arc<Tally>,
         folder: &Path,
         sessions: SessionLimits,
@@ -272,6 +372,7 @@ impl Auth {
     ) -> Result<Self, AuthError> {
         Ok(Self {
             store,
+            access,
             tally,
             folder: folder.to_owned(),
             passwords: Passwords::new()?,
@@ -309,6 +410,7 @@ impl Auth {
                     });
                 }
                 Ok(Caller {
+                    rights: self.access.of(&session.user),
                     user: session.user,
                     via: Via::Session {
                         digest,
@@ -330,6 +432,7 @@ impl Auth {
                     });
                 }
                 Ok(Caller {
+                    rights: self.access.of(&token.user),
                     user: token.user,
                     via: Via::Token {
                         id,

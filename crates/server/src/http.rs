@@ -27,6 +27,7 @@ mod page;
 mod questions;
 mod reference;
 mod retention;
+mod rights;
 pub mod serve;
 mod sessions;
 mod shown;
@@ -36,6 +37,7 @@ mod unread;
 pub use document::openapi;
 pub use serve::serve;
 
+use crate::access::Access;
 use crate::audit::Tally;
 use crate::auth::Auth;
 use crate::catalogue::SharedCatalogue;
@@ -64,6 +66,8 @@ const LONGEST_BODY: usize = 256 << 10;
 pub struct Api {
     /// Who is let in.
     pub auth: Arc<Auth>,
+    /// Who may do what.
+    pub access: Arc<Access>,
     /// What is kept.
     pub store: Arc<dyn Store>,
     /// What can be asked.

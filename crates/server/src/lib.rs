@@ -9,11 +9,13 @@
 //! - [`fleet`]: who is connected; [`gateway`]: how.
 //! - [`mod@start`]: putting it all together.
 //! - [`orders`]: numbers, signing and delivery of whatever endpoints shall do; [`questions`]: the life of a question, from asking to its kept answer.
+//! - [`access`]: what roles, user groups and bounds come to; [`membership`]: who is in the computer groups that bound somebody.
 //! - [`data`]: whether a data folder is whole; [`retention`]: what is old goes.
 //! - [`http`]: the HTTPS port with the API and the console page; [`metrics`]: counts for Prometheus.
 
 #![cfg_attr(not(test), deny(clippy::indexing_slicing, clippy::string_slice))]
 
+pub mod access;
 pub mod audit;
 pub mod auth;
 mod bucket;
@@ -24,6 +26,7 @@ pub mod fleet;
 pub mod gateway;
 pub mod http;
 pub mod identity;
+pub mod membership;
 pub mod metrics;
 pub mod model;
 mod names;

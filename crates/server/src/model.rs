@@ -3,7 +3,7 @@
 //!
 //! - [`ids`]: a type for each kind of identifier; [`actor`]: who does something.
 //! - [`endpoint`]: endpoints, enrolment tokens, the standing of each; [`account`]: users, sessions, API tokens;
-//!   [`role`]: what each may do.
+//!   [`role`]: what each may do by themselves; [`rights`]: roles that people make, user groups, bounds.
 //! - [`audit`]: the log of deeds as a hash chain, and how it is judged.
 //! - [`order`]: signed orders as they are kept.
 //! - [`trust`]: where the replacement of keys stands.
@@ -16,5 +16,6 @@ pub mod clock;
 pub mod endpoint;
 pub mod ids;
 pub mod order;
+pub mod rights;
 pub mod role;
 pub mod trust;

@@ -16,6 +16,7 @@ mod watch;
 pub use info::{AskError, QuestionError, QuestionInfo};
 pub(crate) use live::Live;
 
+use crate::access::Reader;
 use crate::catalogue::SharedCatalogue;
 use crate::fleet::Fleet;
 use crate::identity::Identity;
@@ -23,7 +24,7 @@ use crate::model::clock::Clock;
 use crate::model::ids::{QuestionId, UserId};
 use crate::orders::Orders;
 use crate::store::{Store, StoreError};
-use answer::{Answer, EndpointSet};
+use answer::{EndpointSet, View};
 use question::Plan;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -39,6 +40,8 @@ pub const DEFAULT_LIFE: Duration = Duration::from_secs(600);
 pub const LONGEST_LIFE: Duration = Duration::from_secs(30 * 86_400);
 /// A closed question that nobody looked at for this long is dropped from memory.
 const IDLE: Duration = Duration::from_secs(300);
+/// Questions that are looked through at once for somebody who may not see each of them.
+const AHEAD: u32 = 500;
 /// Bytes of cells that one answer may keep in memory; the rest goes to a file.
 const ANSWER_MEMORY: usize = 32 << 20;
 
@@ -157,7 +160,14 @@ impl Questions {
         Ok(live)
     }
 
-    /// Questions with smaller numbers than `before`, newest first.
+    /// As [`Self::get`], for who may see it: to everybody else there is no such question.
+    async fn get_for(&self, id: QuestionId, reader: &Reader) -> Result<Arc<Live>, QuestionError> {
+        let live = self.get(id).await?;
+        seen(&live, reader)?;
+        Ok(live)
+    }
+
+    /// Questions with smaller numbers than `before`, newest first: those that this reader sees.
     ///
     /// # Errors
     /// The store's.
@@ -166,28 +176,58 @@ impl Questions {
         before: Option<QuestionId>,
         by: Option<UserId>,
         limit: u32,
+        reader: &Reader,
     ) -> Result<Vec<QuestionInfo>, QuestionError> {
-        let stored = self
-            .store
-            .questions(before, by, limit)
-            .await
-            .map_err(QuestionError::Store)?;
-        stored
-            .into_iter()
-            .map(|q| match self.peek(q.id) {
-                Some(live) => Ok(live.info()),
-                None => info::from_store(&q),
-            })
-            .collect()
+        let mut before = before;
+        let mut infos = Vec::new();
+        // What the reader does not see leaves no gap: the next ones take its place.
+        loop {
+            let missing = limit.saturating_sub(u32::try_from(infos.len()).unwrap_or(limit));
+            let page = match reader.bounds() {
+                None => missing,
+                Some(_) => missing.max(AHEAD),
+            };
+            let stored = self
+                .store
+                .questions(before, by, page)
+                .await
+                .map_err(QuestionError::Store)?;
+            let Some(last) = stored.last() else {
+                return Ok(infos);
+            };
+            before = Some(last.id);
+            for stored in stored {
+                let targets = info::targets(&stored)?;
+                let kept = info::from_store(&stored)?;
+                let by = stored.asked_by.user();
+                if !reader.sees_question(by, targets.as_ref(), &kept.plan) {
+                    continue;
+                }
+                infos.push(match self.peek(stored.id) {
+                    Some(live) => live.info(reader),
+                    None if reader.sees_all_of(targets.as_ref()) => kept,
+                    None => info::without_numbers(kept),
+                });
+            }
+            if infos.len() >= limit as usize {
+                infos.truncate(limit as usize);
+                return Ok(infos);
+            }
+        }
     }
 
     /// One question.
     ///
     /// # Errors
     /// [`QuestionError::Unknown`], or the store's.
-    pub async fn info(&self, id: QuestionId) -> Result<QuestionInfo, QuestionError> {
+    pub async fn info(
+        &self,
+        id: QuestionId,
+        reader: &Reader,
+    ) -> Result<QuestionInfo, QuestionError> {
         if let Some(live) = self.in_memory(id) {
-            return Ok(live.info());
+            seen(&live, reader)?;
+            return Ok(live.info(reader));
         }
         let stored = self
             .store
@@ -195,20 +235,37 @@ impl Questions {
             .await
             .map_err(QuestionError::Store)?
             .ok_or(QuestionError::Unknown(id))?;
-        info::from_store(&stored)
+        let targets = info::targets(&stored)?;
+        let kept = info::from_store(&stored)?;
+        if !reader.sees_question(stored.asked_by.user(), targets.as_ref(), &kept.plan) {
+            return Err(QuestionError::Unknown(id));
+        }
+        if reader.sees_all_of(targets.as_ref()) {
+            return Ok(kept);
+        }
+        if stored.answers_removed_at.is_some() {
+            // The numbers in sum that are left are of others too.
+            return Ok(info::without_numbers(kept));
+        }
+        Ok(self.get(id).await?.info(reader))
     }
 
-    /// Looks at an answer; merging waits as long as `look` takes, so it should not take long on large answers.
+    /// Looks at an answer as this reader sees it; merging waits as long as `look` takes, so it should not take long on large answers.
     ///
     /// # Errors
     /// [`QuestionError::Unknown`], or the store's.
     pub async fn with_answer<T: Send>(
         &self,
         id: QuestionId,
-        look: impl FnOnce(&Answer, &Plan) -> T + Send,
+        reader: &Reader,
+        look: impl FnOnce(View<'_>, &Plan) -> T + Send,
     ) -> Result<T, QuestionError> {
-        let live = self.get(id).await?;
-        Ok(blocking(|| look(&live.answer(), &live.plan)))
+        let live = self.get_for(id, reader).await?;
+        Ok(blocking(|| {
+            let answer = live.answer();
+            let mask = reader.mask(&answer);
+            look(answer.seen_by(mask.as_ref()), &live.plan)
+        }))
     }
 
     /// As [`Self::with_answer`], with two answers at once.
@@ -219,15 +276,18 @@ impl Questions {
         &self,
         left: QuestionId,
         right: QuestionId,
-        look: impl FnOnce((&Answer, &Plan), (&Answer, &Plan)) -> T + Send,
+        reader: &Reader,
+        look: impl FnOnce((View<'_>, &Plan), (View<'_>, &Plan)) -> T + Send,
     ) -> Result<T, QuestionError> {
-        let one = self.get(left).await?;
-        let other = self.get(right).await?;
+        let one = self.get_for(left, reader).await?;
+        let other = self.get_for(right, reader).await?;
         Ok(blocking(|| {
             if Arc::ptr_eq(&one, &other) {
                 // The same lock must not be taken twice.
                 let answer = one.answer();
-                return look((&answer, &one.plan), (&answer, &one.plan));
+                let mask = reader.mask(&answer);
+                let view = answer.seen_by(mask.as_ref());
+                return look((view, &one.plan), (view, &one.plan));
             }
             // Everyone takes two locks in the order of the numbers.
             let (first, second) = if one.id < other.id {
@@ -236,10 +296,13 @@ impl Questions {
                 (&other, &one)
             };
             let (a, b) = (first.answer(), second.answer());
+            let masks = (reader.mask(&a), reader.mask(&b));
+            let a = (a.seen_by(masks.0.as_ref()), &first.plan);
+            let b = (b.seen_by(masks.1.as_ref()), &second.plan);
             if one.id < other.id {
-                look((&a, &first.plan), (&b, &second.plan))
+                look(a, b)
             } else {
-                look((&b, &second.plan), (&a, &first.plan))
+                look(b, a)
             }
         }))
     }
@@ -252,8 +315,9 @@ impl Questions {
     pub async fn follow(
         &self,
         id: QuestionId,
+        reader: &Reader,
     ) -> Result<tokio::sync::watch::Receiver<u64>, QuestionError> {
-        Ok(self.get(id).await?.version.subscribe())
+        Ok(self.get_for(id, reader).await?.version.subscribe())
     }
 
     /// Endpoints' answers stored since the start.
@@ -283,6 +347,14 @@ impl Questions {
         let revoked = self.identity.revoked();
         let asked = targets.map_or_else(|| waited.clone(), |targets| targets.union(waited));
         asked.intersect(&revoked)
+    }
+}
+
+fn seen(live: &Live, reader: &Reader) -> Result<(), QuestionError> {
+    if reader.sees_question(live.asked_by.user(), live.targets.as_ref(), &live.plan) {
+        Ok(())
+    } else {
+        Err(QuestionError::Unknown(live.id))
     }
 }
 

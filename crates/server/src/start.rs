@@ -3,6 +3,7 @@
 //! Start: all ports bound, store, identity, questions that are still open, first administrator, then both ports served. Drain: no new connections, agents are told when
 //! to come back, what was taken is kept, then the store closes. Nothing here decides anything.
 
+use crate::access::{Access, SensorSets};
 use crate::audit::{Destinations, Export, Tally};
 use crate::auth::{Auth, AuthError, FirstPassword};
 use crate::catalogue::SharedCatalogue;
@@ -12,6 +13,7 @@ use crate::gateway::{self, Gateway, Limits, Timing};
 use crate::http::client::Proxies;
 use crate::http::{self, Api};
 use crate::identity::{Identity, IdentityError, ManageError, Passphrase, TlsError};
+use crate::membership::Memberships;
 use crate::model::clock::Clock;
 use crate::orders::Orders;
 use crate::questions::{QuestionError, Questions};
@@ -40,6 +42,8 @@ pub struct Config {
     pub names: Vec<String>,
     /// What can be asked.
     pub catalogue: Catalogue,
+    /// In which content set each sensor lies.
+    pub sensor_sets: SensorSets,
     /// Whether every new endpoint waits for an administrator.
     pub approve_enrolments: bool,
     /// What the private keys are encrypted with at rest.
@@ -76,6 +80,7 @@ impl Config {
             agents: SocketAddr::from(([127, 0, 0, 1], 0)),
             names: vec!["localhost".into(), "127.0.0.1".into()],
             catalogue,
+            sensor_sets: SensorSets::default(),
             approve_enrolments: false,
             key_passphrase: None,
             authority_key: None,
@@ -308,15 +313,27 @@ async fn begin(
         stop: CancellationToken::new(),
     };
 
+    let access = Access::open(Arc::clone(&services.store), config.sensor_sets)
+        .await
+        .map_err(StartError::Store)?;
     let auth = Arc::new(
         Auth::new(
             Arc::clone(&services.store),
+            Arc::clone(&access),
             Arc::clone(&tally),
             &config.data_dir,
             config.clock.clone(),
         )
         .map_err(StartError::Auth)?,
     );
+    let memberships = Memberships {
+        store: Arc::clone(&services.store),
+        access: Arc::clone(&access),
+        questions: Arc::clone(&services.questions),
+        identity: Arc::clone(&services.identity),
+        fleet: Arc::clone(&services.fleet),
+        clock: config.clock.clone(),
+    };
     let first_password = auth.first_start().await.map_err(StartError::Auth)?;
     if let Some(first) = &first_password {
         tracing::warn!(name = first.name, file = %first.file.display(), "this administrator's one-time password lies in this file and was not changed yet");
@@ -326,6 +343,7 @@ async fn begin(
         .set_servers(reachable(&config.names, agents));
     let api = Arc::new(Api {
         auth: Arc::clone(&auth),
+        access,
         store: Arc::clone(&services.store),
         catalogue: services.catalogue.clone(),
         questions: Arc::clone(&services.questions),
@@ -377,6 +395,7 @@ async fn begin(
         config.data_dir.join(retention::export::FOLDER),
     );
     let sweeping = tokio::spawn(retention.run(services.stop.clone()));
+    serving.push(tokio::spawn(memberships.run(services.stop.clone())));
     tracing::info!(%http, %agents, "the server is ready");
     Ok(Running {
         http,

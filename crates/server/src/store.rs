@@ -16,6 +16,7 @@ pub mod orders;
 pub mod origin;
 pub mod questions;
 pub mod quota;
+pub mod rights;
 pub mod sessions;
 pub mod sqlite;
 #[cfg(test)]
@@ -31,6 +32,7 @@ pub use orders::Orders;
 pub use origin::Origin;
 pub use questions::Questions;
 pub use quota::Quota;
+pub use rights::Rights;
 pub use sessions::Sessions;
 pub use upkeep::Upkeep;
 
@@ -44,6 +46,7 @@ pub trait Store:
     + Origin
     + Questions
     + Quota
+    + Rights
     + Sessions
     + Upkeep
     + Send

@@ -1,6 +1,6 @@
 //! Arguments of `users`.
 
-use super::{Connection, Output};
+use super::{Connection, Given, Output};
 use clap::{Args, Subcommand, ValueEnum};
 use std::path::PathBuf;
 
@@ -44,6 +44,14 @@ pub enum UserAction {
         /// What they may do from now on
         role: RoleName,
     },
+    /// Give one roles that people made, and say which machines they see, in place of what they were given before
+    Give {
+        /// User name
+        name: String,
+        /// What they are given
+        #[command(flatten)]
+        given: Given,
+    },
     /// Make a one-time password in place of the one that was lost; sessions and API tokens of the user end
     ResetPassword {
         /// User name
@@ -77,10 +85,14 @@ pub enum UserAction {
 /// What a person may do.
 #[derive(ValueEnum, Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RoleName {
-    /// Everything: users, endpoints, enrolment, trust, the audit log.
+    /// Everything, everywhere: users, endpoints, enrolment, trust, content, the audit log.
     Administrator,
-    /// Read and ask; make groups.
+    /// Everything with content, and nothing to people, endpoints or keys.
+    ContentAdministrator,
+    /// See content and answers, and ask; make groups.
     Operator,
-    /// Read only.
+    /// See content and answers.
     Reader,
+    /// Nothing by itself: what other roles and user groups give.
+    Member,
 }

@@ -6,7 +6,7 @@ use crate::api::Client;
 use crate::args::{ApiTokenAction, ApiTokensArgs, ScopeName};
 use crate::output::{self, Table, say};
 use ::api::ValueType;
-use ::api::account::{ApiTokenCreated, ApiTokenInfo, ApiTokenToCreate, Permission};
+use ::api::account::{ApiTokenCreated, ApiTokenInfo, ApiTokenToCreate, Scope};
 use anyhow::Result;
 use serde_json::Value;
 
@@ -48,7 +48,7 @@ pub async fn run(args: ApiTokensArgs) -> Result<()> {
             to,
         } => {
             let place = Place::named(to)?;
-            let scopes: Vec<Permission> = scopes.into_iter().map(Into::into).collect();
+            let scopes: Vec<Scope> = scopes.into_iter().map(Into::into).collect();
             let wanted = ApiTokenToCreate {
                 name,
                 scopes: scopes.clone(),
@@ -63,7 +63,7 @@ pub async fn run(args: ApiTokensArgs) -> Result<()> {
                 moment(made.expires_at),
                 made.id
             );
-            let missing: Vec<Permission> = scopes
+            let missing: Vec<Scope> = scopes
                 .into_iter()
                 .filter(|scope| !made.scopes.contains(scope))
                 .collect();
@@ -83,12 +83,12 @@ pub async fn run(args: ApiTokensArgs) -> Result<()> {
     }
 }
 
-fn words(scopes: &[Permission], between: &str) -> String {
+fn words(scopes: &[Scope], between: &str) -> String {
     let words: Vec<String> = scopes.iter().map(word).collect();
     words.join(between)
 }
 
-impl From<ScopeName> for Permission {
+impl From<ScopeName> for Scope {
     fn from(name: ScopeName) -> Self {
         match name {
             ScopeName::Read => Self::Read,

@@ -6,7 +6,7 @@ use crate::api::{Client, Profile, user_profile};
 use crate::args::LoginArgs;
 use crate::output::say;
 use crate::profile::Place;
-use ::api::account::{ApiTokenCreated, ApiTokenToCreate, Permission};
+use ::api::account::{ApiTokenCreated, ApiTokenToCreate, Scope};
 use anyhow::{Context, Result};
 
 /// What is to be done about a one-time password.
@@ -57,9 +57,9 @@ pub async fn run(args: LoginArgs) -> Result<()> {
 
 /// Makes an API token for the command line. It reads and asks; it administers only when that was wanted.
 async fn make_token(client: &Client, days: u32, admin: bool) -> Result<ApiTokenCreated> {
-    let mut scopes = vec![Permission::Read, Permission::Ask];
+    let mut scopes = vec![Scope::Read, Scope::Ask];
     if admin {
-        scopes.push(Permission::Admin);
+        scopes.push(Scope::Admin);
     }
     let request = ApiTokenToCreate {
         name: "command line".to_owned(),
@@ -67,7 +67,7 @@ async fn make_token(client: &Client, days: u32, admin: bool) -> Result<ApiTokenC
         expires_seconds: u64::from(days) * 86_400,
     };
     let made: ApiTokenCreated = client.post("/api-tokens", request).await?;
-    if admin && !made.scopes.contains(&Permission::Admin) {
+    if admin && !made.scopes.contains(&Scope::Admin) {
         anstream::eprintln!(
             "cordon: warning: this user may not administer, and so the token cannot"
         );

@@ -55,6 +55,7 @@ pub async fn run(args: UsersArgs) -> Result<()> {
             let user: UserInfo = client.put(&path(&name), change).await?;
             say!("{} is {} from now on.", user.name, word(user.role));
         }
+        UserAction::Give { name, given } => super::roles::give(&client, &name, given).await?,
         UserAction::ResetPassword { name, to } => {
             let place = Place::of_password(to)?;
             let path = format!("{}/password", path(&name));
@@ -140,8 +141,10 @@ impl From<RoleName> for Role {
     fn from(name: RoleName) -> Self {
         match name {
             RoleName::Administrator => Self::Administrator,
+            RoleName::ContentAdministrator => Self::ContentAdministrator,
             RoleName::Operator => Self::Operator,
             RoleName::Reader => Self::Reader,
+            RoleName::Member => Self::Member,
         }
     }
 }

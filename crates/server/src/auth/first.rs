@@ -12,7 +12,7 @@ use crate::model::actor::Actor;
 use crate::model::audit::Deed;
 use crate::model::clock::Clock;
 use crate::model::ids::UserId;
-use crate::model::role::{Permission, Role};
+use crate::model::role::{Role, Scope};
 use crate::store::accounts::{NewApiToken, NewUser};
 use crate::store::sqlite::{FILE_NAME, SqliteStore};
 use crate::store::{Accounts as _, StoreError};
@@ -157,9 +157,7 @@ impl Auth {
             digest: secret::digest(&text),
             name: "this machine".into(),
             user: UserId(0),
-            scopes: [Permission::Read, Permission::Ask, Permission::Admin]
-                .into_iter()
-                .collect(),
+            scopes: Scope::ALL.into_iter().collect(),
             created_at: now,
             expires_at: now.saturating_add(i64::try_from(life.as_secs()).unwrap_or(i64::MAX)),
         };

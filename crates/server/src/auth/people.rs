@@ -8,8 +8,9 @@ use crate::model::account::User;
 use crate::model::actor::RESERVED_NAMES;
 use crate::model::audit::Deed;
 use crate::model::ids::{ApiTokenId, UserId};
-use crate::model::role::{Permission, Role, Scopes};
+use crate::model::role::{Role, Scopes};
 use crate::store::accounts::{Ended, NewApiToken, NewUser};
+use ::rights::Permission;
 use serde_json::json;
 use std::time::Duration;
 use zeroize::Zeroizing;
@@ -24,6 +25,7 @@ impl Auth {
         password: Option<Zeroizing<String>>,
     ) -> Result<(UserId, Option<Zeroizing<String>>), AuthError> {
         check_name(&name)?;
+        caller.may_give(role)?;
         let (password, told) = match password {
             Some(password) => {
                 check_password(&password)?;
@@ -49,6 +51,7 @@ impl Auth {
 
     /// Removes a user.
     pub async fn delete_user(&self, caller: &Caller, name: String) -> Result<(), AuthError> {
+        self.may_touch(caller, &name).await?;
         let deed = Deed::new(caller.actor(), "user.delete", &name);
         Ok(self.store.delete_user(name, deed).await?)
     }
@@ -60,6 +63,8 @@ impl Auth {
         name: String,
         role: Role,
     ) -> Result<User, AuthError> {
+        self.may_touch(caller, &name).await?;
+        caller.may_give(role)?;
         let deed = Deed::new(caller.actor(), "user.role", &name).with(json!({"role": role}));
         Ok(self.store.set_role(name, role, deed).await?)
     }
@@ -70,6 +75,7 @@ impl Auth {
         caller: &Caller,
         name: String,
     ) -> Result<(Zeroizing<String>, Ended), AuthError> {
+        self.may_touch(caller, &name).await?;
         let made = secret::password()?;
         let kept = self.passwords.hash(made.clone()).await?;
         let deed = Deed::new(caller.actor(), "password.reset", &name);
@@ -84,6 +90,7 @@ impl Auth {
         name: String,
         disabled: bool,
     ) -> Result<(User, Ended), AuthError> {
+        self.may_touch(caller, &name).await?;
         let action = if disabled {
             "user.disable"
         } else {
@@ -109,9 +116,9 @@ impl Auth {
             .iter()
             .next()
             .ok_or_else(|| AuthError::Invalid("a token needs at least one scope".into()))?;
-        let scopes: Scopes = scopes.iter().filter(|p| caller.may(*p)).collect();
+        let scopes: Scopes = scopes.iter().filter(|scope| caller.has(*scope)).collect();
         if scopes.is_empty() {
-            return Err(caller.forbidden(first));
+            caller.need_scope(first)?;
         }
         if life.is_zero() || life > LONGEST_TOKEN_LIFE {
             return Err(AuthError::Invalid(format!(
@@ -151,7 +158,7 @@ impl Auth {
 
     /// Removes a token: one's own, or for an administrator anybody's.
     pub async fn delete_token(&self, caller: &Caller, id: ApiTokenId) -> Result<(), AuthError> {
-        let of = (!caller.may(Permission::Admin)).then_some(caller.user.id);
+        let of = (!caller.may(Permission::ManageUsers)).then_some(caller.user.id);
         let deed = Deed::new(caller.actor(), "api-token.delete", id.to_string());
         Ok(self.store.delete_api_token(id, of, deed).await?)
     }

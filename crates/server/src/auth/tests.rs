@@ -1,7 +1,8 @@
 //! Sign-in, expiry, tokens and their limits, on a real store with a clock that the test sets.
 
 use super::*;
-use crate::model::role::Role;
+use crate::access::{Access, SensorSets};
+use crate::model::role::{Role, Scope};
 use crate::store::sqlite::SqliteStore;
 use jiff::Timestamp;
 use std::net::IpAddr;
@@ -38,6 +39,7 @@ async fn world() -> World {
     let tally = Tally::start(Arc::clone(&store), clock.clone());
     let auth = Auth::with_sessions(
         Arc::clone(&store),
+        access(&store).await,
         Arc::clone(&tally),
         folder.path(),
         limits,
@@ -58,6 +60,11 @@ async fn world() -> World {
         password,
         folder,
     }
+}
+
+async fn access(store: &Arc<dyn Store>) -> Arc<Access> {
+    let opened = Access::open(Arc::clone(store), SensorSets::default());
+    opened.await.expect("rights are read")
 }
 
 fn text(s: &str) -> Zeroizing<String> {
@@ -87,13 +94,14 @@ impl World {
 
 impl World {
     /// The same folder as a new start finds it.
-    fn again(&self) -> Auth {
+    async fn again(&self) -> Auth {
         let limits = SessionLimits {
             idle: 100,
             total: 1000,
         };
         Auth::with_sessions(
             Arc::clone(&self.store),
+            access(&self.store).await,
             Arc::clone(&self.tally),
             self.folder.path(),
             limits,
@@ -109,7 +117,7 @@ async fn the_first_start_makes_one_administrator_who_may_only_change_the_passwor
     let (caller, _) = world.newcomer().await;
     assert!(caller.user.one_time);
     assert_eq!(caller.user.role, Role::Administrator);
-    assert_eq!(caller.permissions(), []);
+    assert_eq!(caller.scopes(), []);
     let error = world.auth.delete_user(&caller, "admin".into()).await;
     assert!(matches!(
         error,
@@ -123,7 +131,7 @@ async fn the_one_time_password_is_given_again_until_it_is_changed() {
     let file = world.folder.path().join(first::PASSWORD_FILE);
     let given = async |auth: &Auth| auth.first_start().await.expect("works").expect("unclaimed");
     // As it is in the file.
-    assert_eq!(given(&world.again()).await.password, world.password);
+    assert_eq!(given(&world.again().await).await.password, world.password);
     assert_eq!(
         std::fs::read_to_string(&file).expect("readable"),
         format!("{}\n", *world.password)
@@ -135,7 +143,7 @@ async fn the_one_time_password_is_given_again_until_it_is_changed() {
             None => std::fs::remove_file(&file).expect("removed"),
             Some(text) => std::fs::write(&file, text).expect("written"),
         }
-        let auth = world.again();
+        let auth = world.again().await;
         let next = given(&auth).await.password;
         assert_ne!(next, last);
         let old = auth.sign_in("admin", last, home()).await;
@@ -145,7 +153,7 @@ async fn the_one_time_password_is_given_again_until_it_is_changed() {
             .expect("the new one opens");
         last = next;
     }
-    let auth = world.again();
+    let auth = world.again().await;
     let signed = auth
         .sign_in("admin", last.clone(), home())
         .await
@@ -160,7 +168,15 @@ async fn the_one_time_password_is_given_again_until_it_is_changed() {
     assert!(!file.exists());
     // A leftover of a crash goes at the next start.
     std::fs::write(&file, "x").expect("written");
-    assert!(world.again().first_start().await.expect("works").is_none());
+    assert!(
+        world
+            .again()
+            .await
+            .first_start()
+            .await
+            .expect("works")
+            .is_none()
+    );
     assert!(!file.exists());
 }
 
@@ -206,7 +222,9 @@ async fn an_administrator_is_reset_on_the_machine_while_the_server_is_stopped() 
     let store: Arc<dyn Store> =
         Arc::new(SqliteStore::open(folder.path(), clock.clone()).expect("opens"));
     let tally = Tally::start(Arc::clone(&store), clock.clone());
-    let auth = Auth::new(Arc::clone(&store), tally, folder.path(), clock).expect("auth starts");
+    let access = access(&store).await;
+    let auth =
+        Auth::new(Arc::clone(&store), access, tally, folder.path(), clock).expect("auth starts");
     for old in [session, Credential::Token(token.text)] {
         assert!(auth.check(&old).await.is_err(), "ended");
     }
@@ -240,7 +258,7 @@ async fn programs_on_the_machine_get_a_token_of_an_account_that_nobody_can_sign_
     let check = async |text| world.auth.check(&Credential::Token(text)).await;
     assert!(check(token).await.is_err(), "the new one takes its place");
     let caller = check(next).await.expect("valid");
-    assert!(caller.user.service && caller.may(Permission::Admin));
+    assert!(caller.user.service && caller.may(Permission::ManageUsers));
     let guess = world.auth.sign_in("local", text("guess"), home()).await;
     assert!(matches!(guess, Err(AuthError::WrongPassword)));
     // It is no person: the first administrator is still the last one.
@@ -417,7 +435,7 @@ async fn tokens_are_narrowed_by_scope_role_and_time_and_cannot_widen_themselves(
     let rita = world.auth.sign_in("rita", told.clone(), home()).await;
     let session = Credential::Session(rita.expect("in").session);
     let rita = world.auth.check(&session).await.expect("in");
-    assert_eq!(rita.permissions(), [], "before she changes the password");
+    assert_eq!(rita.scopes(), [], "before she changes the password");
     let own = text("rita's own password");
     let changed = world.auth.change_password(&rita, told, own, vec![], HOME);
     changed.await.expect("changed");
@@ -430,7 +448,11 @@ async fn tokens_are_narrowed_by_scope_role_and_time_and_cannot_widen_themselves(
         .await;
     assert!(matches!(
         error,
-        Err(AuthError::Forbidden(Permission::Admin, Lacks::Role))
+        Err(AuthError::Forbidden {
+            permission: Permission::ManageUsers,
+            lacks: Lacks::Grant,
+            ..
+        })
     ));
     let made = world
         .auth
@@ -441,16 +463,13 @@ async fn tokens_are_narrowed_by_scope_role_and_time_and_cannot_widen_themselves(
     let id = made.id;
     let credential = Credential::Token(made.text);
     let token = world.auth.check(&credential).await.expect("valid");
-    assert_eq!(token.permissions(), [Permission::Ask]);
+    assert_eq!(token.scopes(), [Scope::Ask]);
     assert_eq!(token.actor().to_string(), format!("rita (token {id})"));
     let widened = world
         .auth
         .create_token(&token, "u".into(), scopes("read"), hour)
         .await;
-    assert!(matches!(
-        widened,
-        Err(AuthError::Forbidden(Permission::Read, Lacks::Token))
-    ));
+    assert!(matches!(widened, Err(AuthError::OutOfScope(Scope::Read))));
     let made = world
         .auth
         .create_token(&token, "v".into(), scopes("ask"), 10 * hour)

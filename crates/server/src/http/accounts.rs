@@ -3,11 +3,11 @@
 use super::Api;
 use super::error::{ApiError, ErrorBody};
 use super::extract::{
-    Administers, Arrived, COOKIE, Client, DEVICE_COOKIE, Json, Path, SignedIn, cookie,
+    Arrived, COOKIE, Client, DEVICE_COOKIE, Json, ManagesUsers, Path, SignedIn, cookie,
 };
 use crate::auth::{DEVICE_LIFE, Origin};
 use crate::model::account::User;
-use crate::model::role::{Permission, Scopes};
+use crate::model::role::{Scope, Scopes};
 use api::Secret;
 use api::account::{
     ApiTokenCreated, ApiTokenInfo, ApiTokenToCreate, LoggedIn, Login, Me, PasswordChange,
@@ -18,6 +18,7 @@ use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use jiff::Timestamp;
+use rights::Permission;
 use std::sync::Arc;
 use std::time::Duration;
 use utoipa_axum::router::OpenApiRouter;
@@ -128,7 +129,7 @@ fn with_cookies(cookies: &[String], body: impl IntoResponse) -> Result<Response,
 ))]
 async fn me(Arrived(caller): Arrived) -> axum::Json<Me> {
     axum::Json(Me {
-        permissions: caller.permissions().into_iter().map(Into::into).collect(),
+        permissions: caller.scopes().into_iter().map(Into::into).collect(),
         csrf: caller.csrf().map(str::to_owned),
         token: caller.actor().token().map(Into::into),
         name: caller.user.name,
@@ -179,7 +180,7 @@ impl From<User> for UserInfo {
     (status = OK, body = Vec<UserInfo>),
 ))]
 async fn users(
-    _caller: Administers,
+    _caller: ManagesUsers,
     State(api): State<Arc<Api>>,
 ) -> Result<axum::Json<Vec<UserInfo>>, ApiError> {
     let users = api.store.users().await?;
@@ -192,7 +193,7 @@ async fn users(
     (status = CONFLICT, description = "The name is taken", body = ErrorBody),
 ))]
 async fn create_user(
-    Administers(caller): Administers,
+    ManagesUsers(caller): ManagesUsers,
     State(api): State<Arc<Api>>,
     Json(user): Json<UserToCreate>,
 ) -> Result<(StatusCode, axum::Json<UserCreated>), ApiError> {
@@ -217,7 +218,7 @@ async fn create_user(
     (status = CONFLICT, description = "This is the last administrator, or the server's own account", body = ErrorBody),
 ))]
 async fn change_user(
-    Administers(caller): Administers,
+    ManagesUsers(caller): ManagesUsers,
     State(api): State<Arc<Api>>,
     Path(name): Path<String>,
     Json(change): Json<UserChange>,
@@ -235,7 +236,7 @@ async fn change_user(
     (status = CONFLICT, description = "This is the server's own account", body = ErrorBody),
 ))]
 async fn reset_password(
-    Administers(caller): Administers,
+    ManagesUsers(caller): ManagesUsers,
     State(api): State<Arc<Api>>,
     Path(name): Path<String>,
 ) -> Result<axum::Json<PasswordReset>, ApiError> {
@@ -256,7 +257,7 @@ async fn reset_password(
     (status = CONFLICT, description = "This is the last administrator, or the server's own account", body = ErrorBody),
 ))]
 async fn disable_user(
-    Administers(caller): Administers,
+    ManagesUsers(caller): ManagesUsers,
     State(api): State<Arc<Api>>,
     Path(name): Path<String>,
 ) -> Result<axum::Json<UserDisabled>, ApiError> {
@@ -276,7 +277,7 @@ async fn disable_user(
     (status = CONFLICT, description = "This is the server's own account", body = ErrorBody),
 ))]
 async fn enable_user(
-    Administers(caller): Administers,
+    ManagesUsers(caller): ManagesUsers,
     State(api): State<Arc<Api>>,
     Path(name): Path<String>,
 ) -> Result<axum::Json<UserInfo>, ApiError> {
@@ -292,7 +293,7 @@ async fn enable_user(
     (status = CONFLICT, description = "This is the last administrator", body = ErrorBody),
 ))]
 async fn delete_user(
-    Administers(caller): Administers,
+    ManagesUsers(caller): ManagesUsers,
     State(api): State<Arc<Api>>,
     Path(name): Path<String>,
 ) -> Result<StatusCode, ApiError> {
@@ -308,7 +309,7 @@ async fn api_tokens(
     SignedIn(caller): SignedIn,
     State(api): State<Arc<Api>>,
 ) -> Result<axum::Json<Vec<ApiTokenInfo>>, ApiError> {
-    let of = (!caller.may(Permission::Admin)).then_some(caller.user.id);
+    let of = (!caller.may(Permission::ManageUsers)).then_some(caller.user.id);
     let tokens = api.store.api_tokens(of).await?;
     let infos = tokens.into_iter().map(|token| ApiTokenInfo {
         id: token.id.into(),
@@ -333,7 +334,7 @@ async fn create_api_token(
     State(api): State<Arc<Api>>,
     Json(wanted): Json<ApiTokenToCreate>,
 ) -> Result<(StatusCode, axum::Json<ApiTokenCreated>), ApiError> {
-    let scopes: Scopes = wanted.scopes.into_iter().map(Permission::from).collect();
+    let scopes: Scopes = wanted.scopes.into_iter().map(Scope::from).collect();
     let life = Duration::from_secs(wanted.expires_seconds);
     let made = api
         .auth

@@ -5,7 +5,7 @@ use super::Api;
 use super::error::{ApiError, ErrorBody};
 use super::extract::{Path, Query, Reads};
 use super::shown::{self, Wanted, table_plan};
-use answer::{Answer, AnswerError, EndpointSet, PageQuery, PageRow, Sort, State};
+use answer::{AnswerError, Coverage, EndpointSet, PageQuery, PageRow, Sort, State, View};
 use api::answer::{Member, MembersQuery, ProblemInfo, RowInfo, RowsPage, RowsQuery, StatesQuery};
 use api::ids::{LARGEST, QuestionId};
 use axum::extract::State as Shared;
@@ -73,7 +73,7 @@ pub(super) fn texts(row: &PageRow) -> Vec<String> {
     (status = UNPROCESSABLE_ENTITY, description = "No such column or state, no bound on the count, or more names than a page holds", body = ErrorBody),
 ))]
 async fn rows(
-    _caller: Reads,
+    Reads(caller): Reads,
     Shared(api): Shared<Arc<Api>>,
     Path(id): Path<QuestionId>,
     Query(query): Query<RowsQuery>,
@@ -91,10 +91,12 @@ async fn rows(
         machines: query.machines,
     };
     let id = id.into();
-    let tail = api.questions.info(id).await?.tail;
+    let reader = caller.reader();
+    let tail = api.questions.info(id, &reader).await?.tail;
     let (page, info) = api
         .questions
-        .with_answer(id, |answer, plan| -> Result<_, ApiError> {
+        .with_answer(id, &reader, |answer, plan| -> Result<_, ApiError> {
+            let coverage = answer.coverage();
             let shown = shown::of_table(plan, &tail, query.table, wanted)?;
             let planned = &table_plan(plan, query.table)?.columns;
             let visible: Vec<PlannedColumn> = match &shown.show.by {
@@ -107,7 +109,7 @@ async fn rows(
             let wanted = PageQuery {
                 sort: sort(query.sort.as_deref(), &visible)?,
                 contains: query.contains,
-                within: query.state.map(|s| answer.coverage().endpoints(s)),
+                within: query.state.map(|s| coverage.endpoints(s)),
                 offset: query.offset.into(),
                 limit: limit as usize,
                 show: shown.show,
@@ -117,9 +119,9 @@ async fn rows(
                 columns: shown.columns,
                 rows: Vec::new(),
                 total_rows: page.total_rows,
-                version: page.version,
-                coverage: answer.coverage().counts(),
-                unanswered: unanswered(answer),
+                version: answer.told_version(),
+                coverage: coverage.counts(),
+                unanswered: unanswered(&coverage),
                 rows_cut: answer.rows_cut().min(LARGEST),
             };
             Ok((page, info))
@@ -135,8 +137,8 @@ async fn rows(
 }
 
 /// Endpoints that have not given their answer.
-pub(super) fn unanswered(answer: &Answer) -> u64 {
-    let counts = answer.coverage().counts().into_iter();
+pub(super) fn unanswered(coverage: &Coverage) -> u64 {
+    let counts = coverage.counts().into_iter();
     counts
         .filter(|(state, _)| !state.is_settled())
         .map(|(_, count)| count)
@@ -204,14 +206,14 @@ fn members(api: &Api, ordinals: Vec<(u32, State)>) -> Vec<Member> {
 }
 
 fn states(
-    answer: &Answer,
+    coverage: &Coverage,
     set: &EndpointSet,
     (offset, limit): (u32, Option<u32>),
 ) -> Vec<(u32, State)> {
     set.iter()
         .skip(offset as usize)
         .take(limit.map_or(usize::MAX, |limit| limit as usize))
-        .filter_map(|ordinal| Some((ordinal, answer.coverage().state_of(ordinal)?)))
+        .filter_map(|ordinal| Some((ordinal, coverage.state_of(ordinal)?)))
         .collect()
 }
 
@@ -228,13 +230,14 @@ fn states(
     (status = UNPROCESSABLE_ENTITY, description = "No such column", body = ErrorBody),
 ))]
 async fn row_endpoints(
-    _caller: Reads,
+    Reads(caller): Reads,
     Shared(api): Shared<Arc<Api>>,
     Path((id, table, row)): Path<(QuestionId, u32, u32)>,
     Query(part): Query<MembersQuery>,
 ) -> Result<axum::Json<Vec<Member>>, ApiError> {
     let id = id.into();
-    let tail = api.questions.info(id).await?.tail;
+    let reader = caller.reader();
+    let tail = api.questions.info(id, &reader).await?.tail;
     let wanted = Wanted {
         by: part.by.as_deref(),
         count: Some(""),
@@ -242,13 +245,13 @@ async fn row_endpoints(
     };
     let found = api
         .questions
-        .with_answer(id, |answer, plan| -> Result<_, ApiError> {
+        .with_answer(id, &reader, |answer, plan| -> Result<_, ApiError> {
             let shown = shown::of_table(plan, &tail, table, wanted)?;
             let set = match &shown.show.by {
                 Some(by) => answer.endpoints_by(table, row, by)?,
                 None => answer.endpoints(table, row)?,
             };
-            Ok(states(answer, &set, (part.offset, part.limit)))
+            Ok(states(&answer.coverage(), &set, (part.offset, part.limit)))
         })
         .await??;
     Ok(axum::Json(members(&api, found)))
@@ -262,19 +265,20 @@ async fn row_endpoints(
     (status = UNPROCESSABLE_ENTITY, description = "No such state", body = ErrorBody),
 ))]
 async fn endpoints(
-    _caller: Reads,
+    Reads(caller): Reads,
     Shared(api): Shared<Arc<Api>>,
     Path(id): Path<QuestionId>,
     Query(query): Query<StatesQuery>,
 ) -> Result<axum::Json<Vec<Member>>, ApiError> {
     let found = api
         .questions
-        .with_answer(id.into(), |answer, _| {
+        .with_answer(id.into(), &caller.reader(), |answer, _| {
+            let coverage = answer.coverage();
             let set = match query.state {
-                Some(state) => answer.coverage().endpoints(state),
-                None => answer.coverage().all(),
+                Some(state) => coverage.endpoints(state),
+                None => coverage.all(),
             };
-            states(answer, &set, (query.offset, query.limit))
+            states(&coverage, &set, (query.offset, query.limit))
         })
         .await?;
     Ok(axum::Json(members(&api, found)))
@@ -287,19 +291,21 @@ async fn endpoints(
     (status = NOT_FOUND, body = ErrorBody),
 ))]
 async fn problems(
-    _caller: Reads,
+    Reads(caller): Reads,
     Shared(api): Shared<Arc<Api>>,
     Path(id): Path<QuestionId>,
 ) -> Result<axum::Json<Vec<ProblemInfo>>, ApiError> {
     let problems = api
         .questions
-        .with_answer(id.into(), |answer, _| problem_infos(answer))
+        .with_answer(id.into(), &caller.reader(), |answer, _| {
+            problem_infos(answer)
+        })
         .await?;
     Ok(axum::Json(problems))
 }
 
 /// What went wrong, as the API tells it.
-pub(super) fn problem_infos(answer: &Answer) -> Vec<ProblemInfo> {
+pub(super) fn problem_infos(answer: View<'_>) -> Vec<ProblemInfo> {
     let problems = answer.problems().into_iter();
     let infos = problems.map(|(sensor, state, message, endpoints)| ProblemInfo {
         sensor,

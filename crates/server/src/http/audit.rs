@@ -2,7 +2,7 @@
 
 use super::Api;
 use super::error::{ApiError, ErrorBody};
-use super::extract::{Administers, Query};
+use super::extract::{Query, ReadsAudit};
 use crate::model::audit::{Entry, Head};
 use crate::store::audit::AuditQuery;
 use api::audit::{EntriesQuery, EntryEndpoint, EntryInfo, NotedHead, Verdict};
@@ -62,7 +62,7 @@ fn info(api: &Api, entry: Entry) -> EntryInfo {
     (status = OK, body = Vec<EntryInfo>),
 ))]
 async fn entries(
-    _caller: Administers,
+    _caller: ReadsAudit,
     State(api): State<Arc<Api>>,
     Query(query): Query<EntriesQuery>,
 ) -> Result<axum::Json<Vec<EntryInfo>>, ApiError> {
@@ -87,7 +87,7 @@ async fn entries(
     (status = UNPROCESSABLE_ENTITY, description = "The noted head is incomplete", body = ErrorBody),
 ))]
 async fn verify(
-    _caller: Administers,
+    _caller: ReadsAudit,
     State(api): State<Arc<Api>>,
     Query(noted): Query<NotedHead>,
 ) -> Result<axum::Json<Verdict>, ApiError> {

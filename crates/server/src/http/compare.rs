@@ -7,7 +7,7 @@ use super::error::{ApiError, ErrorBody};
 use super::extract::{Path, Query, Reads};
 use super::shown::{self, Shown, Wanted};
 use crate::questions::QuestionInfo;
-use answer::{Answer, Comparison, OneSided};
+use answer::{Comparison, OneSided, View};
 use api::answer::{CompareQuery, ComparedPart, ComparedRow, ComparedSide, ComparisonInfo};
 use api::ids::QuestionId;
 use axum::extract::State as Shared;
@@ -36,19 +36,20 @@ pub(super) fn routes() -> OpenApiRouter<Arc<Api>> {
     (status = UNPROCESSABLE_ENTITY, description = "The tables have different columns, or one of them has no such column", body = ErrorBody),
 ))]
 async fn compare(
-    _caller: Reads,
+    Reads(caller): Reads,
     Shared(api): Shared<Arc<Api>>,
     Path((left, right)): Path<(QuestionId, QuestionId)>,
     Query(query): Query<CompareQuery>,
 ) -> Result<axum::Json<ComparisonInfo>, ApiError> {
     let (left, right) = (left.into(), right.into());
+    let reader = caller.reader();
     let infos = (
-        api.questions.info(left).await?,
-        api.questions.info(right).await?,
+        api.questions.info(left, &reader).await?,
+        api.questions.info(right, &reader).await?,
     );
     let info = api
         .questions
-        .with_answers(left, right, |left, right| {
+        .with_answers(left, right, &reader, |left, right| {
             let sides = |by: Option<&str>| -> Result<_, ApiError> {
                 let left = Side::new(left, &infos.0, query.table, by)?;
                 Ok((left, Side::new(right, &infos.1, query.table, by)?))
@@ -72,13 +73,13 @@ async fn compare(
 /// One of the two, as it is compared.
 struct Side<'a> {
     info: &'a QuestionInfo,
-    answer: &'a Answer,
+    answer: View<'a>,
     shown: Shown,
 }
 
 impl<'a> Side<'a> {
     fn new(
-        (answer, plan): (&'a Answer, &Plan),
+        (answer, plan): (View<'a>, &Plan),
         info: &'a QuestionInfo,
         table: u32,
         by: Option<&str>,
@@ -109,7 +110,7 @@ impl<'a> Side<'a> {
             question: self.info.text.clone(),
             asked_at: self.info.asked_at,
             endpoints: self.answer.coverage().total(),
-            unanswered: unanswered(self.answer),
+            unanswered: unanswered(&self.answer.coverage()),
             coverage: self.answer.coverage().counts(),
             rows: rows as u64,
         }

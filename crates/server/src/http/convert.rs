@@ -4,9 +4,11 @@
 //! the model's enumerations is a compile error here.
 
 use crate::fleet;
-use crate::model::ids::{ApiTokenId, EndpointId, QuestionId, SessionId, TokenId, UserId};
+use crate::model::ids::{
+    ApiTokenId, EndpointId, QuestionId, SessionId, TokenId, UserGroupId, UserId,
+};
 use crate::model::{audit, endpoint, role, trust};
-use api::account::{Permission, Role};
+use api::account::{Role, Scope};
 use api::fleet::{AgentVitals, Standing, TrustPart, TrustStatus};
 use api::ids::{EntryHash, EntryNumber, Fingerprint, LARGEST, OrderKey, RecoveryKey};
 
@@ -32,6 +34,7 @@ numbers!(
     TokenId = EnrolmentTokenId,
     ApiTokenId = ApiTokenId,
     SessionId = SessionId,
+    UserGroupId = UserGroupId,
 );
 
 impl From<EndpointId> for api::ids::EndpointId {
@@ -66,8 +69,16 @@ macro_rules! same {
     };
 }
 
-same!(role::Permission, Permission, Read, Ask, Admin);
-same!(role::Role, Role, Administrator, Operator, Reader);
+same!(role::Scope, Scope, Read, Ask, Admin);
+same!(
+    role::Role,
+    Role,
+    Administrator,
+    ContentAdministrator,
+    Operator,
+    Reader,
+    Member
+);
 same!(endpoint::Standing, Standing, Waiting, Approved, Revoked);
 same!(trust::TrustPart, TrustPart, Authority, OrderKey);
 same!(

@@ -5,7 +5,7 @@
 
 use super::{
     Api, accounts, answers, audit, compare, events, export, extract, fleet, groups, language,
-    questions, retention, sessions,
+    questions, retention, rights, sessions,
 };
 use api::answer::ChangesEvent;
 use api::error::ErrorBody;
@@ -55,6 +55,7 @@ pub(super) fn parts() -> (Router<Arc<Api>>, OpenApi) {
         .merge(language::routes())
         .merge(questions::routes())
         .merge(retention::routes())
+        .merge(rights::routes())
         .merge(answers::routes())
         .merge(compare::routes())
         .merge(events::routes())

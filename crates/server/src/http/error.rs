@@ -183,7 +183,10 @@ impl From<AuthError> for ApiError {
                 retry_after: Some(wait.as_secs() + 1),
                 ..Self::new(StatusCode::TOO_MANY_REQUESTS, ErrorCode::TooMany, message)
             },
-            AuthError::Forbidden(..) | AuthError::SessionOnly => Self::forbidden(message),
+            AuthError::Forbidden { .. }
+            | AuthError::OutOfScope(_)
+            | AuthError::BeyondOwn(_)
+            | AuthError::SessionOnly => Self::forbidden(message),
             AuthError::OneTimePassword => Self::new(
                 StatusCode::FORBIDDEN,
                 ErrorCode::PasswordChangeRequired,

@@ -10,16 +10,18 @@ use super::answers::row_info;
 use super::error::{ApiError, ErrorBody};
 use super::extract::{Path, Query, Reads, credential};
 use super::shown::{self, Wanted};
+use crate::access::Reader;
 use crate::auth::Credential;
 use crate::metrics::Follower;
 use crate::model::ids::QuestionId;
-use answer::{Answer, AnswerError, Groups, PageRow, Show, State};
+use answer::{AnswerError, Groups, PageRow, Show, State, View};
 use api::answer::{AnswerEvent, ChangedTable, ChangesEvent, EventsQuery};
 use api::ids::LARGEST;
 use axum::extract::State as Shared;
 use axum::http::HeaderMap;
 use axum::response::sse::{Event, KeepAlive, Sse};
 use futures_util::stream::{self, Stream};
+use rights::Permission;
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -56,8 +58,12 @@ enum Followed {
 struct Follow {
     api: Arc<Api>,
     id: QuestionId,
+    /// Whoever may see less or more than when the stream began gets another one.
+    reader: Reader,
     version: watch::Receiver<u64>,
     since: u64,
+    /// The version that the last event told.
+    told: Option<u64>,
     credential: Credential,
     checked: Instant,
     /// When the last event went out; `None` before the first.
@@ -82,7 +88,7 @@ struct Follow {
     (status = UNPROCESSABLE_ENTITY, description = "No such column, or no bound on the count", body = ErrorBody),
 ))]
 async fn events(
-    _caller: Reads,
+    Reads(caller): Reads,
     Shared(api): Shared<Arc<Api>>,
     headers: HeaderMap,
     Path(id): Path<api::ids::QuestionId>,
@@ -90,8 +96,9 @@ async fn events(
 ) -> Result<Sse<impl Stream<Item = Result<Event, axum::Error>>>, ApiError> {
     let credential = credential(&headers).ok_or(crate::auth::AuthError::Unauthenticated)?;
     let id = id.into();
-    let version = api.questions.follow(id).await?;
-    let info = api.questions.info(id).await?;
+    let reader = caller.reader();
+    let version = api.questions.follow(id, &reader).await?;
+    let info = api.questions.info(id, &reader).await?;
     let closed = info.closed;
     let wanted = Wanted {
         by: query.by.as_deref(),
@@ -101,7 +108,7 @@ async fn events(
     let shows = shown::of_all(&info.plan, &info.tail, wanted)?;
     let tables = api
         .questions
-        .with_answer(id, |answer, _| -> Result<Vec<_>, ApiError> {
+        .with_answer(id, &reader, |answer, _| -> Result<Vec<_>, ApiError> {
             (0..)
                 .zip(shows)
                 .map(|(table, show)| {
@@ -117,7 +124,8 @@ async fn events(
         })
         .await??;
     // A closed answer may have been read back from the store meanwhile, with other versions.
-    let since = if closed {
+    let since = if closed || reader.bounds().is_some() {
+        // To who sees a part, versions are told that nobody can go on from.
         None
     } else {
         resumed(&api, &headers)
@@ -126,8 +134,10 @@ async fn events(
         _counted: api.metrics.follower(),
         api,
         id,
+        reader,
         version,
         since: since.unwrap_or(0),
+        told: None,
         credential,
         checked: Instant::now(),
         sent: None,
@@ -191,27 +201,30 @@ impl Follow {
     async fn still_allowed(&mut self) -> Option<()> {
         self.checked = Instant::now();
         let caller = self.api.auth.check(&self.credential).await.ok()?;
-        caller
-            .may(crate::model::role::Permission::Read)
-            .then_some(())
+        let same = caller.reader() == self.reader;
+        (same && caller.may(Permission::UseAsk)).then_some(())
     }
 
     /// What changed; `None` when nothing did.
     async fn look(&mut self) -> Result<Option<ChangesEvent>, ApiError> {
         let questions = &self.api.questions;
         // In this order: when it was closed, nothing changed after what is read next.
-        let closed = questions.info(self.id).await?.closed;
+        let closed = questions.info(self.id, &self.reader).await?.closed;
         let since = self.since;
         let tables = &mut self.tables;
-        let changes = questions
-            .with_answer(self.id, |answer, _| changes(answer, since, tables))
-            .await??;
+        let (version, changes) = questions
+            .with_answer(self.id, &self.reader, |answer, _| {
+                (answer.version(), changes(answer, since, tables))
+            })
+            .await?;
+        let changes = changes?;
         let waiting = State::open().any(|state| changes.coverage.contains_key(&state));
         let done = closed || !(waiting || changes.coverage.is_empty());
-        if self.sent.is_some() && changes.version == since && !done {
+        self.since = version;
+        if self.told == Some(changes.version) && !done {
             return Ok(None);
         }
-        self.since = changes.version;
+        self.told = Some(changes.version);
         self.done = done;
         self.rows |= changes.tables.iter().any(|table| !table.rows.is_empty());
         Ok(Some(ChangesEvent { done, ..changes }))
@@ -220,13 +233,13 @@ impl Follow {
 
 /// What changed since a version, as it is followed.
 fn changes(
-    answer: &Answer,
+    answer: View<'_>,
     since: u64,
     tables: &mut [Followed],
 ) -> Result<ChangesEvent, AnswerError> {
     let changes = answer.changes_at_most(since, MOST_ROWS)?;
     let mut event = ChangesEvent {
-        version: changes.version,
+        version: answer.told_version(),
         tables: Vec::new(),
         coverage: changes.coverage,
         rows_cut: changes.rows_cut.min(LARGEST),

@@ -12,6 +12,7 @@ use super::answers::problem_infos;
 use super::error::{ApiError, ErrorBody};
 use super::extract::{Client, Path, Query, Reads};
 use super::shown::{self, Wanted, no_such_table};
+use crate::access::Reader;
 use crate::model::audit::Deed;
 use crate::model::ids::QuestionId;
 use answer::{Groups, PageRow, Show};
@@ -73,7 +74,8 @@ async fn export(
     Query(query): Query<ExportQuery>,
 ) -> Result<Response, ApiError> {
     let id = QuestionId::from(id);
-    let info = api.questions.info(id).await?;
+    let reader = caller.reader();
+    let info = api.questions.info(id, &reader).await?;
     let (plan, tail) = (info.plan.clone(), info.tail.clone());
     let asked = Asked::from(info);
     let heads = Head::of(&asked.plan);
@@ -124,6 +126,7 @@ async fn export(
     let export = Export {
         api,
         id,
+        reader,
         tables,
         order: query.sort,
         writer: Writer::new(query.format, Some(QuestionHead::from(&asked))),
@@ -146,6 +149,7 @@ async fn export(
 struct Export {
     api: Arc<Api>,
     id: QuestionId,
+    reader: Reader,
     tables: Vec<(u32, Head, Show)>,
     order: ExportOrder,
     writer: Writer,
@@ -176,7 +180,9 @@ impl Export {
                 let (table, show) = self.what(at);
                 let questions = &self.api.questions;
                 let rows = questions
-                    .with_answer(self.id, |answer, _| answer.piece(table, from, PIECE, &show))
+                    .with_answer(self.id, &self.reader, |answer, _| {
+                        answer.piece(table, from, PIECE, &show)
+                    })
                     .await??;
                 let next = rows.last().and_then(|row| row.row.checked_add(1));
                 self.rows(&mut out, at, &rows);
@@ -188,7 +194,9 @@ impl Export {
                 let wanted = order.get(from..end).unwrap_or_default();
                 let questions = &self.api.questions;
                 let (rows, seen) = questions
-                    .with_answer(self.id, |answer, _| answer.these(table, wanted, &show))
+                    .with_answer(self.id, &self.reader, |answer, _| {
+                        answer.these(table, wanted, &show)
+                    })
                     .await??;
                 self.rows(&mut out, at, &rows);
                 if from + seen < order.len() {
@@ -203,7 +211,7 @@ impl Export {
                 let wanted = order.get(from..end).unwrap_or_default();
                 let questions = &self.api.questions;
                 let rows = questions
-                    .with_answer(self.id, |answer, _| {
+                    .with_answer(self.id, &self.reader, |answer, _| {
                         groups.rows(answer, wanted, show.endpoints)
                     })
                     .await??;
@@ -236,7 +244,7 @@ impl Export {
         let questions = &self.api.questions;
         if let Some(by) = &show.by {
             let mut groups = questions
-                .with_answer(self.id, |answer, _| answer.groups(table, by))
+                .with_answer(self.id, &self.reader, |answer, _| answer.groups(table, by))
                 .await??;
             // Held for as long as the table takes: only with what it needs.
             if show.endpoints == 0 {
@@ -249,7 +257,9 @@ impl Export {
             return Ok(Stage::From(at, 0));
         };
         let order = questions
-            .with_answer(self.id, |answer, _| answer.by_count(table, rare, show))
+            .with_answer(self.id, &self.reader, |answer, _| {
+                answer.by_count(table, rare, show)
+            })
             .await??;
         Ok(Stage::These(at, order, 0))
     }
@@ -269,7 +279,7 @@ impl Export {
     async fn tail(&self) -> Result<Tail, ApiError> {
         let questions = &self.api.questions;
         let tail = questions
-            .with_answer(self.id, |answer, _| Tail {
+            .with_answer(self.id, &self.reader, |answer, _| Tail {
                 coverage: answer.coverage().counts(),
                 rows_cut: answer.rows_cut().min(LARGEST),
                 problems: problem_infos(answer),

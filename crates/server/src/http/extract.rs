@@ -1,7 +1,7 @@
 //! What handlers take from a request: the caller with the permission they need, and bodies, queries and paths whose
 //! failures are told like every other error.
 //!
-//! A handler's first argument is [`Arrived`], [`SignedIn`], [`Reads`], [`Asks`] or [`Administers`]; so a request is judged before anything else
+//! A handler's first argument is [`Arrived`], [`SignedIn`] or one that is named after a permission; so a request is judged before anything else
 //! of it is looked at. Requests of a session that may change something must also show the session's token in
 //! `x-csrf-token`: a foreign page can send the cookie, but can neither read that token nor set that header.
 
@@ -9,10 +9,10 @@ use super::Api;
 use super::error::{ApiError, ErrorCode};
 use crate::auth::{AuthError, Caller, Credential, secret};
 use crate::model::actor::Actor;
-use crate::model::role::Permission;
 use axum::extract::{FromRequest, FromRequestParts, Request};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, Method, StatusCode, header};
+use rights::Permission;
 use serde::de::DeserializeOwned;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, OnceLock};
@@ -109,7 +109,7 @@ impl Needs {
             return Err(AuthError::OneTimePassword);
         }
         match self {
-            Self::Permission(needed) if !caller.may(*needed) => Err(caller.forbidden(*needed)),
+            Self::Permission(needed) => caller.need(*needed, None),
             _ => Ok(()),
         }
     }
@@ -142,19 +142,39 @@ guard!(
     Needs::OwnPassword
 );
 guard!(
-    /// A caller who may read.
+    /// A caller who may use Ask: see questions, answers and endpoints, as far as their bounds let them.
     Reads,
-    Needs::Permission(Permission::Read)
+    Needs::Permission(Permission::UseAsk)
 );
 guard!(
-    /// A caller who may ask.
+    /// A caller who may put a question of their own together.
     Asks,
-    Needs::Permission(Permission::Ask)
+    Needs::Permission(Permission::AskDynamicQuestions)
 );
 guard!(
-    /// A caller who may administer.
-    Administers,
-    Needs::Permission(Permission::Admin)
+    /// A caller who may manage users, user groups and roles.
+    ManagesUsers,
+    Needs::Permission(Permission::ManageUsers)
+);
+guard!(
+    /// A caller who may see and end sessions of others.
+    ManagesSessions,
+    Needs::Permission(Permission::ManageSessions)
+);
+guard!(
+    /// A caller who may let endpoints in and shut them out.
+    ManagesEndpoints,
+    Needs::Permission(Permission::ManageEndpoints)
+);
+guard!(
+    /// A caller who may replace authorities and keys.
+    ManagesTrust,
+    Needs::Permission(Permission::ManageTrust)
+);
+guard!(
+    /// A caller who may read the audit log.
+    ReadsAudit,
+    Needs::Permission(Permission::ReadAudit)
 );
 
 impl FromRequestParts<Arc<Api>> for Client {

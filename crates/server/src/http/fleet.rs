@@ -2,7 +2,8 @@
 
 use super::Api;
 use super::error::{ApiError, ErrorBody, ErrorCode};
-use super::extract::{Administers, Json, Path, Query, Reads, SignedIn};
+use super::extract::{Json, ManagesEndpoints, ManagesTrust, Path, Query, Reads, SignedIn};
+use crate::auth::Caller;
 use crate::identity::{CertificateError, KeepError, ManageError, NameError, RotateError};
 use crate::model::endpoint::{Endpoint, Standing, TokenInfo, TokenRequest};
 use api::Secret;
@@ -76,6 +77,12 @@ impl From<RotateError> for ApiError {
     }
 }
 
+/// The endpoint of this name, among those that the caller sees.
+fn named(api: &Api, caller: &Caller, name: &EndpointName) -> Result<Endpoint, NameError> {
+    let reader = caller.reader();
+    api.identity.named(&name.0, |ordinal| reader.sees(ordinal))
+}
+
 fn info(api: &Api, endpoint: Endpoint) -> EndpointInfo {
     let presence = api.fleet.presence(endpoint.ordinal);
     // What the registry has is of the connection's beginning.
@@ -103,10 +110,11 @@ fn info(api: &Api, endpoint: Endpoint) -> EndpointInfo {
     (status = OK, body = Vec<EndpointInfo>),
 ))]
 async fn endpoints(
-    _caller: Reads,
+    Reads(caller): Reads,
     Shared(api): Shared<Arc<Api>>,
     Query(query): Query<EndpointsQuery>,
 ) -> axum::Json<Vec<EndpointInfo>> {
+    let reader = caller.reader();
     let online = api.fleet.online();
     let standing: Option<Standing> = query.state.map(Into::into);
     let needle = query.contains.map(|text| text.to_lowercase());
@@ -114,6 +122,7 @@ async fn endpoints(
         .identity
         .endpoints()
         .into_iter()
+        .filter(|e| reader.sees(e.ordinal))
         .filter(|e| standing.is_none_or(|standing| e.standing == standing))
         .filter(|e| {
             query
@@ -139,11 +148,11 @@ async fn endpoints(
     (status = CONFLICT, description = "Several go by this name; the message tells them apart", body = ErrorBody),
 ))]
 async fn endpoint(
-    _caller: Reads,
+    Reads(caller): Reads,
     Shared(api): Shared<Arc<Api>>,
     Path(name): Path<EndpointName>,
 ) -> Result<axum::Json<EndpointInfo>, ApiError> {
-    let endpoint = api.identity.named(&name.0)?;
+    let endpoint = named(&api, &caller, &name)?;
     Ok(axum::Json(info(&api, endpoint)))
 }
 
@@ -155,11 +164,11 @@ async fn endpoint(
     (status = CONFLICT, description = "It was revoked, or several go by this name", body = ErrorBody),
 ))]
 async fn approve(
-    Administers(caller): Administers,
+    ManagesEndpoints(caller): ManagesEndpoints,
     Shared(api): Shared<Arc<Api>>,
     Path(name): Path<EndpointName>,
 ) -> Result<axum::Json<EndpointInfo>, ApiError> {
-    let named = api.identity.named(&name.0)?;
+    let named = named(&api, &caller, &name)?;
     let endpoint = api.identity.approve(named.id, &caller.actor()).await?;
     Ok(axum::Json(info(&api, endpoint)))
 }
@@ -172,11 +181,11 @@ async fn approve(
     (status = CONFLICT, description = "Several go by this name", body = ErrorBody),
 ))]
 async fn revoke(
-    Administers(caller): Administers,
+    ManagesEndpoints(caller): ManagesEndpoints,
     Shared(api): Shared<Arc<Api>>,
     Path(name): Path<EndpointName>,
 ) -> Result<axum::Json<EndpointInfo>, ApiError> {
-    let named = api.identity.named(&name.0)?;
+    let named = named(&api, &caller, &name)?;
     let endpoint = api.identity.revoke(named.id, &caller.actor()).await?;
     Ok(axum::Json(info(&api, endpoint)))
 }
@@ -200,7 +209,7 @@ fn token_info(token: TokenInfo) -> EnrolmentTokenInfo {
     (status = OK, body = Vec<EnrolmentTokenInfo>),
 ))]
 async fn tokens(
-    _caller: Administers,
+    _caller: ManagesEndpoints,
     Shared(api): Shared<Arc<Api>>,
 ) -> Result<axum::Json<Vec<EnrolmentTokenInfo>>, ApiError> {
     let tokens = api.identity.tokens().await?;
@@ -213,7 +222,7 @@ async fn tokens(
     (status = UNPROCESSABLE_ENTITY, body = ErrorBody),
 ))]
 async fn create_token(
-    Administers(caller): Administers,
+    ManagesEndpoints(caller): ManagesEndpoints,
     Shared(api): Shared<Arc<Api>>,
     Json(wanted): Json<EnrolmentTokenToCreate>,
 ) -> Result<(StatusCode, axum::Json<EnrolmentTokenCreated>), ApiError> {
@@ -238,7 +247,7 @@ async fn create_token(
     (status = NOT_FOUND, body = ErrorBody),
 ))]
 async fn delete_token(
-    Administers(caller): Administers,
+    ManagesEndpoints(caller): ManagesEndpoints,
     Shared(api): Shared<Arc<Api>>,
     Path(id): Path<EnrolmentTokenId>,
 ) -> Result<StatusCode, ApiError> {
@@ -252,7 +261,7 @@ async fn delete_token(
 #[utoipa::path(get, path = "/trust", operation_id = "get_trust", tag = "trust", security(("session" = []), ("token" = ["admin"])), responses(
     (status = OK, body = TrustStatus),
 ))]
-async fn trust(_caller: Administers, Shared(api): Shared<Arc<Api>>) -> axum::Json<TrustStatus> {
+async fn trust(_caller: ManagesTrust, Shared(api): Shared<Arc<Api>>) -> axum::Json<TrustStatus> {
     axum::Json(api.identity.trust_status().into())
 }
 
@@ -262,7 +271,7 @@ async fn trust(_caller: Administers, Shared(api): Shared<Arc<Api>>) -> axum::Jso
     (status = CONFLICT, description = "A replacement is under way", body = ErrorBody),
 ))]
 async fn rotate(
-    Administers(caller): Administers,
+    ManagesTrust(caller): ManagesTrust,
     Shared(api): Shared<Arc<Api>>,
     Json(wanted): Json<Rotation>,
 ) -> Result<axum::Json<TrustStatus>, ApiError> {
@@ -279,7 +288,7 @@ async fn rotate(
     (status = CONFLICT, description = "Nothing to drop, or endpoints would be locked out", body = ErrorBody),
 ))]
 async fn drop_old(
-    Administers(caller): Administers,
+    ManagesTrust(caller): ManagesTrust,
     Shared(api): Shared<Arc<Api>>,
     Json(wanted): Json<DropOld>,
 ) -> Result<axum::Json<TrustStatus>, ApiError> {

@@ -9,13 +9,13 @@ use super::error::{ApiError, ErrorBody, ErrorCode};
 use super::extract::{Asks, Json, Path, Reads};
 use crate::auth::Caller;
 use crate::model::audit::Deed;
-use crate::model::role::Permission;
 use crate::names;
 use crate::store::groups::{NewGroup, StoredGroup};
 use api::group::{GroupChange, GroupInfo, GroupOwner, GroupToCreate};
 use axum::extract::State;
 use axum::http::StatusCode;
 use question::catalogue::{Catalogue, Group};
+use rights::Permission;
 use serde_json::json;
 use std::sync::Arc;
 use utoipa_axum::router::OpenApiRouter;
@@ -140,6 +140,18 @@ async fn create_group(
     Ok((StatusCode::CREATED, axum::Json(info(made))))
 }
 
+/// What a group that bounds people means is who sees what: not its owner's to change alone.
+fn may_mean_anew(api: &Api, caller: &Caller, group: &StoredGroup) -> Result<(), ApiError> {
+    let bounds = api.access.book().bounding();
+    if bounds.contains(&group.name.to_lowercase()) && !caller.may(Permission::ManageUsers) {
+        return Err(ApiError::forbidden(format!(
+            "the group `{}` bounds what people may see; who may manage users can change what it means",
+            group.name
+        )));
+    }
+    Ok(())
+}
+
 /// The group, if the caller may change it.
 async fn own(api: &Api, caller: &Caller, name: &str) -> Result<StoredGroup, ApiError> {
     let groups = api.store.stored_groups().await?;
@@ -147,7 +159,7 @@ async fn own(api: &Api, caller: &Caller, name: &str) -> Result<StoredGroup, ApiE
         .into_iter()
         .find(|group| group.name.to_lowercase() == name.to_lowercase())
         .ok_or_else(|| ApiError::not_found("there is no group of this name"))?;
-    if group.owner == Some(caller.user.id) || caller.may(Permission::Admin) {
+    if group.owner == Some(caller.user.id) || caller.may(Permission::ManageAnswers) {
         return Ok(group);
     }
     Err(ApiError::forbidden(match &group.owner_name {
@@ -173,6 +185,7 @@ async fn change_group(
     Json(wanted): Json<GroupChange>,
 ) -> Result<axum::Json<GroupInfo>, ApiError> {
     let group = own(&api, &caller, &name).await?;
+    may_mean_anew(&api, &caller, &group)?;
     let filter = canonical(&api, &wanted.filter)?;
     let deed = Deed::new(caller.actor(), "group.change", &group.name)
         .with(json!({"before": group.filter, "filter": filter}));
@@ -181,6 +194,7 @@ async fn change_group(
         .change_group(group.name, group.version, filter, deed)
         .await?;
     api.reload_groups().await?;
+    api.access.reload().await?;
     Ok(axum::Json(info(changed)))
 }
 

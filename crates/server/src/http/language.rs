@@ -3,8 +3,10 @@
 use super::Api;
 use super::error::{ApiError, ErrorBody};
 use super::extract::{Json, Path, Reads};
+use crate::auth::Caller;
 use api::language::{CompletionInfo, Parsed, ReadingInfo, SensorInfo, Text, TextWithCursor};
 use axum::extract::State;
+use question::Catalogue;
 use std::sync::Arc;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -16,6 +18,17 @@ pub(super) fn routes() -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(complete))
         .routes(routes!(sensors))
         .routes(routes!(sensor))
+}
+
+/// What the caller may name: of sensors that are not theirs to read, not even the name is told.
+fn readable(api: &Api, caller: &Caller) -> Arc<Catalogue> {
+    let all = api.catalogue.now();
+    if all.sensors().iter().all(|s| caller.reads_sensor(&s.name)) {
+        return all;
+    }
+    let sensors = all.sensors().iter();
+    let theirs = Catalogue::new(sensors.filter(|s| caller.reads_sensor(&s.name)).cloned());
+    Arc::new(theirs.with_groups(all.groups().cloned()))
 }
 
 /// No question is longer than this, so no help with one is given.
@@ -35,11 +48,11 @@ fn bounded(text: &str) -> Result<(), ApiError> {
     (status = UNPROCESSABLE_ENTITY, description = "No question; `details` tells the place, what was expected and the nearest names", body = ErrorBody),
 ))]
 async fn parse(
-    _caller: Reads,
+    Reads(caller): Reads,
     State(api): State<Arc<Api>>,
     Json(Text { text }): Json<Text>,
 ) -> Result<axum::Json<Parsed>, ApiError> {
-    let catalogue = api.catalogue.now();
+    let catalogue = readable(&api, &caller);
     let question = question::parse(&text, &catalogue).map_err(|e| ApiError::parse(&e))?;
     Ok(axum::Json(Parsed::of(question, &catalogue)))
 }
@@ -50,13 +63,14 @@ async fn parse(
     (status = UNPROCESSABLE_ENTITY, description = "The text is too long", body = ErrorBody),
 ))]
 async fn interpret(
-    _caller: Reads,
+    Reads(caller): Reads,
     State(api): State<Arc<Api>>,
     Json(Text { text }): Json<Text>,
 ) -> Result<axum::Json<Vec<ReadingInfo>>, ApiError> {
     bounded(&text)?;
-    let hosts = api.identity.hosts_in(&text);
-    let readings = question::interpret_among(&text, &api.catalogue.now(), &hosts);
+    let reader = caller.reader();
+    let hosts = api.identity.hosts_in(&text, |ordinal| reader.sees(ordinal));
+    let readings = question::interpret_among(&text, &readable(&api, &caller), &hosts);
     Ok(axum::Json(readings.into_iter().map(Into::into).collect()))
 }
 
@@ -66,13 +80,13 @@ async fn interpret(
     (status = UNPROCESSABLE_ENTITY, description = "The text is too long", body = ErrorBody),
 ))]
 async fn complete(
-    _caller: Reads,
+    Reads(caller): Reads,
     State(api): State<Arc<Api>>,
     Json(at): Json<TextWithCursor>,
 ) -> Result<axum::Json<CompletionInfo>, ApiError> {
     bounded(&at.text)?;
     let cursor = at.cursor as usize;
-    let found = question::complete(&at.text, cursor, &api.catalogue.now());
+    let found = question::complete(&at.text, cursor, &readable(&api, &caller));
     Ok(axum::Json(found.into()))
 }
 
@@ -80,8 +94,8 @@ async fn complete(
 #[utoipa::path(get, path = "/sensors", operation_id = "list_sensors", tag = "language", security(("session" = []), ("token" = ["read"])), responses(
     (status = OK, body = Vec<SensorInfo>),
 ))]
-async fn sensors(_caller: Reads, State(api): State<Arc<Api>>) -> axum::Json<Vec<SensorInfo>> {
-    let catalogue = api.catalogue.now();
+async fn sensors(Reads(caller): Reads, State(api): State<Arc<Api>>) -> axum::Json<Vec<SensorInfo>> {
+    let catalogue = readable(&api, &caller);
     axum::Json(catalogue.sensors().iter().map(Into::into).collect())
 }
 
@@ -92,11 +106,11 @@ async fn sensors(_caller: Reads, State(api): State<Arc<Api>>) -> axum::Json<Vec<
     (status = NOT_FOUND, body = ErrorBody),
 ))]
 async fn sensor(
-    _caller: Reads,
+    Reads(caller): Reads,
     State(api): State<Arc<Api>>,
     Path(name): Path<String>,
 ) -> Result<axum::Json<SensorInfo>, ApiError> {
-    let catalogue = api.catalogue.now();
+    let catalogue = readable(&api, &caller);
     let sensor = catalogue
         .sensor(&name)
         .ok_or_else(|| ApiError::not_found("there is no sensor of this name"))?;

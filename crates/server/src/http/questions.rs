@@ -3,10 +3,10 @@
 use super::Api;
 use super::error::{ApiError, ErrorBody, ErrorCode};
 use super::extract::{Asks, Json, Path, Query, Reads};
+use crate::access::Reader;
 use crate::model::audit::Deed;
 use crate::model::ids::EndpointId;
 use crate::model::order::SealError;
-use crate::model::role::Permission;
 use crate::questions::{AskError, DEFAULT_LIFE, QuestionError, QuestionInfo};
 use crate::quota::Cost;
 use answer::EndpointSet;
@@ -14,6 +14,7 @@ use api::ids::{LARGEST, QuestionId};
 use api::question::{Asked, ListQuery, ToAsk};
 use axum::extract::State as Shared;
 use axum::http::StatusCode;
+use rights::Permission;
 use std::sync::Arc;
 use std::time::Duration;
 use utoipa_axum::router::OpenApiRouter;
@@ -77,6 +78,7 @@ impl From<AskError> for ApiError {
             AskError::Expiry | AskError::NoTargets | AskError::Seal(SealError::TooLarge(_)) => {
                 Self::invalid(error.to_string())
             }
+            AskError::NothingInReach => Self::forbidden(error.to_string()),
             AskError::Stopping => Self::new(
                 StatusCode::SERVICE_UNAVAILABLE,
                 ErrorCode::Unavailable,
@@ -99,7 +101,11 @@ async fn ask(
     Shared(api): Shared<Arc<Api>>,
     Json(wanted): Json<ToAsk>,
 ) -> Result<(StatusCode, axum::Json<Asked>), ApiError> {
-    let targets = wanted.targets.map(|ids| ordinals(&api, &ids)).transpose()?;
+    let reader = caller.reader();
+    let targets = wanted.targets;
+    let targets = targets
+        .map(|ids| ordinals(&api, &reader, &ids))
+        .transpose()?;
     let life = wanted.expires_seconds.map(Duration::from_secs);
     let fleet = api.identity.approved().len();
     let cost = Cost {
@@ -113,10 +119,15 @@ async fn ask(
         .take(api.store.as_ref(), user, cost, fleet, now)
         .await?;
     // Before the question: a group that is removed in between has given its filter already.
-    let groups = question::groups_named(&wanted.text, &api.catalogue.now());
+    let catalogue = api.catalogue.now();
+    let groups = question::groups_named(&wanted.text, &catalogue);
+    // What a group's filter names counts as read by whoever asks by it: else its members would tell what its sensors do.
+    if let Ok(question) = question::parse(&wanted.text, &catalogue) {
+        caller.need_sensors(question.sensors())?;
+    }
     let info = api
         .questions
-        .ask(&wanted.text, &caller.actor(), life, targets)
+        .ask(&wanted.text, &caller.actor(), &reader, life, targets)
         .await?;
     api.metrics.question();
     if !groups.is_empty() {
@@ -133,7 +144,11 @@ async fn ask(
     Ok((StatusCode::CREATED, axum::Json(info.into())))
 }
 
-fn ordinals(api: &Api, ids: &[api::ids::EndpointId]) -> Result<EndpointSet, ApiError> {
+fn ordinals(
+    api: &Api,
+    reader: &Reader,
+    ids: &[api::ids::EndpointId],
+) -> Result<EndpointSet, ApiError> {
     if ids.len() > MOST_TARGETS {
         return Err(ApiError::invalid(format!(
             "a question names {MOST_TARGETS} targets at most; use a filter for more"
@@ -144,6 +159,7 @@ fn ordinals(api: &Api, ids: &[api::ids::EndpointId]) -> Result<EndpointSet, ApiE
             let endpoint = api.identity.endpoint(EndpointId::from(*id));
             endpoint
                 .map(|e| e.ordinal)
+                .filter(|ordinal| reader.sees(*ordinal))
                 .ok_or_else(|| ApiError::invalid(format!("there is no endpoint {id}")))
         })
         .collect()
@@ -161,7 +177,10 @@ async fn list(
     let limit = query.limit.unwrap_or(LIMIT).min(LARGEST_LIMIT);
     let before = query.before.map(Into::into);
     let mine = query.mine.then_some(caller.user.id);
-    let infos = api.questions.list(before, mine, limit).await?;
+    let infos = api
+        .questions
+        .list(before, mine, limit, &caller.reader())
+        .await?;
     Ok(axum::Json(infos.into_iter().map(Into::into).collect()))
 }
 
@@ -172,11 +191,12 @@ async fn list(
     (status = NOT_FOUND, body = ErrorBody),
 ))]
 async fn show(
-    _caller: Reads,
+    Reads(caller): Reads,
     Shared(api): Shared<Arc<Api>>,
     Path(id): Path<QuestionId>,
 ) -> Result<axum::Json<Asked>, ApiError> {
-    Ok(axum::Json(api.questions.info(id.into()).await?.into()))
+    let info = api.questions.info(id.into(), &caller.reader()).await?;
+    Ok(axum::Json(info.into()))
 }
 
 /// Cancels a question: endpoints that work on it are told, nothing more is taken, what came is kept. Operators cancel
@@ -194,10 +214,10 @@ async fn cancel(
     Path(id): Path<QuestionId>,
 ) -> Result<StatusCode, ApiError> {
     let id = id.into();
-    let info = api.questions.info(id).await?;
-    if info.asked_by.user() != Some(caller.user.id) && !caller.may(Permission::Admin) {
+    let info = api.questions.info(id, &caller.reader()).await?;
+    if info.asked_by.user() != Some(caller.user.id) && !caller.may(Permission::ManageAnswers) {
         return Err(ApiError::forbidden(
-            "somebody else asked this question; an administrator can cancel it",
+            "somebody else asked this question; who may manage answers can cancel it",
         ));
     }
     api.questions.cancel(id, &caller.actor()).await?;

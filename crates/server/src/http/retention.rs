@@ -5,11 +5,11 @@ use super::error::{ApiError, ErrorBody};
 use super::extract::{Asks, Json, Path};
 use crate::auth::Caller;
 use crate::model::ids;
-use crate::model::role::Permission;
 use api::ids::QuestionId;
 use api::question::ToKeep;
 use axum::extract::State;
 use axum::http::StatusCode;
+use rights::Permission;
 use std::sync::Arc;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -22,12 +22,12 @@ pub(super) fn routes() -> OpenApiRouter<Arc<Api>> {
 
 /// Operators decide about their own questions, administrators about any.
 async fn decides(api: &Api, caller: &Caller, id: ids::QuestionId) -> Result<(), ApiError> {
-    let info = api.questions.info(id).await?;
-    if info.asked_by.user() == Some(caller.user.id) || caller.may(Permission::Admin) {
+    let info = api.questions.info(id, &caller.reader()).await?;
+    if info.asked_by.user() == Some(caller.user.id) || caller.may(Permission::ManageAnswers) {
         return Ok(());
     }
     Err(ApiError::forbidden(
-        "somebody else asked this question; an administrator can decide about it",
+        "somebody else asked this question; who may manage answers can decide about it",
     ))
 }
 

@@ -3,7 +3,7 @@
 use super::Api;
 use super::accounts::time;
 use super::error::{ApiError, ErrorBody};
-use super::extract::{Administers, Path, SignedIn};
+use super::extract::{ManagesSessions, Path, SignedIn};
 use api::account::{SessionInfo, SessionsEnded};
 use api::ids::SessionId;
 use axum::extract::State;
@@ -75,7 +75,7 @@ async fn end_session(
     (status = CONFLICT, description = "This is the server's own account", body = ErrorBody),
 ))]
 async fn end_sessions(
-    Administers(caller): Administers,
+    ManagesSessions(caller): ManagesSessions,
     State(api): State<Arc<Api>>,
     Path(name): Path<String>,
 ) -> Result<axum::Json<SessionsEnded>, ApiError> {

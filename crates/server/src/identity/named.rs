@@ -103,15 +103,16 @@ impl Wanted {
 }
 
 impl Identity {
-    /// The one endpoint that goes by this name. A machine that was enrolled anew keeps its host name: an endpoint that was revoked does
+    /// The one endpoint that goes by this name, among those that `seen` holds for: of others not even the names are told. A machine that was enrolled anew keeps its host name: an endpoint that was revoked does
     /// not stand in the way of one that was not.
     ///
     /// # Errors
     /// [`NameError`]
-    pub fn named(&self, text: &str) -> Result<Endpoint, NameError> {
+    pub fn named(&self, text: &str, seen: impl Fn(u32) -> bool) -> Result<Endpoint, NameError> {
         let registry = self.registry();
         let name = || text.chars().take(LONGEST).collect::<String>();
         let mut fits = fitting(&registry, text);
+        fits.retain(|fit| seen(fit.ordinal));
         if fits.iter().any(|fit| !fit.revoked) {
             fits.retain(|fit| !(fit.revoked && fit.by_host));
         }
@@ -133,7 +134,7 @@ impl Identity {
                 let living = registry
                     .by_ordinal
                     .values()
-                    .filter(|e| e.standing != Standing::Revoked);
+                    .filter(|e| e.standing != Standing::Revoked && seen(e.ordinal));
                 let near = question::nearest(text, living.map(|e| e.hostname.as_str()));
                 Err(NameError::Unknown { name: name(), near })
             }
@@ -151,15 +152,16 @@ impl Identity {
             .collect()
     }
 
-    /// Host names of approved endpoints that stand somewhere in this text.
+    /// Host names of approved endpoints that stand somewhere in this text, of those that `seen` holds for.
     #[must_use]
-    pub fn hosts_in(&self, text: &str) -> Vec<String> {
+    pub fn hosts_in(&self, text: &str, seen: impl Fn(u32) -> bool) -> Vec<String> {
         let lower = text.to_lowercase();
         let registry = self.registry();
         let mut found: Vec<String> = registry
             .by_ordinal
             .values()
             .filter(|e| e.standing == Standing::Approved && !e.hostname.is_empty())
+            .filter(|e| seen(e.ordinal))
             .filter(|e| lower.contains(&e.hostname.to_lowercase()))
             .map(|e| e.hostname.clone())
             .collect();

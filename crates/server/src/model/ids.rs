@@ -68,6 +68,17 @@ number_id!(
     "an API token's number"
 );
 
+number_id!(
+    /// A role that people made.
+    RoleId,
+    "a role's number"
+);
+number_id!(
+    /// A user group.
+    UserGroupId,
+    "a user group's number"
+);
+
 /// An endpoint: SHA-256 of its first public key.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct EndpointId(pub [u8; 32]);

@@ -3,6 +3,7 @@
 use super::info::{self, AskError, QuestionError, QuestionInfo};
 use super::live::Parts;
 use super::{DEFAULT_LIFE, LONGEST_LIFE, Live, Questions};
+use crate::access::Reader;
 use crate::model::actor::Actor;
 use crate::model::audit::Deed;
 use crate::model::clock::Moment;
@@ -26,13 +27,14 @@ struct Understood {
     tail: Tail,
     plan: Plan,
     by: Actor,
+    reader: Reader,
     life: Duration,
     targets: Option<EndpointSet>,
 }
 
 impl Questions {
     /// Asks: parses, signs, keeps, pushes. The question lives for `life` (600 seconds when not given) and is for `targets`
-    /// (everyone when not given).
+    /// (everyone when not given), as far as the asker sees them.
     ///
     /// # Errors
     /// [`AskError`]; nothing was asked then.
@@ -40,6 +42,7 @@ impl Questions {
         self: &Arc<Self>,
         text: &str,
         by: &Actor,
+        reader: &Reader,
         life: Option<Duration>,
         targets: Option<EndpointSet>,
     ) -> Result<QuestionInfo, AskError> {
@@ -50,6 +53,17 @@ impl Questions {
         if targets.as_ref().is_some_and(EndpointSet::is_empty) {
             return Err(AskError::NoTargets);
         }
+        let targets = match reader.bounds() {
+            None => targets,
+            Some(reach) => {
+                let all = targets.unwrap_or_else(|| self.identity.approved());
+                let theirs = reach.cut(&all);
+                if theirs.is_empty() {
+                    return Err(AskError::NothingInReach);
+                }
+                Some(theirs)
+            }
+        };
         let catalogue = self.catalogue.now();
         let question = question::parse(text, &catalogue).map_err(AskError::Parse)?;
         let understood = Understood {
@@ -57,6 +71,7 @@ impl Questions {
             plan: question::plan(&question, &catalogue),
             tail: question.tail,
             by: by.clone(),
+            reader: reader.clone(),
             life,
             targets,
         };
@@ -71,6 +86,7 @@ impl Questions {
             tail,
             plan,
             by,
+            reader,
             life,
             targets,
         } = understood;
@@ -132,7 +148,7 @@ impl Questions {
         // Who came between the count and the push is pending now.
         self.refresh(&live);
         tracing::info!(question = %id, order = live.order, by = %live.asked_by, text = live.text, "a question was asked");
-        Ok(live.info())
+        Ok(live.info(&reader))
     }
 
     /// Hands an open question's order to the order machine.

@@ -5,7 +5,7 @@ use crate::model::ids::QuestionId;
 use crate::model::order::SealError;
 use crate::store::StoreError;
 use crate::store::questions::StoredQuestion;
-use answer::{AnswerError, State};
+use answer::{AnswerError, EndpointSet, State};
 use jiff::Timestamp;
 use question::{Headings, ParseError, Plan, Tail};
 use serde::{Deserialize, Serialize};
@@ -59,6 +59,11 @@ pub enum AskError {
     /// It is for nobody.
     #[error("the list of target endpoints is empty")]
     NoTargets,
+    /// The asker sees none of the endpoints.
+    #[error(
+        "none of these endpoints are within what you may see; `cordon rights` tells what bounds you"
+    )]
+    NothingInReach,
     /// It could not be signed.
     #[error("the question was not asked")]
     Seal(#[source] SealError),
@@ -158,6 +163,33 @@ pub(super) fn text(asked: &str, tail: &Tail) -> String {
         asked.to_owned()
     } else {
         format!("{asked} {tail}")
+    }
+}
+
+/// For whom it was; `None` for everybody.
+pub(super) fn targets(stored: &StoredQuestion) -> Result<Option<EndpointSet>, QuestionError> {
+    let bytes = stored.targets.as_deref();
+    bytes
+        .map(EndpointSet::from_bytes)
+        .transpose()
+        .map_err(|source| QuestionError::Damaged {
+            id: stored.id,
+            source: source.into(),
+        })
+}
+
+/// As [`from_store`], for who may not see what all endpoints together came to: without counts.
+pub(super) fn without_numbers(info: QuestionInfo) -> QuestionInfo {
+    let Summary {
+        coverage,
+        rows,
+        rows_cut,
+    } = Summary::default();
+    QuestionInfo {
+        coverage,
+        rows,
+        rows_cut,
+        ..info
     }
 }
 

@@ -2,6 +2,7 @@
 
 use super::ANSWER_MEMORY;
 use super::info::{QuestionInfo, Summary};
+use crate::access::Reader;
 use crate::model::actor::Actor;
 use crate::model::clock::{Clock, Moment};
 use crate::model::ids::QuestionId;
@@ -201,17 +202,24 @@ impl Live {
         self.clock.moment().since(used)
     }
 
+    /// What is kept of it when it is closed.
     pub(super) fn summary(&self) -> Summary {
+        self.summary_for(&Reader::server())
+    }
+
+    fn summary_for(&self, reader: &Reader) -> Summary {
         let answer = self.answer();
+        let mask = reader.mask(&answer);
+        let view = answer.seen_by(mask.as_ref());
         Summary {
-            coverage: answer.coverage().counts(),
-            rows: answer.rows(),
-            rows_cut: answer.rows_cut(),
+            coverage: view.coverage().counts(),
+            rows: view.rows(),
+            rows_cut: view.rows_cut(),
         }
     }
 
-    pub fn info(&self) -> QuestionInfo {
-        let summary = self.summary();
+    pub fn info(&self, reader: &Reader) -> QuestionInfo {
+        let summary = self.summary_for(reader);
         QuestionInfo {
             id: self.id,
             text: super::info::text(&self.text, &self.tail),

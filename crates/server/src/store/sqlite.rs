@@ -25,6 +25,7 @@ mod questions;
 mod quota;
 mod readers;
 mod reserve;
+mod rights;
 pub mod salvage;
 mod sessions;
 mod state;

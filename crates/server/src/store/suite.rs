@@ -12,6 +12,7 @@ pub mod audit;
 pub mod endpoints;
 pub mod groups;
 pub mod origin;
+pub mod rights;
 pub mod sessions;
 pub mod upkeep;
 
@@ -62,6 +63,9 @@ macro_rules! suite {
             groups::a_group_outlives_its_owner,
             groups::a_group_is_given_away,
             origin::the_first_mark_stays,
+            rights::roles_and_user_groups_are_kept_and_those_in_use_stay,
+            rights::what_somebody_was_given_goes_with_them,
+            rights::who_is_in_a_group_is_kept_for_what_it_means_now,
             upkeep::what_is_to_be_kept_is_never_among_the_old,
             upkeep::answers_go_and_their_sum_stays,
             upkeep::a_removed_question_is_seen_by_nobody,

@@ -3,6 +3,7 @@
 mod accounts;
 mod answers;
 mod boundaries;
+mod bounds;
 mod contract;
 mod damage;
 mod groups;
@@ -173,6 +174,13 @@ impl Web {
         let (status, value) = self.call(method, path, body).await;
         assert!(status.is_success(), "{path}: {status} {value}");
         value
+    }
+
+    /// A reply as it came, whatever its form.
+    pub async fn text(&self, path: &str) -> (StatusCode, String) {
+        let response = self.send(Method::GET, path, None).await;
+        let status = response.status();
+        (status, response.text().await.expect("text"))
     }
 
     pub async fn get(&self, path: &str) -> Value {

@@ -5,6 +5,7 @@ use crate::support::{Agent, World, ada, count, soon};
 use answer::{NewRow, State};
 use reqwest::Method;
 use serde_json::json;
+use server::access::Reader;
 use server::model::account::SessionLimits;
 use server::model::actor::Actor;
 use server::model::audit::Deed;
@@ -94,7 +95,9 @@ fn reserve(folder: &Path) -> u64 {
 
 async fn ask(world: &World) -> Result<QuestionId, AskError> {
     let questions = &world.running.services.questions;
-    let asked = questions.ask(PROCESSES, &ada(), None, None).await;
+    let asked = questions
+        .ask(PROCESSES, &ada(), &Reader::server(), None, None)
+        .await;
     asked.map(|info| info.id)
 }
 

@@ -4,6 +4,7 @@ use crate::support::{Agent, Channel, World, ada, count, soon, whole, wire};
 use answer::{EndpointSet, State};
 use protocol::message::{AnswerPart, Refusal, agent_says, server_says};
 use server::Timing;
+use server::access::Reader;
 use std::time::Duration;
 use tokio::io::AsyncWriteExt as _;
 
@@ -131,7 +132,7 @@ async fn rows_that_do_not_fit_the_question_make_an_error_and_no_rows() {
         .running
         .services
         .questions
-        .with_answer(asked.id, |a, _| a.problems())
+        .with_answer(asked.id, &Reader::server(), |a, _| a.problems())
         .await
         .unwrap();
     assert_eq!(problems.len(), 4);
@@ -147,7 +148,7 @@ async fn an_endpoint_speaks_for_itself_only_and_once() {
         .running
         .services
         .questions
-        .ask(PROCESSES, &ada(), None, Some(only))
+        .ask(PROCESSES, &ada(), &Reader::server(), None, Some(only))
         .await
         .unwrap();
     // Not asked, but it answers.
@@ -341,7 +342,7 @@ async fn a_refused_order_is_reported_in_the_answer() {
         .running
         .services
         .questions
-        .with_answer(asked.id, |a, _| a.problems())
+        .with_answer(asked.id, &Reader::server(), |a, _| a.problems())
         .await
         .unwrap();
     assert_eq!(problems[0].1, State::Refused);

@@ -3,6 +3,7 @@
 use crate::support::{World, ada, count, number, soon, whole};
 use answer::State;
 use protocol::message::{Order, agent_says, payload::Payload, server_says};
+use server::access::Reader;
 use server::questions::{AskError, QuestionError};
 use std::time::Duration;
 
@@ -202,7 +203,7 @@ async fn a_question_and_its_answer_survive_a_restart() {
         .running
         .services
         .questions
-        .list(None, None, 10)
+        .list(None, None, 10, &Reader::server())
         .await
         .unwrap();
     assert_eq!(list.len(), 2);
@@ -221,7 +222,13 @@ async fn a_question_expires_and_takes_nothing_more() {
         .running
         .services
         .questions
-        .ask(PROCESSES, &ada(), Some(Duration::from_secs(1)), None)
+        .ask(
+            PROCESSES,
+            &ada(),
+            &Reader::server(),
+            Some(Duration::from_secs(1)),
+            None,
+        )
         .await
         .unwrap();
     channel.order().await;
@@ -280,24 +287,35 @@ async fn bad_questions_are_refused_before_anything_is_kept() {
     let world = World::new().await;
     let questions = &world.running.services.questions;
     let who = ada();
-    let bad = questions.ask("Get Nonsense from all machines", &who, None, None);
+    let reader = Reader::server();
+    let bad = questions.ask("Get Nonsense from all machines", &who, &reader, None, None);
     assert!(matches!(bad.await, Err(AskError::Parse(_))));
     for life in [0, 31 * 86_400] {
         let life = Some(Duration::from_secs(life));
         assert!(matches!(
-            questions.ask(PROCESSES, &ada(), life, None).await,
+            questions
+                .ask(PROCESSES, &ada(), &Reader::server(), life, None)
+                .await,
             Err(AskError::Expiry)
         ));
     }
     let nobody = Some(answer::EndpointSet::default());
     assert!(matches!(
-        questions.ask(PROCESSES, &ada(), None, nobody).await,
+        questions
+            .ask(PROCESSES, &ada(), &Reader::server(), None, nobody)
+            .await,
         Err(AskError::NoTargets)
     ));
-    assert!(questions.list(None, None, 10).await.unwrap().is_empty());
+    assert!(
+        questions
+            .list(None, None, 10, &Reader::server())
+            .await
+            .unwrap()
+            .is_empty()
+    );
     let id = server::model::ids::QuestionId(77);
     assert!(matches!(
-        questions.info(id).await,
+        questions.info(id, &Reader::server()).await,
         Err(QuestionError::Unknown(_))
     ));
 }

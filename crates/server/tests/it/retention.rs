@@ -3,6 +3,7 @@
 use crate::support::{World, ada};
 use answer::{NewRow, State};
 use jiff::Timestamp;
+use server::access::Reader;
 use server::model::actor::Actor;
 use server::model::audit::Deed;
 use server::model::clock::Clock;
@@ -97,7 +98,7 @@ impl Old {
     async fn ids(&self) -> Vec<QuestionId> {
         let questions = &self.world.running.services.questions;
         let mut ids: Vec<_> = questions
-            .list(None, None, 100)
+            .list(None, None, 100, &Reader::server())
             .await
             .unwrap()
             .into_iter()
@@ -109,7 +110,10 @@ impl Old {
 
     async fn removed(&self, id: QuestionId) -> bool {
         let questions = &self.world.running.services.questions;
-        match questions.with_answer(id, |_, _| ()).await {
+        match questions
+            .with_answer(id, &Reader::server(), |_, _| ())
+            .await
+        {
             Ok(()) => false,
             Err(QuestionError::Removed { .. }) => true,
             Err(error) => panic!("{error}"),
@@ -133,7 +137,7 @@ async fn answers_go_first_and_questions_later_but_not_what_is_kept() {
     let questions = &old.world.running.services.questions;
     questions.keep(kept, true, &ada()).await.unwrap();
     let open = questions
-        .ask(PROCESSES, &ada(), Some(DAY * 30), None)
+        .ask(PROCESSES, &ada(), &Reader::server(), Some(DAY * 30), None)
         .await
         .unwrap()
         .id;
@@ -143,7 +147,7 @@ async fn answers_go_first_and_questions_later_but_not_what_is_kept() {
     let swept = old.sweep().await;
     assert_eq!((swept.answers, swept.questions), (1, 0));
     assert!(old.removed(plain).await && !old.removed(kept).await);
-    let info = questions.info(plain).await.unwrap();
+    let info = questions.info(plain, &Reader::server()).await.unwrap();
     assert!(info.answers_removed_at.is_some() && info.closed);
     assert_eq!(old.ids().await, [plain, kept, open]);
     assert_eq!(old.sweep().await.answers, 0, "once");

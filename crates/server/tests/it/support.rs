@@ -14,6 +14,7 @@ use question::catalogue::{Catalogue, Sensor, ValueType};
 use rcgen::{CertificateParams, KeyPair, SanType};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, pem::PemObject as _};
 use rustls::{ClientConfig, RootCertStore};
+use server::access::Reader;
 use server::model::actor::Actor;
 use server::model::endpoint::{Endpoint, TokenRequest};
 use server::model::ids::UserId;
@@ -178,13 +179,18 @@ impl World {
         self.running
             .services
             .questions
-            .ask(text, &ada(), None, None)
+            .ask(text, &ada(), &Reader::server(), None, None)
             .await
             .unwrap()
     }
 
     pub async fn info(&self, id: QuestionId) -> QuestionInfo {
-        self.running.services.questions.info(id).await.unwrap()
+        self.running
+            .services
+            .questions
+            .info(id, &Reader::server())
+            .await
+            .unwrap()
     }
 
     /// Follows a question until this holds.
@@ -195,11 +201,11 @@ impl World {
         holds: impl Fn(&QuestionInfo) -> bool,
     ) -> QuestionInfo {
         let questions = &self.running.services.questions;
-        let mut follow = questions.follow(id).await.unwrap();
+        let mut follow = questions.follow(id, &Reader::server()).await.unwrap();
         soon(what, async {
             loop {
                 follow.borrow_and_update();
-                let info = questions.info(id).await.unwrap();
+                let info = questions.info(id, &Reader::server()).await.unwrap();
                 if holds(&info) {
                     return info;
                 }
@@ -215,7 +221,7 @@ impl World {
             .running
             .services
             .questions
-            .with_answer(id, |answer, _| {
+            .with_answer(id, &Reader::server(), |answer, _| {
                 let changes = answer.changes(0).unwrap();
                 let table = changes.tables.into_iter().find(|t| t.table == 0);
                 table.map(|t| t.rows).unwrap_or_default()

@@ -28,6 +28,15 @@ pub(crate) enum Fault {
     Store(StoreError),
 }
 
+/// What was found, if it is there.
+pub(crate) fn optional<T>(found: Result<T>) -> Result<Option<T>> {
+    match found {
+        Ok(found) => Ok(Some(found)),
+        Err(Fault::Store(StoreError::Missing(_))) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
 impl From<rusqlite::Error> for Fault {
     fn from(error: rusqlite::Error) -> Self {
         Self::Sqlite(error)

@@ -1,10 +1,10 @@
 //! Groups in SQLite.
 
-use super::super::error::{Reply, StoreError};
+use super::super::error::Reply;
 use super::super::groups::{Groups, NewGroup, StoredGroup};
 use super::SqliteStore;
 use super::chain::append;
-use super::fault::{Fault, Result};
+use super::fault::{Fault, Result, optional};
 use crate::model::audit::Deed;
 use crate::model::ids::QuestionId;
 use crate::names;
@@ -126,6 +126,8 @@ impl Groups for SqliteStore {
                 "UPDATE groups SET filter = ?2, version = ?3, changed_at = ?4 WHERE name = ?1",
             )?
             .execute(params![name, filter, next, tx.now.as_second()])?;
+            // Of what it means now, nothing is known yet.
+            tx.execute("DELETE FROM group_members WHERE name = ?1", [&name])?;
             append(tx, &deed.also("version", next))?;
             one(tx, &name)
         })
@@ -171,6 +173,23 @@ impl Groups for SqliteStore {
                     open.join(", ")
                 )));
             }
+            let bound: Vec<String> = tx
+                .prepare_cached(
+                    "SELECT '`' || name || '`' FROM users WHERE bounds IS NOT NULL AND EXISTS
+                       (SELECT 1 FROM json_tree(bounds) WHERE type = 'text' AND atom = ?1 COLLATE NOCASE)
+                     UNION ALL
+                     SELECT 'the user group `' || name || '`' FROM user_groups WHERE bounds IS NOT NULL AND EXISTS
+                       (SELECT 1 FROM json_tree(bounds) WHERE type = 'text' AND atom = ?1 COLLATE NOCASE) LIMIT ?2",
+                )?
+                .query_map(params![name, NAMED], |row| row.get(0))?
+                .collect::<rusqlite::Result<_>>()?;
+            if !bound.is_empty() {
+                return Err(Fault::conflict(format!(
+                    "the group `{name}` bounds what {} may see; take it from there first",
+                    bound.join(", ")
+                )));
+            }
+            tx.execute("DELETE FROM group_members WHERE name = ?1", [&name])?;
             tx.execute("DELETE FROM group_uses WHERE name = ?1", [&name])?;
             tx.execute("DELETE FROM groups WHERE name = ?1", [&name])?;
             append(tx, &deed)?;
@@ -195,13 +214,5 @@ impl Groups for SqliteStore {
             append(tx, &deed.also("versions", versions))?;
             Ok(())
         })
-    }
-}
-
-fn optional<T>(found: Result<T>) -> Result<Option<T>> {
-    match found {
-        Ok(found) => Ok(Some(found)),
-        Err(Fault::Store(StoreError::Missing(_))) => Ok(None),
-        Err(error) => Err(error),
     }
 }

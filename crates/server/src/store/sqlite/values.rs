@@ -1,6 +1,8 @@
 //! Values as SQLite keeps them: identifiers as integers, an endpoint's as its 32 bytes, times as milliseconds since 1970.
 
-use crate::model::ids::{ApiTokenId, EndpointId, QuestionId, SessionId, TokenId, UserId};
+use crate::model::ids::{
+    ApiTokenId, EndpointId, QuestionId, RoleId, SessionId, TokenId, UserGroupId, UserId,
+};
 use jiff::Timestamp;
 use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ToSqlOutput, Type, ValueRef};
 use rusqlite::{Error, Row, ToSql};
@@ -26,7 +28,15 @@ macro_rules! number {
     )*};
 }
 
-number!(QuestionId, UserId, TokenId, ApiTokenId, SessionId);
+number!(
+    QuestionId,
+    UserId,
+    TokenId,
+    ApiTokenId,
+    SessionId,
+    RoleId,
+    UserGroupId
+);
 
 impl ToSql for EndpointId {
     fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {

@@ -3,7 +3,7 @@
 use super::{Place, actions, deed};
 use crate::model::account::{Device, Digest, SessionLimits};
 use crate::model::ids::{ApiTokenId, UserId};
-use crate::model::role::{Permission, Role, Scopes};
+use crate::model::role::{Role, Scope, Scopes};
 use crate::store::accounts::{NewApiToken, NewPassword, NewUser};
 use crate::store::audit::AuditQuery;
 use crate::store::sessions::NewSession;
@@ -69,7 +69,7 @@ fn token(user: UserId, digest: u8) -> NewApiToken {
         digest: [digest; 32],
         name: "a script".into(),
         user,
-        scopes: [Permission::Read].into_iter().collect::<Scopes>(),
+        scopes: [Scope::Read].into_iter().collect::<Scopes>(),
         created_at: 10,
         expires_at: 20,
     }

@@ -4,7 +4,7 @@ use super::accounts::{ada, user};
 use super::{Place, actions, deed};
 use crate::model::account::SessionLimits;
 use crate::model::ids::UserId;
-use crate::model::role::{Permission, Role, Scopes};
+use crate::model::role::{Role, Scope, Scopes};
 use crate::store::accounts::NewApiToken;
 use crate::store::sessions::NewSession;
 use crate::store::{Store, StoreError};
@@ -48,7 +48,7 @@ pub async fn who_is_shut_out_has_nothing_left_and_the_last_administrator_stays_i
         digest: [3; 32],
         name: "a script".into(),
         user: bob,
-        scopes: [Permission::Read].into_iter().collect::<Scopes>(),
+        scopes: [Scope::Read].into_iter().collect::<Scopes>(),
         created_at: 10,
         expires_at: 20,
     };

@@ -34,6 +34,17 @@ const TABLE: &[(&str, &str, Needs)] = &[
     ("DELETE", "/users/{name}/sessions", ADMIN),
     ("POST", "/users/{name}/disable", ADMIN),
     ("POST", "/users/{name}/enable", ADMIN),
+    ("GET", "/users/{name}/rights", Needs::SignIn),
+    ("PUT", "/users/{name}/rights", ADMIN),
+    ("GET", "/permissions", Needs::SignIn),
+    ("GET", "/roles", ADMIN),
+    ("POST", "/roles", ADMIN),
+    ("PUT", "/roles/{name}", ADMIN),
+    ("DELETE", "/roles/{name}", ADMIN),
+    ("GET", "/user-groups", ADMIN),
+    ("POST", "/user-groups", ADMIN),
+    ("PUT", "/user-groups/{name}", ADMIN),
+    ("DELETE", "/user-groups/{name}", ADMIN),
     ("GET", "/sessions", Needs::SignIn),
     ("DELETE", "/sessions", Needs::SignIn),
     ("DELETE", "/sessions/{id}", Needs::SignIn),
@@ -78,11 +89,43 @@ const TABLE: &[(&str, &str, Needs)] = &[
     ("GET", "/authorities", Needs::SignIn),
 ];
 
+/// The permission that an operation with a scope needs, by the beginning of its path: the first that fits.
+const PERMISSIONS: &[(&str, &str, &str)] = &[
+    ("DELETE", "/users/{name}/sessions", "manage-sessions"),
+    ("", "/users", "manage-users"),
+    ("", "/roles", "manage-users"),
+    ("", "/user-groups", "manage-users"),
+    ("", "/questions/parse", "use-ask"),
+    ("", "/questions/interpret", "use-ask"),
+    ("", "/questions/complete", "use-ask"),
+    ("GET", "/questions", "use-ask"),
+    ("", "/questions", "ask-dynamic-questions"),
+    ("GET", "/sensors", "use-ask"),
+    ("GET", "/groups", "use-ask"),
+    ("", "/groups", "ask-dynamic-questions"),
+    ("GET", "/endpoints", "use-ask"),
+    ("", "/endpoints", "manage-endpoints"),
+    ("", "/enrolment-tokens", "manage-endpoints"),
+    ("", "/audit", "read-audit"),
+    ("", "/trust", "manage-trust"),
+];
+
+fn permission(method: &Method, template: &str) -> &'static str {
+    let found = PERMISSIONS.iter().find(|(m, beginning, _)| {
+        (m.is_empty() || method == *m) && template.starts_with(beginning)
+    });
+    found
+        .expect("each operation with a scope needs a permission")
+        .2
+}
+
 /// A path of this template that names nothing there is.
 fn filled(template: &str) -> String {
     let parts: Vec<_> = template
         .split('/')
         .map(|part| match part {
+            // One's own are everybody's to read.
+            "{name}" if template == "/users/{name}/rights" => "admin".to_owned(),
             "{name}" => "nobody".to_owned(),
             _ if template.starts_with("/endpoints/{id}") && part == "{id}" => "ab".repeat(32),
             _ if part.starts_with('{') => "999999".to_owned(),
@@ -239,6 +282,70 @@ async fn roles_bind_people_as_scopes_bind_tokens() {
                 status == StatusCode::FORBIDDEN,
                 !may.contains(&scope),
                 "{role}: {method} {template}: {value}"
+            );
+        }
+    }
+}
+
+/// For each operation: who has every permission but its own is refused, and who has no other is not.
+#[tokio::test(flavor = "multi_thread")]
+async fn every_operation_needs_its_own_permission_and_no_other() {
+    let world = World::new().await;
+    let admin = Web::admin(&world).await;
+    let all: Vec<String> = admin
+        .get("/permissions")
+        .await
+        .as_array()
+        .expect("a list")
+        .iter()
+        .filter(|p| p["about"] == "cordon")
+        .map(|p| p["name"].as_str().expect("a name").to_owned())
+        .collect();
+    let used: BTreeSet<&str> = methods()
+        .filter(|(.., needs)| matches!(needs, Needs::Scope(_)))
+        .map(|(method, _, template, _)| permission(&method, template))
+        .collect();
+    for name in used {
+        let but = format!("all but {name}");
+        for (role, grants) in [
+            (name, vec![name.to_owned()]),
+            (
+                but.as_str(),
+                all.iter().filter(|p| *p != name).cloned().collect(),
+            ),
+        ] {
+            let grants: Vec<_> = grants.iter().map(|p| json!({"permission": p})).collect();
+            let body = json!({"name": role, "grants": grants});
+            admin.ok(Method::POST, "/roles", Some(body)).await;
+        }
+        let mut people = Vec::new();
+        for (at, role) in [name, but.as_str()].into_iter().enumerate() {
+            let user = format!("{name}.{at}");
+            let body = json!({"name": user, "role": "member"});
+            let made = admin.ok(Method::POST, "/users", Some(body)).await;
+            let path = format!("/users/{user}/rights");
+            let body = json!({"roles": [role]});
+            admin.ok(Method::PUT, &path, Some(body)).await;
+            let mut web = admin.stranger(&world);
+            web.arrive(&user, made["password"].as_str().expect("told once"))
+                .await;
+            people.push(web);
+        }
+        for (method, path, template, needs) in methods() {
+            if !matches!(needs, Needs::Scope(_)) || permission(&method, template) != name {
+                continue;
+            }
+            let (status, value) = people[0].call(method.clone(), &path, None).await;
+            assert_ne!(
+                status,
+                StatusCode::FORBIDDEN,
+                "{method} {template} with {name}: {value}"
+            );
+            let (status, value) = people[1].call(method.clone(), &path, None).await;
+            assert_eq!(
+                status,
+                StatusCode::FORBIDDEN,
+                "{method} {template} without {name}: {value}"
             );
         }
     }
