@@ -207,6 +207,54 @@ pub enum Change {
     },
 }
 
+impl Change {
+    /// Where it is, where that is one path.
+    #[must_use]
+    pub fn path(&self) -> Option<&[u8]> {
+        match self {
+            Self::Touched { directory, .. } | Self::Hidden { directory } => Some(&directory.path),
+            Self::Renamed { to, .. } => Some(&to.0.path),
+            Self::Point { path } => Some(path),
+            Self::File { .. } | Self::Lost { .. } | Self::Mounts | Self::Away { .. } => None,
+        }
+    }
+}
+
+impl std::fmt::Display for Change {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let at = |directory: &DirectoryKey, name: &[u8]| {
+            let path = crate::entry::join(&directory.path, name);
+            format!("{} ({})", crate::text::readable(&path), directory.inode)
+        };
+        match self {
+            Self::Touched {
+                directory,
+                name,
+                written,
+            } => {
+                let how = if *written { "written" } else { "touched" };
+                write!(f, "{how}: {}", at(directory, name))
+            }
+            Self::Renamed { from, to } => {
+                write!(
+                    f,
+                    "renamed: {} to {}",
+                    at(&from.0, &from.1),
+                    at(&to.0, &to.1)
+                )
+            }
+            Self::File {
+                mounts, attributes, ..
+            } => write!(f, "a file: inode {} at {mounts:?}", attributes.inode),
+            Self::Lost { mount } => write!(f, "lost: {mount:?}"),
+            Self::Mounts => write!(f, "the table of mounts"),
+            Self::Hidden { directory } => write!(f, "hidden: {}", at(directory, b".")),
+            Self::Away { mounts } => write!(f, "away: {mounts:?}"),
+            Self::Point { path } => write!(f, "a point: {}", crate::text::readable(path)),
+        }
+    }
+}
+
 /// How to watch.
 #[derive(Clone, Debug)]
 pub struct Options {

@@ -10,6 +10,7 @@ use super::session::Session;
 use super::watching::{Hidden, NotWatched, add, no_answer};
 use crate::changes::{Change, WatchError, Watcher};
 use crate::ground::{Ground, Place};
+use crate::log::Level;
 use crate::scan;
 use crate::stuck::Patience;
 use crate::text;
@@ -68,6 +69,7 @@ impl Session<'_> {
                 self.log.warning("changes", why);
             }
         }
+        self.note_look(&now, &whole);
         let settle = now.places != before.places;
         self.set_not_watched(not_watched);
         *self.ground.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(now);
@@ -80,6 +82,25 @@ impl Session<'_> {
             self.bell.ring();
         }
         changes
+    }
+
+    /// Keeps in the log what was found, where that is wanted.
+    fn note_look(&self, now: &Ground, whole: &[Vec<u8>]) {
+        if !self.log.takes(Level::Debug) {
+            return;
+        }
+        let mounts = now.places.iter().map(|place| {
+            let path = text::readable(&place.path);
+            format!("{path} by mount {}", place.standing.mount)
+        });
+        self.log.debug(
+            "places",
+            format_args!(
+                "{}; to walk: {}",
+                mounts.collect::<Vec<_>>().join(", "),
+                text::list(whole)
+            ),
+        );
     }
 
     /// Watches what is to be watched since. Answers which places are to be walked.

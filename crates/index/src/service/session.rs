@@ -291,6 +291,11 @@ impl Session<'_> {
             self.walking.store(true, Ordering::Release);
             let began = Instant::now();
             let part = only.is_some();
+            if let Some(only) = &only {
+                let only = crate::text::list(only);
+                self.log
+                    .debug("inventory", format_args!("begins in {only}"));
+            }
             let ended = self.round.inventory(&self.ground(), only, teller)?;
             if part {
                 self.count(teller);

@@ -11,6 +11,7 @@ use crate::engine::Teller;
 use crate::hashpass;
 use crate::inventory::next_number;
 use crate::live::Live;
+use crate::log::Level;
 use std::collections::HashSet;
 use std::path::PathBuf;
 use std::sync::atomic::Ordering;
@@ -65,6 +66,7 @@ impl Session<'_> {
                     return;
                 }
             };
+            self.note(&changes);
             for change in &changes {
                 if let Change::Away { mounts } = change {
                     away.extend(mounts.iter().cloned());
@@ -74,6 +76,7 @@ impl Session<'_> {
                 // Before what else is told: it is looked at by the rules of what is mounted now.
                 let away = std::mem::take(&mut away);
                 let mut looks = self.look_around(&mut watcher, &mut hidden, &away);
+                self.note(&looks);
                 looks.append(&mut changes);
                 changes = looks;
                 live = None;
@@ -133,6 +136,20 @@ impl Session<'_> {
                 }
             }
             live = Arc::into_inner(current);
+        }
+    }
+
+    /// Keeps in the log what is told of places, where that is wanted.
+    fn note(&self, changes: &[Change]) {
+        if !self.log.takes(Level::Debug) {
+            return;
+        }
+        let ground = self.ground();
+        for change in changes {
+            let path = change.path();
+            if path.is_none_or(|path| ground.place_of(path).is_some()) {
+                self.log.debug("changes", change);
+            }
         }
     }
 
