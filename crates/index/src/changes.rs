@@ -147,11 +147,11 @@ impl Hash for DirectoryKey {
 pub enum Sight {
     /// A path leads there.
     Here(DirectoryKey),
-    /// Its path leads elsewhere: something is mounted over it, or nothing that is mounted shows it.
+    /// Its path leads elsewhere: something is mounted over it.
     Hidden(DirectoryKey),
-    /// It is removed.
+    /// It is removed, or lies in a part of the file system that is mounted nowhere.
     Gone,
-    /// Its file system is at none of the places where it is known to be mounted.
+    /// Its file system is not at these of the places where it is known to be mounted, and the others do not show it.
     Away(Vec<PathBuf>),
 }
 
@@ -312,6 +312,12 @@ pub enum WatchError {
         /// Why.
         #[source]
         source: std::io::Error,
+    },
+    /// Between two looks something else was mounted there. What is there then is watched after the next look.
+    #[error("something else is mounted on {} by now", .path.display())]
+    Another {
+        /// Where.
+        path: PathBuf,
     },
     /// The kernel does not watch this file system.
     #[error("the file system at {} cannot be watched", .path.display())]

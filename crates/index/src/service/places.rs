@@ -44,14 +44,17 @@ impl Session<'_> {
             }
         };
         let mut not_watched = self.not_watched();
+        let mut points = self.round.surprises.take();
         let mut whole = self.watch_new(watcher, &before, &now, &mut not_watched);
         let still = now.places.iter().map(|place| &place.path);
         whole.extend(
             still
-                .filter(|path| away.contains(&PathBuf::from(text::native(path))))
+                .filter(|path| {
+                    // Or a walk began there when it was not what was meant.
+                    away.contains(&PathBuf::from(text::native(path))) || points.contains(*path)
+                })
                 .cloned(),
         );
-        let mut points = self.round.surprises.take();
         points.extend(now.changed_points(&before));
         let changes: Vec<Change> = points
             .into_iter()
