@@ -73,6 +73,12 @@ impl Live {
         }
     }
 
+    /// Goes on with what another one, of the places of before, was to look at once more.
+    pub fn continue_with(&self, before: &Self) {
+        let waiting = std::mem::take(&mut *before.unsettled());
+        self.unsettled().extend(waiting);
+    }
+
     /// Applies a batch. The writer is within a transaction.
     ///
     /// # Errors

@@ -38,6 +38,8 @@ impl Session<'_> {
     pub(super) fn watch(&self, mut watcher: Watcher, teller: &Teller) {
         let mut again: Vec<Change> = Vec::new();
         let mut live: Option<Live> = None;
+        // By the rules of what was mounted before.
+        let mut former: Option<Live> = None;
         let mut unsettled = false;
         let mut hidden = Hidden::default();
         // Mounts where what is watched was not found since the table was looked at last.
@@ -79,7 +81,7 @@ impl Session<'_> {
                 self.note(&looks);
                 looks.append(&mut changes);
                 changes = looks;
-                live = None;
+                former = live.take().or(former);
             }
             if self.walking.load(Ordering::Acquire) {
                 again.extend(changes.iter().cloned());
@@ -107,6 +109,9 @@ impl Session<'_> {
                 Some(current) => Arc::new(current),
                 None => return,
             };
+            if let Some(former) = former.take() {
+                current.continue_with(&former);
+            }
             // Without a change there may be something to look at once more.
             let parts = changes
                 .chunks(TOGETHER)

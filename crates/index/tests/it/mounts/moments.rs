@@ -362,3 +362,33 @@ fn touched(directory: &Path, name: &str) -> Change {
         written: false,
     }
 }
+
+#[test]
+fn what_is_to_be_looked_at_once_more_is_so_by_the_next_table_of_mounts() {
+    let place = Place::new();
+    let tree = place.tree();
+    let file = place.write("one/file", "1");
+    fs::create_dir(tree.join("two")).unwrap();
+    fs::hard_link(&file, tree.join("two/other")).unwrap();
+    place.index();
+    let round = place.round();
+    let engine = Engine::start(
+        index::store::open(&round.database).unwrap(),
+        &round.database,
+    )
+    .unwrap();
+    let survey = round.survey().unwrap();
+    // The other name is not where it is known to be.
+    fs::rename(tree.join("two"), tree.join("aside")).unwrap();
+    fs::set_permissions(&file, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
+    let before = Arc::new(live_of(&survey));
+    let touched = vec![touched(&tree.join("one"), "file")];
+    assert!(apply(&engine, &before, touched).unsettled);
+    fs::rename(tree.join("aside"), tree.join("two")).unwrap();
+    let after = Arc::new(live_of(&survey));
+    after.continue_with(&before);
+    assert!(!apply(&engine, &after, Vec::new()).unsettled);
+    let names = place.records();
+    let mode = |name: &str| names[&bytes(&tree.join(name))].attributes.mode & 0o777;
+    assert_eq!((mode("one/file"), mode("two/other")), (0o600, 0o600));
+}
