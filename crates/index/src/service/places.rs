@@ -73,6 +73,8 @@ impl Session<'_> {
             }
         }
         self.note_look(&now, &whole);
+        self.looks.fetch_add(1, Ordering::AcqRel);
+        self.retry.store(true, Ordering::Release);
         let settle = now.places != before.places;
         self.set_not_watched(not_watched);
         *self.ground.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(now);
@@ -82,6 +84,8 @@ impl Session<'_> {
                 .unwrap_or_else(PoisonError::into_inner)
                 .get_or_insert_default()
                 .extend(whole);
+            self.bell.ring();
+        } else if self.again.load(Ordering::Relaxed) > 0 {
             self.bell.ring();
         }
         changes

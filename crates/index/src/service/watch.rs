@@ -12,6 +12,7 @@ use crate::hashpass;
 use crate::inventory::next_number;
 use crate::live::Live;
 use crate::log::Level;
+use crate::store;
 use std::collections::HashSet;
 use std::path::PathBuf;
 use std::sync::atomic::Ordering;
@@ -32,6 +33,8 @@ const MANY: usize = 5000;
 const CALM: Duration = Duration::from_secs(3);
 /// A file that was just written is likely to be written again: it is read once it has been quiet for so long.
 const QUIET: Duration = Duration::from_millis(500);
+/// Files that are tried again at most when something was mounted or unmounted; the next pass tries the others.
+const MOST_RETRIED: u32 = 10_000;
 
 impl Session<'_> {
     /// Applies changes until the session is over.
@@ -177,11 +180,14 @@ impl Session<'_> {
         let sink = hashpass::into_engine(teller);
         loop {
             let mark = self.bell.mark();
-            let waits = !self
-                .fresh
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .is_empty();
+            let again = self.retries();
+            let waits = !again.is_empty()
+                || !self
+                    .fresh
+                    .lock()
+                    .unwrap_or_else(PoisonError::into_inner)
+                    .is_empty();
+            let looks = self.looks.load(Ordering::Acquire);
             let goes_on = if waits {
                 self.bell.sleep(QUIET)
             } else {
@@ -192,7 +198,7 @@ impl Session<'_> {
             }
             let ids: HashSet<i64> = {
                 let mut fresh = self.fresh.lock().unwrap_or_else(PoisonError::into_inner);
-                let ids: HashSet<i64> = fresh.drain(..).collect();
+                let ids: HashSet<i64> = fresh.drain(..).chain(again).collect();
                 // Whoever counts what waits meets them here or there.
                 self.in_hand.store(ids.len() as u64, Ordering::Relaxed);
                 ids
@@ -222,6 +228,28 @@ impl Session<'_> {
             // What cannot be counted now is counted after the next pass.
             self.count_again().ok();
             self.in_hand.store(0, Ordering::Relaxed);
+            self.try_again_since(looks);
         }
+    }
+
+    /// After files were read: has those tried again that were not found, if what is mounted was looked at since.
+    pub(super) fn try_again_since(&self, looks: u64) {
+        if self.looks.load(Ordering::Acquire) != looks {
+            self.retry.store(true, Ordering::Release);
+        }
+        if self.again.load(Ordering::Relaxed) > 0 && self.retry.load(Ordering::Acquire) {
+            self.bell.ring();
+        }
+    }
+
+    /// Files that are to be tried again now, because what is mounted is another than when they were not found.
+    fn retries(&self) -> Vec<i64> {
+        if self.again.load(Ordering::Relaxed) == 0 || !self.retry.swap(false, Ordering::AcqRel) {
+            return Vec::new();
+        }
+        // What cannot be asked for now is found by the next pass.
+        let found = store::open_to_read(&self.round.database)
+            .and_then(|connection| store::not_found(&connection, MOST_RETRIED));
+        found.unwrap_or_default()
     }
 }

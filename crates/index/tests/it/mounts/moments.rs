@@ -392,3 +392,30 @@ fn what_is_to_be_looked_at_once_more_is_so_by_the_next_table_of_mounts() {
     let mode = |name: &str| names[&bytes(&tree.join(name))].attributes.mode & 0o777;
     assert_eq!((mode("one/file"), mode("two/other")), (0o600, 0o600));
 }
+
+#[test]
+fn files_that_were_not_found_are_read_when_something_was_unmounted() {
+    apart(
+        "mounts::moments::files_that_were_not_found_are_read_when_something_was_unmounted",
+        || {
+            let mut stage = Stage::new();
+            let (tree, out) = (stage.path("tree"), stage.path("out"));
+            fs::write(tree.join("file"), "1").unwrap();
+            stage.index(std::slice::from_ref(&tree));
+            stage.settle("at first");
+            // As if something had been mounted over it for the moment in which it was to be read.
+            let database = rusqlite::Connection::open(stage.home().database()).unwrap();
+            database.busy_timeout(PATIENCE).unwrap();
+            let gone = index::digest_state::DigestState::Gone as i64;
+            let sql = "UPDATE digest SET state = ?1, md5 = NULL";
+            assert_eq!(database.execute(sql, [gone]).unwrap(), 1);
+            // What waits is counted when something was read.
+            fs::write(tree.join("more"), "2").unwrap();
+            stage.reach("not found", |status| {
+                status.state.name() == "Monitoring" && status.waiting == 1
+            });
+            must("mount", &["-t", "tmpfs", "none", text(&out)]);
+            stage.settle("read");
+        },
+    );
+}
