@@ -147,11 +147,11 @@ impl Hash for DirectoryKey {
 pub enum Sight {
     /// A path leads there.
     Here(DirectoryKey),
-    /// Its path leads elsewhere: something is mounted over it, or nothing that is mounted shows it.
+    /// Its path leads elsewhere: something is mounted over it.
     Hidden(DirectoryKey),
-    /// It is removed.
+    /// It is removed, or lies in a part of the file system that is mounted nowhere.
     Gone,
-    /// Its file system is at none of the places where it is known to be mounted.
+    /// Its file system is not at these of the places where it is known to be mounted, and the others do not show it.
     Away(Vec<PathBuf>),
 }
 
@@ -205,6 +205,54 @@ pub enum Change {
         /// Where.
         path: Vec<u8>,
     },
+}
+
+impl Change {
+    /// Where it is, where that is one path.
+    #[must_use]
+    pub fn path(&self) -> Option<&[u8]> {
+        match self {
+            Self::Touched { directory, .. } | Self::Hidden { directory } => Some(&directory.path),
+            Self::Renamed { to, .. } => Some(&to.0.path),
+            Self::Point { path } => Some(path),
+            Self::File { .. } | Self::Lost { .. } | Self::Mounts | Self::Away { .. } => None,
+        }
+    }
+}
+
+impl std::fmt::Display for Change {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let at = |directory: &DirectoryKey, name: &[u8]| {
+            let path = crate::entry::join(&directory.path, name);
+            format!("{} ({})", crate::text::readable(&path), directory.inode)
+        };
+        match self {
+            Self::Touched {
+                directory,
+                name,
+                written,
+            } => {
+                let how = if *written { "written" } else { "touched" };
+                write!(f, "{how}: {}", at(directory, name))
+            }
+            Self::Renamed { from, to } => {
+                write!(
+                    f,
+                    "renamed: {} to {}",
+                    at(&from.0, &from.1),
+                    at(&to.0, &to.1)
+                )
+            }
+            Self::File {
+                mounts, attributes, ..
+            } => write!(f, "a file: inode {} at {mounts:?}", attributes.inode),
+            Self::Lost { mount } => write!(f, "lost: {mount:?}"),
+            Self::Mounts => write!(f, "the table of mounts"),
+            Self::Hidden { directory } => write!(f, "hidden: {}", at(directory, b".")),
+            Self::Away { mounts } => write!(f, "away: {mounts:?}"),
+            Self::Point { path } => write!(f, "a point: {}", crate::text::readable(path)),
+        }
+    }
 }
 
 /// How to watch.
@@ -264,6 +312,12 @@ pub enum WatchError {
         /// Why.
         #[source]
         source: std::io::Error,
+    },
+    /// Between two looks something else was mounted there. What is there then is watched after the next look.
+    #[error("something else is mounted on {} by now", .path.display())]
+    Another {
+        /// Where.
+        path: PathBuf,
     },
     /// The kernel does not watch this file system.
     #[error("the file system at {} cannot be watched", .path.display())]

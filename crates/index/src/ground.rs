@@ -40,6 +40,14 @@ pub struct Standing {
     pub inode: u64,
 }
 
+impl Standing {
+    /// Whether what was opened through the mount of this number lies in it. Where the system tells no number, it does.
+    #[must_use]
+    pub fn shows(&self, mount: Option<u64>) -> bool {
+        mount.is_none_or(|mount| mount == self.mount)
+    }
+}
+
 /// A folder of the configuration that is not there.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Missing {

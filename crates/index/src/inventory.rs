@@ -151,8 +151,8 @@ impl<F: FnMut(Message) -> Result<(), Stop>> Visitor for First<F> {
         self.rules.leaves_out(directory, name)
     }
 
-    fn mounted(&mut self, path: Vec<u8>) {
-        self.rules.surprises.note(path);
+    fn mounted(&mut self, path: Vec<u8>) -> bool {
+        self.rules.surprises.note(path)
     }
 
     fn pace(&mut self) -> Result<(), Stop> {
@@ -420,8 +420,8 @@ impl<C: Borrow<Connection>, F: FnMut(Message) -> Result<(), Stop>> Visitor for C
         self.rules.leaves_out(directory, name)
     }
 
-    fn mounted(&mut self, path: Vec<u8>) {
-        self.rules.surprises.note(path);
+    fn mounted(&mut self, path: Vec<u8>) -> bool {
+        self.rules.surprises.note(path)
     }
 
     fn pace(&mut self) -> Result<(), Stop> {

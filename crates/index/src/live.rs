@@ -54,9 +54,9 @@ pub struct Applied {
 pub struct Live {
     rules: Arc<Rules>,
     mount_points: HashSet<Vec<u8>>,
-    /// Paths of what is indexed now. The database may still have a place that is gone, or not yet have one that came: a
-    /// walk sees to that.
-    places: Vec<Vec<u8>>,
+    /// What is indexed now. The database may still have a place that is gone, or not yet have one that came: a walk sees
+    /// to that.
+    places: Vec<Place>,
     /// Files with names in directories that were not found where they should be, by volume and inode.
     unsettled: Mutex<AllShared>,
 }
@@ -68,9 +68,15 @@ impl Live {
         Self {
             rules,
             mount_points,
-            places: places.iter().map(|place| place.path.clone()).collect(),
+            places: places.to_vec(),
             unsettled: Mutex::default(),
         }
+    }
+
+    /// Goes on with what another one, of the places of before, was to look at once more.
+    pub fn continue_with(&self, before: &Self) {
+        let waiting = std::mem::take(&mut *before.unsettled());
+        self.unsettled().extend(waiting);
     }
 
     /// Applies a batch. The writer is within a transaction.
@@ -123,10 +129,10 @@ impl Live {
     }
 
     /// The place in which a path lies.
-    fn place_of(&self, path: &[u8]) -> Option<&[u8]> {
+    fn place_of(&self, path: &[u8]) -> Option<&Place> {
         let places = self.places.iter();
-        let around = places.filter(|place| crate::mounts::within(path, place));
-        around.max_by_key(|place| place.len()).map(Vec::as_slice)
+        let around = places.filter(|place| crate::mounts::within(path, &place.path));
+        around.max_by_key(|place| place.path.len())
     }
 
     /// Whether something is mounted on a path, or on a folder above it that lies in this one.

@@ -157,7 +157,7 @@ pub fn visible(mounts: &[Mount]) -> Vec<&Mount> {
 }
 
 /// A path and every folder above it.
-fn upwards(path: &[u8]) -> impl Iterator<Item = &[u8]> {
+pub(crate) fn upwards(path: &[u8]) -> impl Iterator<Item = &[u8]> {
     let mut next = Some(path);
     std::iter::from_fn(move || {
         let now = next?;

@@ -241,12 +241,16 @@ impl Round {
     /// # Errors
     /// [`RoundError`].
     pub fn once(&self, text: String, hashes: bool, shown: impl FnOnce()) -> Result<(), RoundError> {
-        let ground = self.whole_ground()?;
+        let mut ground = self.whole_ground()?;
         self.alone(|teller| {
+            let mut ended = self.inventory(&ground, None, teller)?;
+            // Something else was mounted there than was meant.
+            while ended && self.left_aside(&ground) {
+                ground = self.whole_ground()?;
+                ended = self.inventory(&ground, None, teller)?;
+            }
             // A failed engine shows when it is finished, with its reason.
-            if self.inventory(&ground, None, teller)?
-                && self.keep_configuration(text, teller).is_ok()
-            {
+            if ended && self.keep_configuration(text, teller).is_ok() {
                 shown();
                 if hashes {
                     self.hash(teller)?;
@@ -254,6 +258,15 @@ impl Round {
             }
             Ok(())
         })
+    }
+
+    /// Whether a walk left a place of this ground aside.
+    fn left_aside(&self, ground: &Ground) -> bool {
+        let surprises = self.surprises.take();
+        ground
+            .places
+            .iter()
+            .any(|place| surprises.contains(&place.path))
     }
 
     /// Works with an engine of its own.

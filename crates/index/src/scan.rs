@@ -238,6 +238,7 @@ fn prepare(
             parent: None,
             volume: writer.volume(&place.path, &place.kind, &place.source)?,
             path: place.path.clone(),
+            mount: Some(place.standing.mount),
         });
     }
     Ok(Prepared {

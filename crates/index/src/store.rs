@@ -5,6 +5,7 @@
 
 pub mod write;
 
+use crate::digest_state::DigestState;
 use crate::entry::Attributes;
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags, OptionalExtension, Row, ToSql};
@@ -377,6 +378,22 @@ pub fn tried_again(connection: &Connection) -> Result<u64, StoreError> {
         .and_then(|mut s| s.query_row([], |row| row.get::<_, i64>(0)))
         .map(i64::cast_unsigned)
         .map_err(doing("count what is tried again"))
+}
+
+/// Files that were not found, or were others, when they were to be read: so many at most.
+///
+/// # Errors
+/// [`StoreError::Statement`].
+pub fn not_found(connection: &Connection, most: u32) -> Result<Vec<i64>, StoreError> {
+    connection
+        .prepare_cached(&format!(
+            "SELECT g.entry FROM digest g JOIN entry e ON e.id = g.entry
+             WHERE g.state NOT IN (0, 1, 2, 5) AND g.state IN ({}, {}) AND e.flags & 256 = 0 LIMIT ?1",
+            DigestState::Gone as i64,
+            DigestState::Changing as i64
+        ))
+        .and_then(|mut s| s.query_map([most], |row| row.get(0))?.collect())
+        .map_err(doing("find what is tried again"))
 }
 
 /// Whether a first inventory of every volume came to its end.

@@ -38,6 +38,13 @@ pub fn readable(bytes: &[u8]) -> Cow<'_, str> {
     question::cell::text(bytes)
 }
 
+/// Several, one behind the other.
+#[must_use]
+pub fn list<'a>(all: impl IntoIterator<Item = &'a Vec<u8>>) -> String {
+    let all: Vec<_> = all.into_iter().map(|one| readable(one)).collect();
+    all.join(", ")
+}
+
 /// For the system.
 #[must_use]
 pub fn native(bytes: &[u8]) -> OsString {

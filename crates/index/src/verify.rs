@@ -176,6 +176,7 @@ fn compare(survey: &Survey, connection: &Connection, tell: &Tell<'_>) -> Result<
                 parent: None,
                 volume: 0,
                 path: place.path.clone(),
+                mount: None,
             }),
             None => tell(Difference {
                 differs: Differs::NotIndexed,

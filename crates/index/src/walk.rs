@@ -18,9 +18,9 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError};
 
 mod watched;
 
-#[cfg(target_os = "linux")]
-pub(crate) use sys::quietly;
 pub use sys::{Open, mount_number, open_file, probe};
+#[cfg(target_os = "linux")]
+pub(crate) use sys::{mount_number_of, quietly};
 pub use watched::{Walked, Watched};
 
 /// Entries that are handed on together at most; a directory may hold millions.
@@ -84,6 +84,8 @@ pub struct Root {
     pub volume: i64,
     /// Absolute path, `/` separated.
     pub path: Vec<u8>,
+    /// The mount that is meant ([`mount_number`]), where that matters: by the time of the walk another may be on the path.
+    pub mount: Option<u64>,
 }
 
 /// A directory under way.
@@ -207,8 +209,9 @@ pub trait Visitor {
     /// Whether this name is left out altogether.
     fn excluded(&self, directory: &[u8], name: &[u8]) -> bool;
 
-    /// Something is mounted on this path, which was not said to be a mount point.
-    fn mounted(&mut self, path: Vec<u8>);
+    /// Something is mounted on this path, which was not said to be a mount point, or something else than was said. Tells
+    /// whether it is walked again when the table of mounts is read again.
+    fn mounted(&mut self, path: Vec<u8>) -> bool;
 
     /// Called after each entry; may sleep.
     fn pace(&mut self) -> Result<(), Stop>;
@@ -218,6 +221,8 @@ struct Task {
     directory: Directory,
     /// How it is opened.
     origin: sys::Origin,
+    /// The mount that is meant, of a root.
+    mount: Option<u64>,
 }
 
 #[derive(Default)]
@@ -290,6 +295,7 @@ pub fn walk_here<V: Visitor>(
     lock(&shared.queue).tasks.push(Task {
         directory: directory(root),
         origin: sys::Origin::Open(open),
+        mount: None,
     });
     Walker::new(0, Arc::clone(&shared), visitor).work();
     let stopped = lock(&shared.queue).stopped;
@@ -305,6 +311,7 @@ impl Shared {
                     .rev()
                     .map(|root| Task {
                         origin: sys::Origin::path(&root.path),
+                        mount: root.mount,
                         directory: directory(root),
                     })
                     .collect(),
@@ -314,6 +321,14 @@ impl Shared {
             ended: Condvar::new(),
             mount_points,
         }
+    }
+}
+
+/// Something else is mounted there.
+fn another(path: &[u8]) -> WalkError {
+    WalkError::Open {
+        path: PathBuf::from(crate::text::native(path)),
+        source: std::io::ErrorKind::CrossesDevices.into(),
     }
 }
 
@@ -402,6 +417,7 @@ impl<V: Visitor> Walker<V> {
         let Task {
             mut directory,
             origin,
+            mount,
         } = task;
         if stuck::waits_for(&directory.path) {
             let error = WalkError::Open {
@@ -422,6 +438,19 @@ impl<V: Visitor> Walker<V> {
                 return Ok(Vec::new());
             }
         };
+        // What was mounted on it since is no part of this walk, and may be gone before anybody reads the table of mounts.
+        if open.is_point() && origin.is_child() {
+            self.visitor.mounted(directory.path.clone());
+            let error = another(&directory.path);
+            self.visitor.failed(&directory, error)?;
+            return Ok(Vec::new());
+        }
+        let another = mount
+            .zip(open.mount())
+            .is_some_and(|(meant, is)| meant != is);
+        if another && self.visitor.mounted(directory.path.clone()) {
+            return Ok(Vec::new());
+        }
         drop(origin);
         directory.inode = open.inode();
         directory.open = Some(open.clone());
@@ -491,6 +520,7 @@ fn hand_on<V: Visitor>(
         if let Descend::Into(id) = answer {
             tasks.push(Task {
                 origin: open.child(name),
+                mount: None,
                 directory: Directory {
                     id,
                     parent: Some(directory.id),
@@ -521,6 +551,7 @@ fn next(shared: &Shared, number: usize) -> Option<Task> {
                     parent: directory.parent,
                     volume: directory.volume,
                     path: directory.path.clone(),
+                    mount: task.mount,
                 },
             );
             return Some(task);

@@ -10,7 +10,7 @@ use super::event::{self, Handle, mask};
 use super::pending::{Number, Pending, Spot};
 use super::{Change, DirectoryKey, Options, WatchError};
 pub(super) use directories::{Anchor, now, open};
-use directories::{Directories, Found};
+use directories::{Directories, Found, Root};
 use rustix::event::{EventfdFlags, PollFd, PollFlags, Timespec, eventfd, poll};
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::fs::File;
@@ -144,7 +144,7 @@ impl Watcher {
         };
         let mut refused = Vec::new();
         for mount in mounts {
-            if let Err(error) = watcher.add(mount.clone()) {
+            if let Err(error) = watcher.add(mount.clone(), None) {
                 refused.push((mount.clone(), error));
             }
         }
@@ -166,14 +166,22 @@ impl Watcher {
         Ok((watcher, refused))
     }
 
-    /// Watches one more file system: one that was mounted since. Once more is no fault.
+    /// Watches one more file system: one that was mounted since. Once more is no fault. `meant` is the number of the mount
+    /// that was seen there ([`crate::walk::mount_number`]); by now it may be another.
     ///
     /// # Errors
     /// [`WatchError`] when it cannot be watched.
-    pub fn add(&mut self, mount: PathBuf) -> Result<(), WatchError> {
+    pub fn add(&mut self, mount: PathBuf, meant: Option<u64>) -> Result<(), WatchError> {
         // Of what was mounted there before, nothing is found there any more, whether this can be watched or not.
         self.directories.keep_mounts(|other| *other != mount);
-        let (root, number) = kernel::open_mount(&mount)?;
+        let kernel::Mounted {
+            root,
+            file_system: number,
+            mount: id,
+        } = kernel::open_mount(&mount)?;
+        if meant.is_some() && id.is_some() && meant != id {
+            return Err(WatchError::Another { path: mount });
+        }
         kernel::check_handles(&root, &mount)?;
         let file_system = match kernel::mark(&self.group, &root, &mount) {
             // A subvolume; the file system is watched from its top.
@@ -188,7 +196,8 @@ impl Watcher {
             }
             outcome => outcome.map(|()| number)?,
         };
-        self.directories.add(file_system, mount, number);
+        self.directories
+            .add(file_system, Root { mount, number, id });
         Ok(())
     }
 

@@ -53,7 +53,7 @@ impl Watcher {
 
     /// # Errors
     /// Never called: there is no watcher.
-    pub fn add(&mut self, _: PathBuf) -> Result<(), WatchError> {
+    pub fn add(&mut self, _: PathBuf, _: Option<u64>) -> Result<(), WatchError> {
         match *self {}
     }
 

@@ -10,6 +10,7 @@ use super::session::Session;
 use super::watching::{Hidden, NotWatched, add, no_answer};
 use crate::changes::{Change, WatchError, Watcher};
 use crate::ground::{Ground, Place};
+use crate::log::Level;
 use crate::scan;
 use crate::stuck::Patience;
 use crate::text;
@@ -43,14 +44,17 @@ impl Session<'_> {
             }
         };
         let mut not_watched = self.not_watched();
+        let mut points = self.round.surprises.take();
         let mut whole = self.watch_new(watcher, &before, &now, &mut not_watched);
         let still = now.places.iter().map(|place| &place.path);
         whole.extend(
             still
-                .filter(|path| away.contains(&PathBuf::from(text::native(path))))
+                .filter(|path| {
+                    // Or a walk began there when it was not what was meant.
+                    away.contains(&PathBuf::from(text::native(path))) || points.contains(*path)
+                })
                 .cloned(),
         );
-        let mut points = self.round.surprises.take();
         points.extend(now.changed_points(&before));
         let changes: Vec<Change> = points
             .into_iter()
@@ -68,6 +72,9 @@ impl Session<'_> {
                 self.log.warning("changes", why);
             }
         }
+        self.note_look(&now, &whole);
+        self.looks.fetch_add(1, Ordering::AcqRel);
+        self.retry.store(true, Ordering::Release);
         let settle = now.places != before.places;
         self.set_not_watched(not_watched);
         *self.ground.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(now);
@@ -78,8 +85,29 @@ impl Session<'_> {
                 .get_or_insert_default()
                 .extend(whole);
             self.bell.ring();
+        } else if self.again.load(Ordering::Relaxed) > 0 {
+            self.bell.ring();
         }
         changes
+    }
+
+    /// Keeps in the log what was found, where that is wanted.
+    fn note_look(&self, now: &Ground, whole: &[Vec<u8>]) {
+        if !self.log.takes(Level::Debug) {
+            return;
+        }
+        let mounts = now.places.iter().map(|place| {
+            let path = text::readable(&place.path);
+            format!("{path} by mount {}", place.standing.mount)
+        });
+        self.log.debug(
+            "places",
+            format_args!(
+                "{}; to walk: {}",
+                mounts.collect::<Vec<_>>().join(", "),
+                text::list(whole)
+            ),
+        );
     }
 
     /// Watches what is to be watched since. Answers which places are to be walked.

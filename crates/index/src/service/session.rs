@@ -62,7 +62,11 @@ pub(super) struct Session<'a> {
     /// Files that changed and are being hashed.
     pub(super) in_hand: AtomicU64,
     /// Files that could not be read when that was tried, and are tried again.
-    again: AtomicU64,
+    pub(super) again: AtomicU64,
+    /// How often was looked at what is mounted.
+    pub(super) looks: AtomicU64,
+    /// Set when files that were not found, or were others, are to be tried again: what was mounted over them may be gone.
+    pub(super) retry: AtomicBool,
 }
 
 #[derive(Clone, Debug)]
@@ -185,6 +189,8 @@ pub(super) fn run(
         fresh: Mutex::default(),
         in_hand: AtomicU64::new(0),
         again: AtomicU64::new(0),
+        looks: AtomicU64::new(0),
+        retry: AtomicBool::new(false),
     };
     let teller = engine.teller();
     // Before the first change is applied. An engine that ended by it tells why when it is finished.
@@ -291,6 +297,11 @@ impl Session<'_> {
             self.walking.store(true, Ordering::Release);
             let began = Instant::now();
             let part = only.is_some();
+            if let Some(only) = &only {
+                let only = crate::text::list(only);
+                self.log
+                    .debug("inventory", format_args!("begins in {only}"));
+            }
             let ended = self.round.inventory(&self.ground(), only, teller)?;
             if part {
                 self.count(teller);
@@ -320,6 +331,7 @@ impl Session<'_> {
             self.keep_unanswered()?;
             self.set(State::Hashing);
             let began = Instant::now();
+            let looks = self.looks.load(Ordering::Acquire);
             let ended = self.round.hash(teller)?;
             self.log.information(
                 "hashing",
@@ -335,6 +347,7 @@ impl Session<'_> {
                 return Ok(());
             }
             self.count_again()?;
+            self.try_again_since(looks);
             if self.give_back(teller).is_err() {
                 return Ok(());
             }

@@ -11,6 +11,8 @@ use crate::engine::Teller;
 use crate::hashpass;
 use crate::inventory::next_number;
 use crate::live::Live;
+use crate::log::Level;
+use crate::store;
 use std::collections::HashSet;
 use std::path::PathBuf;
 use std::sync::atomic::Ordering;
@@ -31,12 +33,16 @@ const MANY: usize = 5000;
 const CALM: Duration = Duration::from_secs(3);
 /// A file that was just written is likely to be written again: it is read once it has been quiet for so long.
 const QUIET: Duration = Duration::from_millis(500);
+/// Files that are tried again at most when something was mounted or unmounted; the next pass tries the others.
+const MOST_RETRIED: u32 = 10_000;
 
 impl Session<'_> {
     /// Applies changes until the session is over.
     pub(super) fn watch(&self, mut watcher: Watcher, teller: &Teller) {
         let mut again: Vec<Change> = Vec::new();
         let mut live: Option<Live> = None;
+        // By the rules of what was mounted before.
+        let mut former: Option<Live> = None;
         let mut unsettled = false;
         let mut hidden = Hidden::default();
         // Mounts where what is watched was not found since the table was looked at last.
@@ -65,6 +71,7 @@ impl Session<'_> {
                     return;
                 }
             };
+            self.note(&changes);
             for change in &changes {
                 if let Change::Away { mounts } = change {
                     away.extend(mounts.iter().cloned());
@@ -74,9 +81,10 @@ impl Session<'_> {
                 // Before what else is told: it is looked at by the rules of what is mounted now.
                 let away = std::mem::take(&mut away);
                 let mut looks = self.look_around(&mut watcher, &mut hidden, &away);
+                self.note(&looks);
                 looks.append(&mut changes);
                 changes = looks;
-                live = None;
+                former = live.take().or(former);
             }
             if self.walking.load(Ordering::Acquire) {
                 again.extend(changes.iter().cloned());
@@ -104,6 +112,9 @@ impl Session<'_> {
                 Some(current) => Arc::new(current),
                 None => return,
             };
+            if let Some(former) = former.take() {
+                current.continue_with(&former);
+            }
             // Without a change there may be something to look at once more.
             let parts = changes
                 .chunks(TOGETHER)
@@ -136,6 +147,20 @@ impl Session<'_> {
         }
     }
 
+    /// Keeps in the log what is told of places, where that is wanted.
+    fn note(&self, changes: &[Change]) {
+        if !self.log.takes(Level::Debug) {
+            return;
+        }
+        let ground = self.ground();
+        for change in changes {
+            let path = change.path();
+            if path.is_none_or(|path| ground.place_of(path).is_some()) {
+                self.log.debug("changes", change);
+            }
+        }
+    }
+
     fn live(&self, teller: &Teller) -> Option<Live> {
         let mut survey = self.round.survey_of(&self.ground());
         // What is looked at again is not met for the first time.
@@ -155,11 +180,14 @@ impl Session<'_> {
         let sink = hashpass::into_engine(teller);
         loop {
             let mark = self.bell.mark();
-            let waits = !self
-                .fresh
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .is_empty();
+            let again = self.retries();
+            let waits = !again.is_empty()
+                || !self
+                    .fresh
+                    .lock()
+                    .unwrap_or_else(PoisonError::into_inner)
+                    .is_empty();
+            let looks = self.looks.load(Ordering::Acquire);
             let goes_on = if waits {
                 self.bell.sleep(QUIET)
             } else {
@@ -170,7 +198,7 @@ impl Session<'_> {
             }
             let ids: HashSet<i64> = {
                 let mut fresh = self.fresh.lock().unwrap_or_else(PoisonError::into_inner);
-                let ids: HashSet<i64> = fresh.drain(..).collect();
+                let ids: HashSet<i64> = fresh.drain(..).chain(again).collect();
                 // Whoever counts what waits meets them here or there.
                 self.in_hand.store(ids.len() as u64, Ordering::Relaxed);
                 ids
@@ -200,6 +228,28 @@ impl Session<'_> {
             // What cannot be counted now is counted after the next pass.
             self.count_again().ok();
             self.in_hand.store(0, Ordering::Relaxed);
+            self.try_again_since(looks);
         }
+    }
+
+    /// After files were read: has those tried again that were not found, if what is mounted was looked at since.
+    pub(super) fn try_again_since(&self, looks: u64) {
+        if self.looks.load(Ordering::Acquire) != looks {
+            self.retry.store(true, Ordering::Release);
+        }
+        if self.again.load(Ordering::Relaxed) > 0 && self.retry.load(Ordering::Acquire) {
+            self.bell.ring();
+        }
+    }
+
+    /// Files that are to be tried again now, because what is mounted is another than when they were not found.
+    fn retries(&self) -> Vec<i64> {
+        if self.again.load(Ordering::Relaxed) == 0 || !self.retry.swap(false, Ordering::AcqRel) {
+            return Vec::new();
+        }
+        // What cannot be asked for now is found by the next pass.
+        let found = store::open_to_read(&self.round.database)
+            .and_then(|connection| store::not_found(&connection, MOST_RETRIED));
+        found.unwrap_or_default()
     }
 }

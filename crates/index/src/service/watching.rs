@@ -44,7 +44,7 @@ pub(super) fn watcher(
 /// Watches a place, or notes why not.
 pub(super) fn add(watcher: &mut Watcher, place: &Place, not_watched: &mut NotWatched) {
     let path = PathBuf::from(text::native(&place.path));
-    let why = match watcher.add(path) {
+    let why = match watcher.add(path, Some(place.standing.mount)) {
         Err(error) => question::chain(&error),
         // The kernel tells of what is done here, and takes a mark for that.
         Ok(()) if !mounts::is_local(&place.kind) => format!(

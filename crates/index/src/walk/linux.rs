@@ -37,6 +37,11 @@ impl Origin {
     pub(super) fn path(path: &[u8]) -> Self {
         Self::Path(path.to_vec())
     }
+
+    /// Whether it was found in the directory above.
+    pub(super) const fn is_child(&self) -> bool {
+        matches!(self, Self::Child(..))
+    }
 }
 
 /// An open directory: whatever it is called meanwhile, what is asked here is answered by it and no other.
@@ -44,14 +49,19 @@ impl Origin {
 pub struct Open {
     descriptor: Arc<OwnedFd>,
     inode: u64,
+    mount: Option<u64>,
+    is_point: bool,
 }
 
 impl Open {
     fn new(descriptor: OwnedFd) -> Result<Self, Errno> {
-        let inode = rustix::fs::fstat(&descriptor)?.st_ino;
+        let wanted = StatxFlags::INO | NUMBERS;
+        let found = rustix::fs::statx(&descriptor, c"", AtFlags::EMPTY_PATH, wanted)?;
         Ok(Self {
             descriptor: Arc::new(descriptor),
-            inode,
+            inode: found.stx_ino,
+            mount: number_in(&found),
+            is_point: found.stx_attributes.contains(StatxAttributes::MOUNT_ROOT),
         })
     }
 
@@ -92,6 +102,18 @@ impl Open {
     #[must_use]
     pub fn inode(&self) -> u64 {
         self.inode
+    }
+
+    /// The number of the mount through which it was opened, as [`mount_number`].
+    #[must_use]
+    pub fn mount(&self) -> Option<u64> {
+        self.mount
+    }
+
+    /// Whether it is what is mounted on a point, and nothing that lies in the directory above.
+    #[must_use]
+    pub fn is_point(&self) -> bool {
+        self.is_point
     }
 
     /// Its attributes now.
@@ -385,15 +407,25 @@ fn open_directory(path: &[u8]) -> Result<OwnedFd, Errno> {
 
 /// `STATX_MNT_ID_UNIQUE`, since Linux 6.8.
 const UNIQUE: StatxFlags = StatxFlags::from_bits_retain(0x4000);
+/// One or the other number of a mount.
+const NUMBERS: StatxFlags = UNIQUE.union(StatxFlags::MNT_ID);
 
-/// The number of the mount in which a directory lies that is given to no other mount later; none where the system has no
-/// such number.
+/// The number of the mount in which a directory lies: one that is given to no other mount later, or where the system has no
+/// such number, that of the table of mounts. None where it tells neither (before Linux 5.8).
 #[must_use]
 pub fn mount_number(path: &[u8]) -> Option<u64> {
     // By its path: while it were open, nobody could unmount it.
     let flags = AtFlags::SYMLINK_NOFOLLOW | AtFlags::NO_AUTOMOUNT | AtFlags::STATX_DONT_SYNC;
-    let found = rustix::fs::statx(rustix::fs::CWD, path, flags, UNIQUE).ok()?;
-    (found.stx_mask & UNIQUE.bits() != 0).then_some(found.stx_mnt_id)
+    number_in(&rustix::fs::statx(rustix::fs::CWD, path, flags, NUMBERS).ok()?)
+}
+
+/// The same of something that is open.
+pub(crate) fn mount_number_of(open: BorrowedFd<'_>) -> Option<u64> {
+    number_in(&rustix::fs::statx(open, c"", AtFlags::EMPTY_PATH, NUMBERS).ok()?)
+}
+
+fn number_in(found: &Statx) -> Option<u64> {
+    (found.stx_mask & NUMBERS.bits() != 0).then_some(found.stx_mnt_id)
 }
 
 /// Asks a directory for all that a walk asks it: open, attributes, the first names.

@@ -19,6 +19,11 @@ impl Origin {
     pub(super) fn path(path: &[u8]) -> Self {
         Self::Path(path.to_vec())
     }
+
+    /// Of no meaning here: nothing tells what is mounted.
+    pub(super) const fn is_child(&self) -> bool {
+        false
+    }
 }
 
 /// A directory, by its path: there is no watcher yet that would need more.
@@ -70,6 +75,18 @@ impl Open {
     #[must_use]
     pub fn inode(&self) -> u64 {
         self.inode
+    }
+
+    /// The number of the mount in which it lies: not known here.
+    #[must_use]
+    pub const fn mount(&self) -> Option<u64> {
+        None
+    }
+
+    /// Whether it is what is mounted on a point: not known here.
+    #[must_use]
+    pub const fn is_point(&self) -> bool {
+        false
     }
 
     /// Its attributes now.

@@ -13,6 +13,7 @@ use std::collections::HashMap;
 use std::fs::File;
 use std::io::{Error, ErrorKind};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -29,11 +30,11 @@ const ATTEMPTS: usize = 8;
 pub(super) enum Found {
     /// It is there.
     Here(DirectoryKey),
-    /// It is removed, or its file system is not watched any more.
+    /// It is removed, nothing shows this part, or its file system is not watched any more.
     Gone,
-    /// Its file system is at none of these places where it was.
+    /// It may be in what was at these places.
     Away(Vec<PathBuf>),
-    /// It is there, and its path leads elsewhere: something is mounted over it, or nothing shows this part.
+    /// It is there, and its path leads elsewhere: something is mounted over it.
     Hidden(DirectoryKey),
     /// It could not be looked for: its file system is away, or something ran out.
     Failed,
@@ -60,12 +61,16 @@ impl Anchor {
     }
 }
 
-/// A mount of a watched file system, with the number that it has there: that of a subvolume is not the one which events
-/// carry.
+/// A mount of a watched file system. Another one on the same point may show another part of it, or for a moment another
+/// file system: what is looked for through that is not found where it is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(in crate::changes) struct Root {
-    mount: PathBuf,
-    number: [u8; 8],
+    /// Where it is.
+    pub(super) mount: PathBuf,
+    /// The number that its file system has there: that of a subvolume is not the one which events carry.
+    pub(super) number: [u8; 8],
+    /// Its own number, where the system tells it.
+    pub(super) id: Option<u64>,
 }
 
 /// The mounts of a watched file system.
@@ -96,11 +101,10 @@ impl Directories {
         }
     }
 
-    /// A mount of the file system whose events carry this number. `number` is the one that it has there.
-    pub(super) fn add(&mut self, file_system: [u8; 8], mount: PathBuf, number: [u8; 8]) {
+    /// A mount of the file system whose events carry this number.
+    pub(super) fn add(&mut self, file_system: [u8; 8], root: Root) {
         let mounts = self.mounts.entry(file_system).or_default();
-        mounts.paths = mounts.paths.iter().chain([&mount]).cloned().collect();
-        let root = Root { mount, number };
+        mounts.paths = mounts.paths.iter().chain([&root.mount]).cloned().collect();
         mounts.roots = mounts.roots.iter().cloned().chain([root]).collect();
         self.forget();
     }
@@ -165,7 +169,7 @@ impl Directories {
             roots: mounts.roots,
         });
         let roots: Vec<_> = anchor.roots.iter().map(|root| self.root(root)).collect();
-        match look(roots.into_iter(), handle, &anchor) {
+        match look(anchor.roots.iter().zip(roots), handle, &anchor) {
             Ok(Sight::Here(key)) => {
                 self.keep(Arc::clone(bytes), key.clone());
                 Found::Here(key)
@@ -253,13 +257,17 @@ pub(in crate::changes) fn now(key: &DirectoryKey) -> Result<Sight, Error> {
         };
     };
     let handle = Handle::new(&anchor.handle).map_err(Error::other)?;
-    look(anchor.roots.iter().map(open_root), handle, anchor)
+    let roots = anchor.roots.iter().map(|root| (root, open_root(root)));
+    look(roots, handle, anchor)
 }
 
 /// The root of a mount; none when its file system is not mounted there (any more).
 fn open_root(root: &Root) -> Result<Option<OwnedFd>, Error> {
     match kernel::open_mount(&root.mount) {
-        Ok((open, number)) => Ok((number == root.number).then_some(open)),
+        Ok(found) => {
+            let is = found.file_system == root.number && found.mount == root.id;
+            Ok(is.then_some(found.root))
+        }
         Err(WatchError::Open { source, .. }) => match source.raw_os_error() {
             Some(libc::ENOENT | libc::ENOTDIR | libc::ELOOP | libc::ESTALE | libc::EACCES) => {
                 Ok(None)
@@ -271,42 +279,54 @@ fn open_root(root: &Root) -> Result<Option<OwnedFd>, Error> {
 }
 
 /// Looks for a directory through each mount: each may show another part of the file system.
-fn look(
-    roots: impl Iterator<Item = Result<Option<impl AsFd>, Error>>,
+fn look<'a>(
+    roots: impl Iterator<Item = (&'a Root, Result<Option<impl AsFd>, Error>)>,
     handle: Handle<'_>,
     anchor: &Arc<Anchor>,
 ) -> Result<Sight, Error> {
     let mut hidden = None;
+    let mut elsewhere = None;
     let mut failed = None;
-    let mut away = true;
-    for root in roots {
-        let located = match root {
-            Ok(None) => continue,
-            Ok(Some(root)) => locate(root.as_fd(), handle.file_handle()),
+    let mut away = Vec::new();
+    for (root, open) in roots {
+        let located = match open {
+            Ok(None) => {
+                away.push(root.mount.clone());
+                continue;
+            }
+            Ok(Some(open)) => locate(open.as_fd(), handle.file_handle()),
             Err(error) => Err(error),
         };
-        away = false;
         let keyed = |mut key: DirectoryKey| {
             key.anchor = Some(Arc::clone(anchor));
             key
         };
         match located {
+            // A mount that was added for a folder of it shows more than that folder, and the folder may lie in another one.
+            Ok(Sight::Here(key)) if !within(&key.path, root) => {
+                elsewhere = elsewhere.or(Some(keyed(key)));
+            }
             Ok(Sight::Here(key)) => return Ok(Sight::Here(keyed(key))),
+            // What the mount does not show at all has no path there.
+            Ok(Sight::Hidden(key)) if !within(&key.path, root) => {}
             Ok(Sight::Hidden(key)) => hidden = hidden.or(Some(keyed(key))),
             Ok(Sight::Gone | Sight::Away(_)) => {}
             Err(error) if error.raw_os_error() == Some(libc::ESTALE) => return Ok(Sight::Gone),
             Err(error) => failed = Some(error),
         }
     }
-    match (hidden, failed) {
-        (Some(key), _) => Ok(Sight::Hidden(key)),
-        (None, Some(error)) => Err(error),
-        (None, None) if away => {
-            let mounts = anchor.roots.iter().map(|root| root.mount.clone());
-            Ok(Sight::Away(mounts.collect()))
-        }
-        (None, None) => Ok(Sight::Gone),
+    match (hidden, failed, elsewhere) {
+        (Some(key), ..) => Ok(Sight::Hidden(key)),
+        (None, Some(error), _) => Err(error),
+        // It may lie in the part that one of these shows.
+        (None, None, _) if !away.is_empty() => Ok(Sight::Away(away)),
+        (None, None, Some(key)) => Ok(Sight::Here(key)),
+        (None, None, None) => Ok(Sight::Gone),
     }
+}
+
+fn within(path: &[u8], root: &Root) -> bool {
+    crate::mounts::within(path, root.mount.as_os_str().as_bytes())
 }
 
 /// Device, inode and path of the directory that a handle names.

@@ -47,16 +47,29 @@ pub(super) fn group(queue: Queue) -> Result<OwnedFd, WatchError> {
     })
 }
 
-/// Opens the root of a mount, and tells the number of its file system.
-pub(super) fn open_mount(path: &Path) -> Result<(OwnedFd, [u8; 8]), WatchError> {
+/// The root of a mount, open.
+pub(super) struct Mounted {
+    /// It.
+    pub root: OwnedFd,
+    /// The number of its file system, as events carry it.
+    pub file_system: [u8; 8],
+    /// The number of the mount, where the system tells it.
+    pub mount: Option<u64>,
+}
+
+/// Opens the root of a mount.
+pub(super) fn open_mount(path: &Path) -> Result<Mounted, WatchError> {
     let failed = |source| WatchError::Open {
         path: path.to_owned(),
         source,
     };
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC | OFlags::NOFOLLOW;
     let root = rustix::fs::open(path, flags, Mode::empty()).map_err(|e| failed(e.into()))?;
-    let file_system = file_system(root.as_fd()).map_err(failed)?;
-    Ok((root, file_system))
+    Ok(Mounted {
+        file_system: file_system(root.as_fd()).map_err(failed)?,
+        mount: crate::walk::mount_number_of(root.as_fd()),
+        root,
+    })
 }
 
 /// Whether directories of this file system can be opened by the handles that events carry: some file systems (overlay) and

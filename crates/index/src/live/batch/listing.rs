@@ -4,7 +4,7 @@ use super::Batch;
 use super::places::{Located, Place};
 use crate::changes::DirectoryKey;
 use crate::engine::{self, Message};
-use crate::entry::Kind;
+use crate::entry::{Kind, join};
 use crate::inventory::Compare;
 use crate::live::{ATTEMPTS, is_gone, passes};
 use crate::stop::Stop;
@@ -68,6 +68,11 @@ impl Batch<'_, '_> {
             };
             let name = last_name(&row.path).to_vec();
             match place.open.directory(&name) {
+                // Something was mounted there since it was seen: it is looked at again by a newer table of mounts.
+                Ok(open) if open.is_point() => {
+                    self.live.rules.surprises.note(join(&place.path, &name));
+                    self.writer.problem(id, Some(NOT_LISTED))?;
+                }
                 Ok(open) if open.inode() == row.inode => self.compare(&row, open)?,
                 Err(error) if !is_gone(&error) => {
                     self.applied.lost |= passes(&error);
@@ -148,6 +153,7 @@ impl Batch<'_, '_> {
             parent: row.parent,
             volume: row.volume,
             path: row.path.clone(),
+            mount: None,
         };
         let failure = Arc::new(Mutex::new(None));
         let (rules, mount_points) = (Arc::clone(&self.live.rules), self.live.mount_points.clone());
@@ -234,8 +240,8 @@ impl<V: Visitor> Visitor for Listing<'_, V> {
         self.visitor.excluded(directory, name)
     }
 
-    fn mounted(&mut self, path: Vec<u8>) {
-        self.visitor.mounted(path);
+    fn mounted(&mut self, path: Vec<u8>) -> bool {
+        self.visitor.mounted(path)
     }
 
     fn pace(&mut self) -> Result<(), Stop> {

@@ -5,7 +5,7 @@ use super::listing::Scan;
 use super::places::{Located, Place};
 use crate::entry::{Attributes, Kind, flag, join};
 use crate::extended::Gatherer;
-use crate::live::{ATTEMPTS, passes};
+use crate::live::{ATTEMPTS, is_gone, passes};
 use crate::store::StoreError;
 use crate::store::write::places::{KeptDirectory, NOWHERE, last_name};
 use crate::store::write::{Kept, Saw};
@@ -43,7 +43,12 @@ impl Batch<'_, '_> {
         name: &[u8],
         written: bool,
     ) -> Result<(), StoreError> {
-        if self.live.ignores(&join(&place.path, name)) {
+        let path = join(&place.path, name);
+        if self.live.mount_points.contains(&path) && !self.live.left_out(&path) {
+            // What is mounted there hides what the notice meant, but that it is there, and which file it is.
+            return self.cover(place, name);
+        }
+        if self.live.ignores(&path) {
             return Ok(());
         }
         let mut before = self.writer.find(place.id, name)?;
@@ -59,7 +64,7 @@ impl Batch<'_, '_> {
         if now.flags & flag::MOUNT_POINT != 0 {
             // What is mounted there hides what the notice meant; it is looked at again by a newer table of mounts.
             let surprises = &self.live.rules.surprises;
-            return match surprises.note(join(&place.path, name)) {
+            return match surprises.note(path) {
                 true => Ok(()),
                 false => self.cover(place, name),
             };
@@ -106,8 +111,16 @@ impl Batch<'_, '_> {
             return Ok(());
         }
         let open = match Open::at(&parent) {
-            Ok(open) => open,
+            Ok(open) if self.in_its_place(&parent, &open) => open,
+            // Out of sight for a moment, and nothing tells when it is back.
+            Ok(_) => {
+                self.live.rules.surprises.note(path.to_vec());
+                return Ok(());
+            }
             Err(error) => {
+                if is_gone(&error) && self.out_of_sight(&parent) {
+                    self.live.rules.surprises.note(path.to_vec());
+                }
                 self.applied.lost |= passes(&error);
                 return Ok(());
             }
@@ -122,6 +135,16 @@ impl Batch<'_, '_> {
         } else {
             self.look(&place, name, true)
         }
+    }
+
+    /// Whether a path leads nowhere because something is mounted over a folder of it that the table of mounts did not have.
+    fn out_of_sight(&self, path: &[u8]) -> bool {
+        let mut above = crate::mounts::upwards(path).skip(1);
+        let there = above.find_map(|above| Some((above, Open::at(above).ok()?)));
+        there.is_some_and(|(above, open)| {
+            let place = self.live.place_of(above);
+            place.is_some_and(|place| !place.standing.shows(open.mount()))
+        })
     }
 
     /// Looks at the names of directories that moved on which something was mounted when they were looked at last.
@@ -497,6 +520,10 @@ impl Batch<'_, '_> {
             return Ok(false);
         }
         let entry = self.writer.entry_of(row)?;
-        Ok(entry.is_none_or(|entry| entry.attributes.same(&now)))
+        Ok(match entry {
+            Some(entry) => entry.attributes.same(&now),
+            // The roots of file systems are alike.
+            None => self.in_its_place(&row.path, open),
+        })
     }
 }

@@ -199,7 +199,16 @@ impl Batch<'_, '_> {
     /// that is to come finds what would be told here.
     pub(super) fn volume_of(&self, path: &[u8]) -> Option<&Volume> {
         let place = self.live.place_of(path)?;
-        self.volumes.iter().find(|volume| volume.point == place)
+        self.volumes
+            .iter()
+            .find(|volume| volume.point == place.path)
+    }
+
+    /// Whether a directory that was opened by this path lies in the place of the path, and not in something that was
+    /// mounted over it since.
+    pub(super) fn in_its_place(&self, path: &[u8], open: &Open) -> bool {
+        let place = self.live.place_of(path);
+        place.is_some_and(|place| place.standing.shows(open.mount()))
     }
 
     /// Whether the name of a row holds the same file or directory still, looked at in the directory that the row means.

@@ -209,8 +209,8 @@ fn another_file_system_can_be_added() {
         let (mut watcher, refused) = Watcher::start(&[], &Options::default()).unwrap();
         assert!(refused.is_empty());
         fs::create_dir(ground.path("before")).unwrap();
-        watcher.add(ground.root.clone()).unwrap();
-        watcher.add(ground.root.clone()).unwrap();
+        watcher.add(ground.root.clone(), None).unwrap();
+        watcher.add(ground.root.clone(), None).unwrap();
         fs::create_dir(ground.path("after")).unwrap();
         assert_eq!(lines(&mut watcher, ground), ["written after"]);
     });

@@ -18,6 +18,8 @@ const APART: &str = "CORDON_TEST_APART";
 const SERVES: &str = "CORDON_TEST_SERVES";
 /// Long enough for a loaded machine; nothing waits so long when all is well.
 pub const PATIENCE: Duration = Duration::from_secs(240);
+/// Of a log that is shown.
+const MOST_LOG: usize = 1 << 20;
 /// Between two looks at most.
 const MOMENT: Duration = Duration::from_millis(500);
 
@@ -155,7 +157,7 @@ impl Stage {
         home.make().unwrap();
         let list: Vec<&str> = folders.iter().map(|f| text(f)).collect();
         let config = format!(
-            "CPUUsageLimit=none\nHashesToCalculate=MD5\nRescanInterval=86400\nIndexOnly={}\n",
+            "CPUUsageLimit=none\nHashesToCalculate=MD5\nRescanInterval=86400\nlogging.loggers.root.level=debug\nIndexOnly={}\n",
             list.join(",")
         );
         std::fs::write(home.folder().join("config.ini"), config).unwrap();
@@ -192,8 +194,18 @@ impl Stage {
     pub fn settle(&self, what: &str) -> Duration {
         let news = News::of(&self.home());
         self.reach(what, |status| status.state.name() == "Monitoring");
+        // When each look began, how long it took, and how much waited.
+        let mut looks = vec![(news.began.elapsed(), Duration::ZERO, 0)];
         loop {
-            let (pending, differences) = match self.verify() {
+            let began = Instant::now();
+            let at = news.began.elapsed();
+            let looked = self.verify();
+            looks.push((
+                at,
+                began.elapsed(),
+                looked.as_ref().map_or(0, |found| found.0),
+            ));
+            let (pending, differences) = match looked {
                 Ok(found) => found,
                 Err(error) => {
                     assert!(
@@ -209,7 +221,7 @@ impl Stage {
             }
             assert!(
                 news.wait(),
-                "{what}: {pending} wait: {:#?}; {differences:#?}\n{}\n{}",
+                "{what}: {pending} wait: {:#?}; {differences:#?}\nlooks {looks:?}\n{}\n{}",
                 self.unread(),
                 self.log(),
                 std::fs::read_to_string("/proc/self/mountinfo").unwrap()
@@ -232,8 +244,8 @@ impl Stage {
         let database = rusqlite::Connection::open(self.home().database()).unwrap();
         let mut rows = database
             .prepare(
-                "SELECT d.path, e.name, e.flags, e.links, g.state, g.hashed FROM entry e JOIN directory d ON d.id = e.dir
-                 LEFT JOIN digest g ON g.entry = e.id WHERE e.mode & 61440 = 32768 AND (g.state IS NULL OR g.state != 0)",
+                "SELECT d.path, e.name, e.flags, e.links, g.state, g.hashed, e.mode FROM entry e LEFT JOIN directory d ON d.id = e.dir
+                 LEFT JOIN digest g ON g.entry = e.id WHERE g.state != 0 OR g.state IS NULL AND e.mode & 61440 = 32768",
             )
             .unwrap();
         let told = rows.query_map([], |row| {
@@ -243,8 +255,9 @@ impl Stage {
             };
             let (flags, links): (u32, u32) = (row.get(2)?, row.get(3)?);
             let (state, at): (Option<i64>, Option<i64>) = (row.get(4)?, row.get(5)?);
+            let mode: u32 = row.get(6)?;
             Ok(format!(
-                "{}/{} flags {flags:x} links {links}: state {state:?} at {at:?}",
+                "{}/{} mode {mode:o} flags {flags:x} links {links}: state {state:?} at {at:?}",
                 bytes(0)?,
                 bytes(1)?
             ))
@@ -260,8 +273,13 @@ impl Stage {
         }
     }
 
+    /// The end of what the Index says of its work.
     pub fn log(&self) -> String {
-        std::fs::read_to_string(self.home().folder().join("cordon-index.log")).unwrap_or_default()
+        let log = std::fs::read(self.home().folder().join("cordon-index.log")).unwrap_or_default();
+        let end = log
+            .get(log.len().saturating_sub(MOST_LOG)..)
+            .unwrap_or_default();
+        String::from_utf8_lossy(end).into_owned()
     }
 
     /// What the Index has below the tree, and how often.
