@@ -152,7 +152,7 @@ impl Groups {
         members: &Members,
         within: Option<&EndpointSet>,
     ) -> Option<u32> {
-        if within.map_or_else(|| members.len(), |within| members.len_within(within)) == 0 {
+        if members.count(within) == 0 {
             return None;
         }
         let held = &self.groups;
@@ -331,12 +331,17 @@ pub(crate) fn shown(
 }
 
 impl Answer {
-    /// Groups the rows of a table by these columns.
+    /// Groups the rows of a table by these columns; `within` as in [`Self::piece`].
     ///
     /// # Errors
     /// No such table, or an unreadable spill file.
-    pub fn groups(&self, table: u32, columns: &[usize]) -> Result<Groups, AnswerError> {
-        Groups::of(self, table, columns, None, None)
+    pub fn groups(
+        &self,
+        table: u32,
+        columns: &[usize],
+        within: Option<&EndpointSet>,
+    ) -> Result<Groups, AnswerError> {
+        Groups::of(self, table, columns, within, None)
     }
 
     /// Groups of a table that [`Groups::follow`] fills.

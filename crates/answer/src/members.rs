@@ -52,6 +52,11 @@ impl Members {
         }
     }
 
+    /// How many there are, or are among those.
+    pub(crate) fn count(&self, within: Option<&EndpointSet>) -> u64 {
+        within.map_or_else(|| self.len(), |within| self.len_within(within))
+    }
+
     /// True when anything was added.
     pub(crate) fn merge(&mut self, other: &Self) -> bool {
         match (&mut *self, other) {
@@ -113,6 +118,25 @@ impl Members {
                 few
             }
             Self::Many(set) => set.iter().take(most).collect(),
+        }
+    }
+
+    /// The first of them that are among those, by ordinal.
+    pub(crate) fn first_within(&self, most: usize, within: Option<&EndpointSet>) -> Vec<Ordinal> {
+        let Some(within) = within else {
+            return self.first(most);
+        };
+        match self {
+            Self::Few(..) => {
+                let mut few = self.first(usize::MAX);
+                few.retain(|ordinal| within.contains(*ordinal));
+                few.truncate(most);
+                few
+            }
+            Self::Many(set) => {
+                let among = set.iter().filter(|ordinal| within.contains(*ordinal));
+                among.take(most).collect()
+            }
         }
     }
 

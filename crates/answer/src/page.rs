@@ -190,10 +190,7 @@ impl Answer {
             }
             None => {
                 for (id, row) in rows.rows_from(0) {
-                    let count = within.map_or_else(
-                        || row.members.len(),
-                        |within| row.members.len_within(within),
-                    );
+                    let count = row.members.count(within);
                     if !query.show.holds(count) {
                         continue;
                     }
@@ -223,19 +220,11 @@ impl Answer {
                     let Some(row) = rows.get(candidate.id) else {
                         continue;
                     };
-                    let endpoints = match within {
-                        // A bitmap is only made where endpoints are named.
-                        Some(within) if endpoints > 0 => {
-                            let common = row.members.to_set().intersect(within);
-                            common.iter().take(endpoints).collect()
-                        }
-                        _ => row.members.first(endpoints),
-                    };
                     page.push(PageRow {
                         row: candidate.id,
                         cells: shown(rows, &mut reader, candidate.id, None)?,
                         count: candidate.count,
-                        endpoints,
+                        endpoints: row.members.first_within(endpoints, within),
                     });
                 }
                 page
@@ -276,7 +265,8 @@ impl Answer {
 
     /// The rows of a table from number `from` on, in the order of numbers, at most `most`: an export takes them piece by piece and holds
     /// the answer only for the time of a piece. An empty piece is the end. Rows are whole here; a piece ends early when its rows name
-    /// very many endpoints.
+    /// very many endpoints. Only rows from endpoints `within`, and counted among them: so all pieces are of the moment at which these
+    /// were the ones that had answered, for rows only come with the endpoints that give them.
     ///
     /// # Errors
     /// No such table, or an unreadable spill file.
@@ -286,6 +276,7 @@ impl Answer {
         from: u32,
         most: usize,
         show: &Show,
+        within: Option<&EndpointSet>,
     ) -> Result<Vec<PageRow>, AnswerError> {
         let mut reader = Reader::scan(self.spill.as_ref());
         let (mut rows, mut named) = (Vec::new(), 0);
@@ -293,13 +284,14 @@ impl Answer {
             if rows.len() == most || named >= MOST_NAMED {
                 break;
             }
-            if show.holds(row.members.len()) {
-                let endpoints = row.members.first(show.endpoints);
+            let count = row.members.count(within);
+            if show.holds(count) {
+                let endpoints = row.members.first_within(show.endpoints, within);
                 named += endpoints.len();
                 rows.push(PageRow {
                     row: id,
                     cells: row::unpack(row.cells.read(&mut reader)?),
-                    count: row.members.len(),
+                    count,
                     endpoints,
                 });
             }
@@ -308,7 +300,7 @@ impl Answer {
     }
 
     /// The numbers of a table's rows by their counts, common ones first, or rare ones: for an export in that order. Rows of the same
-    /// count stand in the order of their numbers. Costs 8 bytes a row while it sorts, 4 in what it gives.
+    /// count stand in the order of their numbers. Costs 8 bytes a row while it sorts, 4 in what it gives. `within` as in [`Self::piece`].
     ///
     /// # Errors
     /// No such table.
@@ -317,13 +309,15 @@ impl Answer {
         table: u32,
         rare_first: bool,
         show: &Show,
+        within: Option<&EndpointSet>,
     ) -> Result<Vec<u32>, AnswerError> {
         let rows = self.table(table)?.rows_from(0);
         let mut order: Vec<(u32, u32)> = rows
-            .filter(|(_, row)| show.holds(row.members.len()))
-            .map(|(id, row)| {
+            .map(|(id, row)| (id, row.members.count(within)))
+            .filter(|(_, count)| show.holds(*count))
+            .map(|(id, count)| {
                 // There are no more endpoints than ordinals.
-                let count = u32::try_from(row.members.len()).unwrap_or(u32::MAX);
+                let count = u32::try_from(count).unwrap_or(u32::MAX);
                 (if rare_first { count } else { u32::MAX - count }, id)
             })
             .collect();
@@ -332,7 +326,7 @@ impl Answer {
     }
 
     /// The first of these rows of a table, in this order, and how many were looked at: fewer than all when they name very many endpoints.
-    /// Those that are not to be shown any more are left out.
+    /// Those that are not to be shown any more are left out. `within` as in [`Self::piece`].
     ///
     /// # Errors
     /// No such table, or an unreadable spill file.
@@ -341,6 +335,7 @@ impl Answer {
         table: u32,
         rows: &[u32],
         show: &Show,
+        within: Option<&EndpointSet>,
     ) -> Result<(Vec<PageRow>, usize), AnswerError> {
         let table = self.table(table)?;
         let mut reader = Reader::single(self.spill.as_ref());
@@ -351,13 +346,14 @@ impl Answer {
             }
             seen += 1;
             let Some(row) = table.get(*id) else { continue };
-            if show.holds(row.members.len()) {
-                let endpoints = row.members.first(show.endpoints);
+            let count = row.members.count(within);
+            if show.holds(count) {
+                let endpoints = row.members.first_within(show.endpoints, within);
                 named += endpoints.len();
                 found.push(PageRow {
                     row: *id,
                     cells: row::unpack(row.cells.read(&mut reader)?),
-                    count: row.members.len(),
+                    count,
                     endpoints,
                 });
             }

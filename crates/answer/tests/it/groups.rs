@@ -65,20 +65,31 @@ fn show(by: Option<Vec<usize>>, counts: Option<Counts>) -> Show {
 
 /// All rows of an export: whole ones piece by piece, groups at once.
 fn exported(answer: &Answer, table: u32, show: &Show, order: Option<bool>) -> Vec<PageRow> {
+    exported_of(answer, table, show, order, None)
+}
+
+/// As [`exported`], of these endpoints alone.
+fn exported_of(
+    answer: &Answer,
+    table: u32,
+    show: &Show,
+    order: Option<bool>,
+    within: Option<&EndpointSet>,
+) -> Vec<PageRow> {
     let mut rows = Vec::new();
     if let Some(columns) = &show.by {
-        let groups = answer.groups(table, columns).unwrap();
+        let groups = answer.groups(table, columns, within).unwrap();
         for some in groups.order(order, show.counts).chunks(3) {
             rows.extend(groups.rows(answer, some, show.endpoints).unwrap());
         }
         return rows;
     }
     if let Some(rare) = order {
-        let ids = answer.by_count(table, rare, show).unwrap();
+        let ids = answer.by_count(table, rare, show, within).unwrap();
         let mut at = 0;
         while at < ids.len() {
             let end = ids.len().min(at + 3);
-            let (some, seen) = answer.these(table, &ids[at..end], show).unwrap();
+            let (some, seen) = answer.these(table, &ids[at..end], show, within).unwrap();
             rows.extend(some);
             at += seen;
         }
@@ -86,7 +97,7 @@ fn exported(answer: &Answer, table: u32, show: &Show, order: Option<bool>) -> Ve
     }
     let mut from = 0;
     loop {
-        let piece = answer.piece(table, from, 3, show).unwrap();
+        let piece = answer.piece(table, from, 3, show, within).unwrap();
         let Some(last) = piece.last() else {
             return rows;
         };
@@ -137,6 +148,32 @@ proptest! {
         prop_assert!(exported(&answer, 0, &query.show, None).is_sorted_by_key(|row| row.row));
     }
 
+    /// What is read of those that had answered at some moment is what was there at that moment, however many answer meanwhile.
+    #[test]
+    fn an_export_is_of_the_moment_at_which_it_began(
+        list in contributions(), at in 0_usize..14, by in by(), counts in bounds(), order in prop::option::of(any::<bool>()),
+    ) {
+        let mut answer = Answer::new(TABLES as usize, Budget::unlimited());
+        let mut seen = BTreeSet::new();
+        // Of each endpoint one answer counts, as on a server.
+        let once: Vec<_> = list.into_iter().filter(|c| seen.insert(c.ordinal)).collect();
+        let show = show(by, counts);
+        let begin = at.min(once.len());
+        let mut late = once;
+        let early = late.drain(..begin).collect::<Vec<_>>();
+        let within: EndpointSet = early.iter().map(|c| c.ordinal).collect();
+        for contribution in early {
+            answer.add(contribution).unwrap();
+        }
+        let then: Vec<_> = (0..TABLES).map(|table| exported(&answer, table, &show, order)).collect();
+        for contribution in late {
+            answer.add(contribution).unwrap();
+        }
+        for (table, then) in (0..TABLES).zip(then) {
+            prop_assert_eq!(exported_of(&answer, table, &show, order, Some(&within)), then);
+        }
+    }
+
     /// Who follows groups has at each moment what grouping anew gives, and is told of exactly those that changed.
     #[test]
     fn following_groups_is_grouping_anew(
@@ -157,7 +194,7 @@ proptest! {
                 let earlier = seen.insert(row.row, row.clone());
                 prop_assert!(earlier.is_none_or(|e| e.count < row.count), "it came again though its count did not change");
             }
-            let anew = answer.groups(0, &columns).unwrap();
+            let anew = answer.groups(0, &columns, None).unwrap();
             let all = anew.rows(&answer, &anew.order(None, None), usize::MAX).unwrap();
             prop_assert_eq!(&seen.values().cloned().collect::<Vec<_>>(), &all);
             prop_assert!(groups.follow(&answer, version).unwrap().is_empty());
@@ -288,17 +325,18 @@ fn pieces_that_name_endpoints_end_early() {
         endpoints: usize::MAX,
         ..Show::default()
     };
-    let piece = answer.piece(0, 0, 500, &all).unwrap();
+    let piece = answer.piece(0, 0, 500, &all, None).unwrap();
     assert_eq!(piece.len(), 7, "20,000 names and no more than a row over");
-    assert_eq!(answer.piece(0, 0, 500, &Show::default()).unwrap().len(), 30);
+    let whole = answer.piece(0, 0, 500, &Show::default(), None).unwrap();
+    assert_eq!(whole.len(), 30);
     let ids: Vec<u32> = (0..30).collect();
-    let (these, seen) = answer.these(0, &ids, &all).unwrap();
+    let (these, seen) = answer.these(0, &ids, &all, None).unwrap();
     assert_eq!((these.len(), seen), (7, 7));
     let few = Show {
         endpoints: 2,
         ..Show::default()
     };
-    let (these, seen) = answer.these(0, &ids, &few).unwrap();
+    let (these, seen) = answer.these(0, &ids, &few, None).unwrap();
     assert_eq!((these.len(), seen), (30, 30));
     assert!(
         these

@@ -148,7 +148,7 @@ fn pieces_give_the_whole_table() {
         let mut pieces = Vec::new();
         let mut from = 0;
         loop {
-            let piece = answer.piece(0, from, 3, &Show::default()).unwrap();
+            let piece = answer.piece(0, from, 3, &Show::default(), None).unwrap();
             let Some(last) = piece.last() else { break };
             from = last.row + 1;
             pieces.extend(piece);
