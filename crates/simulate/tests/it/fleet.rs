@@ -171,8 +171,13 @@ async fn a_fleet_enrols_answers_and_comes_back_as_itself() {
         "Get Computer Name and Tea Leaves and Running Processes from all machines",
     );
     let mixed = merged(&mut events, 5, 2, agents).await;
-    assert!(mixed.piece(0, 0, 9, &Show::default()).unwrap().is_empty());
-    assert!(mixed.piece(1, 0, 9, &Show::default()).unwrap().len() == 9);
+    assert!(
+        mixed
+            .piece(0, 0, 9, &Show::default(), None)
+            .unwrap()
+            .is_empty()
+    );
+    assert!(mixed.piece(1, 0, 9, &Show::default(), None).unwrap().len() == 9);
 
     let report = running.stop().await;
     assert_eq!((report.enrolled, report.reused), (u64::from(agents), 0));
@@ -347,7 +352,7 @@ async fn a_wrong_token_lets_nobody_in() {
     token.secret = vec![1; 32];
     let outcome = simulate::run(
         Options {
-            token: token.to_string(),
+            token: Some(token.to_string()),
             ..options(&server, 4)
         },
         CancellationToken::new(),
@@ -370,7 +375,7 @@ async fn a_server_with_another_authority_learns_nothing() {
     let mut token = server.token();
     token.authority_fingerprint = [0; 32];
     let running = start(Options {
-        token: token.to_string(),
+        token: Some(token.to_string()),
         ..options(&server, 1)
     });
     until(&mut events, |event| match event {
@@ -398,7 +403,7 @@ async fn options_that_make_no_sense_are_refused() {
     .await;
     assert!(matches!(error, SimulateError::Share { .. }), "{error}");
     let error = refused(Options {
-        token: "cordon1.nonsense".into(),
+        token: Some("cordon1.nonsense".into()),
         ..base(&server)
     })
     .await;

@@ -73,7 +73,7 @@ async fn the_real_server_takes_the_fleet_and_gets_it_back_after_a_restart() {
     let (stop, progress) = (CancellationToken::new(), Arc::new(Progress::default()));
     let options = Options {
         server: running.agents.to_string(),
-        token: token.to_string(),
+        token: Some(token.to_string()),
         agents: AGENTS,
         seed: 42,
         state_dir: None,
@@ -139,7 +139,7 @@ async fn a_token_for_fewer_machines_is_told_with_what_is_missing() {
         let made = identity.create_token(request, &Actor::Server).await;
         let options = Options {
             server: running.agents.to_string(),
-            token: made.unwrap().1.to_string(),
+            token: Some(made.unwrap().1.to_string()),
             agents: 5,
             seed: 42,
             state_dir: state.map(std::path::Path::to_owned),
