@@ -36,7 +36,7 @@ active() { systemctl is-active --quiet "$1"; }
 same() { [ "$1" = "$2" ] || fail "$3: $1 instead of $2"; }
 differs() { [ "$1" != "$2" ] || fail "$3: still $1"; }
 online() { cordon endpoints --output csv | grep -Eqi "true|yes"; }
-index_state() { cordon index status --output json | grep -q "\"state\":\"$1\""; }
+index_state() { cordon index status --output json | grep -q "\"state\": \"$1\""; }
 count_of() { cordon index query --path "$1" --count; }
 found() { [ "$(count_of "$1")" = 1 ]; }
 
@@ -119,7 +119,7 @@ I
 cordon index config /root/index.ini
 until_true "the inventory" index_state Monitoring
 cordon index status
-cordon index status --output json | grep -q '"not_watched":\[\]' || fail "something is not watched: the unit lacks rights for fanotify"
+cordon index status --output json | grep -q '"not_watched": \[\]' || fail "something is not watched: the unit lacks rights for fanotify"
 same "$(count_of '/srv/tree/private/file')" 1 "a file of somebody else in the Index"
 same "$(cordon index query --path /srv/tree/private/file --output jsonl | grep -c "$(echo private | sha256sum | cut -c 1-64)")" 1 "its hash"
 same "$(count_of '/home/user/.ssh/id_test')" 1 "a file of a home folder in the Index"

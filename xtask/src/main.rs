@@ -1,4 +1,4 @@
-//! The developer's commands: `cargo xtask up | test | lint | advisories | bench | contract | windows | macos | machine | mounts | package | packages | cases | deps`.
+//! The developer's commands: `cargo xtask up | test | lint | advisories | bench | contract | browser | windows | macos | machine | mounts | package | packages | cases | deps`.
 //!
 //! Each is thin: it makes sure that what it needs is installed, then runs the ordinary tools. `.ci/run` calls `test` and nothing else.
 
@@ -7,6 +7,7 @@
     reason = "commands for developers print what they do"
 )]
 
+mod browser;
 mod cases;
 mod circles;
 mod contract;
@@ -19,6 +20,7 @@ mod packages;
 mod second;
 mod shell;
 mod windows;
+mod world;
 
 use anyhow::{Result, bail};
 use clap::{Parser, Subcommand};
@@ -67,6 +69,8 @@ enum Task {
         #[arg(long, default_value_t = 1)]
         seed: u64,
     },
+    /// Use the console's page in a real Chromium: sign in, ask, narrow, see machines
+    Browser,
     /// Build for Windows and answer `Get Computer Name` under Wine
     Windows,
     /// Compile and link the whole workspace for macOS on Apple silicon
@@ -116,7 +120,8 @@ fn main() -> Result<()> {
                 "--no-fail-fast",
             ])?;
             cargo(&["test", "--locked", "--workspace", "--doc", "--quiet"])?;
-            contract::check(contract::FEW, 1)
+            contract::check(contract::FEW, 1)?;
+            browser::check()
         }
         Task::Lint => lint(),
         Task::Advisories => packages::advisories(),
@@ -136,6 +141,7 @@ fn main() -> Result<()> {
             other => bail!("there is no benchmark `{other}`; there are: ask, index, sensors"),
         },
         Task::Contract { examples, seed } => contract::check(examples, seed),
+        Task::Browser => browser::check(),
         Task::Windows => windows::run_all(),
         Task::Macos => macos::run_all(),
         Task::Machine => machine::run(),

@@ -425,13 +425,22 @@ impl Work {
 /// Tells the responder in the answer that this endpoint's disk failed it.
 fn apology(number: u64, what: &str, error: &SpoolError) -> AnswerPart {
     let words = format!("the endpoint cannot {what}: {}", crate::chain(error));
-    let state = State::Error;
+    let state = state_of(error);
     let outcome = Outcome::bare(state, vec![answers::problem("", state, &words)]);
     answers::parts(number, outcome).pop().unwrap_or_default()
 }
 
 fn unstarted(error: &SpoolError) -> Outcome {
-    lost(&crate::chain(error))
+    not_carried_out(state_of(error), &crate::chain(error))
+}
+
+/// A full disk is told apart from one that fails: there whoever asks knows what to do.
+fn state_of(error: &SpoolError) -> State {
+    if error.is_full() {
+        State::DiskFull
+    } else {
+        State::Error
+    }
 }
 
 fn stored_payload(stored: &Option<Result<Option<SignedOrder>, SpoolError>>) -> Option<Payload> {
@@ -465,7 +474,10 @@ fn after(payload: &Payload, ended: u32) -> Option<Outcome> {
 }
 
 fn lost(reason: &str) -> Outcome {
-    let state = State::Error;
+    not_carried_out(State::Error, reason)
+}
+
+fn not_carried_out(state: State, reason: &str) -> Outcome {
     let words = format!("the order could not be carried out: {reason}");
     Outcome::bare(state, vec![answers::problem("", state, &words)])
 }

@@ -77,6 +77,8 @@ states! {
     Cancelled, 2, "cancelled", "cancelled", Provisional;
     /// The agent refused the order.
     Refused, 16, "refused", "refused", Provisional;
+    /// Its disk has no room for the order or for the answer; with room it answers when it comes back in time.
+    DiskFull, 18, "disk_full", "disk full", Provisional;
     /// The system refused access to something that a sensor wanted to look at; there may be rows all the same.
     Denied, 3, "denied", "denied", Settled;
     /// No such sensor on its platform or agent version.
@@ -211,6 +213,7 @@ mod tests {
             "ended_agent",
             "refused",
             "revoked",
+            "disk_full",
         ];
         assert_eq!(codes.len(), State::COUNT);
         for (code, name) in (0..).zip(codes) {

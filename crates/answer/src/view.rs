@@ -51,6 +51,20 @@ impl<'a> View<'a> {
         Self { answer, within }
     }
 
+    /// Only what these say, of the endpoints that this view has; `None` for all that it has. Several looks among the same ones are of one
+    /// moment, when these were the ones that had answered: rows only come with the endpoints that give them.
+    #[must_use]
+    pub fn among(self, these: Option<&'a EndpointSet>) -> Self {
+        debug_assert!(
+            these.is_none_or(|these| self.within.is_none_or(|all| these.0.is_subset(&all.0))),
+            "a view never grows"
+        );
+        Self {
+            within: these.or(self.within),
+            ..self
+        }
+    }
+
     /// What became of every endpoint.
     #[must_use]
     pub fn coverage(&self) -> Cow<'a, Coverage> {

@@ -55,6 +55,7 @@ pub struct RowsQuery {
     pub offset: u32,
     /// Rows at most, 100 unless told, 10,000 at most. For whole tables, export.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[param(maximum = 10_000)]
     pub limit: Option<u32>,
 }
 
@@ -161,6 +162,7 @@ pub struct CompareQuery {
     pub offset: u32,
     /// Rows of each list at most, 1,000 unless told, 10,000 at most.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[param(maximum = 10_000)]
     pub limit: Option<u32>,
 }
 
@@ -279,6 +281,10 @@ pub struct ChangesEvent {
     /// False when more rows changed than an event holds (1,000 of each table), or machines are counted by columns with more than 10,000
     /// different contents: take a page of `/rows` instead.
     pub complete: bool,
+    /// Why what is shown is not kept at the moment: the server's disk is full, or fails. It is tried again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub trouble: Option<String>,
     /// True when no more will come; the stream ends.
     pub done: bool,
 }
@@ -323,7 +329,7 @@ pub enum ExportOrder {
     Common,
 }
 
-/// What to export: as JSON a [`Document`](crate::document::Document), as JSON lines its [`Line`](crate::document::Line)s.
+/// What to export, all of it of the moment at which the export begins: as JSON a [`Document`](crate::document::Document), as JSON lines its [`Line`](crate::document::Line)s.
 #[derive(Clone, Debug, Default, Serialize, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct ExportQuery {
@@ -334,12 +340,11 @@ pub struct ExportQuery {
     #[serde(default)]
     #[param(inline)]
     pub format: ExportFormat,
-    /// Order of the rows. One by count is that of the beginning: rows that come during the export are left out.
+    /// Order of the rows.
     #[serde(default)]
     #[param(inline)]
     pub sort: ExportOrder,
-    /// Count machines by these columns alone, separated by commas. The export is then that of the beginning, whatever the order. The
-    /// question's own tail unless told; empty: whole rows.
+    /// Count machines by these columns alone, separated by commas. The question's own tail unless told; empty: whole rows.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub by: Option<String>,
     /// Only rows that so many machines gave: `<3`, `<=3`, `=3`, `!=3`, `>=3`, `>3` or `2..5`. The question's own tail unless told; empty: all.
@@ -348,4 +353,7 @@ pub struct ExportQuery {
     /// Name the first so many endpoints of each row; none unless told.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub machines: Option<u32>,
+    /// So many rows of each table at most, the first in this order; all unless told. How many were left out stands at the end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rows: Option<u32>,
 }

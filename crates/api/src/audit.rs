@@ -15,7 +15,8 @@ pub struct EntriesQuery {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[param(inline)]
     pub before: Option<EntryNumber>,
-    /// Only what this user did, in person or by a token; or exactly what stands in `who`, such as `ada (token 3)` or `server`.
+    /// Only what this user did, in person or by a token; or exactly what stands in `who`, such as `ada (token 3)` or `server`. What is none of
+    /// the log's words is refused, here and in the members below, with those that come near.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub who: Option<String>,
     /// Only actions that start so.
@@ -38,6 +39,7 @@ pub struct EntriesQuery {
     pub to: Option<Timestamp>,
     /// At most this many, 100 unless told, 10,000 at most.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[param(maximum = 10_000)]
     pub limit: Option<u32>,
 }
 

@@ -1,8 +1,8 @@
 //! Whole answers and lists as a JSON document, as JSON lines, as CSV: the one form in which the API exports and the command line prints.
 //!
 //! A document has its question, its tables and how far the answer is, apart from each other; a row is its values, and its machines stand
-//! apart from it. So whatever a sensor calls its columns, nothing is overwritten. Written piece by piece, for an answer has no upper bound:
-//! what stands at the end, coverage, is that of the moment at which the last row was written.
+//! apart from it. So whatever a sensor calls its columns, nothing is overwritten. Written piece by piece, for an answer has no upper bound;
+//! what stands at the end is of the same moment as the rows.
 
 use crate::answer::{ExportFormat, ProblemInfo};
 use crate::ids::QuestionId;
@@ -32,6 +32,13 @@ pub struct Document {
     pub rows_cut: u64,
     /// What went wrong on endpoints.
     pub problems: Vec<ProblemInfo>,
+    /// Rows that are not told because fewer were asked for; left out where there is none.
+    #[serde(default, skip_serializing_if = "is_nought")]
+    pub rows_left: u64,
+    /// Why this is not kept at the moment: the server's disk is full, or fails. It is tried again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub trouble: Option<String>,
 }
 
 /// What was asked.
@@ -102,6 +109,10 @@ pub struct Tail {
     pub rows_cut: u64,
     /// What went wrong on endpoints.
     pub problems: Vec<ProblemInfo>,
+    /// Rows that are not told because fewer were asked for.
+    pub rows_left: u64,
+    /// Why this is not kept at the moment.
+    pub trouble: Option<String>,
 }
 
 /// A line of JSON lines: a row with the name of its table, or, as the last one of an answer, how far it is.
@@ -156,6 +167,17 @@ pub struct EndLine {
     pub rows_cut: u64,
     /// What went wrong on endpoints.
     pub problems: Vec<ProblemInfo>,
+    /// Rows that are not told because fewer were asked for; left out where there is none.
+    #[serde(default, skip_serializing_if = "is_nought")]
+    pub rows_left: u64,
+    /// Why this is not kept at the moment: the server's disk is full, or fails. It is tried again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub trouble: Option<String>,
+}
+
+fn is_nought(number: &u64) -> bool {
+    *number == 0
 }
 
 impl Tail {
@@ -167,6 +189,8 @@ impl Tail {
             coverage: self.coverage,
             rows_cut: self.rows_cut,
             problems: self.problems,
+            rows_left: self.rows_left,
+            trouble: self.trouble,
         }
     }
 }
@@ -177,6 +201,8 @@ impl From<EndLine> for Tail {
             coverage: line.coverage,
             rows_cut: line.rows_cut,
             problems: line.problems,
+            rows_left: line.rows_left,
+            trouble: line.trouble,
         }
     }
 }
@@ -307,11 +333,18 @@ impl Writer {
                 }
                 out.push_str("\n]");
                 if let Some(tail) = tail {
-                    for (name, value) in [
+                    let mut members = vec![
                         ("coverage", text(&tail.coverage)),
                         ("rows_cut", text(&tail.rows_cut)),
                         ("problems", text(&tail.problems)),
-                    ] {
+                    ];
+                    if !is_nought(&tail.rows_left) {
+                        members.push(("rows_left", text(&tail.rows_left)));
+                    }
+                    if let Some(trouble) = &tail.trouble {
+                        members.push(("trouble", text(trouble)));
+                    }
+                    for (name, value) in members {
                         out.push_str(",\n\"");
                         out.push_str(name);
                         out.push_str("\": ");

@@ -43,6 +43,10 @@ pub struct Asked {
     /// When its answers were removed because of their age or size; the numbers above are what is left of them.
     #[schema(required)]
     pub answers_removed_at: Option<Timestamp>,
+    /// Why what its answer shows is not kept at the moment: the server's disk is full, or fails. It is tried again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub trouble: Option<String>,
 }
 
 /// How an answer is shown: the end of a question's text.
@@ -206,5 +210,6 @@ pub struct ListQuery {
     pub mine: bool,
     /// At most this many, 100 unless told, 1,000 at most.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[param(maximum = 1_000)]
     pub limit: Option<u32>,
 }

@@ -35,7 +35,10 @@ const EXIT_HELP: &str = "Exit status: 0 there are rows; 1 there is none; 2 an er
 /// Runs the command line.
 #[must_use]
 pub fn main() -> ExitCode {
-    let cli = args::Cli::parse();
+    let cli = match args::Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return unread(&error),
+    };
     match commands::run(cli) {
         Ok(code) => code,
         Err(error) => {
@@ -57,4 +60,22 @@ pub fn main() -> ExitCode {
             ExitCode::from(EXIT_ERROR)
         }
     }
+}
+
+/// Says what is wrong with what was typed and what to type instead, or the help that was asked for.
+fn unread(error: &clap::Error) -> ExitCode {
+    let typed = std::env::args_os().skip(1);
+    let typed: Vec<String> = typed
+        .map(|word| word.to_string_lossy().into_owned())
+        .collect();
+    // Where it cannot be written, the exit status says it all the same.
+    match args::hint(error, &typed) {
+        Some(hint) => {
+            let hint = output::shown(&hint);
+            let written = std::io::Write::write_all(&mut anstream::stderr(), hint.as_bytes());
+            drop(written);
+        }
+        None => drop(error.print()),
+    }
+    ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(EXIT_ERROR))
 }

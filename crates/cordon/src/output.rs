@@ -101,6 +101,15 @@ impl From<Option<Output>> for How {
     }
 }
 
+impl From<Form> for How {
+    fn from(form: Form) -> Self {
+        Self {
+            form,
+            ..None.into()
+        }
+    }
+}
+
 impl From<Output> for How {
     fn from(wanted: Output) -> Self {
         Some(wanted).into()
@@ -155,14 +164,18 @@ impl Table {
     }
 
     /// One of texts alone.
-    pub fn plain<V: Into<Value>>(columns: &[&str], rows: impl IntoIterator<Item = Vec<V>>) -> Self {
+    pub fn plain<V: Into<Value>>(
+        name: &str,
+        columns: &[&str],
+        rows: impl IntoIterator<Item = Vec<V>>,
+    ) -> Self {
         let columns: Vec<_> = columns
             .iter()
             .map(|name| (*name, ValueType::Text))
             .collect();
         let rows = rows.into_iter();
         Self::of(
-            "",
+            name,
             &columns,
             rows.map(|row| row.into_iter().map(Into::into).collect()),
         )
@@ -187,6 +200,30 @@ pub(crate) fn print(how: impl Into<How>, tables: &[Table], facts: serde_json::Va
     let how = how.into();
     let heads: Vec<Head> = tables.iter().map(|table| table.head.clone()).collect();
     all(Printer::new(&how, None, facts, &heads)?, tables, None)
+}
+
+/// Prints facts about one thing: below each other for people, as the one row of a table for programs.
+pub(crate) fn print_facts(
+    form: Option<Output>,
+    name: &str,
+    facts: Vec<(&str, ValueType, Value)>,
+    members: serde_json::Value,
+) -> Result<()> {
+    let table = if Form::of(form).is_text() {
+        let rows = facts
+            .into_iter()
+            .map(|(name, _, value)| vec![name.into(), value.words().into_owned().into()]);
+        Table::of(
+            name,
+            &[("Fact", ValueType::Text), ("Value", ValueType::Text)],
+            rows,
+        )
+    } else {
+        let columns: Vec<_> = facts.iter().map(|(name, kind, _)| (*name, *kind)).collect();
+        let row = facts.into_iter().map(|(_, _, value)| value).collect();
+        Table::of(name, &columns, [row])
+    };
+    print(form, &[table], members)
 }
 
 /// Prints tables of an answer, with how far it is.

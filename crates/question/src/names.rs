@@ -163,7 +163,10 @@ pub fn nearest<'n>(text: &str, names: impl Iterator<Item = &'n str>) -> Vec<Stri
             let folded = normal(name);
             let whole = strsim::normalized_damerau_levenshtein(&wanted, &folded);
             let start = strsim::jaro_winkler(&wanted, &folded) - 0.15;
-            (whole.max(start), name)
+            // `Port` for `Local Port`: less near than what is spelled nearly so.
+            let part = format!(" {folded} ").contains(&format!(" {wanted} "));
+            let part = if part && wanted.len() > 2 { 0.6 } else { 0.0 };
+            (whole.max(start).max(part), name)
         })
         .filter(|(score, _)| *score >= 0.6)
         .collect();

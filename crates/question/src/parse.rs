@@ -239,7 +239,13 @@ impl<'a, 'n> Parser<'a, 'n> {
         let tail = self.tail()?;
         self.scan.skip_space();
         if self.scan.pos < self.scan.len() {
-            return self.fail("the question should end here");
+            let having = self.scan.words_at(self.scan.pos, "having").is_some();
+            return self.fail(if having {
+                "`having` is said of a sensor: before `from`, as in `Get SENSOR having COLUMN = value from …`, or in a filter, as in \
+                 `… with SENSOR having COLUMN = value`"
+            } else {
+                "the question should end here"
+            });
         }
         let question = Question {
             selects,
@@ -341,7 +347,13 @@ impl<'a, 'n> Parser<'a, 'n> {
             end if end > at => end,
             end => (end + 1).min(self.scan.len()),
         };
-        let mut error = self.error("the question needs `from all machines` here", at, end);
+        let comma = self.scan.at(at) == Some(',');
+        let message = if comma {
+            "sensors are joined by `and`, not by commas"
+        } else {
+            "the question needs `from all machines` here"
+        };
+        let mut error = self.error(message, at, end);
         if let Some(start) = self.last_name.filter(|start| end > at && at - start < 200) {
             // The name and up to three words after it.
             let mut until = end;

@@ -131,6 +131,12 @@ pub(crate) fn check_compared(
     }
 }
 
+/// The bytes that a size means, as in `10 MB`; `None` for what is none.
+#[must_use]
+pub fn size(text: &str) -> Option<i128> {
+    number::size(text.trim())
+}
+
 /// The first moment that a date-time text means, in nanoseconds since 1970 UTC; a day means its first moment.
 #[must_use]
 pub fn moment(text: &str) -> Option<i128> {

@@ -104,6 +104,7 @@ async function follow(asked) {
   }));
   $("cancel").hidden = asked.closed || asked.cancelled;
   cover(asked.coverage, asked.rows_cut);
+  trouble(asked.trouble);
   await watch();
 }
 
@@ -186,6 +187,7 @@ async function take(changes) {
     $("cancel").hidden = true;
   }
   cover(changes.coverage, changes.rows_cut);
+  trouble(changes.trouble);
   await refresh();
 }
 
@@ -236,8 +238,14 @@ function cover(coverage, cut) {
   if (cut) parts.push(`${cut.toLocaleString("en")} rows cut by limits`);
   const share = all ? `${(all - waiting).toLocaleString("en")} of ${all.toLocaleString("en")} machines: ` : "";
   $("coverage").textContent = share + (parts.join(" · ") || "no machine was asked");
-  unanswered = ["pending", "not_reached", "offline", "cancelled", "refused"].reduce((sum, state) => sum + (coverage[state] ?? 0), 0);
+  unanswered = ["pending", "not_reached", "offline", "cancelled", "refused", "disk_full"].reduce((sum, state) => sum + (coverage[state] ?? 0), 0);
   warn();
+}
+
+// Why the server does not keep what is shown, while it does not.
+function trouble(why) {
+  $("trouble").hidden = !why;
+  $("trouble").textContent = visible(why ?? "");
 }
 
 let unanswered = 0;

@@ -7,6 +7,7 @@
 
 mod ask;
 mod info;
+mod keeping;
 mod live;
 mod merge;
 mod restore;
@@ -305,6 +306,18 @@ impl Questions {
                 look(b, a)
             }
         }))
+    }
+
+    /// Why what this answer shows is not kept, if it is not: waits until that is known of everything that was merged before.
+    ///
+    /// # Errors
+    /// [`QuestionError::Unknown`], or the store's.
+    pub async fn trouble(&self, id: QuestionId) -> Result<Option<String>, QuestionError> {
+        let live = self.get(id).await?;
+        tokio::select! {
+            () = self.stop.cancelled() => Ok(live.keeping.trouble()),
+            trouble = live.keeping.known() => Ok(trouble),
+        }
     }
 
     /// Follows an answer: the receiver changes with each change of the answer, and once more when the question closes.

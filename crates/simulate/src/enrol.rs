@@ -61,11 +61,14 @@ pub(crate) async fn enrol(
     server: &str,
     world: &World,
 ) -> Result<Entry, EnrolError> {
-    let mut connection = Connection::open(server, Arc::clone(&world.enrolment_tls)).await?;
+    let Some(entrance) = &world.entrance else {
+        return Ok(Entry::Refused("there is no enrolment token".to_owned()));
+    };
+    let mut connection = Connection::open(server, Arc::clone(&entrance.tls)).await?;
     connection
         .say(agent_says::Body::Enrol(Enrol {
             protocol: protocol::VERSION,
-            secret: world.token.secret.clone(),
+            secret: entrance.token.secret.clone(),
             csr: request.to_vec(),
             hostname: machine.hostname(),
             platform: machine.platform().to_owned(),

@@ -126,6 +126,16 @@ pub enum StateError {
 struct Header {
     seed: u64,
     authority: String,
+    /// Where these endpoints connect to; folders of before do not say.
+    #[serde(default)]
+    servers: Vec<String>,
+}
+
+/// Where identities come from, as a token tells it.
+pub(crate) struct Origin {
+    /// SHA-256 of the authority's certificate.
+    pub(crate) authority: [u8; 32],
+    pub(crate) servers: Vec<String>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -147,7 +157,15 @@ struct Kept {
     file: Mutex<File>,
 }
 
-type Opened = (State, HashMap<u32, Identity>, Option<Trust>);
+/// What a folder holds.
+#[derive(Debug)]
+pub(crate) struct Opened {
+    pub(crate) state: State,
+    pub(crate) known: HashMap<u32, Identity>,
+    pub(crate) trust: Option<Trust>,
+    /// Servers that it was made with.
+    pub(crate) servers: Vec<String>,
+}
 
 /// For what the system says when something cannot be done with a file.
 fn problem(doing: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> StateError + use<> {
@@ -160,14 +178,23 @@ fn problem(doing: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> S
 }
 
 impl State {
+    /// Opens the folder, or begins it. Without an origin only what is there already is opened: `None` where nothing is.
     pub(crate) fn open(
         folder: Option<&Path>,
         seed: u64,
-        fingerprint: [u8; 32],
-    ) -> Result<Opened, StateError> {
+        origin: Option<&Origin>,
+    ) -> Result<Option<Opened>, StateError> {
         let Some(folder) = folder else {
-            return Ok((Self(None), HashMap::new(), None));
+            return Ok(origin.map(|origin| Opened {
+                state: Self(None),
+                known: HashMap::new(),
+                trust: None,
+                servers: origin.servers.clone(),
+            }));
         };
+        if origin.is_none() && !folder.join("identities.jsonl").exists() {
+            return Ok(None);
+        }
         std::fs::create_dir_all(folder).map_err(problem("create", folder))?;
         let path = folder.join("identities.jsonl");
         let mut file = private()
@@ -183,7 +210,8 @@ impl State {
             }
         }
         let trust = read_trust(folder)?;
-        let authority = hex::encode(fingerprint);
+        let authority = origin.map(|origin| hex::encode(origin.authority));
+        let mut servers = Vec::new();
         let mut known = HashMap::new();
         let mut end = 0;
         let mut lines = BufReader::new(&mut file);
@@ -207,13 +235,16 @@ impl State {
                         wanted: seed,
                     });
                 }
-                let trusted = trust.iter().flat_map(|t| &t.authorities);
-                let replaced = |c: &Vec<u8>| Sha256::digest(c)[..] == fingerprint;
-                if header.authority != authority && !trusted.into_iter().any(replaced) {
+                let mut trusted = trust.iter().flat_map(|t| &t.authorities);
+                if let Some(wanted) = &authority
+                    && header.authority != *wanted
+                    && !trusted.any(|held| hex::encode(Sha256::digest(held)) == *wanted)
+                {
                     return Err(StateError::Foreign {
                         path: folder.to_owned(),
                     });
                 }
+                servers = header.servers;
             } else {
                 let line: Line = serde_json::from_str(&text).map_err(damaged)?;
                 if let (Ok(key), Ok(certificate)) =
@@ -241,10 +272,22 @@ impl State {
             path,
             file: Mutex::new(file),
         }));
-        if end == 0 {
-            state.append(&Header { seed, authority })?;
+        if end == 0
+            && let Some((origin, authority)) = origin.zip(authority)
+        {
+            servers.clone_from(&origin.servers);
+            state.append(&Header {
+                seed,
+                authority,
+                servers: servers.clone(),
+            })?;
         }
-        Ok((state, known, trust))
+        Ok(Some(Opened {
+            state,
+            known,
+            trust,
+            servers,
+        }))
     }
 
     /// Remembers the identity of endpoint `n`.
@@ -344,36 +387,56 @@ mod tests {
         }
     }
 
+    fn origin(authority: [u8; 32]) -> Origin {
+        Origin {
+            authority,
+            servers: vec!["here:1".to_owned()],
+        }
+    }
+
     #[test]
     fn identities_come_back_but_not_half_a_line() {
         let folder = tempfile::tempdir().unwrap();
-        let open = || State::open(Some(folder.path()), 7, [1; 32]);
+        let own = origin([1; 32]);
+        let open = || State::open(Some(folder.path()), 7, Some(&own)).map(Option::unwrap);
+        let alone = || State::open(Some(folder.path()), 7, None).unwrap();
+        assert!(alone().is_none(), "there is nothing yet");
         {
-            let (state, known, held) = open().unwrap();
-            assert!(known.is_empty() && held.is_none());
-            state.keep_trust(&trust()).unwrap();
-            state.keep(4, &identity(40)).unwrap();
-            state.keep(5, &identity(50)).unwrap();
-            state.keep(4, &identity(41)).unwrap();
+            let found = open().unwrap();
+            assert!(found.known.is_empty() && found.trust.is_none());
+            found.state.keep_trust(&trust()).unwrap();
+            for (n, ordinal) in [(4, 40), (5, 50), (4, 41)] {
+                found.state.keep(n, &identity(ordinal)).unwrap();
+            }
             assert!(matches!(open(), Err(StateError::InUse { .. })));
         }
         let path = folder.path().join("identities.jsonl");
         let mut file = File::options().append(true).open(&path).unwrap();
         file.write_all(b"{\"n\":6,\"ord").unwrap();
         {
-            let (state, known, held) = open().unwrap();
-            assert_eq!(held, Some(trust()));
-            assert_eq!(known.len(), 2);
-            assert_eq!(known[&4].ordinal, 41);
-            assert_eq!(&*known[&5].key, [1, 2]);
-            state.keep(6, &identity(60)).unwrap();
+            let found = open().unwrap();
+            assert_eq!(found.trust, Some(trust()));
+            assert_eq!(found.known.len(), 2);
+            assert_eq!(found.known[&4].ordinal, 41);
+            assert_eq!(&*found.known[&5].key, [1, 2]);
+            found.state.keep(6, &identity(60)).unwrap();
         }
-        assert_eq!(open().unwrap().1.len(), 3);
-        let other = |seed, authority| State::open(Some(folder.path()), seed, authority);
+        assert_eq!(open().unwrap().known.len(), 3);
+        let found = alone().expect("it is there");
+        assert_eq!((found.known.len(), found.servers), (3, own.servers.clone()));
+        drop(found.state);
+        let other =
+            |seed, authority| State::open(Some(folder.path()), seed, Some(&origin(authority)));
         assert!(matches!(other(8, [1; 32]), Err(StateError::Seed { .. })));
         assert!(matches!(other(7, [2; 32]), Err(StateError::Foreign { .. })));
         let replaced: [u8; 32] = Sha256::digest(b"ca").into();
         assert!(other(7, replaced).is_ok());
+    }
+
+    #[test]
+    fn folders_of_before_do_not_say_where_they_connect_to() {
+        let header: Header = serde_json::from_str("{\"seed\":1,\"authority\":\"\"}").unwrap();
+        assert!(header.servers.is_empty());
     }
 
     #[cfg(unix)]
@@ -381,7 +444,7 @@ mod tests {
     fn only_the_owner_reads_the_keys() {
         use std::os::unix::fs::PermissionsExt as _;
         let folder = tempfile::tempdir().unwrap();
-        drop(State::open(Some(folder.path()), 7, [1; 32]).unwrap());
+        drop(State::open(Some(folder.path()), 7, Some(&origin([1; 32]))).unwrap());
         let file = std::fs::metadata(folder.path().join("identities.jsonl")).unwrap();
         assert_eq!(file.permissions().mode() & 0o777, 0o600);
     }

@@ -26,7 +26,7 @@ mod world;
 
 pub use progress::{Progress, Report};
 
-use identity::{State, StateError};
+use identity::{Opened, Origin, State, StateError};
 use protocol::token::{EnrolmentToken, TokenError};
 use question::catalogue::Catalogue;
 use std::path::PathBuf;
@@ -34,16 +34,15 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use world::World;
+use world::{Before, World};
 
 /// What to simulate.
 #[derive(Clone)]
 pub struct Options {
-    /// Server, `host:port`; empty takes those of the token.
+    /// Server, `host:port`; empty takes those of the token, or those that the `state_dir` was made with.
     pub server: String,
-    /// Enrolment token that lets at least `agents` machines in. With a `state_dir` that holds all identities it is only used to tell
-    /// that they belong to this server.
-    pub token: String,
+    /// Enrolment token that lets in those of `agents` machines that have no identity in `state_dir`; none is needed when all have.
+    pub token: Option<String>,
     /// How many endpoints.
     pub agents: u32,
     /// The same seed gives the same machines.
@@ -68,8 +67,27 @@ pub enum SimulateError {
     #[error("the enrolment token cannot be read")]
     Token(#[source] TokenError),
     /// Nowhere to connect to.
-    #[error("neither the options nor the enrolment token name a server")]
+    #[error(
+        "no server is known: neither the enrolment token nor the folder of identities names one; give it with `--server HOST:PORT`"
+    )]
     NoServer,
+    /// Machines without an identity, and nothing that lets them in.
+    #[error(
+        "{missing} of {agents} endpoints have no identity yet{}, and there is no enrolment token that lets them in: name a file with one \
+         (`--token-file FILE`) or set CORDON_TOKEN; `cordon token create --uses {missing}` makes one{}",
+        kept_in(.folder.as_ref()),
+        if *.known == 0 { String::new() } else { format!(". Or run those that are there: `--agents {}`", .known) }
+    )]
+    NoToken {
+        /// Endpoints wanted.
+        agents: u32,
+        /// Those of them that have an identity.
+        known: u64,
+        /// Those that have none.
+        missing: u64,
+        /// Where identities were looked for.
+        folder: Option<PathBuf>,
+    },
     /// A share is not between 0 and 1.
     #[error("the share of {what} must be between 0 and 1, not {value}")]
     Share {
@@ -126,6 +144,10 @@ pub enum SimulateError {
     },
 }
 
+fn kept_in(folder: Option<&PathBuf>) -> String {
+    folder.map_or_else(String::new, |folder| format!(" in {}", folder.display()))
+}
+
 /// So many of them more.
 fn enrolments(count: u64) -> String {
     match count {
@@ -161,22 +183,46 @@ pub async fn run_observed(
             return Err(SimulateError::Share { what, value });
         }
     }
-    let token: EnrolmentToken = options.token.parse().map_err(SimulateError::Token)?;
+    let token: Option<EnrolmentToken> = match &options.token {
+        Some(text) => Some(text.parse().map_err(SimulateError::Token)?),
+        None => None,
+    };
     raise_open_files(options.agents)?;
-    let (state, mut known, trust) = State::open(
-        options.state_dir.as_deref(),
-        options.seed,
-        token.authority_fingerprint,
-    )?;
     let agents = options.agents;
+    let no_token = |known: u64| SimulateError::NoToken {
+        agents,
+        known,
+        missing: u64::from(agents).saturating_sub(known),
+        folder: options.state_dir.clone(),
+    };
+    let origin = token.as_ref().map(|token| Origin {
+        authority: token.authority_fingerprint,
+        servers: token.servers.clone(),
+    });
+    let opened = State::open(options.state_dir.as_deref(), options.seed, origin.as_ref())?;
+    let Some(Opened {
+        state,
+        mut known,
+        trust,
+        servers,
+    }) = opened
+    else {
+        return Err(no_token(0));
+    };
     known.retain(|n, _| *n < agents);
     let wanted = u64::from(agents) - known.len() as u64;
+    if token.is_none() && wanted > 0 {
+        return Err(no_token(known.len() as u64));
+    }
     let kept = options.state_dir.is_some();
     let world = Arc::new(World::new(
         options,
         token,
-        state,
-        trust,
+        Before {
+            state,
+            trust,
+            servers,
+        },
         Arc::clone(&progress),
     )?);
     let tracker = TaskTracker::new();

@@ -27,11 +27,26 @@ pub(crate) struct Believed {
     pub(crate) tls: ClientConfig,
 }
 
+/// What is there from runs before.
+pub(crate) struct Before {
+    pub(crate) state: State,
+    pub(crate) trust: Option<Trust>,
+    /// Servers that the folder was made with.
+    pub(crate) servers: Vec<String>,
+}
+
+/// What lets machines in, and how they know the server that does.
+pub(crate) struct Entrance {
+    pub(crate) token: EnrolmentToken,
+    pub(crate) tls: Arc<ClientConfig>,
+}
+
 pub(crate) struct World {
     pub(crate) options: Options,
     pub(crate) population: Population,
     pub(crate) servers: Vec<String>,
-    pub(crate) token: EnrolmentToken,
+    /// None where all have their identities.
+    pub(crate) entrance: Option<Entrance>,
     pub(crate) state: State,
     pub(crate) progress: Arc<Progress>,
     pub(crate) orders: Orders,
@@ -39,7 +54,6 @@ pub(crate) struct World {
     /// Cancelled when the token lets nobody in any more.
     pub(crate) closed: CancellationToken,
     pub(crate) handshakes: Semaphore,
-    pub(crate) enrolment_tls: Arc<ClientConfig>,
     /// Trusts met, the newest last.
     believed: Mutex<Vec<Arc<Believed>>>,
     /// Random of this process; with a counter it makes as many numbers as are wanted.
@@ -58,15 +72,19 @@ impl World {
 
     pub(crate) fn new(
         options: Options,
-        token: EnrolmentToken,
-        state: State,
-        trust: Option<Trust>,
+        token: Option<EnrolmentToken>,
+        before: Before,
         progress: Arc<Progress>,
     ) -> Result<Self, SimulateError> {
-        let servers = if options.server.is_empty() {
-            token.servers.clone()
-        } else {
-            vec![options.server.clone()]
+        let Before {
+            state,
+            trust,
+            servers,
+        } = before;
+        let servers = match (&token, options.server.as_str()) {
+            (Some(token), "") => token.servers.clone(),
+            (None, "") => servers,
+            (_, server) => vec![server.to_owned()],
         };
         if servers.is_empty() {
             return Err(SimulateError::NoServer);
@@ -78,6 +96,13 @@ impl World {
                 trust,
             }));
         }
+        let entrance = match token {
+            Some(token) => Some(Entrance {
+                tls: tls::before_enrolment(token.authority_fingerprint)?,
+                token,
+            }),
+            None => None,
+        };
         Ok(Self {
             population: Population::new(
                 Arc::clone(&options.catalogue),
@@ -85,8 +110,7 @@ impl World {
                 options.agents,
             ),
             servers,
-            enrolment_tls: tls::before_enrolment(token.authority_fingerprint)?,
-            token,
+            entrance,
             state,
             progress,
             orders: Orders::default(),

@@ -127,7 +127,7 @@ fn a_change_of_trust_waits_for_room() {
             peer.order(server.sign(server.question(1, "Get Word from all machines")))
                 .await;
             let parts = peer.answer().await;
-            assert_eq!(parts[0].state(), Some(State::Error));
+            assert_eq!(parts[0].state(), Some(State::DiskFull));
             let words = &parts[0].problems[0].message;
             assert!(words.contains("is full"), "{words}");
 

@@ -44,6 +44,7 @@ fn tail() -> Tail {
         coverage: [(EndpointState::Answered, 3), (EndpointState::Offline, 1)].into(),
         rows_cut: 2,
         problems: Vec::new(),
+        ..Tail::default()
     }
 }
 

@@ -38,7 +38,7 @@ pub enum ApiTokenAction {
         )]
         scopes: Vec<ScopeName>,
         /// Days until it ends; one that a token makes ends no later than that
-        #[arg(long, default_value_t = 30, value_parser = clap::value_parser!(u32).range(1..=366), value_name = "N")]
+        #[arg(long, default_value_t = 30, value_parser = clap::value_parser!(u32).range(1..=366), value_name = "DAYS")]
         days: u32,
         /// New file for the token, which only you may read [default: standard output]
         #[arg(long, value_name = "FILE")]

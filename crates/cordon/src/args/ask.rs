@@ -41,8 +41,8 @@ pub struct AskArgs {
     /// List your latest questions, to show or ask again
     #[arg(long, conflicts_with_all = ["text", "local", "explain", "follow", "wait", "problems", "in_state", "only"])]
     pub history: bool,
-    /// How long endpoints that come back may still join, in seconds
-    #[arg(long, value_name = "SECONDS")]
+    /// How long endpoints that come back may still join, in seconds or as `5m`, `1h`; 30 days at most
+    #[arg(long, value_name = "SECONDS", value_parser = parse_life)]
     pub expires: Option<u64>,
     /// Take the best reading of free words without asking
     #[arg(long)]
@@ -99,29 +99,52 @@ impl FromStr for InState {
     }
 }
 
-/// Reads `95%` or `30s`.
+/// Reads `95%` or `30s`; people write units in several ways.
 pub(super) fn parse_wait(text: &str) -> Result<Wait, String> {
     let wrong =
         || format!("`{text}` is neither a share such as 95% nor a time such as 30s, 5m or 1h");
+    let text = text.trim();
     if let Some(percent) = text.strip_suffix('%') {
         let share: f64 = percent.trim().parse().map_err(|_| wrong())?;
         return if (0.0..=100.0).contains(&share) {
             Ok(Wait::Share(share / 100.0))
         } else {
-            Err(wrong())
+            Err(format!("`{text}` is no share: it is between 0% and 100%"))
         };
     }
-    let at = text.find(|c: char| !c.is_ascii_digit()).ok_or_else(wrong)?;
+    let at = text.find(|c: char| !c.is_ascii_digit()).ok_or_else(|| {
+        if text.is_empty() {
+            return wrong();
+        }
+        format!("`{text}` has no unit: {text}s are seconds, {text}m minutes, {text}h hours, {text}% a share of the endpoints")
+    })?;
     let (digits, unit) = text.split_at(at);
     let number: u64 = digits.parse().map_err(|_| wrong())?;
-    let factor = match unit {
-        "s" => 1,
-        "m" => 60,
-        "h" => 3600,
+    let factor = match unit.trim_start() {
+        "s" | "sec" | "second" | "seconds" => 1,
+        "m" | "min" | "minute" | "minutes" => 60,
+        "h" | "hour" | "hours" => 3600,
         _ => return Err(wrong()),
     };
     let seconds = number.checked_mul(factor).ok_or_else(wrong)?;
     Ok(Wait::Time(std::time::Duration::from_secs(seconds)))
+}
+
+/// Seconds that a question may live: 30 days at most.
+pub(super) fn parse_life(text: &str) -> Result<u64, String> {
+    const MOST: u64 = 30 * 86_400;
+    match text.trim().parse() {
+        Ok(seconds @ 1..=MOST) => Ok(seconds),
+        Ok(seconds) => Err(format!(
+            "`{seconds}` seconds are no life of a question: it is 1 second to 30 days ({MOST} seconds)"
+        )),
+        Err(_) => match parse_wait(text) {
+            Ok(Wait::Time(time)) if (1..=MOST).contains(&time.as_secs()) => Ok(time.as_secs()),
+            _ => Err(format!(
+                "`{text}` is no life of a question: seconds, or a time such as 30s, 5m or 1h, 30 days ({MOST} seconds) at most"
+            )),
+        },
+    }
 }
 
 #[cfg(test)]
@@ -145,6 +168,19 @@ mod tests {
             parse_wait("5m"),
             Ok(Wait::Time(std::time::Duration::from_secs(300)))
         );
+        for minutes in ["5min", "5 minutes", "300s", " 300 seconds "] {
+            assert_eq!(parse_wait(minutes), parse_wait("5m"), "{minutes}");
+        }
+        assert!(parse_wait("30").is_err_and(|told| told.contains("30s")));
+        for (life, seconds) in [
+            ("600", Some(600)),
+            ("10m", Some(600)),
+            ("0", None),
+            ("31d", None),
+            ("2592001", None),
+        ] {
+            assert_eq!(parse_life(life).ok(), seconds, "{life}");
+        }
         for bad in [
             "",
             "95",

@@ -33,8 +33,8 @@ pub struct CompareArgs {
     /// With `--question`: stop waiting at this share of the endpoints, or after this time: `95%`, `30s`, `5m`
     #[arg(long, value_name = "SHARE|TIME", value_parser = super::ask::parse_wait, requires = "question")]
     pub wait: Option<Wait>,
-    /// With `--question`: how long endpoints that come back may still join, in seconds
-    #[arg(long, value_name = "SECONDS", requires = "question")]
+    /// With `--question`: how long endpoints that come back may still join, in seconds or as `5m`, `1h`; 30 days at most
+    #[arg(long, value_name = "SECONDS", value_parser = super::ask::parse_life, requires = "question")]
     pub expires: Option<u64>,
     /// Server and sign-in.
     #[command(flatten)]

@@ -29,8 +29,8 @@ pub enum GroupAction {
         /// Ask nobody: only what it means and whose it is
         #[arg(long)]
         no_members: bool,
-        /// Seconds to wait for machines that are connected
-        #[arg(long, default_value_t = 30, value_name = "SECONDS")]
+        /// Seconds to wait for machines that are connected, or a time such as `5m`
+        #[arg(long, default_value = "30", value_name = "SECONDS", value_parser = super::ask::parse_life)]
         wait: u64,
     },
     /// Make one; it is yours

@@ -78,6 +78,23 @@ fn parse_hash(text: &str) -> Result<(HashKind, String), String> {
     }
 }
 
+/// Reads a size as the Index compares it: in digits.
+fn parse_size(text: &str) -> Result<String, String> {
+    let text = text.trim();
+    if !text.is_empty()
+        && text
+            .bytes()
+            .all(|b| b.is_ascii_digit() || b"*?".contains(&b))
+    {
+        return Ok(text.to_owned());
+    }
+    let bytes = question::value::size(text).map(|bytes| format!("; write {bytes}"));
+    Err(format!(
+        "`{text}` is no size in bytes: digits, among which * and ? stand for others{}. `--sort size` lists the largest first",
+        bytes.unwrap_or_default()
+    ))
+}
+
 /// Arguments of `index blacklist` and `index known-good`.
 #[derive(Args, Debug)]
 pub struct ListArgs {
@@ -124,8 +141,8 @@ pub struct QueryArgs {
     /// Name of a file
     #[arg(long, value_name = "GLOB")]
     pub name: Option<String>,
-    /// Size in bytes
-    #[arg(long, value_name = "GLOB")]
+    /// Size in bytes, in digits; * and ? stand for others
+    #[arg(long, value_name = "BYTES", value_parser = parse_size)]
     pub size: Option<String>,
     /// MD5, SHA-1 or SHA-256 in hexadecimal; which one is seen from its length
     #[arg(long, value_name = "HEX", value_parser = parse_hash, conflicts_with_all = ["md5", "sha1", "sha256"])]

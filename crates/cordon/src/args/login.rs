@@ -18,7 +18,7 @@ pub struct LoginArgs {
     #[arg(long, value_name = "FILE")]
     pub profile: Option<PathBuf>,
     /// Days until the token expires
-    #[arg(long, default_value_t = 7)]
+    #[arg(long, default_value_t = 7, value_parser = clap::value_parser!(u32).range(1..=366), value_name = "DAYS")]
     pub days: u32,
     /// The token may administer too: endpoints, enrolment tokens, users, trust, audit
     #[arg(long)]

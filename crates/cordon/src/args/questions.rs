@@ -11,6 +11,12 @@ pub struct QuestionsArgs {
     /// What to do; none lists all
     #[command(subcommand)]
     pub action: Option<QuestionAction>,
+    /// List questions at most
+    #[arg(long, short = 'n', default_value_t = 100, value_name = "N")]
+    pub limit: u32,
+    /// List only questions with a smaller number: the next page
+    #[arg(long, value_name = "NUMBER")]
+    pub before: Option<QuestionId>,
     /// Form, tables and place of output.
     #[command(flatten)]
     pub printing: Printing,

@@ -25,13 +25,13 @@ pub enum TokenAction {
     /// Make a token and print it once
     Create {
         /// How many machines may use it
-        #[arg(long, default_value_t = 1, value_name = "N")]
+        #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..), value_name = "N")]
         uses: u32,
         /// Any number of machines may use it
         #[arg(long, conflicts_with = "uses")]
         unlimited: bool,
-        /// Hours until it ends
-        #[arg(long, default_value_t = 24, value_name = "N")]
+        /// Hours until it ends, 366 days at most
+        #[arg(long, default_value_t = 24, value_parser = clap::value_parser!(u32).range(1..=8784), value_name = "HOURS")]
         hours: u32,
         /// Machines that use it wait for approval
         #[arg(long)]

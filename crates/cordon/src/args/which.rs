@@ -37,6 +37,12 @@ fn parse_count(text: &str) -> Result<Count, String> {
     if text.trim().is_empty() || text.eq_ignore_ascii_case("any") {
         return Ok(Count::Any);
     }
+    let text = text.trim();
+    if text.bytes().all(|b| b.is_ascii_digit()) {
+        return Err(format!(
+            "`{text}` alone says no bound: write '={text}' for exactly so many machines, '<{text}' for fewer, '>={text}' for at least so many"
+        ));
+    }
     let bound = text
         .parse()
         .map_err(|error: question::NoBound| error.to_string());
@@ -63,6 +69,7 @@ mod tests {
     fn bounds_and_numbers_are_read_or_explained() {
         assert_eq!(parse_count("<3"), Ok(Count::Bound(CountBound::Fewer(3))));
         assert_eq!(parse_count("any"), Ok(Count::Any));
+        assert!(parse_count("3").is_err_and(|told| told.contains("'<3'")));
         assert!(parse_count("few").is_err_and(|told| told.contains("2..5")));
         assert_eq!(parse_machines("all"), Ok(u32::MAX));
         assert_eq!(parse_machines("5"), Ok(5));

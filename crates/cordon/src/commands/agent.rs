@@ -46,7 +46,7 @@ pub fn run(args: AgentArgs, filter: &str) -> Result<()> {
 async fn status(data: &Path, form: Option<Output>) -> Result<()> {
     let facts = ::agent::inquiry::status(data).await?;
     let rows = facts.into_iter().map(|(name, value)| vec![name, value]);
-    let table = Table::plain(&["Name", "Value"], rows);
+    let table = Table::plain("agent", &["Name", "Value"], rows);
     output::print(form, &[table], serde_json::Value::Null)
 }
 

@@ -4,7 +4,7 @@ use super::secrets::Place;
 use super::words::{moment, word};
 use crate::api::Client;
 use crate::args::{ApiTokenAction, ApiTokensArgs, ScopeName};
-use crate::output::{self, Table, say};
+use crate::output::{self, Table, counted, say};
 use ::api::ValueType;
 use ::api::account::{ApiTokenCreated, ApiTokenInfo, ApiTokenToCreate, Scope};
 use anyhow::Result;
@@ -63,6 +63,16 @@ pub async fn run(args: ApiTokensArgs) -> Result<()> {
                 moment(made.expires_at),
                 made.id
             );
+            let wanted = i64::from(days) * 86_400;
+            let given = made.expires_at.as_second() - jiff::Timestamp::now().as_second();
+            // A clock that goes an hour wrong is no cut.
+            if given + 3600 < wanted {
+                anstream::eprintln!(
+                    "cordon: warning: it ends before the {} that were asked for: no token outlives the one that makes it (`cordon login --days \
+                     N` makes a longer one)",
+                    counted(u64::from(days), "day")
+                );
+            }
             let missing: Vec<Scope> = scopes
                 .into_iter()
                 .filter(|scope| !made.scopes.contains(scope))

@@ -13,7 +13,7 @@ use ::api::ValueType;
 use ::api::answer::ProblemInfo;
 use ::api::document::{QuestionHead, Tail};
 use ::api::language::ReadingInfo;
-use ::api::question::{ListQuery, Plan, ToAsk};
+use ::api::question::{Plan, ToAsk};
 use ::api::table::{Head, Machines, Row, Value};
 use anyhow::{Context, Result, bail};
 use question::{Headings, cell};
@@ -149,6 +149,7 @@ fn local(text: &str, how: &How, args: &AskArgs) -> Result<ExitCode> {
     }
     if args.problems {
         let table = Table::plain(
+            "problems",
             &["Sensor", "Problem"],
             answer
                 .problems
@@ -204,6 +205,7 @@ fn local(text: &str, how: &How, args: &AskArgs) -> Result<ExitCode> {
         coverage: [(answer.state, 1)].into(),
         rows_cut: answer.rows_cut,
         problems: problems.collect(),
+        ..Tail::default()
     }))?;
     Ok(code(empty, failed))
 }
@@ -251,12 +253,8 @@ async fn remote(client: Client, text: &str, how: How, args: &AskArgs) -> Result<
 /// The questions that this user asked last.
 async fn history(args: &AskArgs, how: &How) -> Result<ExitCode> {
     let client = Client::connect(&args.connection)?;
-    let query = ListQuery {
-        mine: true,
-        limit: Some(u32::try_from(args.rows).unwrap_or(u32::MAX)),
-        ..ListQuery::default()
-    };
-    let asked: Vec<ApiQuestion> = client.query("/questions", &query).await?;
+    let most = u32::try_from(args.rows).unwrap_or(u32::MAX);
+    let (asked, older) = super::questions::latest(&client, true, None, most).await?;
     let empty = asked.is_empty();
     let rows = asked.into_iter().map(|q| {
         vec![
@@ -268,13 +266,35 @@ async fn history(args: &AskArgs, how: &How) -> Result<ExitCode> {
     });
     let table = Table::of("questions", &HISTORY, rows);
     output::print(how.clone(), &[table], serde_json::Value::Null)?;
+    if older.is_some() {
+        anstream::eprintln!("… older questions: `--rows N` shows more");
+    }
     Ok(code(empty, false))
 }
 
 /// The question as it was typed, or from standard input.
 fn text(args: &AskArgs) -> Result<String> {
     if !matches!(args.text.as_slice(), [only] if only == "-") {
-        return Ok(args.text.join(" "));
+        let text = args.text.join(" ");
+        if text.trim().is_empty() {
+            bail!(
+                "the question is empty: `cordon ask \"Get Computer Name from all machines\"` is one"
+            );
+        }
+        let number = |word: Option<&String>| {
+            word.filter(|word| !word.is_empty() && word.bytes().all(|b| b.is_ascii_digit()))
+                .cloned()
+        };
+        // A question neither begins nor ends with a number of machines.
+        if args.which.machines == Some(u32::MAX)
+            && args.text.len() > 1
+            && let Some(number) = number(args.text.first()).or_else(|| number(args.text.last()))
+        {
+            bail!(
+                "`{number}` behind `--machines` would be a word of the question: write `--machines={number}`, in one word"
+            );
+        }
+        return Ok(text);
     }
     let mut text = String::new();
     std::io::stdin()

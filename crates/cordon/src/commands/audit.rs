@@ -8,7 +8,7 @@ use ::api::ValueType;
 use ::api::audit::{EntriesQuery, EntryInfo, NotedHead};
 use ::api::ids::{EntryHash, EntryNumber};
 use ::server::model::audit::{Fault, Head, Verdict};
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use serde_json::Value;
 use std::path::Path;
 use std::process::ExitCode;
@@ -28,6 +28,15 @@ pub fn run(args: AuditArgs) -> Result<ExitCode> {
 }
 
 async fn list(wanted: ListEntries) -> Result<ExitCode> {
+    if let (Some(since), Some(until)) = (&wanted.since, &wanted.until)
+        && since.0 >= until.0
+    {
+        bail!(
+            "`--since` ({}) is not before `--until` ({}), so no entry can fit: exchange them",
+            since.0,
+            until.0
+        );
+    }
     let client = Client::connect(&wanted.connection)?;
     let mut query = EntriesQuery {
         before: wanted.before,
@@ -61,9 +70,7 @@ async fn list(wanted: ListEntries) -> Result<ExitCode> {
     };
     let last = entries.last().map(|entry| entry.number);
     if last.is_none() {
-        anstream::eprintln!(
-            "cordon: no entry fits; names are taken as they are written, and `cordon users` and `cordon endpoints` list them"
-        );
+        anstream::eprintln!("cordon: no entry fits");
     }
     output::print(wanted.output, &[table(entries, wanted.output)], Value::Null)?;
     if let (true, Some(last)) = (more, last) {

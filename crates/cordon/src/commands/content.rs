@@ -91,12 +91,6 @@ fn lint(folder: &Path, form: Option<Output>) -> Result<ExitCode> {
 /// A line each in programs' forms; for people as compilers write them.
 fn tell(faults: &[Fault], form: Option<Output>) -> Result<()> {
     match Form::of(form) {
-        Form::Jsonl => {
-            for fault in faults {
-                say!("{}", serde_json::to_string(fault)?);
-            }
-            Ok(())
-        }
         Form::Aligned | Form::Tabs if form.is_none() => {
             for fault in faults {
                 say!("{}", shown(&fault.to_string()));

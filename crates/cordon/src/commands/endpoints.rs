@@ -4,7 +4,7 @@ use super::members;
 use super::words::word;
 use crate::api::{Client, encoded};
 use crate::args::{EndpointAction, EndpointsArgs, Output, StandingName, WhichEndpoints};
-use crate::output::{self, Form, Table, say};
+use crate::output::{self, Table, say};
 use ::api::ValueType;
 use ::api::fleet::{EndpointInfo, EndpointsQuery, Standing};
 use ::api::group::GroupInfo;
@@ -141,17 +141,7 @@ fn show(endpoint: &EndpointInfo, groups: Option<Vec<String>>, form: Option<Outpu
     if let Some(groups) = groups {
         facts.push(("Groups", Text, ::api::table::Value::List(groups)));
     }
-    let table = if Form::of(form).is_text() {
-        let rows = facts
-            .into_iter()
-            .map(|(name, _, value)| vec![name.into(), value.words().into_owned().into()]);
-        Table::of("endpoint", &[("Fact", Text), ("Value", Text)], rows)
-    } else {
-        let columns: Vec<_> = facts.iter().map(|(name, kind, _)| (*name, *kind)).collect();
-        let row = facts.into_iter().map(|(_, _, value)| value).collect();
-        Table::of("endpoint", &columns, [row])
-    };
-    output::print(form, &[table], Value::Null)
+    output::print_facts(form, "endpoint", facts, Value::Null)
 }
 
 /// Names of the groups that it says it is in. Only the machine itself knows.

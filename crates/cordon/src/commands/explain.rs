@@ -1,15 +1,29 @@
 //! How a text is understood, by this program or by a server, and `cordon ask --explain`, which tells it. Runs nothing; needs no server,
 //! unless one is named with a profile.
 
+use super::words::word;
 use crate::EXIT_ERROR;
 use crate::api::{ApiError, Client};
 use crate::args::Connection;
-use crate::output::{Form, say};
+use crate::output::{self, Form, Table, say};
+use ::api::ValueType;
 use ::api::language::{Parsed, ReadingInfo, Text, WarningInfo};
+use ::api::table::Value as Cell;
 use anyhow::Result;
 use question::ParseError;
 use serde_json::{Value, json};
 use std::process::ExitCode;
+
+/// Of the columns of an answer.
+const COLUMNS: [(&str, ValueType); 4] = [
+    ("Table", ValueType::Text),
+    ("Column", ValueType::Text),
+    ("Sensor", ValueType::Text),
+    ("Type", ValueType::Text),
+];
+/// Of what free words may mean.
+const READINGS: [(&str, ValueType); 2] =
+    [("Score", ValueType::Decimal), ("Question", ValueType::Text)];
 
 /// A text as understood.
 pub enum Understood {
@@ -105,9 +119,20 @@ pub fn run(text: &str, form: Form, connection: &Connection) -> Result<ExitCode> 
             } = *parsed;
             let tail = canonical.strip_prefix(&asked).unwrap_or_default().trim();
             if as_json {
-                show(
+                let rows = plan.tables.iter().flat_map(|table| {
+                    table.columns.iter().map(|column| {
+                        vec![
+                            table.title.as_str().into(),
+                            column.name.as_str().into(),
+                            column.sensor.as_str().into(),
+                            word(column.value_type).into(),
+                        ]
+                    })
+                });
+                output::print(
                     form,
-                    &json!({"canonical": canonical, "asked": asked, "tree": question, "tables": plan.tables, "warnings": warnings}),
+                    &[Table::of("columns", &COLUMNS, rows)],
+                    json!({"canonical": canonical, "asked": asked, "tree": question, "warnings": warnings}),
                 )?;
             } else {
                 say!("{canonical}");
@@ -127,10 +152,6 @@ pub fn run(text: &str, form: Form, connection: &Connection) -> Result<ExitCode> 
                     say!("  shown: {tail}");
                     say!("  endpoints are asked: {asked}");
                 }
-                if !tail.is_empty() {
-                    say!("  shown: {tail}");
-                    say!("  endpoints are asked: {asked}");
-                }
                 warn(&warnings);
             }
             Ok(ExitCode::SUCCESS)
@@ -138,12 +159,22 @@ pub fn run(text: &str, form: Form, connection: &Connection) -> Result<ExitCode> 
         Ok(Understood::Readings(readings)) => {
             if as_json {
                 let list: Vec<Value> = readings
-                    .into_iter()
+                    .iter()
                     .map(
                         |r| json!({"canonical": r.canonical, "score": r.score, "tree": r.question, "warnings": r.warnings}),
                     )
                     .collect();
-                show(form, &json!({"readings": list}))?;
+                let rows = readings.iter().map(|reading| {
+                    vec![
+                        Cell::of(&format!("{:.2}", reading.score), ValueType::Decimal),
+                        reading.canonical.as_str().into(),
+                    ]
+                });
+                output::print(
+                    form,
+                    &[Table::of("readings", &READINGS, rows)],
+                    json!({ "readings": list }),
+                )?;
             } else {
                 for reading in &readings {
                     say!("{:.2}  {}", reading.score, reading.canonical);
@@ -178,7 +209,9 @@ pub fn warn(warnings: &[WarningInfo]) {
 /// Reports a bad question: as JSON on standard output for programs, with its place marked on standard error for people.
 pub fn report(text: &str, error: &ParseError, as_json: bool) -> Result<()> {
     if as_json {
-        return show(Form::Json, &serde_json::to_value(error)?);
+        let text = serde_json::to_string_pretty(error)?;
+        say!("{}", question::cell::harmless_json(&text));
+        return Ok(());
     }
     anstream::eprint!("{}", marked(text, error));
     Ok(())
@@ -223,16 +256,6 @@ pub fn marked(text: &str, error: &ParseError) -> String {
         out.push_str(&format!("  did you mean: {}?\n", error.nearest.join(", ")));
     }
     out
-}
-
-fn show(form: Form, value: &Value) -> Result<()> {
-    let text = if form == Form::Jsonl {
-        value.to_string()
-    } else {
-        serde_json::to_string_pretty(value)?
-    };
-    say!("{}", question::cell::harmless_json(&text));
-    Ok(())
 }
 
 #[cfg(test)]

@@ -5,9 +5,9 @@
 
 use crate::api::{ApiQuestion, ApiRow, Client, Coverage, is_passing, with_query};
 pub use crate::args::Wait;
-use crate::output::told;
+use crate::output::{shown, told};
 use ::api::EndpointState;
-use ::api::answer::{ChangedTable, ChangesEvent, EventsQuery};
+use ::api::answer::{ChangedTable, ChangesEvent, EventsQuery, Member};
 use anyhow::{Context, Result, bail};
 use futures_util::StreamExt;
 use std::time::{Duration, Instant};
@@ -30,10 +30,21 @@ pub fn progress(coverage: &Coverage) -> (u64, u64) {
     (all - waiting, all)
 }
 
+/// Endpoints by state.
+pub(crate) fn covered(members: &[Member]) -> Coverage {
+    let mut coverage = Coverage::new();
+    for member in members {
+        *coverage.entry(member.state).or_default() += 1;
+    }
+    coverage
+}
+
 /// Why a connection brings no more events.
 enum End {
     /// Enough was seen, or nothing more will come.
     Seen,
+    /// The server cannot take more.
+    Stuck,
     /// The server went away.
     Lost(anyhow::Error),
     /// The server says no more to who asks, and did before: what came is worth something.
@@ -51,6 +62,8 @@ pub enum Ended {
     Stopped,
     /// The server went away and did not come back.
     Lost(anyhow::Error),
+    /// The server cannot take more answers, and nobody wanted to wait until it can.
+    Stuck,
 }
 
 /// What came of following.
@@ -62,6 +75,8 @@ pub struct Followed {
     pub ended: Ended,
     /// The server was not there at the end.
     pub away: bool,
+    /// Whether each row that came was told: of very many the server tells the latest.
+    pub whole: bool,
 }
 
 /// What was seen so far.
@@ -76,6 +91,9 @@ struct Follower<'a> {
     retry: Retry,
     /// Until when endpoints that are offline may be on their way back to a server that was away.
     coming_back: Option<Instant>,
+    whole: bool,
+    /// Why the server does not keep the answer, as it said last.
+    trouble: Option<String>,
 }
 
 /// Follows until enough endpoints answered, time is up, or the user stops. Calls `changed` after each change. A server that goes away
@@ -106,6 +124,8 @@ pub(crate) async fn follow_shown(
         last: None,
         retry: Retry::new(question, Instant::now()),
         coming_back: None,
+        whole: true,
+        trouble: None,
     };
     let stop = async {
         // Where signals cannot be waited for, they end the process.
@@ -127,6 +147,7 @@ pub(crate) async fn follow_shown(
     Ok(Followed {
         coverage: follower.coverage,
         away: follower.retry.away,
+        whole: follower.whole,
         ended,
     })
 }
@@ -140,6 +161,7 @@ impl Follower<'_> {
             let seen = self.last.clone();
             match self.connected(changed).await? {
                 End::Seen => return Ok(Ended::Seen),
+                End::Stuck => return Ok(Ended::Stuck),
                 End::Refused(why) => {
                     self.retry.away = true;
                     return Ok(Ended::Lost(why));
@@ -156,6 +178,23 @@ impl Follower<'_> {
         }
     }
 
+    /// Whether it is of no use to wait: the server does not keep the answer. Who follows until the end waits all the same, and is told.
+    fn stuck(&mut self, trouble: Option<String>) -> bool {
+        if trouble == self.trouble {
+            return false;
+        }
+        self.trouble = trouble;
+        let Some(why) = &self.trouble else {
+            anstream::eprintln!("cordon: the server keeps answers again");
+            return false;
+        };
+        let waits = matches!(self.wait, Some(Wait::End));
+        if waits {
+            anstream::eprintln!("cordon: {}", shown(why));
+        }
+        !waits
+    }
+
     fn enough(&self) -> bool {
         let coming_back = self.coming_back.is_some_and(|until| Instant::now() < until);
         enough(&self.coverage, self.wait, coming_back)
@@ -166,7 +205,7 @@ impl Follower<'_> {
         &mut self,
         changed: &mut impl FnMut(&Coverage, &mut dyn Iterator<Item = (u32, &ApiRow)>),
     ) -> Result<End> {
-        if self.enough() {
+        if self.trouble.is_none() && self.enough() {
             return Ok(End::Seen);
         }
         let path = format!("/questions/{}/events", self.question.id);
@@ -223,8 +262,15 @@ impl Follower<'_> {
                         .flat_map(|t| t.rows.iter().map(move |r| (t.table, r)))
                         .chain(gone.iter().map(|(table, row)| (*table, row))),
                 );
-                if changes.done || self.enough() {
+                self.whole &= changes.complete;
+                let stuck = self.stuck(changes.trouble);
+                // Who follows until the end waits until it is kept, too.
+                let kept = self.trouble.is_none() || !matches!(self.wait, Some(Wait::End));
+                if changes.done || (kept && self.enough()) {
                     return Ok(End::Seen);
+                }
+                if stuck {
+                    return Ok(End::Stuck);
                 }
             }
             searched = buffer.len().saturating_sub(3);

@@ -11,6 +11,8 @@ use crate::args::{IndexAction, IndexArgs, ListArgs, Output};
 use crate::commands::ownership;
 use crate::output::say;
 use crate::output::{self, Form, Table};
+use ::api::ValueType;
+use ::api::table::Value;
 use ::index::config::{Config, ConfigStore, Current, render_sample};
 use ::index::home::{Home, Service};
 use ::index::lists::{HashKind, Which};
@@ -78,40 +80,47 @@ fn opened(home: &Home, database: Option<&PathBuf>) -> Result<Connection> {
 
 fn show_status(home: &Home, form: Option<Output>) -> Result<ExitCode> {
     let status = status::current(home)?;
-    if Form::of(form).is_json() {
-        say!("{}", serde_json::to_string(&status)?);
-        return Ok(ExitCode::SUCCESS);
-    }
-    let mut rows = vec![vec!["Status".to_owned(), status.state.name().to_owned()]];
-    let mut add = |name: &str, value: String| {
-        if !value.is_empty() {
-            rows.push(vec![name.to_owned(), value]);
+    // Programs read its members beside the table too, as in other documents.
+    let members = serde_json::to_value(&status)?;
+    let text = Form::of(form).is_text();
+    use ValueType::{Decimal, Integer, Text};
+    let mut facts: Vec<(&str, ValueType, Value)> = vec![
+        ("Status", Text, status.state.name().into()),
+        ("Detail", Text, status.detail.into()),
+        (
+            "Progress",
+            Decimal,
+            match status.percent {
+                Some(percent) if text => format!("{percent:.1} %").into(),
+                Some(percent) => Value::of(&format!("{percent}"), Decimal),
+                None => Value::Nothing,
+            },
+        ),
+        ("Entries", Integer, status.entries.into()),
+    ];
+    if text {
+        if status.to_hash > 0 {
+            let hashed = format!("{} of {}", status.hashed, status.to_hash);
+            facts.push(("Hashed", Text, hashed.into()));
         }
-    };
-    add("Detail", status.detail);
-    add(
-        "Progress",
-        status
-            .percent
-            .map(|p| format!("{p:.1} %"))
-            .unwrap_or_default(),
-    );
-    add("Entries", status.entries.to_string());
-    if status.to_hash > 0 {
-        add("Hashed", format!("{} of {}", status.hashed, status.to_hash));
+        if status.waiting > 0 {
+            facts.push(("Waiting to be read", Integer, status.waiting.into()));
+        }
+        facts.push(("Version", Text, status.version.into()));
+        for volume in status.not_watched {
+            facts.push(("Not watched", Text, volume.into()));
+        }
+        facts.retain(|(_, _, value)| !value.words().is_empty());
+    } else {
+        facts.extend([
+            ("Hashed", Integer, status.hashed.into()),
+            ("To hash", Integer, status.to_hash.into()),
+            ("Waiting to be read", Integer, status.waiting.into()),
+            ("Version", Text, status.version.into()),
+            ("Not watched", Text, Value::List(status.not_watched)),
+        ]);
     }
-    if status.waiting > 0 {
-        add("Waiting to be read", status.waiting.to_string());
-    }
-    add("Version", status.version);
-    for volume in status.not_watched {
-        add("Not watched", volume);
-    }
-    output::print(
-        form,
-        &[Table::plain(&["Fact", "Value"], rows)],
-        serde_json::Value::Null,
-    )?;
+    output::print_facts(form, "status", facts, members)?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -163,7 +172,7 @@ fn show_config(home: &Home) -> Result<ExitCode> {
     });
     output::print(
         None::<Output>,
-        &[Table::plain(&["Key", "Value", ""], rows)],
+        &[Table::plain("configuration", &["Key", "Value", ""], rows)],
         serde_json::Value::Null,
     )?;
     Ok(ExitCode::SUCCESS)

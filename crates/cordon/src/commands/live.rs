@@ -16,6 +16,8 @@ pub(crate) struct Held {
     rows: BTreeMap<(u32, u32), ApiRow>,
     tables: Vec<Head>,
     rare: bool,
+    /// Whether every row that came is held.
+    whole: bool,
 }
 
 impl Held {
@@ -25,7 +27,13 @@ impl Held {
             rows: BTreeMap::new(),
             tables: Head::of(&question.plan),
             rare,
+            whole: true,
         }
+    }
+
+    /// Whether every row that came is held.
+    pub fn whole(&self) -> bool {
+        self.whole
     }
 
     /// Takes changes in.
@@ -37,6 +45,8 @@ impl Held {
                 self.rows.remove(&key);
             } else if self.rows.len() < KEPT || self.rows.contains_key(&key) {
                 self.rows.insert(key, row.clone());
+            } else {
+                self.whole = false;
             }
         }
     }
@@ -140,6 +150,7 @@ mod tests {
             rows: BTreeMap::new(),
             tables: ["One", "Two"].map(head).to_vec(),
             rare: false,
+            whole: true,
         };
         let first = [(0, row(0, 1)), (0, row(1, 5)), (1, row(0, 9))];
         held.take(&mut first.iter().map(|(table, row)| (*table, row)));
@@ -173,5 +184,6 @@ mod tests {
         let flood: Vec<ApiRow> = (0..=KEPT as u32).map(|at| row(at, 1)).collect();
         held.take(&mut flood.iter().map(|row| (0, row)));
         assert_eq!(held.rows.len(), KEPT);
+        assert!(!held.whole());
     }
 }

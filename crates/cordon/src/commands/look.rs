@@ -35,6 +35,9 @@ const ENDPOINTS: [(&str, ValueType); 5] = [
     ("Why", ValueType::Text),
 ];
 
+/// Endpoints that a line names at most.
+const NAMED: u32 = 3;
+
 /// What is looked at.
 #[derive(Clone, Copy)]
 pub(crate) enum What {
@@ -106,21 +109,19 @@ impl Look {
         if let Some(screen) = screen {
             screen.finish();
         }
-        let Followed {
-            coverage,
-            ended,
-            away,
-        } = followed?;
-        if coverage.values().sum::<u64>() == 0 && matches!(ended, Ended::Seen) {
+        let followed = followed?;
+        let nobody = followed.coverage.values().sum::<u64>() == 0;
+        if nobody && matches!(followed.ended, Ended::Seen) {
             anyhow::bail!(
                 "no endpoint is enrolled yet: make a token with `cordon token create` and enrol a machine with `cordon enrol`"
             );
         }
-        if away {
-            return self.lost(question, &coverage, &held, &ended);
+        if followed.away {
+            return self.lost(question, &followed, &held);
         }
-        let code = self.print(client, question, &coverage).await?;
-        let cancelled = count_of(&coverage, EndpointState::Cancelled);
+        let printed = self.print(client, question, &followed.coverage).await?;
+        let mut whole = self.fit(client, question, &printed).await?;
+        let cancelled = count_of(&printed.coverage, EndpointState::Cancelled);
         if cancelled > 0 {
             anstream::eprintln!(
                 "cordon: not whole: the question was cancelled before {} had answered",
@@ -128,28 +129,69 @@ impl Look {
             );
             return Ok(ExitCode::from(EXIT_PARTIAL));
         }
-        let missing = not_yet(&coverage);
-        let wanted = matches!((&ended, wait), (Ended::Seen, Some(Wait::Share(_))));
-        if missing == 0 || wanted {
-            return Ok(code);
+        let missing = not_yet(&printed.coverage);
+        let wanted = matches!((&followed.ended, wait), (Ended::Seen, Some(Wait::Share(_))));
+        if missing > 0 && !wanted {
+            anstream::eprintln!(
+                "cordon: not whole: {} {} not answered yet; `cordon questions show {} --follow` goes on",
+                counted(missing, "endpoint"),
+                if missing == 1 { "has" } else { "have" },
+                question.id
+            );
+            whole = false;
         }
-        anstream::eprintln!(
-            "cordon: not whole: {} {} not answered yet; `cordon questions show {} --follow` goes on",
-            counted(missing, "endpoint"),
-            if missing == 1 { "has" } else { "have" },
-            question.id
-        );
-        Ok(ExitCode::from(EXIT_PARTIAL))
+        Ok(printed.status(whole))
+    }
+
+    /// Prints the answer as it is, without waiting for anybody.
+    pub async fn once(&self, client: &Client, question: &ApiQuestion) -> Result<ExitCode> {
+        let printed = self.print(client, question, &question.coverage).await?;
+        let whole = self.fit(client, question, &printed).await?;
+        Ok(printed.status(whole))
+    }
+
+    /// Says what keeps the answer from being whole although nobody is waited for: a disk without room, on the server or on endpoints.
+    async fn fit(
+        &self,
+        client: &Client,
+        question: &ApiQuestion,
+        printed: &Printed,
+    ) -> Result<bool> {
+        if let Some(trouble) = &printed.trouble {
+            anstream::eprintln!("cordon: not whole: {}", output::shown(trouble));
+        }
+        let full = count_of(&printed.coverage, EndpointState::DiskFull);
+        if full > 0 {
+            let some = StatesQuery {
+                state: Some(EndpointState::DiskFull),
+                limit: Some(NAMED),
+                ..StatesQuery::default()
+            };
+            let path = format!("/questions/{}/endpoints", question.id);
+            let members: Vec<Member> = client.query(&path, some).await?;
+            let mut names: Vec<String> = members.iter().map(|m| output::shown(&name(m))).collect();
+            let more = full.saturating_sub(names.len() as u64);
+            if more > 0 {
+                names.push(format!("{more} more"));
+            }
+            anstream::eprintln!(
+                "cordon: not whole: {} no room on the disk for the answer: {}; free some space there and ask again (`cordon questions show {} \
+                 --endpoints disk_full` tells which disk)",
+                if full == 1 {
+                    "1 endpoint has".to_owned()
+                } else {
+                    format!("{full} endpoints have")
+                },
+                names.join(", "),
+                question.id
+            );
+        }
+        Ok(printed.trouble.is_none() && full == 0)
     }
 
     /// Prints what came before the server went away.
-    fn lost(
-        &self,
-        question: &ApiQuestion,
-        coverage: &Coverage,
-        held: &Held,
-        ended: &Ended,
-    ) -> Result<ExitCode> {
+    fn lost(&self, question: &ApiQuestion, followed: &Followed, held: &Held) -> Result<ExitCode> {
+        let coverage = &followed.coverage;
         if matches!(self.what, What::Rows) {
             let most = match self.how.form {
                 Form::Aligned if self.terminal() => self.most,
@@ -160,7 +202,12 @@ impl Look {
             output::print_of(&self.how, question, &tables, &tail)?;
         }
         anstream::eprintln!("{}", follow::states(coverage));
-        let why = match ended {
+        if !(followed.whole && held.whole()) && matches!(self.what, What::Rows) {
+            anstream::eprintln!(
+                "cordon: not whole: of very many rows only some had come; the server has them all"
+            );
+        }
+        let why = match &followed.ended {
             Ended::Lost(why) => told(why),
             _ => format!(
                 "the server is away; `cordon questions show {}` shows the answer when it is back",
@@ -175,82 +222,79 @@ impl Look {
         self.how.folder.is_none() && std::io::stdout().is_terminal()
     }
 
-    /// Prints the answer as it is.
-    pub async fn print(
+    /// Prints the answer as it is: whatever is told of it is of one moment.
+    async fn print(
         &self,
         client: &Client,
         question: &ApiQuestion,
-        coverage: &Coverage,
-    ) -> Result<ExitCode> {
-        match self.what {
-            What::Rows => self.rows(client, question, coverage).await,
+        before: &Coverage,
+    ) -> Result<Printed> {
+        let (table, problems, coverage) = match self.what {
+            What::Rows => return self.rows(client, question, before).await,
             What::Problems => {
-                let problems = problems::of(client, question).await?;
-                let members = members(client, question, InState::All).await?;
+                let (problems, members) = problems::with_members(client, question).await?;
                 let found = problems_table(&problems, &members);
-                self.plain(question, coverage, found, problems)
+                (found, problems, follow::covered(&members))
             }
             What::Endpoints(state) => {
-                let problems = problems::of(client, question).await?;
-                let members = members(client, question, state).await?;
-                let found = endpoints_table(&members, &problems);
-                self.plain(question, coverage, found, problems)
+                let (problems, mut members) = problems::with_members(client, question).await?;
+                let coverage = follow::covered(&members);
+                if let InState::Only(state) = state {
+                    members.retain(|member| member.state == state);
+                }
+                (endpoints_table(&members, &problems), problems, coverage)
             }
-        }
-    }
-
-    /// Prints a table about the answer in place of its own.
-    fn plain(
-        &self,
-        question: &ApiQuestion,
-        coverage: &Coverage,
-        table: Table,
-        problems: Vec<ProblemInfo>,
-    ) -> Result<ExitCode> {
+        };
         // Which of the answer's own tables is wanted does not matter here.
         let how = How {
             table: None,
             ..self.how.clone()
         };
+        let asked: ApiQuestion = client.get(&format!("/questions/{}", question.id)).await?;
+        let tail = Tail {
+            trouble: asked.trouble.clone(),
+            ..tail(question, &coverage, problems)
+        };
         let empty = table.rows.is_empty();
-        let tail = tail(question, coverage, problems);
         output::print_of(&how, question, &[table], &tail)?;
-        anstream::eprintln!("{}", follow::states(coverage));
-        Ok(code(empty, false))
+        anstream::eprintln!("{}", follow::states(&coverage));
+        Ok(Printed {
+            code: code(empty, false),
+            coverage,
+            trouble: asked.trouble,
+        })
     }
 
     async fn rows(
         &self,
         client: &Client,
         question: &ApiQuestion,
-        coverage: &Coverage,
-    ) -> Result<ExitCode> {
-        let problems = problems::of(client, question).await;
-        // Above the tables: a table without a row means something else then.
-        for problem in problems.iter().flatten() {
-            if problem.state == EndpointState::Unsupported {
-                anstream::eprintln!("cordon: {}", problems::line(problem));
-            }
+        before: &Coverage,
+    ) -> Result<Printed> {
+        // Above the tables: a table without a row means something else then. What is told twice did not change meanwhile.
+        let mut above = problems::of(client, question).await.unwrap_or_default();
+        above.retain(|problem| problem.state == EndpointState::Unsupported);
+        for problem in &above {
+            anstream::eprintln!("cordon: {}", problems::line(problem));
         }
         let wanted = rows::Wanted {
             how: self.how.clone(),
             shown: self.shown.clone(),
             rare: self.rare,
             most: self.most,
-            coverage: coverage.clone(),
+            coverage: before.clone(),
         };
         let printed = rows::print(client, question, &wanted).await?;
         rows::tell_hidden(&printed);
-        anstream::eprintln!("{}", follow::states(coverage));
-        self.shown.warn_of_rarity(self.rare, coverage);
-        // They come after the answer, and an answer without them is still one.
-        match &problems {
-            Ok(problems) => problems::report(problems),
-            Err(error) => anstream::eprintln!(
-                "cordon: what went wrong on endpoints cannot be told: {}",
-                told(error)
-            ),
-        }
+        let Tail {
+            coverage,
+            problems,
+            trouble,
+            ..
+        } = printed.tail;
+        anstream::eprintln!("{}", follow::states(&coverage));
+        self.shown.warn_of_rarity(self.rare, &coverage);
+        problems::report(&problems, &above);
         let failed = coverage
             .iter()
             .any(|(state, count)| *count > 0 && went_wrong(*state));
@@ -258,11 +302,36 @@ impl Look {
         let heard = coverage
             .iter()
             .any(|(state, count)| *count > 0 && state.is_claimable());
-        if printed.rows == 0 && !heard {
+        let code = if printed.rows == 0 && !heard {
             anstream::eprintln!("cordon: not whole: no endpoint has answered");
-            return Ok(ExitCode::from(EXIT_PARTIAL));
+            ExitCode::from(EXIT_PARTIAL)
+        } else {
+            code(printed.rows == 0, failed)
+        };
+        Ok(Printed {
+            code,
+            coverage,
+            trouble,
+        })
+    }
+}
+
+/// What was printed.
+struct Printed {
+    code: ExitCode,
+    /// Endpoints by state, with what was printed.
+    coverage: Coverage,
+    /// Why the server does not keep it.
+    trouble: Option<String>,
+}
+
+impl Printed {
+    fn status(&self, whole: bool) -> ExitCode {
+        if whole {
+            self.code
+        } else {
+            ExitCode::from(EXIT_PARTIAL)
         }
-        Ok(code(printed.rows == 0, failed))
     }
 }
 
@@ -272,6 +341,7 @@ fn tail(question: &ApiQuestion, coverage: &Coverage, problems: Vec<ProblemInfo>)
         coverage: coverage.clone(),
         rows_cut: question.rows_cut,
         problems,
+        ..Tail::default()
     }
 }
 
@@ -300,18 +370,6 @@ fn not_yet(coverage: &Coverage) -> u64 {
 
 fn count_of(coverage: &Coverage, state: EndpointState) -> u64 {
     coverage.get(&state).copied().unwrap_or(0)
-}
-
-async fn members(client: &Client, question: &ApiQuestion, state: InState) -> Result<Vec<Member>> {
-    let query = StatesQuery {
-        state: match state {
-            InState::All => None,
-            InState::Only(state) => Some(state),
-        },
-        ..StatesQuery::default()
-    };
-    let path = format!("/questions/{}/endpoints", question.id);
-    client.query(&path, &query).await
 }
 
 fn name(member: &Member) -> String {

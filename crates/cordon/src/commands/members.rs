@@ -9,8 +9,6 @@ use ::api::question::ToAsk;
 use anyhow::Result;
 use std::time::Duration;
 
-/// Machines of one page.
-const PAGE: u32 = 5_000;
 /// Machines that come back later are not waited for.
 const LIFE: u64 = 120;
 
@@ -62,22 +60,12 @@ pub(crate) async fn of(client: &Client, filter: &str, wait: Duration) -> Result<
         targets: None,
     };
     let question: ApiQuestion = client.post("/questions", asked).await?;
-    let coverage = said(client, &question, wait).await?;
-    let mut members: Vec<Member> = Vec::new();
-    loop {
-        let page = StatesQuery {
-            state: Some(EndpointState::Answered),
-            offset: u32::try_from(members.len()).unwrap_or(u32::MAX),
-            limit: Some(PAGE),
-        };
-        let path = format!("/questions/{}/endpoints", question.id);
-        let page: Vec<Member> = client.query(&path, page).await?;
-        let last = page.len() < PAGE as usize;
-        members.extend(page);
-        if last {
-            break;
-        }
-    }
+    said(client, &question, wait).await?;
+    // All at once: who is in it and how many have said are of one moment.
+    let path = format!("/questions/{}/endpoints", question.id);
+    let mut members: Vec<Member> = client.query(&path, StatesQuery::default()).await?;
+    let coverage = follow::covered(&members);
+    members.retain(|member| member.state == EndpointState::Answered);
     Ok(Members {
         question: question.id,
         members,

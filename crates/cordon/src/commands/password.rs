@@ -65,5 +65,9 @@ pub async fn whoami(args: WhoamiArgs) -> Result<()> {
         profile.url,
     ];
     let names = ["Name", "Role", "May", "API token", "Server"];
-    output::print(args.output, &[Table::plain(&names, [row])], Value::Null)
+    output::print(
+        args.output,
+        &[Table::plain("account", &names, [row])],
+        Value::Null,
+    )
 }

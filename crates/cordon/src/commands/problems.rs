@@ -3,12 +3,14 @@
 use crate::api::{ApiQuestion, Client};
 use crate::output::counted;
 use ::api::EndpointState;
-use ::api::answer::ProblemInfo;
+use ::api::answer::{Member, ProblemInfo, StatesQuery};
 use anyhow::Result;
 use question::cell;
 
 /// Lines that are printed at most; the JSON form has all.
 const MOST: usize = 20;
+/// So often what went wrong and where it did are read until both are of one moment.
+const TRIES: usize = 8;
 
 /// What went wrong with a question, most endpoints first.
 pub(crate) async fn of(client: &Client, question: &ApiQuestion) -> Result<Vec<ProblemInfo>> {
@@ -18,11 +20,36 @@ pub(crate) async fn of(client: &Client, question: &ApiQuestion) -> Result<Vec<Pr
     Ok(problems)
 }
 
-/// Prints on standard error what went wrong. What is unsupported was told above the rows.
-pub(crate) fn report(problems: &[ProblemInfo]) {
+/// The endpoints of a question, and what went wrong on them: of one moment, for one comes with the other. On a fleet that never comes to
+/// rest the endpoints are of the later moment.
+pub(crate) async fn with_members(
+    client: &Client,
+    question: &ApiQuestion,
+) -> Result<(Vec<ProblemInfo>, Vec<Member>)> {
+    let path = format!("/questions/{}/endpoints", question.id);
+    let mut before = of(client, question).await?;
+    let mut tries = TRIES;
+    loop {
+        let members: Vec<Member> = client.query(&path, &StatesQuery::default()).await?;
+        let after = of(client, question).await?;
+        tries -= 1;
+        if before == after || tries == 0 {
+            return Ok((before, members));
+        }
+        before = after;
+    }
+}
+
+/// Prints on standard error what went wrong, but for what was told above the rows.
+pub(crate) fn report(problems: &[ProblemInfo], above: &[ProblemInfo]) {
+    let before = |problem: &ProblemInfo| {
+        above
+            .iter()
+            .any(|one| one.sensor == problem.sensor && one.message == problem.message)
+    };
     let told = problems
         .iter()
-        .filter(|problem| problem.state != EndpointState::Unsupported);
+        .filter(|problem| problem.state != EndpointState::Unsupported || !before(problem));
     for problem in told.clone().take(MOST) {
         anstream::eprintln!("{}", line(problem));
     }

@@ -8,7 +8,8 @@ use crate::args::{QuestionAction, QuestionsArgs};
 use crate::output::say;
 use crate::output::{self, How, Table};
 use ::api::ValueType;
-use ::api::question::ToKeep;
+use ::api::ids::QuestionId;
+use ::api::question::{ListQuery, ToKeep};
 use anyhow::Result;
 use serde_json::{Value, json};
 use std::process::ExitCode;
@@ -23,12 +24,15 @@ const COLUMNS: [(&str, ValueType); 6] = [
     ("Coverage", ValueType::Text),
 ];
 
+/// Questions of one request.
+const PAGE: u32 = 1_000;
+
 /// Runs the command.
 pub async fn run(args: QuestionsArgs) -> Result<ExitCode> {
     let client = Client::connect(&args.connection)?;
     match args.action {
         None => {
-            let list: Vec<ApiQuestion> = client.get("/questions").await?;
+            let (list, older) = latest(&client, false, args.before, args.limit).await?;
             let rows = list.into_iter().map(|q| {
                 vec![
                     q.id.get().into(),
@@ -41,6 +45,11 @@ pub async fn run(args: QuestionsArgs) -> Result<ExitCode> {
             });
             let table = Table::of("questions", &COLUMNS, rows);
             output::print(&args.printing, &[table], Value::Null)?;
+            if let Some(last) = older {
+                anstream::eprintln!(
+                    "… older questions: `--before {last}` goes on, `--limit N` gives more"
+                );
+            }
         }
         Some(QuestionAction::Show {
             id,
@@ -63,7 +72,7 @@ pub async fn run(args: QuestionsArgs) -> Result<ExitCode> {
             return if follow {
                 look.follow(&client, &question, Some(Wait::End)).await
             } else {
-                look.print(&client, &question, &question.coverage).await
+                look.once(&client, &question).await
             };
         }
         Some(QuestionAction::Cancel { id }) => {
@@ -91,4 +100,41 @@ pub async fn run(args: QuestionsArgs) -> Result<ExitCode> {
         }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// The latest questions, or those of this user; and the number before which there are older ones.
+pub(super) async fn latest(
+    client: &Client,
+    mine: bool,
+    before: Option<QuestionId>,
+    limit: u32,
+) -> Result<(Vec<ApiQuestion>, Option<QuestionId>)> {
+    let most = usize::try_from(limit).unwrap_or(usize::MAX);
+    let mut found: Vec<ApiQuestion> = Vec::new();
+    let mut query = ListQuery {
+        mine,
+        before,
+        limit: None,
+    };
+    loop {
+        let left = most.saturating_sub(found.len());
+        // One more than is shown tells whether there are more.
+        let page = u32::try_from(left)
+            .unwrap_or(u32::MAX)
+            .saturating_add(1)
+            .min(PAGE);
+        query.limit = Some(page);
+        let came: Vec<ApiQuestion> = client.query("/questions", &query).await?;
+        let whole = came.len() < page as usize;
+        query.before = came.last().map(|question| question.id);
+        found.extend(came);
+        if found.len() > most {
+            found.truncate(most);
+            let last = found.last().map(|question| question.id).or(before);
+            return Ok((found, last));
+        }
+        if whole {
+            return Ok((found, None));
+        }
+    }
 }

@@ -1,5 +1,6 @@
 //! Printing whole answers. Rows come through the export operation and go out as they come, so that an answer of any length needs no
-//! more memory than a row; only an aligned table in a terminal is fetched by its first rows, and it has few.
+//! more memory than a row; of a table in a terminal only the first rows come. Whatever is printed of an answer, rows and how far it is,
+//! is one export and so of one moment.
 
 use super::follow::Retry;
 use super::which::Shown;
@@ -35,7 +36,7 @@ pub(crate) struct Wanted {
     pub rare: bool,
     /// Rows of a table in a terminal.
     pub most: usize,
-    /// Endpoints by state.
+    /// Endpoints by state, as far as that is known before: it decides whether a table is drawn as a tree.
     pub coverage: Coverage,
 }
 
@@ -46,6 +47,8 @@ pub(crate) struct Printed {
     pub rows: u64,
     /// Rows that a terminal was spared.
     pub hidden: u64,
+    /// How far the answer was with these rows.
+    pub tail: Tail,
 }
 
 /// Prints the wanted tables of an answer.
@@ -62,32 +65,14 @@ pub(crate) async fn print(
     let mut printer = Printer::new(&wanted.how, Some(about), serde_json::Value::Null, &heads)?;
     let trees = trees(question, &wanted.coverage);
     let shown = wanted.how.folder.is_none() && std::io::stdout().is_terminal();
-    let mut printed = Printed::default();
-    if wanted.how.form == Form::Aligned && shown {
-        for at in printer.wanted() {
-            let (Some(head), Ok(number)) = (heads.get(at), u32::try_from(at)) else {
-                continue;
-            };
-            let table = (number, head);
-            let (found, all) = first_rows(
-                client,
-                question,
-                table,
-                &wanted.shown,
-                wanted.rare,
-                wanted.most,
-            )
-            .await?;
-            printed.rows += all;
-            printed.hidden += all.saturating_sub(found.rows.len() as u64);
-            printer.tree(head, trees.get(at).copied().flatten())?;
-            for row in &found.rows {
-                printer.row(row)?;
-            }
-        }
-        printer.end(None)?;
-        return Ok(printed);
-    }
+    // What is shown of an answer fits into a terminal: not every row, nor every name of ten thousand machines.
+    let short = wanted.how.form == Form::Aligned && shown;
+    let (rows, machines) = if short {
+        let names = wanted.shown.machines.map(|machines| machines.min(NAMES));
+        (Some(u32::try_from(wanted.most).unwrap_or(u32::MAX)), names)
+    } else {
+        (None, wanted.shown.machines)
+    };
     let mut export = Export {
         heads: &heads,
         trees: &trees,
@@ -113,13 +98,19 @@ pub(crate) async fn print(
         sort,
         by: Some(wanted.shown.by.clone()),
         count: Some(wanted.shown.count.clone()),
-        machines: wanted.shown.machines,
+        machines,
+        rows,
     };
     receive(client, question, query, |line| export.line(line)).await?;
-    let (rows, tail) = export.end(question)?;
+    let (rows, mut tail) = export.end(question)?;
+    // Told beside the rows; what is printed has all that was wanted.
+    let hidden = std::mem::take(&mut tail.rows_left);
     printer.end(Some(&tail))?;
-    printed.rows = rows;
-    Ok(printed)
+    Ok(Printed {
+        rows: rows + hidden,
+        hidden,
+        tail,
+    })
 }
 
 /// For each table, the tree that it is drawn as. The trees of several machines are no tree: what they have in common is told once, and

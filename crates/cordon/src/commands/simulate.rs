@@ -8,13 +8,18 @@ use std::sync::Arc;
 
 /// Runs simulated endpoints until told to end.
 pub async fn run(args: SimulateArgs) -> Result<()> {
-    let token = super::read_token(args.token_file.as_deref())?;
+    // All may have their identities already.
+    let named = args.token_file.is_some() || std::env::var_os("CORDON_TOKEN").is_some();
+    let token = match named {
+        true => Some(super::read_token(args.token_file.as_deref())?),
+        false => None,
+    };
     let options = ::simulate::Options {
         server: args
             .server
-            .or_else(|| token.servers.first().cloned())
+            .or_else(|| token.as_ref()?.servers.first().cloned())
             .unwrap_or_default(),
-        token: token.to_string(),
+        token: token.map(|token| token.to_string()),
         agents: args.agents,
         seed: args.seed,
         state_dir: args.state,

@@ -53,8 +53,7 @@ fn show(form: Option<Output>, status: &TrustStatus) -> Result<()> {
         let all = all.into_iter().enumerate();
         all.map(move |(at, key)| vec![what.to_owned(), place(at, of).to_owned(), key])
     });
-    let mut table = Table::plain(&["What", "State", "Fingerprint or key"], rows);
-    table.head.name = "trust".to_owned();
+    let table = Table::plain("trust", &["What", "State", "Fingerprint or key"], rows);
     output::print(form, &[table], serde_json::to_value(status)?)?;
     if Form::of(form).is_text() {
         anstream::eprintln!("Version {} of the trust. {}", status.version, next(status));

@@ -67,8 +67,29 @@ fn entries_are_filtered_and_paged_in_every_form() {
     let nonsense = with(&admin, &["audit", "--since", "yesterday"]);
     assert_eq!(nonsense.status.code(), Some(2), "{nonsense:?}");
     assert!(said(&nonsense).contains("24h"), "{nonsense:?}");
-    let nobody = list(&["--endpoint", "nobody", "-o", "csv"]);
-    assert!(numbers(&text(&nobody)).is_empty(), "{nobody:?}");
+    // What can be and was not: nobody else did anything, nothing was deleted.
+    for wanted in [["--who", "unknown"], ["--action", "user.delete"]] {
+        let none = list(&[&wanted[..], &["-o", "csv"]].concat());
+        assert!(numbers(&text(&none)).is_empty(), "{none:?}");
+    }
+    // What cannot be is told with what there is, or with what is wrong with it.
+    for (wanted, told) in [
+        (&["--who", "amdin"][..], &["amdin", "admin"][..]),
+        (&["--who", "Admin"], &["Admin", "admin"]),
+        (&["--action", "gruop."], &["gruop.", "group.create"]),
+        (&["--action", "question.aks"], &["question.ask"]),
+        (&["--object", "tow"], &["`tow`", "two"]),
+        (&["--endpoint", "nobody"], &["nobody", "no endpoint"]),
+        (&["--since", "1h", "--until", "2h"], &["--since", "--until"]),
+        (&["--since", "2999-01-01"], &["2999-01-01", "clock"]),
+        (&["--since", "2026-02-30"], &["2026-02-30", "24h"]),
+    ] {
+        let refused = with(&admin, &[&["audit"], wanted].concat());
+        assert_eq!(refused.status.code(), Some(2), "{wanted:?}: {refused:?}");
+        for part in told {
+            assert!(said(&refused).contains(part), "{wanted:?}: {refused:?}");
+        }
+    }
     let lines = text(&list(&["list", "-n", "3", "-o", "jsonl"]));
     for line in lines.lines() {
         let entry: Value = serde_json::from_str(line).expect("JSON");

@@ -1,4 +1,4 @@
-use crate::support::{cordon, json_of, run, text};
+use crate::support::{cordon, json_of, one_form, run, text};
 use std::process::Stdio;
 
 #[test]
@@ -177,7 +177,20 @@ fn the_headline_question_is_answered_with_real_hashes() {
 #[test]
 fn sensors_are_listed_and_shown() {
     let list = json_of(&run(&["sensors", "--output", "json"]));
-    assert!(list.as_array().expect("a list").len() >= 50);
+    let rows = list["tables"][0]["rows"].as_array().expect("rows");
+    assert!(rows.len() >= 50);
+    let named = |row: &&serde_json::Value| row["Sensor"] == "Process Tree";
+    let tree = rows.iter().find(named).expect("listed");
+    assert!(
+        tree["Parameters"].as_array().is_some_and(|p| !p.is_empty()),
+        "{tree}"
+    );
+    let one = json_of(&run(&["sensors", "Process Tree", "--output", "json"]));
+    assert_eq!(
+        one["name"], "Process Tree",
+        "its declaration stands beside the tables"
+    );
+    assert_eq!(one["tables"][1]["table"], "parameters", "{one}");
     let page = run(&["sensors", "Running", "Processes", "with", "Hash"]);
     assert!(
         text(&page).contains("Running Processes with Hash"),
@@ -189,6 +202,65 @@ fn sensors_are_listed_and_shown() {
         String::from_utf8_lossy(&near.stderr).contains("Running Processes"),
         "{near:?}"
     );
+}
+
+#[test]
+fn json_has_one_form_in_every_verb_that_needs_no_server() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = |name: &str| folder.path().join(name).display().to_string();
+    let (tree, database, pack) = (path("tree"), path("index.db"), path("pack"));
+    for made in [&tree, &pack] {
+        std::fs::create_dir(made).expect("made");
+        std::fs::write(format!("{made}/file"), "content").expect("written");
+    }
+    let made = run(&[
+        "index",
+        "run",
+        "--once",
+        "--root",
+        &tree,
+        "--database",
+        &database,
+    ]);
+    assert!(made.status.success(), "{made:?}");
+    std::fs::write(format!("{tree}/later"), "more").expect("written");
+    let home = path("home");
+    let verbs: [&[&str]; 10] = [
+        &["sensors"],
+        &["sensors", "Uptime"],
+        &["ask", "--explain", "Get Uptime from all machines"],
+        &["ask", "--explain", "uptime on linux"],
+        &["ask", "--local", "Get Is Linux from all machines"],
+        &["index", "status", "--home", &home],
+        &["index", "query", "--database", &database],
+        &["index", "verify", "--database", &database],
+        &["index", "bench", "--root", &tree, "--seconds", "1"],
+        &["content", "lint", &pack],
+    ];
+    for verb in verbs {
+        let output = run(&[verb, &["--output", "json"]].concat());
+        let document = json_of(&output);
+        one_form(&document);
+        let rows = document["tables"][0]["rows"].as_array().expect("rows");
+        assert!(!rows.is_empty(), "{verb:?}: {document}");
+    }
+    let status = json_of(&run(&["index", "status", "--home", &home, "-o", "json"]));
+    assert_eq!(
+        status["state"], status["tables"][0]["rows"][0]["Status"],
+        "{status}"
+    );
+    let found = json_of(&run(&[
+        "index",
+        "verify",
+        "--database",
+        &database,
+        "-o",
+        "json",
+    ]));
+    assert_eq!(found["report"]["differences"], 1, "{found}");
+    assert_eq!(found["tables"][0]["rows"].as_array().map(Vec::len), Some(1));
+    let jsonl = text(&run(&["content", "lint", &pack, "-o", "jsonl"]));
+    assert!(jsonl.starts_with("{\"table\":\"faults\""), "{jsonl}");
 }
 
 #[test]

@@ -96,6 +96,45 @@ fn a_thousand_endpoints_and_a_real_one_answer_and_coverage_adds_up() {
 }
 
 #[test]
+fn simulated_endpoints_come_back_without_a_token() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let server = Server::start(&folder.path().join("server"));
+    let profile = server.profile();
+    let state = folder.path().join("fleet");
+    let state = state.to_str().expect("text");
+    let client = client(&profile);
+    let mut first = simulate(3, &server.token(&profile, 3), &["--state", state]);
+    runtime().block_on(connected(&client, 3));
+    first.end();
+    let alone = |agents: &str| {
+        let mut command = cordon();
+        command.args(["simulate", "--agents", agents, "--state", state]);
+        command
+    };
+    let again = crate::support::Process(alone("3").spawn().expect("started"));
+    let (_, coverage) = runtime().block_on(ask(&client, "Get Computer Name from all machines"));
+    assert_eq!(
+        coverage.get(&EndpointState::Answered),
+        Some(&3),
+        "{coverage:?}"
+    );
+    // One that has no identity is told, with what lets it in and what can be done without.
+    drop(again);
+    let refused = alone("5").output().expect("it runs");
+    assert_eq!(refused.status.code(), Some(2), "{refused:?}");
+    let said = crate::support::said(&refused);
+    for part in ["2 of 5 endpoints", "--token-file", "`--agents 3`"] {
+        assert!(said.contains(part), "{said}");
+    }
+    let nowhere = run(&["simulate", "--agents", "2"]);
+    assert_eq!(nowhere.status.code(), Some(2), "{nowhere:?}");
+    assert!(
+        crate::support::said(&nowhere).contains("CORDON_TOKEN"),
+        "{nowhere:?}"
+    );
+}
+
+#[test]
 fn up_shows_a_first_answer_with_nothing_done_before() {
     let folder = tempfile::tempdir().expect("a folder");
     let up = |data: &std::path::Path| {

@@ -5,7 +5,7 @@
 //! committed. Times, identifiers, places and ports are replaced by [`same`], what stands in tables by what is as wide; a carriage return at the
 //! end of a line stands as `\r`.
 
-use crate::support::{OWN_PASSWORD, SOON, Server, client, connected, cordon, simulate};
+use crate::support::{OWN_PASSWORD, SOON, Server, client, connected, cordon, one_form, simulate};
 use cordon::api::Client;
 use regex::{Captures, Regex};
 use serde_json::{Value, json};
@@ -63,6 +63,12 @@ const VERBS: &[(&str, &[&str], Forms)] = &[
         ],
         All,
     ),
+    (
+        "explain-words",
+        &["ask", "--explain", "uptime of linux machines"],
+        All,
+    ),
+    ("whoami", &["whoami"], All),
     ("endpoints", &["endpoints"], All),
     ("questions", &["questions"], All),
     ("questions-show", &["questions", "show", "1"], All),
@@ -210,6 +216,8 @@ const VERBS: &[(&str, &[&str], Forms)] = &[
     ),
     // The log of all of this.
     ("audit-list", &["audit", "list"], One),
+    ("audit-none", &["audit", "--action", "trust.recover"], All),
+    ("audit-unknown", &["audit", "--who", "olge"], One),
     // Who compares reads both answers at once, and so the log has them in any order.
     (
         "compare",
@@ -374,6 +382,13 @@ impl Answered {
                 .current_dir(self.folder.path())
                 .output()
                 .expect("it runs");
+            if form == Some("json") {
+                let document: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+                // A question that is none is a place in a text, and no table.
+                if output.status.code() != Some(2) || document.get("message").is_none() {
+                    one_form(&document);
+                }
+            }
             let shown: Vec<String> = typed
                 .iter()
                 .map(|word| match word.contains([' ', '>', '"']) {

@@ -14,6 +14,8 @@ mod first_start;
 mod fixed;
 mod fleet;
 #[cfg(target_os = "linux")]
+mod full_disk;
+#[cfg(target_os = "linux")]
 mod golden;
 #[cfg(target_os = "linux")]
 mod index_bench;
@@ -22,6 +24,8 @@ mod index_image;
 mod index_service;
 mod index_walk;
 mod keys;
+mod mistakes;
+mod moment;
 mod operations;
 #[cfg(unix)]
 mod outlives;

@@ -3,6 +3,7 @@
 use cordon::api::{ApiQuestion, Client};
 use cordon::follow::{self, Wait};
 use serde_json::{Value, json};
+use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
@@ -73,6 +74,29 @@ pub fn finish(mut command: Command, input: &str) -> Output {
 /// Standard output as JSON.
 pub fn json_of(output: &Output) -> Value {
     serde_json::from_slice(&output.stdout).unwrap_or_else(|e| panic!("{e}: {output:?}"))
+}
+
+/// Fails unless this has the one form that the JSON of every verb has: tables, each with columns and with rows by their names.
+pub fn one_form(document: &Value) {
+    let tables = document["tables"].as_array();
+    let tables = tables.unwrap_or_else(|| panic!("no tables: {document}"));
+    for table in tables {
+        assert!(
+            !table["table"].as_str().expect("a name").is_empty(),
+            "{table}"
+        );
+        let columns = table["columns"].as_array().expect("columns");
+        let columns: BTreeSet<&str> = columns.iter().filter_map(Value::as_str).collect();
+        assert_eq!(
+            Some(columns.len()),
+            table["columns"].as_array().map(Vec::len)
+        );
+        assert_eq!(Some(columns.len()), table["types"].as_array().map(Vec::len));
+        for row in table["rows"].as_array().expect("rows") {
+            let names = row.as_object().expect("an object").keys();
+            assert_eq!(names.map(String::as_str).collect::<BTreeSet<_>>(), columns);
+        }
+    }
 }
 
 /// A process that is killed with its handle.

@@ -99,7 +99,7 @@ impl<'a> Parser<'a, '_> {
         self.want_operator(sensor, column.as_deref(), as_type);
         let at = self.here();
         let Some((op, end)) = operator_at(&self.scan, at) else {
-            return self.fail("a comparison needs an operator here");
+            return self.fail("a comparison is wanted here, such as `= value`");
         };
         let column = match column {
             // Text may be looked for in a whole row; but its joined cells equal nothing, and have no order.

@@ -3,7 +3,7 @@
 
 use super::Api;
 use super::error::{ApiError, ErrorBody};
-use super::extract::{Path, Query, Reads};
+use super::extract::{Path, Query, Reads, within};
 use super::shown::{self, Wanted, table_plan};
 use answer::{AnswerError, Coverage, EndpointSet, PageQuery, PageRow, Sort, State, View};
 use api::answer::{Member, MembersQuery, ProblemInfo, RowInfo, RowsPage, RowsQuery, StatesQuery};
@@ -78,7 +78,7 @@ async fn rows(
     Path(id): Path<QuestionId>,
     Query(query): Query<RowsQuery>,
 ) -> Result<axum::Json<RowsPage>, ApiError> {
-    let limit = query.limit.unwrap_or(LIMIT).min(LARGEST_LIMIT);
+    let limit = within(query.limit, LIMIT, LARGEST_LIMIT)?;
     let names = u64::from(query.machines.unwrap_or(0)) * u64::from(limit);
     if names > MOST_NAMES {
         return Err(ApiError::invalid(format!(

@@ -4,7 +4,7 @@
 use super::Api;
 use super::answers::{texts, unanswered};
 use super::error::{ApiError, ErrorBody};
-use super::extract::{Path, Query, Reads};
+use super::extract::{Path, Query, Reads, within};
 use super::shown::{self, Shown, Wanted};
 use crate::questions::QuestionInfo;
 use answer::{Comparison, OneSided, View};
@@ -142,7 +142,7 @@ fn compared(
 ) -> Result<ComparisonInfo, ApiError> {
     let table = query.table;
     let found = found(left, right, table)?;
-    let limit = query.limit.unwrap_or(LIMIT).min(LARGEST_LIMIT) as usize;
+    let limit = within(query.limit, LIMIT, LARGEST_LIMIT)? as usize;
     let offset = query.offset as usize;
     let wanted = |part| query.part.is_none_or(|wanted| wanted == part);
     let limit = |part| if wanted(part) { limit } else { 0 };

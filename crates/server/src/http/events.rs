@@ -71,6 +71,8 @@ struct Follow {
     /// Whether an event brought a row.
     rows: bool,
     done: bool,
+    /// Why the answer is not kept, as it was told last.
+    trouble: Option<String>,
     /// For each table.
     tables: Vec<Followed>,
     _counted: Follower,
@@ -143,6 +145,7 @@ async fn events(
         sent: None,
         rows: false,
         done: false,
+        trouble: None,
         tables,
     };
     let events = stream::unfold(follow, |mut follow| async {
@@ -209,7 +212,7 @@ impl Follow {
     async fn look(&mut self) -> Result<Option<ChangesEvent>, ApiError> {
         let questions = &self.api.questions;
         // In this order: when it was closed, nothing changed after what is read next.
-        let closed = questions.info(self.id, &self.reader).await?.closed;
+        let info = questions.info(self.id, &self.reader).await?;
         let since = self.since;
         let tables = &mut self.tables;
         let (version, changes) = questions
@@ -219,15 +222,28 @@ impl Follow {
             .await?;
         let changes = changes?;
         let waiting = State::open().any(|state| changes.coverage.contains_key(&state));
-        let done = closed || !(waiting || changes.coverage.is_empty());
+        let everybody = !(waiting || changes.coverage.is_empty());
+        // The last word is told when it is known whether it is kept.
+        let trouble = if everybody && !info.closed {
+            questions.trouble(self.id).await?
+        } else {
+            info.trouble
+        };
         self.since = version;
-        if self.told == Some(changes.version) && !done {
+        let done = info.closed || (everybody && trouble.is_none());
+        let told = trouble == self.trouble;
+        if self.told == Some(changes.version) && told && !done {
             return Ok(None);
         }
         self.told = Some(changes.version);
+        self.trouble.clone_from(&trouble);
         self.done = done;
         self.rows |= changes.tables.iter().any(|table| !table.rows.is_empty());
-        Ok(Some(ChangesEvent { done, ..changes }))
+        Ok(Some(ChangesEvent {
+            done,
+            trouble,
+            ..changes
+        }))
     }
 }
 
@@ -244,6 +260,7 @@ fn changes(
         coverage: changes.coverage,
         rows_cut: changes.rows_cut.min(LARGEST),
         complete: true,
+        trouble: None,
         done: false,
     };
     let mut rows: HashMap<u32, Vec<PageRow>> = HashMap::new();

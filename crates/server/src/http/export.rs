@@ -1,9 +1,8 @@
 //! Whole answers as files: CSV, JSON lines, JSON. Streamed piece by piece, without an end to rows or time.
 //!
-//! The answer is held only for the length of a piece, so merging goes on; rows that come meanwhile have larger numbers and are
-//! reached at the end. If the server must break off, the transfer breaks off too, so that half a file never looks whole.
-//!
-//! Machines counted by columns are counted when their table begins: a count is only known when every row was looked at.
+//! The answer is held only for the length of a piece, so merging goes on. All of a file is of one moment all the same, that of its
+//! beginning: its rows are those of the endpoints that had answered by then, counted among them, and what stands at its end is said of
+//! them. If the server must break off, the transfer breaks off too, so that half a file never looks whole.
 //!
 //! What a file looks like is [`api::document`]'s, which the command line prints with as well.
 
@@ -15,7 +14,7 @@ use super::shown::{self, Wanted, no_such_table};
 use crate::access::Reader;
 use crate::model::audit::Deed;
 use crate::model::ids::QuestionId;
-use answer::{Groups, PageRow, Show};
+use answer::{EndpointSet, Groups, PageRow, Show, State, View};
 use api::answer::{ExportFormat, ExportOrder, ExportQuery};
 use api::document::{Document, Line, QuestionHead, Tail, Writer};
 use api::ids::LARGEST;
@@ -110,7 +109,7 @@ async fn export(
     // A whole answer leaves the server: without its entry it does not.
     let deed = Deed::new(caller.actor(), "answer.export", format!("question {id}")).with(json!({
         "table": query.table, "format": query.format, "address": address,
-        "by": query.by, "count": query.count, "machines": query.machines,
+        "by": query.by, "count": query.count, "machines": query.machines, "rows": query.rows,
     }));
     api.store.note(deed).await?;
     let (kind, ending) = match query.format {
@@ -129,6 +128,8 @@ async fn export(
         reader,
         tables,
         order: query.sort,
+        most: query.rows,
+        moment: Moment::default(),
         writer: Writer::new(query.format, Some(QuestionHead::from(&asked))),
     };
     let pieces = stream::try_unfold((export, Stage::Begin), |(mut export, stage)| async move {
@@ -145,6 +146,34 @@ async fn export(
     Ok((headers, Body::from_stream(pieces)).into_response())
 }
 
+/// The moment that an export is of.
+#[derive(Default)]
+struct Moment {
+    /// Who had answered; `None` when nobody answers any more.
+    within: Option<EndpointSet>,
+    /// How far the answer was.
+    tail: Tail,
+}
+
+impl Moment {
+    fn of(answer: View<'_>, closed: bool) -> Self {
+        let settled = State::ALL.iter().filter(|state| state.is_settled());
+        let coverage = answer.coverage();
+        let answered = settled.fold(EndpointSet::new(), |all, state| {
+            all.union(&coverage.endpoints(*state))
+        });
+        Self {
+            within: (!closed).then_some(answered),
+            tail: Tail {
+                coverage: coverage.counts(),
+                rows_cut: answer.rows_cut().min(LARGEST),
+                problems: problem_infos(answer),
+                ..Tail::default()
+            },
+        }
+    }
+}
+
 /// An export under way.
 struct Export {
     api: Arc<Api>,
@@ -152,6 +181,9 @@ struct Export {
     reader: Reader,
     tables: Vec<(u32, Head, Show)>,
     order: ExportOrder,
+    /// Rows of each table at most.
+    most: Option<u32>,
+    moment: Moment,
     writer: Writer,
 }
 
@@ -162,12 +194,21 @@ impl Export {
         let next = match stage {
             Stage::End => return Ok(None),
             Stage::Begin => {
+                let questions = &self.api.questions;
+                // In this order: when it was closed, nothing changed after what is read next.
+                let closed = questions.info(self.id, &self.reader).await?.closed;
+                self.moment = questions
+                    .with_answer(self.id, &self.reader, |answer, _| {
+                        Moment::of(answer, closed)
+                    })
+                    .await?;
                 self.writer.begin(&mut out);
                 Stage::Table(0)
             }
             Stage::Table(at) => match self.tables.get(at).cloned() {
                 None => {
-                    let tail = self.tail().await?;
+                    let mut tail = std::mem::take(&mut self.moment.tail);
+                    tail.trouble = self.api.questions.trouble(self.id).await?;
                     self.writer.end(&mut out, Some(&tail));
                     Stage::End
                 }
@@ -181,7 +222,9 @@ impl Export {
                 let questions = &self.api.questions;
                 let rows = questions
                     .with_answer(self.id, &self.reader, |answer, _| {
-                        answer.piece(table, from, PIECE, &show)
+                        answer
+                            .among(self.moment.within.as_ref())
+                            .piece(table, from, PIECE, &show)
                     })
                     .await??;
                 let next = rows.last().and_then(|row| row.row.checked_add(1));
@@ -195,7 +238,9 @@ impl Export {
                 let questions = &self.api.questions;
                 let (rows, seen) = questions
                     .with_answer(self.id, &self.reader, |answer, _| {
-                        answer.these(table, wanted, &show)
+                        answer
+                            .among(self.moment.within.as_ref())
+                            .these(table, wanted, &show)
                     })
                     .await??;
                 self.rows(&mut out, at, &rows);
@@ -235,33 +280,53 @@ impl Export {
     }
 
     /// The first rows of a table, in the wanted order.
-    async fn order(&self, at: usize, table: u32, show: &Show) -> Result<Stage, ApiError> {
+    async fn order(&mut self, at: usize, table: u32, show: &Show) -> Result<Stage, ApiError> {
         let rare = match self.order {
             ExportOrder::Row => None,
             ExportOrder::Rare => Some(true),
             ExportOrder::Common => Some(false),
         };
         let questions = &self.api.questions;
+        let within = self.moment.within.as_ref();
         if let Some(by) = &show.by {
             let mut groups = questions
-                .with_answer(self.id, &self.reader, |answer, _| answer.groups(table, by))
+                .with_answer(self.id, &self.reader, |answer, _| {
+                    answer.among(within).groups(table, by)
+                })
                 .await??;
             // Held for as long as the table takes: only with what it needs.
             if show.endpoints == 0 {
                 groups.forget_endpoints();
             }
             let order = groups.order(rare, show.counts);
-            return Ok(Stage::Groups(at, groups, order, 0));
+            return Ok(Stage::Groups(at, groups, self.cut(order), 0));
         }
-        let Some(rare) = rare else {
+        // How many rows are left out is known only when all were counted.
+        if rare.is_none() && self.most.is_none() {
             return Ok(Stage::From(at, 0));
-        };
-        let order = questions
+        }
+        let mut order = questions
             .with_answer(self.id, &self.reader, |answer, _| {
-                answer.by_count(table, rare, show)
+                answer
+                    .among(within)
+                    .by_count(table, rare.unwrap_or_default(), show)
             })
             .await??;
-        Ok(Stage::These(at, order, 0))
+        if rare.is_none() {
+            order.sort_unstable();
+        }
+        Ok(Stage::These(at, self.cut(order), 0))
+    }
+
+    /// As many of these rows as are wanted; the others are counted.
+    fn cut(&mut self, mut order: Vec<u32>) -> Vec<u32> {
+        if let Some(most) = self.most {
+            let most = usize::try_from(most).unwrap_or(usize::MAX);
+            let left = order.len().saturating_sub(most);
+            self.moment.tail.rows_left += left as u64;
+            order.truncate(most);
+        }
+        order
     }
 
     fn rows(&mut self, out: &mut String, at: usize, rows: &[PageRow]) {
@@ -274,18 +339,6 @@ impl Export {
                 .then(|| shown::machines(&self.api, &row.endpoints));
             self.writer.row(out, &printed(head, row, endpoints));
         }
-    }
-
-    async fn tail(&self) -> Result<Tail, ApiError> {
-        let questions = &self.api.questions;
-        let tail = questions
-            .with_answer(self.id, &self.reader, |answer, _| Tail {
-                coverage: answer.coverage().counts(),
-                rows_cut: answer.rows_cut().min(LARGEST),
-                problems: problem_infos(answer),
-            })
-            .await?;
-        Ok(tail)
     }
 }
 

@@ -227,6 +227,17 @@ pub struct Query<T>(pub T);
 #[from_request(via(axum::extract::Path), rejection(ApiError))]
 pub struct Path<T>(pub T);
 
+/// How many are wanted at once, refused where that is more than there may be: what is cut without a word is taken for all there is.
+pub(super) fn within(wanted: Option<u32>, unless: u32, most: u32) -> Result<u32, ApiError> {
+    match wanted {
+        None => Ok(unless),
+        Some(wanted) if wanted <= most => Ok(wanted),
+        Some(wanted) => Err(ApiError::invalid(format!(
+            "`limit` is {wanted}, and {most} is the most for one reply; ask for the rest by another"
+        ))),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

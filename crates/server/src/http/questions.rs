@@ -2,7 +2,7 @@
 
 use super::Api;
 use super::error::{ApiError, ErrorBody, ErrorCode};
-use super::extract::{Asks, Json, Path, Query, Reads};
+use super::extract::{Asks, Json, Path, Query, Reads, within};
 use crate::access::Reader;
 use crate::model::audit::Deed;
 use crate::model::ids::EndpointId;
@@ -50,6 +50,7 @@ impl From<QuestionInfo> for Asked {
             order: info.order,
             kept: info.kept,
             answers_removed_at: info.answers_removed_at,
+            trouble: info.trouble,
         }
     }
 }
@@ -168,13 +169,14 @@ fn ordinals(
 /// Questions, newest first.
 #[utoipa::path(get, path = "/questions", operation_id = "list_questions", tag = "questions", security(("session" = []), ("token" = ["read"])), params(ListQuery), responses(
     (status = OK, body = Vec<Asked>),
+    (status = UNPROCESSABLE_ENTITY, description = "Too many at once", body = ErrorBody),
 ))]
 async fn list(
     Reads(caller): Reads,
     Shared(api): Shared<Arc<Api>>,
     Query(query): Query<ListQuery>,
 ) -> Result<axum::Json<Vec<Asked>>, ApiError> {
-    let limit = query.limit.unwrap_or(LIMIT).min(LARGEST_LIMIT);
+    let limit = within(query.limit, LIMIT, LARGEST_LIMIT)?;
     let before = query.before.map(Into::into);
     let mine = query.mine.then_some(caller.user.id);
     let infos = api

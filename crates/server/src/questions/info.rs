@@ -45,6 +45,8 @@ pub struct QuestionInfo {
     pub kept: bool,
     /// When its answers were removed; the numbers above are what is left of them.
     pub answers_removed_at: Option<Timestamp>,
+    /// Why what it shows is not kept at the moment.
+    pub trouble: Option<String>,
 }
 
 /// Why a question was not asked.
@@ -219,5 +221,6 @@ pub(super) fn from_store(stored: &StoredQuestion) -> Result<QuestionInfo, Questi
         order: stored.order,
         kept: stored.kept,
         answers_removed_at: stored.answers_removed_at,
+        trouble: None,
     })
 }

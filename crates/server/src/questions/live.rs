@@ -2,6 +2,7 @@
 
 use super::ANSWER_MEMORY;
 use super::info::{QuestionInfo, Summary};
+use super::keeping::Keeping;
 use crate::access::Reader;
 use crate::model::actor::Actor;
 use crate::model::clock::{Clock, Moment};
@@ -40,6 +41,8 @@ pub(crate) struct Live {
     /// When it ends by the monotonic clock: a jump of the wall clock neither ends a question nor keeps it.
     pub deadline: Moment,
     pub version: watch::Sender<u64>,
+    /// Whether what the answer shows is written down.
+    pub keeping: Keeping,
     withdrawn: CancellationToken,
     ending: AtomicBool,
     closed: AtomicBool,
@@ -98,6 +101,7 @@ impl Live {
             targets: parts.targets,
             deadline: now.after(left),
             version: watch::Sender::new(answer.version()),
+            keeping: Keeping::default(),
             withdrawn,
             ending: AtomicBool::new(false),
             closed: AtomicBool::new(parts.closed),
@@ -236,6 +240,7 @@ impl Live {
             order: self.order,
             kept: self.kept.load(Ordering::Acquire),
             answers_removed_at: None,
+            trouble: self.keeping.trouble(),
         }
     }
 }

@@ -15,7 +15,6 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
-use tokio_util::sync::CancellationToken;
 
 /// Answers that may wait for the task.
 const INBOX: usize = 256;
@@ -44,6 +43,7 @@ impl Questions {
             if got == 0 {
                 return;
             }
+            live.keeping.begin();
             let (batch, receipts, closes) = take_in(&live, &mut jobs);
             live.announce();
             let batch = Arc::new(batch);
@@ -53,7 +53,7 @@ impl Questions {
             } else if batch.parts.is_empty() && batch.rows.is_empty() {
                 End::Kept
             } else {
-                self.insist("an answer", Some(live.withdrawn()), || {
+                self.insist("an answer", Some(&live), || {
                     self.store.save_answers(live.id, Arc::clone(&batch))
                 })
                 .await
@@ -67,6 +67,9 @@ impl Questions {
                     dropped.receipts.extend(receipts);
                 }
                 End::Kept => {
+                    if live.keeping.done() {
+                        live.announce();
+                    }
                     self.answers_stored
                         .fetch_add(receipts.len() as u64, std::sync::atomic::Ordering::Relaxed);
                     receipts.into_iter().for_each(Receipt::give);
@@ -74,6 +77,7 @@ impl Questions {
             }
             if !closes.is_empty() {
                 self.take_back(&live, &dropped.endpoints).await;
+                live.keeping.done();
                 self.close(&live).await;
                 // Nobody wants these any more, kept or not.
                 dropped.receipts.into_iter().for_each(Receipt::give);
@@ -86,11 +90,12 @@ impl Questions {
         }
     }
 
-    /// Tries a write until it succeeds, nobody wants it any more, or the server stops.
+    /// Tries a write until it succeeds, the server stops, or the question that it is an answer to is cancelled. Whoever looks at that
+    /// one learns why it is not written.
     async fn insist<'a, T>(
         &self,
         what: &str,
-        withdrawn: Option<&CancellationToken>,
+        live: Option<&Live>,
         mut write: impl FnMut() -> crate::store::Reply<'a, T>,
     ) -> End {
         let mut pause = FIRST_PAUSE;
@@ -103,11 +108,14 @@ impl Questions {
                 error = report(&error),
                 "{what} could not be stored; trying again in {pause:?}"
             );
+            if let Some(live) = live.filter(|live| live.keeping.refused(&error)) {
+                live.announce();
+            }
             tokio::select! {
                 () = self.stop.cancelled() => return End::Stopping,
                 () = async {
-                    match withdrawn {
-                        Some(withdrawn) => withdrawn.cancelled().await,
+                    match live {
+                        Some(live) => live.withdrawn().cancelled().await,
                         None => std::future::pending().await,
                     }
                 } => return End::Withdrawn,
@@ -260,6 +268,7 @@ fn take_in(live: &Live, jobs: &mut Vec<Job>) -> Taken {
             }
             Err(error) => {
                 tracing::error!(error = &error as &dyn std::error::Error, ordinal, question = %live.id, "an answer could not be merged");
+                live.keeping.not_merged(&error);
                 if let Some(receipt) = receipt {
                     // It keeps its answer and sends it again when it comes back.
                     receipt.link.goodbye(protocol::message::Goodbye {

@@ -26,12 +26,23 @@ pub struct AuditQuery {
     pub limit: u32,
 }
 
+/// What of an entry is looked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Field {
+    /// Who did it; their tokens are theirs.
+    Who,
+    /// What it was done to.
+    Object,
+}
+
 /// Reading and writing the log. Methods elsewhere that take a [`Deed`] write it in their own transaction.
 pub trait Audit {
     /// Writes a deed that changes nothing in the store; gives its number.
     fn note(&self, deed: Deed) -> Reply<'_, u64>;
     /// Entries, newest first.
     fn audit_entries(&self, query: AuditQuery) -> Reply<'_, Vec<Entry>>;
+    /// What the log has in a field, each once, what was written last first; `most` of them.
+    fn audit_words(&self, field: Field, most: u32) -> Reply<'_, Vec<String>>;
     /// The newest entry's number and hash.
     fn audit_head(&self) -> Reply<'_, Head>;
     /// Checks the whole log, and that it holds these heads noted elsewhere.

@@ -246,6 +246,13 @@ async fn on_a_full_disk_a_cancelled_question_ends_without_the_answer_that_cannot
         .until(asked.id, "the answer", |i| count(i, State::Answered) == 2)
         .await;
     let questions = Arc::clone(&world.running.services.questions);
+    let trouble = soon("the reason", questions.trouble(asked.id))
+        .await
+        .unwrap();
+    assert!(
+        trouble.is_some_and(|told| told.contains("disk is full")),
+        "whoever asks is told that it is not kept"
+    );
     soon("the end", questions.cancel(asked.id, &ada()))
         .await
         .unwrap();
@@ -255,7 +262,7 @@ async fn on_a_full_disk_a_cancelled_question_ends_without_the_answer_that_cannot
         (vec!["sshd".to_owned(), "root".to_owned()], 1),
     ];
     let info = world.info(asked.id).await;
-    assert!(info.closed && info.cancelled);
+    assert!(info.closed && info.cancelled && info.trouble.is_none());
     let counts = [State::Answered, State::Cancelled].map(|state| count(&info, state));
     assert_eq!((counts, info.rows), ([1, 1], 2));
     assert_eq!(world.rows(asked.id).await, expected);

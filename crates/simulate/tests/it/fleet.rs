@@ -90,6 +90,7 @@ fn texts(cells: &[answer::Cell]) -> Vec<String> {
 
 fn cells(answer: &Answer, contains: &str) -> Vec<(Vec<String>, u64)> {
     let page = answer
+        .whole()
         .page(
             0,
             &PageQuery {
@@ -147,6 +148,7 @@ async fn a_fleet_enrols_answers_and_comes_back_as_itself() {
     let number = merged(&mut events, 3, 1, agents).await;
     assert_eq!(
         number
+            .whole()
             .page(
                 0,
                 &PageQuery {
@@ -165,7 +167,7 @@ async fn a_fleet_enrols_answers_and_comes_back_as_itself() {
         unknown.coverage().counts()[&State::Unsupported],
         u64::from(agents)
     );
-    assert_eq!(unknown.problems().len(), 1);
+    assert_eq!(unknown.whole().problems().len(), 1);
     server.ask(
         5,
         "Get Computer Name and Tea Leaves and Running Processes from all machines",
@@ -360,7 +362,7 @@ async fn a_wrong_token_lets_nobody_in() {
     token.secret = vec![1; 32];
     let outcome = simulate::run(
         Options {
-            token: token.to_string(),
+            token: Some(token.to_string()),
             ..options(&server, 4)
         },
         CancellationToken::new(),
@@ -383,7 +385,7 @@ async fn a_server_with_another_authority_learns_nothing() {
     let mut token = server.token();
     token.authority_fingerprint = [0; 32];
     let running = start(Options {
-        token: token.to_string(),
+        token: Some(token.to_string()),
         ..options(&server, 1)
     });
     until(&mut events, |event| match event {
@@ -411,7 +413,7 @@ async fn options_that_make_no_sense_are_refused() {
     .await;
     assert!(matches!(error, SimulateError::Share { .. }), "{error}");
     let error = refused(Options {
-        token: "cordon1.nonsense".into(),
+        token: Some("cordon1.nonsense".into()),
         ..base(&server)
     })
     .await;

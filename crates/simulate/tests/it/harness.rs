@@ -377,7 +377,7 @@ pub fn catalogue() -> Catalogue {
 pub fn options(server: &Server, agents: u32) -> simulate::Options {
     simulate::Options {
         server: server.address.clone(),
-        token: server.token().to_string(),
+        token: Some(server.token().to_string()),
         agents,
         seed: 42,
         state_dir: None,

@@ -31,7 +31,7 @@ async fn all_online(running: &Running) {
 async fn asked(running: &Running, text: &str) -> (BTreeMap<State, u64>, u64) {
     let questions = &running.services.questions;
     let info = questions
-        .ask(text, &Actor::Server, None, None)
+        .ask(text, &Actor::Server, &Reader::server(), None, None)
         .await
         .unwrap();
     let mut version = questions.follow(info.id, &Reader::server()).await.unwrap();
@@ -74,7 +74,7 @@ async fn the_real_server_takes_the_fleet_and_gets_it_back_after_a_restart() {
     let (stop, progress) = (CancellationToken::new(), Arc::new(Progress::default()));
     let options = Options {
         server: running.agents.to_string(),
-        token: token.to_string(),
+        token: Some(token.to_string()),
         agents: AGENTS,
         seed: 42,
         state_dir: None,
@@ -140,7 +140,7 @@ async fn a_token_for_fewer_machines_is_told_with_what_is_missing() {
         let made = identity.create_token(request, &Actor::Server).await;
         let options = Options {
             server: running.agents.to_string(),
-            token: made.unwrap().1.to_string(),
+            token: Some(made.unwrap().1.to_string()),
             agents: 5,
             seed: 42,
             state_dir: state.map(std::path::Path::to_owned),

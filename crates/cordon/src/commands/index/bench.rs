@@ -2,8 +2,7 @@
 
 use crate::args::{BenchArgs, Output};
 use crate::output::counted;
-use crate::output::say;
-use crate::output::{self, Form, Table};
+use crate::output::{self, Table};
 use ::index::bench::{Figures, measure};
 use anyhow::{Context, Result, bail};
 use indicatif::HumanBytes;
@@ -22,10 +21,6 @@ pub fn run(args: BenchArgs) -> Result<ExitCode> {
 }
 
 fn print(f: &Figures, form: Option<Output>) -> Result<ExitCode> {
-    if Form::of(form).is_json() {
-        say!("{}", serde_json::to_string(f)?);
-        return Ok(ExitCode::SUCCESS);
-    }
     let mut rows = vec![
         vec![
             "Inventory".to_owned(),
@@ -71,8 +66,13 @@ fn print(f: &Figures, form: Option<Output>) -> Result<ExitCode> {
     }));
     output::print(
         form,
-        &[Table::plain(&["What", "Figure", "Details"], rows)],
-        serde_json::Value::Null,
+        &[Table::plain(
+            "figures",
+            &["What", "Figure", "Details"],
+            rows,
+        )],
+        // Programs want them without units.
+        serde_json::to_value(f)?,
     )?;
     Ok(ExitCode::SUCCESS)
 }

@@ -2,7 +2,6 @@
 
 use crate::args::VerifyArgs;
 use crate::output::counted;
-use crate::output::say;
 use crate::output::{self, Form, Table};
 use ::index::home::Home;
 use ::index::round;
@@ -32,38 +31,26 @@ pub fn run(home: &Home, args: VerifyArgs) -> Result<ExitCode> {
         .into_inner()
         .unwrap_or_else(PoisonError::into_inner);
     differences.sort_by(|a, b| a.path.cmp(&b.path));
-    let form = Form::of(args.output);
-    if form.is_json() {
-        if form == Form::Jsonl {
-            for difference in &differences {
-                say!("{}", serde_json::to_string(difference)?);
-            }
-        } else {
-            say!(
-                "{}",
-                serde_json::json!({ "report": report, "differences": differences })
-            );
-        }
-    } else {
-        let rows = differences.iter().map(|d| {
-            let kind = serde_json::to_value(d.differs).unwrap_or_default();
-            vec![
-                kind.as_str().unwrap_or_default().to_owned(),
-                d.path.clone(),
-                d.kept.clone(),
-                d.found.clone(),
-            ]
-        });
-        if report.differences > 0 {
-            output::print(
-                args.output,
-                &[Table::plain(
-                    &["Difference", "Path", "Database", "Disk"],
-                    rows,
-                )],
-                serde_json::Value::Null,
-            )?;
-        }
+    let text = Form::of(args.output).is_text();
+    let rows = differences.iter().map(|d| {
+        let kind = serde_json::to_value(d.differs).unwrap_or_default();
+        vec![
+            kind.as_str().unwrap_or_default().to_owned(),
+            d.path.clone(),
+            d.kept.clone(),
+            d.found.clone(),
+        ]
+    });
+    // People are told that there is none in the line below.
+    if !text || report.differences > 0 {
+        let names = ["Difference", "Path", "Database", "Disk"];
+        output::print(
+            args.output,
+            &[Table::plain("differences", &names, rows)],
+            serde_json::json!({ "report": report }),
+        )?;
+    }
+    if text {
         anstream::eprintln!(
             "{} compared, {} read again, {} waiting for hashes{}, {}",
             counted(report.entries, "entry"),

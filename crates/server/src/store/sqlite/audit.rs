@@ -1,6 +1,6 @@
 //! Audit entries in SQLite.
 
-use super::super::audit::{Audit, AuditQuery};
+use super::super::audit::{Audit, AuditQuery, Field};
 use super::super::error::Reply;
 use super::SqliteStore;
 use super::chain::{append, entry, head, verify};
@@ -53,6 +53,23 @@ impl Audit for SqliteStore {
                 ],
                 entry,
             )?;
+            Ok(rows.collect::<rusqlite::Result<_>>()?)
+        })
+    }
+
+    fn audit_words(&self, field: Field, most: u32) -> Reply<'_, Vec<String>> {
+        self.read("reading the words of the audit log", move |db| {
+            let word = match field {
+                Field::Who => {
+                    "CASE instr(who, ' (token ') WHEN 0 THEN who ELSE substr(who, 1, instr(who, ' (token ') - 1) END"
+                }
+                Field::Object => "object",
+            };
+            let mut statement = db.prepare(&format!(
+                "SELECT {word} AS word FROM audit WHERE number > (SELECT number FROM audit_anchor) AND word != ''
+                 GROUP BY word ORDER BY max(number) DESC LIMIT ?1"
+            ))?;
+            let rows = statement.query_map([most], |row| row.get(0))?;
             Ok(rows.collect::<rusqlite::Result<_>>()?)
         })
     }

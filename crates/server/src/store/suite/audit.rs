@@ -4,7 +4,7 @@ use super::{Place, actions, deed};
 use crate::model::actor::Actor;
 use crate::model::audit::{Deed, Head};
 use crate::model::ids::{ApiTokenId, EndpointId, UserId};
-use crate::store::audit::AuditQuery;
+use crate::store::audit::{AuditQuery, Field};
 use jiff::{SignedDuration, Timestamp};
 
 pub async fn the_chain_holds_across_changes_and_reopening(place: &dyn Place) {
@@ -46,6 +46,10 @@ pub async fn entries_are_found_by_who_and_what(place: &dyn Place) {
             .await
             .expect("noted");
     }
+    let words = store.audit_words(Field::Who, 10).await.expect("read");
+    assert_eq!(words, ["ada", "server"]);
+    let words = store.audit_words(Field::Object, 1).await.expect("read");
+    assert_eq!(words, ["x"]);
     let find = async |query: AuditQuery| -> Vec<u64> {
         let entries = store.audit_entries(query).await.expect("read");
         entries.into_iter().map(|e| e.number).collect()

@@ -456,7 +456,33 @@ async fn the_audit_log_is_read_by_who_what_when_and_endpoint() {
     for name in [agent.ordinal.to_string(), id[..10].to_owned()] {
         assert_eq!(find(&format!("endpoint={name}")).await, of_endpoint);
     }
-    assert!(find("endpoint=nobody").await.is_empty());
+    // What is nowhere is told with what comes near; what could be and is not is an empty list.
+    for (query, near) in [
+        ("endpoint=nobody", "no endpoint"),
+        ("who=amdin", "admin"),
+        ("action=user.crate", "user.create"),
+        ("object=ogla", "olga"),
+        ("from=2999-01-01T00:00:00Z", "clock"),
+        (
+            "from=2020-01-02T00:00:00Z&to=2020-01-01T00:00:00Z",
+            "before",
+        ),
+        ("limit=10001", "10000 is the most"),
+    ] {
+        let path = format!("/audit?{query}");
+        let refused = admin
+            .refused(Method::GET, &path, None, 422, "invalid")
+            .await;
+        let told = refused["error"]["message"].as_str().expect("a message");
+        assert!(told.contains(near), "{query}: {told}");
+    }
+    for query in [
+        "who=unknown",
+        "action=trust.recover",
+        "object=olga&action=group.",
+    ] {
+        assert!(find(query).await.is_empty(), "{query}");
+    }
     // In person and by a token.
     let by_admin = find("who=admin&action=user.create").await;
     assert_eq!(by_admin.len(), 1, "{by_admin:?}");

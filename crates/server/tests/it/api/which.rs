@@ -102,6 +102,28 @@ async fn machines_are_counted_by_columns_bounded_and_named() {
         export("format=csv&by=Name&count=%3E9").await,
         "Name,Machines\r\n"
     );
+    // Only so many rows, in whatever order, and how many were left out.
+    for (query, left) in [
+        ("sort=-count&rows=1", 3),
+        ("rows=3", 1),
+        ("rows=0", 4),
+        ("by=Name&rows=1", 1),
+    ] {
+        let lines = export(&format!("format=jsonl&{query}")).await;
+        let lines: Vec<Value> = lines
+            .lines()
+            .map(|line| serde_json::from_str(line).expect("a line"))
+            .collect();
+        assert_eq!(
+            lines.last().map(|end| &end["rows_left"]),
+            Some(&json!(left)),
+            "{query}"
+        );
+        let all = if query.contains("by") { 2 } else { 4 };
+        assert_eq!(lines.len() - 1, all - left, "{query}");
+    }
+    let all = export("format=jsonl&rows=4").await;
+    assert!(!all.contains("rows_left"), "{all}");
     let whole = export("format=csv&sort=count&machines=1").await;
     assert_eq!(whole.lines().count(), 5, "{whole}");
     assert_eq!(whole.matches(&host).count(), 3, "{whole}");
