@@ -452,3 +452,46 @@ fn files_that_were_not_found_are_read_when_something_was_unmounted() {
         },
     );
 }
+
+#[test]
+fn a_directory_that_has_the_number_of_a_file_that_is_gone_is_not_read() {
+    let place = Place::new();
+    fs::create_dir(place.tree().join("folder")).unwrap();
+    place.index();
+    let round = place.round();
+    let engine = Engine::start(
+        index::store::open(&round.database).unwrap(),
+        &round.database,
+    )
+    .unwrap();
+    let teller = engine.teller();
+    let name = b"folder".to_vec();
+    let known = index::query::Filter {
+        directories: true,
+        ..Default::default()
+    };
+    assert_eq!(place.names(&known), ["folder"]);
+    let id = teller.call(move |writer| {
+        let tree = index::inventory::root_number(writer.connection(), &bytes(&round.roots[0]))?;
+        Ok(writer.find(tree.unwrap(), &name)?.unwrap().id)
+    });
+    let sink = index::hashpass::into_engine(&teller);
+    let hashed = place.round().with_plan(|plan| {
+        index::hashpass::these(
+            &place.database(),
+            vec![id.unwrap()],
+            &sink,
+            plan,
+            &Arc::default(),
+        )
+    });
+    assert!(hashed.unwrap());
+    teller.flush().unwrap();
+    let kept = rusqlite::Connection::open(place.database()).unwrap();
+    let count = "SELECT count(*) FROM digest";
+    assert_eq!(
+        kept.query_row(count, [], |row| row.get::<_, i64>(0))
+            .unwrap(),
+        0
+    );
+}
