@@ -373,7 +373,8 @@ pub fn image(connection: &Connection) -> Result<Option<String>, StoreError> {
 pub fn tried_again(connection: &Connection) -> Result<u64, StoreError> {
     connection
         .prepare_cached(
-            "SELECT count(*) FROM digest g JOIN entry e ON e.id = g.entry WHERE g.state NOT IN (0, 1, 2, 5) AND e.flags & 256 = 0",
+            "SELECT count(*) FROM digest g JOIN entry e ON e.id = g.entry WHERE g.state NOT IN (0, 1, 2, 5)
+             AND e.mode & 61440 = 32768 AND e.flags & 256 = 0",
         )
         .and_then(|mut s| s.query_row([], |row| row.get::<_, i64>(0)))
         .map(i64::cast_unsigned)
@@ -388,7 +389,7 @@ pub fn not_found(connection: &Connection, most: u32) -> Result<Vec<i64>, StoreEr
     connection
         .prepare_cached(&format!(
             "SELECT g.entry FROM digest g JOIN entry e ON e.id = g.entry
-             WHERE g.state NOT IN (0, 1, 2, 5) AND g.state IN ({}, {}) AND e.flags & 256 = 0 LIMIT ?1",
+             WHERE g.state NOT IN (0, 1, 2, 5) AND g.state IN ({}, {}) AND e.mode & 61440 = 32768 AND e.flags & 256 = 0 LIMIT ?1",
             DigestState::Gone as i64,
             DigestState::Changing as i64
         ))

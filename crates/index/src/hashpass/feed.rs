@@ -292,8 +292,10 @@ impl Feed {
         let failed = doing("read a file's entry");
         let mut statement = self
             .connection
+            // By the time it is read, a number may be another entry's: that of a file that is gone is given again.
             .prepare_cached(&format!(
-                "SELECT d.path, e.name, d.volume, {ATTRIBUTES} FROM entry e JOIN directory d ON d.id = e.dir WHERE e.id = ?1 AND e.flags & 256 = 0"
+                "SELECT d.path, e.name, d.volume, {ATTRIBUTES} FROM entry e JOIN directory d ON d.id = e.dir
+                 WHERE e.id = ?1 AND e.mode & 61440 = 32768 AND e.flags & 256 = 0"
             ))
             .map_err(&failed)?;
         let mut any = false;

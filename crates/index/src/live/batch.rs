@@ -11,7 +11,7 @@ pub(super) use names::AllShared;
 
 use super::{Applied, Live};
 use crate::changes::{Change, DirectoryKey, Identity};
-use crate::entry::{Attributes, Kind, join};
+use crate::entry::{Attributes, Kind, flag, join};
 use crate::mounts::within;
 use crate::store::StoreError;
 use crate::store::write::Writer;
@@ -265,9 +265,11 @@ impl<'a, 'c> Batch<'a, 'c> {
         let Some(row) = self.writer.directory_of(id)? else {
             return Ok(());
         };
-        let (Some(parent), Ok(now)) = (row.parent, open.itself()) else {
+        let (Some(parent), Ok(mut now)) = (row.parent, open.itself()) else {
             return Ok(());
         };
+        // The root of another mount, if it was opened through that.
+        now.flags &= !flag::MOUNT_POINT;
         let name = last_name(&row.path);
         let kept = self.writer.find(parent, name)?;
         // Removed and held open by us, it has no place any more; that is told.

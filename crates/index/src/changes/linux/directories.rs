@@ -227,7 +227,13 @@ pub(in crate::changes) fn open(key: &DirectoryKey) -> Result<File, Error> {
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW;
     let open = if let Some(anchor) = &key.anchor {
         let handle = Handle::new(&anchor.handle).map_err(Error::other)?;
-        let mut roots = anchor.roots.iter().map(open_root);
+        // Through the mount that shows it where its path says: what is mounted in a directory is so through one mount and not
+        // through another.
+        let (shows, others): (Vec<&Root>, Vec<&Root>) = anchor
+            .roots
+            .iter()
+            .partition(|root| within(&key.path, root));
+        let mut roots = shows.into_iter().chain(others).map(open_root);
         let root = roots.find_map(Result::transpose).transpose()?;
         let root = root.ok_or(ErrorKind::NotFound)?;
         let open = |quiet| open_found(root.as_fd(), handle.file_handle(), flags | quiet);

@@ -124,7 +124,7 @@ impl Batch<'_, '_> {
             if now.path != key.path && batch.live.left_out(&now.path) {
                 return Ok(None);
             }
-            let open = Open::of(key.open().map_err(source_of)?, &now.path)?;
+            let open = Open::of(now.open().map_err(source_of)?, &now.path)?;
             Ok(Some((now.path, open)))
         };
         let outcome = match open(self) {

@@ -11,6 +11,10 @@ const OPERATIONS: &str = "CORDON_MOUNT_OPERATIONS";
 const SEED: &str = "CORDON_MOUNT_SEED";
 /// Between two comparisons.
 const STRETCH: u64 = 40;
+/// How often is drawn for a file that is there, or is not.
+const DRAWS: usize = 12;
+/// Written files that are remembered.
+const WRITTEN: usize = 64;
 
 fn number(name: &str, otherwise: u64) -> u64 {
     std::env::var(name).map_or(otherwise, |text| text.parse().unwrap())
@@ -61,6 +65,7 @@ fn walk(kind: &'static str) {
         out: stage.path("out"),
         images: images.into_iter().skip(1).collect(),
         points: Vec::new(),
+        written: Vec::new(),
         done: std::collections::BTreeMap::new(),
         tried: Vec::new(),
     };
@@ -101,6 +106,8 @@ struct Model {
     images: Vec<PathBuf>,
     /// Where something was mounted.
     points: Vec<PathBuf>,
+    /// Files that were written; many are gone or out of sight by now.
+    written: Vec<PathBuf>,
     /// What went well, and how often.
     done: std::collections::BTreeMap<&'static str, u32>,
     /// What was tried since the last comparison; told when it fails.
@@ -144,6 +151,25 @@ impl Model {
         directory.join(format!("f{}", self.number(8)))
     }
 
+    /// A file that is there, if one is found soon, and a free name that is likely to be in the same file system.
+    fn there(&mut self) -> Option<(PathBuf, PathBuf)> {
+        let file = (0..DRAWS).find_map(|_| {
+            let at = self.number(self.written.len().max(1) as u64) as usize;
+            self.written.get(at).filter(|file| file.exists()).cloned()
+        })?;
+        let here = file.parent()?;
+        let beside = here.parent()?.join(format!("e{}", self.number(3)));
+        let directory = match self.number(2) {
+            0 if beside.is_dir() => beside,
+            _ => here.to_owned(),
+        };
+        let name = (0..DRAWS).find_map(|_| {
+            let name = directory.join(format!("f{}", self.number(8)));
+            (!name.exists()).then_some(name)
+        });
+        Some((file, name?))
+    }
+
     fn count(&mut self, what: &'static str, on: &[&str], went_well: bool) {
         let how = if went_well { "" } else { ", in vain" };
         let now = jiff::Timestamp::now();
@@ -163,9 +189,15 @@ impl Model {
 
     /// Fails where what it needs is not there: that is part of the game.
     fn files(&mut self) {
-        let (file, mut other) = (self.file(), self.file());
+        let (mut file, mut other) = (self.file(), self.file());
         let content = format!("content {}", self.number(1 << 40));
-        let (what, went_well) = match self.number(12) {
+        let what = self.number(12);
+        if matches!(what, 6 | 7)
+            && let Some(found) = self.there()
+        {
+            (file, other) = found;
+        }
+        let (what, went_well) = match what {
             0..=4 => {
                 fs::create_dir_all(file.parent().unwrap()).ok();
                 ("write", fs::write(&file, content).is_ok())
@@ -193,6 +225,12 @@ impl Model {
         };
         let on = [text(&file), text(&other)];
         self.count(what, &on, went_well);
+        if went_well && matches!(what, "write" | "link" | "rename") {
+            let now = if what == "write" { file } else { other };
+            self.written.push(now);
+            let keep = self.written.len().saturating_sub(WRITTEN);
+            self.written.drain(..keep);
+        }
     }
 
     fn point(&mut self) -> PathBuf {

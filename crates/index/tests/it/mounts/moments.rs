@@ -17,12 +17,12 @@ fn bytes(path: &Path) -> Vec<u8> {
 }
 
 /// Waits until such a change is told.
-fn told(watcher: &mut Watcher, is: impl Fn(&Change) -> bool) {
+fn told(watcher: &mut Watcher, mut is: impl FnMut(&Change) -> bool) {
     let mut all = Vec::new();
     loop {
         let changes = watcher.next(PATIENCE).unwrap();
         assert!(!changes.is_empty(), "nothing more is told: {all:#?}");
-        if changes.iter().any(&is) {
+        if changes.iter().any(&mut is) {
             return;
         }
         all.extend(changes);
@@ -143,6 +143,39 @@ fn what_is_shown_by_one_of_several_mounts_is_told_where_it_is_shown() {
                     "/two/in/file"
                 ]
             );
+        },
+    );
+}
+
+#[test]
+fn a_directory_is_opened_through_the_mount_of_its_path() {
+    apart(
+        "mounts::moments::a_directory_is_opened_through_the_mount_of_its_path",
+        || {
+            let stage = Stage::new();
+            let (tree, out) = (stage.path("tree"), stage.path("out"));
+            must("mount", &["-t", "tmpfs", "none", text(&out)]);
+            fs::create_dir(out.join("in")).unwrap();
+            let mounts = ["part", "whole"].map(|name| tree.join(name));
+            for (point, shown) in mounts.iter().zip([out.join("in"), out.clone()]) {
+                fs::create_dir(point).unwrap();
+                must("mount", &["--bind", text(&shown), text(point)]);
+            }
+            let (mut watcher, refused) = Watcher::start(&mounts, &Options::default()).unwrap();
+            assert!(refused.is_empty(), "{refused:?}");
+            must("mount", &["-t", "tmpfs", "none", text(&mounts[0])]);
+            fs::write(out.join("in/file"), "1").unwrap();
+            let mut key = None;
+            told(&mut watcher, |change| match change {
+                Change::Touched { directory, .. } => key.replace(directory.clone()).is_none(),
+                _ => false,
+            });
+            let key = key.unwrap();
+            assert_eq!(key.path, bytes(&mounts[1].join("in")));
+            must("umount", &[text(&mounts[0])]);
+            let open = walk::Open::of(key.open().unwrap(), &key.path).unwrap();
+            assert_eq!(open.mount(), mount_number(&bytes(&mounts[1])));
+            assert!(!open.is_point());
         },
     );
 }
@@ -417,5 +450,48 @@ fn files_that_were_not_found_are_read_when_something_was_unmounted() {
             must("mount", &["-t", "tmpfs", "none", text(&out)]);
             stage.settle("read");
         },
+    );
+}
+
+#[test]
+fn a_directory_that_has_the_number_of_a_file_that_is_gone_is_not_read() {
+    let place = Place::new();
+    fs::create_dir(place.tree().join("folder")).unwrap();
+    place.index();
+    let round = place.round();
+    let engine = Engine::start(
+        index::store::open(&round.database).unwrap(),
+        &round.database,
+    )
+    .unwrap();
+    let teller = engine.teller();
+    let name = b"folder".to_vec();
+    let known = index::query::Filter {
+        directories: true,
+        ..Default::default()
+    };
+    assert_eq!(place.names(&known), ["folder"]);
+    let id = teller.call(move |writer| {
+        let tree = index::inventory::root_number(writer.connection(), &bytes(&round.roots[0]))?;
+        Ok(writer.find(tree.unwrap(), &name)?.unwrap().id)
+    });
+    let sink = index::hashpass::into_engine(&teller);
+    let hashed = place.round().with_plan(|plan| {
+        index::hashpass::these(
+            &place.database(),
+            vec![id.unwrap()],
+            &sink,
+            plan,
+            &Arc::default(),
+        )
+    });
+    assert!(hashed.unwrap());
+    teller.flush().unwrap();
+    let kept = rusqlite::Connection::open(place.database()).unwrap();
+    let count = "SELECT count(*) FROM digest";
+    assert_eq!(
+        kept.query_row(count, [], |row| row.get::<_, i64>(0))
+            .unwrap(),
+        0
     );
 }
