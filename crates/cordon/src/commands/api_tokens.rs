@@ -4,7 +4,7 @@ use super::secrets::Place;
 use super::words::{moment, word};
 use crate::api::Client;
 use crate::args::{ApiTokenAction, ApiTokensArgs, ScopeName};
-use crate::output::{self, Table, counted, say};
+use crate::output::{self, Table, say};
 use ::api::ValueType;
 use ::api::account::{ApiTokenCreated, ApiTokenInfo, ApiTokenToCreate, Scope};
 use anyhow::Result;
@@ -68,9 +68,8 @@ pub async fn run(args: ApiTokensArgs) -> Result<()> {
             // A clock that goes an hour wrong is no cut.
             if given + 3600 < wanted {
                 anstream::eprintln!(
-                    "cordon: warning: it ends before the {} that were asked for: no token outlives the one that makes it (`cordon login --days \
-                     N` makes a longer one)",
-                    counted(u64::from(days), "day")
+                    "cordon: warning: it ends before the {days} days that were asked for: no token outlives the one that makes it (`cordon login --days \
+                     N` makes a longer one)"
                 );
             }
             let missing: Vec<Scope> = scopes

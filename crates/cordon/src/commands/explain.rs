@@ -209,7 +209,7 @@ pub fn warn(warnings: &[WarningInfo]) {
 /// Reports a bad question: as JSON on standard output for programs, with its place marked on standard error for people.
 pub fn report(text: &str, error: &ParseError, as_json: bool) -> Result<()> {
     if as_json {
-        let text = serde_json::to_string_pretty(error)?;
+        let text = serde_json::to_string_pretty(&serde_json::to_value(error)?)?;
         say!("{}", question::cell::harmless_json(&text));
         return Ok(());
     }

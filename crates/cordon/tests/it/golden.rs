@@ -68,7 +68,7 @@ const VERBS: &[(&str, &[&str], Forms)] = &[
         &["ask", "--explain", "uptime of linux machines"],
         All,
     ),
-    ("whoami", &["whoami"], All),
+    ("whoami", &["whoami"], One),
     ("endpoints", &["endpoints"], All),
     ("questions", &["questions"], All),
     ("questions-show", &["questions", "show", "1"], All),
