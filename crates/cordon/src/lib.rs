@@ -72,7 +72,12 @@ fn unread(error: &clap::Error) -> ExitCode {
     match args::hint(error, &typed) {
         Some(hint) => {
             let hint = output::shown(&hint);
-            let written = std::io::Write::write_all(&mut anstream::stderr(), hint.as_bytes());
+            let style = clap::builder::styling::AnsiColor::Red.on_default().bold();
+            let (name, rest) = hint.split_once(' ').unwrap_or(("", &hint));
+            let written = std::io::Write::write_fmt(
+                &mut anstream::stderr(),
+                format_args!("{style}{name}{style:#} {rest}"),
+            );
             drop(written);
         }
         None => drop(error.print()),
