@@ -48,7 +48,7 @@ pub enum ServeError {
 pub fn serve<W: Write + Send + 'static>(input: impl Read, output: W) -> Result<(), ServeError> {
     let job = read(input)?;
     let limits = job.limits();
-    end_with_the_agent();
+    end_with_the_agent(job.agent)?;
     bind(limits).map_err(ServeError::Limit)?;
     let output = Arc::new(Mutex::new(output));
     let sink = {
@@ -113,15 +113,25 @@ fn write<W: Write>(output: &Mutex<W>, part: &AnswerPart) -> std::io::Result<()> 
 }
 
 /// When the agent dies of anything, so does this process; and when memory runs out, the system takes this one first.
-fn end_with_the_agent() {
+fn end_with_the_agent(agent: u32) -> Result<(), ServeError> {
     #[cfg(target_os = "linux")]
     {
-        use rustix::process::{Signal, set_parent_process_death_signal};
+        use rustix::process::{Signal, getppid, set_parent_process_death_signal};
         // Each of them is a courtesy: a run ends by its own limits too.
         set_parent_process_death_signal(Some(Signal::KILL)).ok();
         rustix::thread::set_name(c"cordon").ok();
         std::fs::write("/proc/self/oom_score_adj", "1000").ok();
+        // It may have died before this process asked to be told.
+        let parent = getppid().map(|parent| parent.as_raw_nonzero().get().unsigned_abs());
+        if parent != Some(agent) {
+            return Err(ServeError::NoJob {
+                problem: "the agent that wanted it is gone".into(),
+            });
+        }
     }
+    #[cfg(not(target_os = "linux"))]
+    let _ = agent;
+    Ok(())
 }
 
 /// Lowers the limits of this process to those of its run.

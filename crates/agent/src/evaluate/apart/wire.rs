@@ -31,6 +31,9 @@ pub struct Job {
     /// As in [`HostFacts`].
     #[prost(bytes = "vec", tag = "6")]
     pub state_dir: Vec<u8>,
+    /// Number of the agent's process: whose death ends the run.
+    #[prost(uint32, tag = "7")]
+    pub agent: u32,
 }
 
 impl Job {
@@ -54,6 +57,7 @@ impl Job {
             endpoint_id: request.host.endpoint_id.clone(),
             agent_version: request.host.agent_version.clone(),
             state_dir: folder.as_os_str().as_bytes().to_vec(),
+            agent: std::process::id(),
         }
     }
 
