@@ -39,6 +39,7 @@ pub use serve::serve;
 use crate::audit::Tally;
 use crate::auth::Auth;
 use crate::catalogue::SharedCatalogue;
+use crate::content::Library;
 use crate::fleet::Fleet;
 use crate::identity::Identity;
 use crate::metrics::{Metrics, Observed};
@@ -70,6 +71,8 @@ pub struct Api {
     pub catalogue: SharedCatalogue,
     /// What is asked and answered.
     pub questions: Arc<Questions>,
+    /// Packs and what they brought.
+    pub content: Arc<Library>,
     /// Who is who.
     pub identity: Arc<Identity>,
     /// Who is connected.

@@ -18,6 +18,7 @@ pub mod audit;
 pub mod auth;
 mod bucket;
 pub mod catalogue;
+pub mod content;
 pub mod data;
 mod files;
 pub mod fleet;

@@ -6,6 +6,7 @@
 use crate::audit::{Destinations, Export, Tally};
 use crate::auth::{Auth, AuthError, FirstPassword};
 use crate::catalogue::SharedCatalogue;
+use crate::content::{ContentError, Library};
 use crate::data::HalfError;
 use crate::fleet::Fleet;
 use crate::gateway::{self, Gateway, Limits, Timing};
@@ -104,6 +105,9 @@ pub enum StartError {
     /// Keys and certificates.
     #[error("the server's identity cannot be set up")]
     Identity(#[source] IdentityError),
+    /// Content.
+    #[error("the content cannot be taken up")]
+    Content(#[source] ContentError),
     /// Questions.
     #[error("the open questions cannot be taken up")]
     Questions(#[source] QuestionError),
@@ -163,6 +167,8 @@ pub struct Services {
     pub identity: Arc<Identity>,
     /// What was asked.
     pub questions: Arc<Questions>,
+    /// What was imported.
+    pub content: Arc<Library>,
     /// Cancelled when the server stops.
     pub stop: CancellationToken,
 }
@@ -264,7 +270,7 @@ async fn begin(
         http: (http_listener, http),
         metrics: metrics_listener,
     } = ports;
-    let catalogue = SharedCatalogue::new(config.catalogue);
+    let catalogue = SharedCatalogue::new(config.catalogue.clone());
     catalogue.set_groups(store.groups().await.map_err(StartError::Store)?);
     let fleet = Arc::new(Fleet::new());
     let identity = Identity::open(
@@ -299,12 +305,22 @@ async fn begin(
     )
     .await
     .map_err(StartError::Questions)?;
+    let content = Library::open(
+        &config.data_dir,
+        Arc::clone(&store),
+        config.catalogue,
+        catalogue.clone(),
+        config.clock.clone(),
+    )
+    .await
+    .map_err(StartError::Content)?;
     let services = Services {
         store,
         catalogue,
         fleet,
         identity,
         questions,
+        content,
         stop: CancellationToken::new(),
     };
 
@@ -329,6 +345,7 @@ async fn begin(
         store: Arc::clone(&services.store),
         catalogue: services.catalogue.clone(),
         questions: Arc::clone(&services.questions),
+        content: Arc::clone(&services.content),
         identity: Arc::clone(&services.identity),
         fleet: Arc::clone(&services.fleet),
         tally: Arc::clone(&tally),
