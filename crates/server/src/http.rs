@@ -13,6 +13,7 @@ mod answers;
 mod audit;
 pub mod client;
 mod compare;
+mod content;
 mod convert;
 mod document;
 pub mod error;

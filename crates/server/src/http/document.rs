@@ -4,8 +4,8 @@
 //! a format that holds it.
 
 use super::{
-    Api, accounts, answers, audit, compare, events, export, extract, fleet, groups, language,
-    questions, retention, sessions,
+    Api, accounts, answers, audit, compare, content, events, export, extract, fleet, groups,
+    language, questions, retention, sessions,
 };
 use api::answer::ChangesEvent;
 use api::error::ErrorBody;
@@ -61,6 +61,7 @@ pub(super) fn parts() -> (Router<Arc<Api>>, OpenApi) {
         .merge(export::routes())
         .merge(fleet::routes())
         .merge(groups::routes())
+        .merge(content::routes())
         .merge(audit::routes());
     let (routes, mut document) = OpenApiRouter::with_openapi(Document::openapi())
         .nest(api::BASE, version)

@@ -3,6 +3,9 @@
 mod accounts;
 mod answers;
 mod boundaries;
+mod content;
+mod content_files;
+mod content_hostile;
 mod contract;
 mod damage;
 mod groups;
