@@ -90,11 +90,9 @@ async fn on_server(
             let pack = import.pack.as_deref();
             return plan::upgrade(client, pack, &import.decide, &import.apply, output).await;
         }
-        ContentAction::Rollback {
-            pack,
-            to,
-            apply,
-        } => return plan::rollback(client, &pack, to, &apply, output).await,
+        ContentAction::Rollback { pack, to, apply } => {
+            return plan::rollback(client, &pack, to, &apply, output).await;
+        }
         ContentAction::Export {
             pack,
             of,
