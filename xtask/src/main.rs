@@ -126,7 +126,7 @@ fn main() -> Result<()> {
         Task::Lint => lint(),
         Task::Advisories => packages::advisories(),
         Task::Bench { what, rest } => match what.as_str() {
-            "ask" | "index" | "sensors" => {
+            "ask" | "content" | "index" | "sensors" => {
                 if what == "index" {
                     packages::these(&["plocate", "aide"])?;
                 }
@@ -138,7 +138,9 @@ fn main() -> Result<()> {
                 args.extend(rest.iter().map(String::as_str));
                 cargo(&args)
             }
-            other => bail!("there is no benchmark `{other}`; there are: ask, index, sensors"),
+            other => {
+                bail!("there is no benchmark `{other}`; there are: ask, content, index, sensors")
+            }
         },
         Task::Contract { examples, seed } => contract::check(examples, seed),
         Task::Browser => browser::check(),

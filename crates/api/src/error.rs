@@ -21,6 +21,22 @@ pub struct ErrorContent {
     /// The place of the error in a question; `null` for every other error.
     #[schema(required)]
     pub details: Option<Place>,
+    /// Everything that is wrong with a pack or an object, by place; left out for every other error.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub faults: Vec<PackFault>,
+}
+
+/// One thing that is wrong with a pack or an object.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct PackFault {
+    /// File inside the pack, or the kind of an object by itself; empty for the pack as a whole.
+    pub file: String,
+    /// Line, from 1.
+    pub line: u32,
+    /// Column, from 1, in characters.
+    pub column: u32,
+    /// What is wrong and, where that is known, what would be right.
+    pub message: String,
 }
 
 /// Kinds of errors.
@@ -47,6 +63,10 @@ pub enum ErrorCode {
     Invalid,
     /// A text is no question; `details` has the place.
     Parse,
+    /// A pack or an object has faults; `faults` has all of them.
+    Faults,
+    /// Somebody changed it since it was looked at: look at it again. Nothing was done, and nothing is lost.
+    Changed,
     /// Too many tries.
     TooMany,
     /// The caller has as much under way as one person may.

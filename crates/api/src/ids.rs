@@ -211,6 +211,11 @@ bytes_id!(
     "a recovery key"
 );
 bytes_id!(
+    /// SHA-256 of a file, an object or a plan.
+    Sha256,
+    "a SHA-256 digest"
+);
+bytes_id!(
     /// SHA-256 of an entry of the audit log and all before it.
     EntryHash,
     "the hash of an entry of the audit log"

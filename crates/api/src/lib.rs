@@ -6,6 +6,7 @@
 //!
 //! - [`account`]: signing in, users, API tokens. [`mod@rights`]: roles, user groups, what somebody may do. [`fleet`]: endpoints, enrolment tokens, trust. [`audit`]: the audit log.
 //! - [`language`]: reading questions and what can be asked; [`question`]: asking; [`answer`]: reading answers.
+//! - [`content`]: packs, the objects that they bring, and their history.
 //! - [`table`] and [`document`]: answers and lists as they are exported and printed. [`error`]: how every failure is told, [`unfit`] why a text does not fit a type; [`ids`]: identifiers.
 
 #![cfg_attr(not(test), deny(clippy::indexing_slicing, clippy::string_slice))]
@@ -26,6 +27,7 @@ macro_rules! same {
 pub mod account;
 pub mod answer;
 pub mod audit;
+pub mod content;
 pub mod document;
 pub mod error;
 pub mod fleet;

@@ -12,6 +12,7 @@
 //! * [`plan()`] holds three sides of each object against each other, field by field. Nothing that people changed is lost: where both
 //!   sides changed the same, the local side stays unless it is decided otherwise, and the plan tells it.
 //! * [`rollback()`] gives back exactly what was there when a version was left: objects, supplied files and what was shipped.
+//! * [`export()`] gives a pack as it is here, to be taken elsewhere.
 //! * [`apply()`] refuses a plan that was made from another state than the one it is applied to.
 //!
 //! Nothing here has a clock: [`Who`] says when.
@@ -19,6 +20,7 @@
 mod apply;
 mod content;
 mod diff;
+mod export;
 mod merge;
 mod plan;
 mod preview;
@@ -30,6 +32,7 @@ mod state;
 pub use apply::{EditRefused, NotApplied, SupplyRefused, apply, edit, supply};
 pub use content::Content;
 pub use diff::{FieldChange, diff};
+pub use export::{Exported, export, files_of, read_manifest};
 pub use merge::{FieldStep, Outcome, Side};
 pub use plan::plan;
 pub use preview::{ContentSets, Options, Plan, Refusal, Step, StepKind, What};

@@ -9,7 +9,7 @@ use crate::pins::Pins;
 pub use crate::profile::{Profile, user_profile};
 use ::api::account::{LoggedIn, Login, PasswordChange};
 use ::api::answer::RowInfo;
-use ::api::error::{ErrorBody, ErrorCode, Place};
+use ::api::error::{ErrorBody, ErrorCode, PackFault, Place};
 use ::api::ids::ApiTokenId;
 use ::api::{CSRF_HEADER, EndpointState, Secret, TRUST_HEADER};
 use anyhow::{Context, Result, anyhow, bail};
@@ -29,6 +29,9 @@ pub type ApiPage = ::api::answer::RowsPage;
 /// Endpoints by state.
 pub type Coverage = BTreeMap<EndpointState, u64>;
 
+/// The type of a body that is a file.
+const FILE: &str = "application/octet-stream";
+
 /// An error that the API reported.
 #[derive(Debug, thiserror::Error)]
 #[error("{message}")]
@@ -41,6 +44,8 @@ pub struct ApiError {
     pub message: String,
     /// The place in a question.
     pub details: Option<Place>,
+    /// What is wrong with a pack or an object.
+    pub faults: Vec<PackFault>,
 }
 
 /// A header that no debug output shows.
@@ -160,6 +165,27 @@ impl Client {
         Ok(())
     }
 
+    /// Sends a file.
+    pub async fn send_file<T: DeserializeOwned>(
+        &self,
+        method: Method,
+        path: &str,
+        bytes: Vec<u8>,
+    ) -> Result<T> {
+        let headers = [("content-type", FILE)];
+        read(
+            path,
+            self.response(method, path, Some(bytes), &headers).await?,
+        )
+        .await
+    }
+
+    /// GET of a file.
+    pub async fn file(&self, path: &str) -> Result<bytes::Bytes> {
+        let reply = self.stream(path, &[]).await?;
+        reply.bytes().await.context("the server's reply broke off")
+    }
+
     /// DELETE with a reply.
     pub async fn delete_for<T: DeserializeOwned>(&self, path: &str) -> Result<T> {
         read(path, self.response(Method::DELETE, path, None, &[]).await?).await
@@ -216,7 +242,7 @@ impl Client {
         if let Some(csrf) = &self.csrf {
             request = request.header(CSRF_HEADER, secret(csrf.clone())?);
         }
-        if body.is_some() {
+        if body.is_some() && headers.iter().all(|(name, _)| *name != "content-type") {
             request = request.header(CONTENT_TYPE, "application/json");
         }
         for (name, value) in headers {
@@ -292,6 +318,7 @@ async fn refused(path: &str, reply: Reply) -> Result<Reply> {
             code: Some(error.code),
             message: error.message,
             details: error.details,
+            faults: error.faults,
         },
         // Something on the way, or a server with codes that this client does not know yet.
         Err(_) => ApiError {
@@ -302,6 +329,7 @@ async fn refused(path: &str, reply: Reply) -> Result<Reply> {
                 .and_then(|body| body.pointer("/error/message")?.as_str().map(str::to_owned))
                 .unwrap_or_else(|| without_words(status)),
             details: None,
+            faults: Vec::new(),
         },
     };
     let forbidden = error.code == Some(ErrorCode::Forbidden);

@@ -11,6 +11,7 @@ mod groups;
 mod hints;
 mod index;
 mod login;
+mod packages;
 mod password;
 mod questions;
 mod roles;
@@ -33,11 +34,15 @@ pub use api_tokens::{ApiTokenAction, ApiTokensArgs, ScopeName};
 pub use ask::{AskArgs, InState, Wait};
 pub use audit::{AuditAction, AuditArgs, ListEntries, VerifyLog};
 pub use compare::{CompareArgs, Part};
-pub use content::{ContentAction, ContentArgs};
+pub use content::{
+    ApplyArgs, ContentAction, ContentArgs, DecideArgs, FindArgs, SetsChoice, SuppliedAction,
+    SyncSide,
+};
 pub use endpoints::{EndpointAction, EndpointsArgs, StandingName, WhichEndpoints};
 pub use groups::{GroupAction, GroupsArgs, Meaning};
 pub use hints::told as hint;
 pub use login::LoginArgs;
+pub use packages::{PackageAction, PackageFileAction, PackagesArgs};
 pub use password::{PasswordArgs, WhoamiArgs};
 pub use questions::{QuestionAction, QuestionsArgs};
 pub use roles::{
@@ -134,8 +139,11 @@ pub enum Command {
     Trust(TrustArgs),
     /// Read or verify the audit log
     Audit(AuditArgs),
-    /// Check, try and pack sensors, packages, saved questions and roles
+    /// Packs of sensors, packages, saved questions and roles: import, upgrade, edit, roll back; check, try and pack them
     Content(ContentArgs),
+    /// List and show packages; list, get, add and remove their files
+    #[command(alias = "package")]
+    Packages(PackagesArgs),
     /// Index the files of this machine, search and verify
     Index(IndexArgs),
     /// Run simulated endpoints against a server

@@ -16,6 +16,7 @@ mod login;
 mod look;
 mod members;
 mod ownership;
+mod packages;
 mod password;
 mod problems;
 mod questions;
@@ -84,6 +85,7 @@ pub fn run(cli: Cli) -> Result<ExitCode> {
         Command::Trust(args) => runtime()?.block_on(trust::run(args))?,
         Command::Audit(args) => return audit::run(args),
         Command::Content(args) => return content::run(args),
+        Command::Packages(args) => return runtime()?.block_on(packages::run(args)),
         Command::Index(args) => return index::run(args),
         Command::Simulate(args) => {
             log_to_stderr(&cli.log, false)?;

@@ -13,6 +13,7 @@ mod answers;
 mod audit;
 pub mod client;
 mod compare;
+mod content;
 mod convert;
 mod document;
 pub mod error;
@@ -41,6 +42,7 @@ use crate::access::Access;
 use crate::audit::Tally;
 use crate::auth::Auth;
 use crate::catalogue::SharedCatalogue;
+use crate::content::Library;
 use crate::fleet::Fleet;
 use crate::identity::Identity;
 use crate::metrics::{Metrics, Observed};
@@ -74,6 +76,8 @@ pub struct Api {
     pub catalogue: SharedCatalogue,
     /// What is asked and answered.
     pub questions: Arc<Questions>,
+    /// Packs and what they brought.
+    pub content: Arc<Library>,
     /// Who is who.
     pub identity: Arc<Identity>,
     /// Who is connected.

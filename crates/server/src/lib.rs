@@ -5,6 +5,7 @@
 //! - [`audit`]: the log of who did what, as a hash chain that can be checked without a running server.
 //! - [`auth`]: users, sessions, API tokens, and what each may do.
 //! - [`catalogue`]: the sensors and groups that questions may name.
+//! - [`content`]: packs that are imported, upgraded, rolled back and edited, and their files.
 //! - [`identity`]: the server's own keys, endpoints and their certificates, enrolment.
 //! - [`fleet`]: who is connected; [`gateway`]: how.
 //! - [`mod@start`]: putting it all together.
@@ -20,6 +21,7 @@ pub mod audit;
 pub mod auth;
 mod bucket;
 pub mod catalogue;
+pub mod content;
 pub mod data;
 mod files;
 pub mod fleet;

@@ -7,6 +7,7 @@ use crate::access::{Access, SensorSets};
 use crate::audit::{Destinations, Export, Tally};
 use crate::auth::{Auth, AuthError, FirstPassword};
 use crate::catalogue::SharedCatalogue;
+use crate::content::{ContentError, Library};
 use crate::data::HalfError;
 use crate::fleet::Fleet;
 use crate::gateway::{self, Gateway, Limits, Timing};
@@ -109,6 +110,9 @@ pub enum StartError {
     /// Keys and certificates.
     #[error("the server's identity cannot be set up")]
     Identity(#[source] IdentityError),
+    /// Content.
+    #[error("the content cannot be taken up")]
+    Content(#[source] ContentError),
     /// Questions.
     #[error("the open questions cannot be taken up")]
     Questions(#[source] QuestionError),
@@ -168,6 +172,8 @@ pub struct Services {
     pub identity: Arc<Identity>,
     /// What was asked.
     pub questions: Arc<Questions>,
+    /// What was imported.
+    pub content: Arc<Library>,
     /// Cancelled when the server stops.
     pub stop: CancellationToken,
 }
@@ -269,7 +275,7 @@ async fn begin(
         http: (http_listener, http),
         metrics: metrics_listener,
     } = ports;
-    let catalogue = SharedCatalogue::new(config.catalogue);
+    let catalogue = SharedCatalogue::new(config.catalogue.clone());
     catalogue.set_groups(store.groups().await.map_err(StartError::Store)?);
     let fleet = Arc::new(Fleet::new());
     let identity = Identity::open(
@@ -304,12 +310,22 @@ async fn begin(
     )
     .await
     .map_err(StartError::Questions)?;
+    let content = Library::open(
+        &config.data_dir,
+        Arc::clone(&store),
+        config.catalogue,
+        catalogue.clone(),
+        config.clock.clone(),
+    )
+    .await
+    .map_err(StartError::Content)?;
     let services = Services {
         store,
         catalogue,
         fleet,
         identity,
         questions,
+        content,
         stop: CancellationToken::new(),
     };
 
@@ -347,6 +363,7 @@ async fn begin(
         store: Arc::clone(&services.store),
         catalogue: services.catalogue.clone(),
         questions: Arc::clone(&services.questions),
+        content: Arc::clone(&services.content),
         identity: Arc::clone(&services.identity),
         fleet: Arc::clone(&services.fleet),
         tally: Arc::clone(&tally),

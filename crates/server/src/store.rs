@@ -8,6 +8,7 @@
 
 pub mod accounts;
 pub mod audit;
+pub mod content;
 pub mod endpoints;
 pub mod error;
 pub mod groups;
@@ -25,6 +26,7 @@ pub mod upkeep;
 
 pub use accounts::Accounts;
 pub use audit::Audit;
+pub use content::Contents;
 pub use endpoints::Endpoints;
 pub use error::{Reply, Result, StoreError};
 pub use groups::Groups;
@@ -40,6 +42,7 @@ pub use upkeep::Upkeep;
 pub trait Store:
     Accounts
     + Audit
+    + Contents
     + Endpoints
     + Groups
     + Orders

@@ -114,6 +114,12 @@ impl Plan {
         Digest::of_value(&whole.unwrap_or_default())
     }
 
+    /// An object as it will be; `None` when it goes, or stays as it is.
+    #[must_use]
+    pub fn after(&self, key: &Key) -> Option<&Item> {
+        self.objects.get(key)?.as_ref()
+    }
+
     /// Whether a local edit stands in the way anywhere.
     #[must_use]
     pub fn has_conflicts(&self) -> bool {

@@ -86,13 +86,21 @@ impl<R: Read> Read for Counted<R> {
 /// # Errors
 /// All that is wrong with it as an archive; what comes after damage is not looked at.
 pub fn read(bytes: &[u8]) -> Result<Tree, Vec<Fault>> {
+    read_within(bytes, MAX_TOTAL)
+}
+
+/// Unpacks an archive whose files have at most so many bytes together, for whoever has less room than a pack may take.
+///
+/// # Errors
+/// As [`read`].
+pub fn read_within(bytes: &[u8], total: u64) -> Result<Tree, Vec<Fault>> {
     let mut faults = Faults::default();
     let packed = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
     let files = u64::try_from(MAX_FILES).unwrap_or(u64::MAX);
     let most = packed
         .saturating_mul(MAX_RATIO)
         .max(FREE)
-        .min(MAX_TOTAL + files * OVERHEAD);
+        .min(total.min(MAX_TOTAL).saturating_add(files * OVERHEAD));
     let mut archive = tar::Archive::new(Counted {
         inner: GzDecoder::new(bytes),
         out: 0,

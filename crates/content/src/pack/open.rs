@@ -113,7 +113,8 @@ fn present(around: &mut Surroundings, manifest: &Manifest) {
 }
 
 /// The manifest of a tree, if it can be read; its faults are told when the pack is.
-fn manifest(tree: &Tree) -> Option<Manifest> {
+#[must_use]
+pub fn manifest(tree: &Tree) -> Option<Manifest> {
     let mut faults = Faults::default();
     let node = yaml::read(MANIFEST, tree.get(MANIFEST)?, &mut faults)?;
     Manifest::read(&node, &mut Reading::new(MANIFEST, &mut faults, None))

@@ -34,8 +34,9 @@ impl Pack {
     }
 }
 
-/// The file of an object: its name in letters, digits and dashes; where two names come to the same, the later one gets a number.
-fn path_of(key: &Key, taken: &mut BTreeSet<String>) -> String {
+/// The path of an object's file: its name in letters, digits and dashes; where two names come to the same, the later one gets a number.
+#[must_use]
+pub fn path_of(key: &Key, taken: &mut BTreeSet<String>) -> String {
     let mut stem = String::new();
     for c in key.name.chars() {
         if c.is_ascii_alphanumeric() {

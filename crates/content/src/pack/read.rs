@@ -173,7 +173,7 @@ impl Belongs {
 }
 
 impl Found {
-    fn take(&mut self, reading: Reading<'_>) {
+    pub(super) fn take(&mut self, reading: Reading<'_>) {
         self.mentions.extend(reading.mentions);
         self.questions.extend(reading.questions);
         self.columns.extend(reading.columns);

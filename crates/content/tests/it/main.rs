@@ -4,6 +4,7 @@
 
 mod aliases;
 mod archives;
+mod exports;
 mod faults;
 mod fixtures;
 mod help;

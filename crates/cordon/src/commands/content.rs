@@ -1,12 +1,28 @@
-//! `cordon content`: packs on this machine, without any server. Faults and failures are on standard output, so that other programs read
-//! them; what was done is told on standard error.
+//! `cordon content`: packs on this machine, without any server, and what a server has of them. Faults and failures are on standard
+//! output, so that other programs read them; what was done is told on standard error.
+//!
+//! Here is what needs no server. [`shown`]: what there is, what differs, what was done; [`plan`]: import, upgrade, roll-back, removal;
+//! [`edit`], [`files`], [`sync`]: objects and files, one by one or a folder of them; [`mod@named`]: what words name.
 
+mod edit;
+mod files;
+mod named;
+mod plan;
+mod shown;
+mod sync;
 mod trial;
 
+pub(super) use files::{fetch, name_of, read};
+use named::Named;
+pub(super) use named::Object;
+pub(super) use shown::{file_table, find, show_object};
+
 use crate::EXIT_UNSOUND;
-use crate::args::{ContentAction, ContentArgs, Output};
+use crate::api::{Client, with_query};
+use crate::args::{ApplyArgs, ContentAction, ContentArgs, Output};
 use crate::output::{self, Form, Table, counted, say, shown};
 use ::api::ValueType;
+use ::api::content::{ExpectedQuery, ObjectDetail, PackDetail, PackExportQuery};
 use ::content::fault::Fault;
 use ::content::fixture::{self, Verdict};
 use ::content::name::Kind;
@@ -44,7 +60,124 @@ pub fn run(args: ContentArgs) -> Result<ExitCode> {
         ContentAction::Pack { folder, out } => write(&folder, out),
         ContentAction::Unpack { file, folder } => unpack(&file, &folder),
         ContentAction::Schema { kind } => print_schema(kind.as_deref()),
+        action => {
+            let client = Client::connect(&args.connection)?;
+            super::runtime()?.block_on(on_server(&client, action, args.output))
+        }
     }
+}
+
+/// What needs a server.
+async fn on_server(
+    client: &Client,
+    action: ContentAction,
+    output: Option<Output>,
+) -> Result<ExitCode> {
+    match action {
+        ContentAction::Lint { .. }
+        | ContentAction::Test { .. }
+        | ContentAction::Pack { .. }
+        | ContentAction::Unpack { .. }
+        | ContentAction::Schema { .. } => bail!("this needs no server"),
+        ContentAction::List => shown::list(client, output).await?,
+        ContentAction::Find(wanted) => shown::find(client, wanted, output).await?,
+        ContentAction::Show { what } => shown::show(client, &what, output).await?,
+        ContentAction::Diff { what } => shown::diff(client, &what, output).await?,
+        ContentAction::Import(import) => {
+            return plan::import(client, &import.pack, &import.decide, &import.apply, output).await;
+        }
+        ContentAction::Upgrade { import } => {
+            let pack = import.pack.as_deref();
+            return plan::upgrade(client, pack, &import.decide, &import.apply, output).await;
+        }
+        ContentAction::Rollback { pack, to, apply } => {
+            return plan::rollback(client, &pack, to, &apply, output).await;
+        }
+        ContentAction::Export {
+            pack,
+            of,
+            shipped,
+            out,
+        } => export(client, &pack, of, shipped, out).await?,
+        ContentAction::Sync {
+            folder,
+            prefer,
+            dry_run,
+            why,
+        } => {
+            let wanted = sync::Wanted {
+                folder,
+                prefer,
+                dry_run,
+                why,
+            };
+            return sync::run(client, &wanted, output).await;
+        }
+        ContentAction::History { what, limit } => {
+            shown::history(client, what.as_deref(), limit, output).await?;
+        }
+        ContentAction::Edit {
+            object,
+            file,
+            new,
+            dry_run,
+            why,
+        } => {
+            let edit = edit::Edit {
+                object,
+                file,
+                new,
+                dry_run,
+                why,
+            };
+            return edit::run(client, edit, output).await;
+        }
+        ContentAction::Remove { what, apply } => match Named::of(&what)? {
+            Named::Pack(pack) => return plan::remove(client, &pack, &apply, output).await,
+            Named::Object(object) => delete(client, &object, &apply).await?,
+        },
+        ContentAction::File { action } => files::run(client, action, output).await?,
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn delete(client: &Client, object: &Object, apply: &ApplyArgs) -> Result<()> {
+    let detail: ObjectDetail = client.get(&object.path()).await?;
+    if apply.dry_run {
+        anstream::eprintln!("Nothing was done: --dry-run.");
+        return Ok(());
+    }
+    let query = ExpectedQuery {
+        expected: detail.object.sha256,
+        why: files::reason(&apply.why).why,
+    };
+    client.delete(&with_query(&object.path(), query)?).await?;
+    say!("Deleted {} `{}`.", object.kind, shown(&detail.object.name));
+    Ok(())
+}
+
+/// Writes a pack of the server as one file.
+async fn export(
+    client: &Client,
+    pack: &str,
+    version: Option<String>,
+    shipped: bool,
+    out: Option<PathBuf>,
+) -> Result<()> {
+    let detail: PackDetail = client.get(&named::pack_path(pack)).await?;
+    let query = PackExportQuery {
+        version: version.clone(),
+        shipped,
+    };
+    let path = format!("{}/export", named::pack_path(pack));
+    let bytes = client.file(&with_query(&path, query)?).await?;
+    let version = version.or(detail.pack.imported).unwrap_or_default();
+    let out = out.unwrap_or_else(|| {
+        PathBuf::from(format!("{}-{version}{}", detail.pack.name, archive::ENDING))
+    });
+    std::fs::write(&out, &bytes).with_context(|| format!("cannot write {}", out.display()))?;
+    say!("{} ({} bytes)", out.display(), bytes.len());
+    Ok(())
 }
 
 /// What every pack finds: the sensors that agents have built in, under this version.

@@ -257,6 +257,37 @@ const VERBS: &[(&str, &[&str], Forms)] = &[
         ],
         All,
     ),
+    ("content-list-new", &["content", "list"], One),
+    ("content-import-early", &["content", "import", "index"], One),
+    (
+        "content-import-dry",
+        &["content", "import", "core", "--dry-run"],
+        All,
+    ),
+    (
+        "content-import",
+        &["content", "import", "core", "--why", "first"],
+        One,
+    ),
+    ("content-list", &["content", "list"], All),
+    (
+        "content-find",
+        &["content", "find", "tag", "--kind", "package"],
+        All,
+    ),
+    ("content-show", &["content", "show", "core"], All),
+    (
+        "content-show-object",
+        &["content", "show", "saved-question/Computer Name"],
+        One,
+    ),
+    ("content-history", &["content", "history"], One),
+    ("packages-list", &["packages", "list", "lock"], One),
+    (
+        "packages-show",
+        &["packages", "show", "Set Action Lock On"],
+        One,
+    ),
     // The log of all of this.
     ("audit-list", &["audit", "list"], One),
     ("audit-none", &["audit", "--action", "trust.recover"], All),

@@ -6,6 +6,9 @@ mod asking;
 mod audit;
 mod command_line;
 mod content;
+mod content_crash;
+#[cfg(unix)]
+mod content_server;
 mod crash_walk;
 mod data_folder;
 mod docs;

@@ -97,6 +97,49 @@ const VERBS: &[(&str, &[&str])] = &[
     ("compare {question} {question}", &["compare_answers"]),
     ("questions cancel {question}", &["cancel_question"]),
     ("questions delete {question}", &["delete_question"]),
+    ("content list", &["list_packs"]),
+    (
+        "content import core --why first",
+        &["plan_pack_change", "apply_pack_change"],
+    ),
+    (
+        "content import ../../content/index",
+        &["plan_import", "import_pack"],
+    ),
+    ("content show index", &["get_pack"]),
+    ("content find status", &["list_objects"]),
+    ("content show 'sensor/Index Status'", &["get_object"]),
+    ("content diff index", &["list_pack_edits"]),
+    (
+        "content file add index {folder}/config.ini",
+        &["supply_file"],
+    ),
+    (
+        "content file get index config.ini --out {folder}/back.ini",
+        &["get_file"],
+    ),
+    ("content file remove index config.ini", &["withdraw_file"]),
+    (
+        "packages file add 'Distribute Endpoint Index Config' {folder}/config.ini --name own.ini",
+        &["put_package_file"],
+    ),
+    (
+        "packages file remove 'Distribute Endpoint Index Config' own.ini",
+        &["remove_package_file"],
+    ),
+    (
+        "content edit computer-group/lab --new --file {folder}/lab.yaml",
+        &["edit_object"],
+    ),
+    ("content history computer-group/lab", &["object_history"]),
+    ("content history index", &["pack_history"]),
+    ("content history", &["content_history"]),
+    ("content remove computer-group/lab", &["delete_object"]),
+    (
+        "content export index --out {folder}/index.cordonpack",
+        &["export_pack"],
+    ),
+    ("content sync {folder}/repository", &["send_file"]),
     ("endpoints revoke {host}", &["revoke_endpoint"]),
     ("audit --since 24h", &["list_audit_entries"]),
     ("audit verify", &["verify_audit_log"]),
@@ -250,6 +293,18 @@ fn the_verbs_reach_their_operations() {
     let runtime = runtime();
     let get = |path: &str| -> Value { runtime.block_on(client.get(path)).expect("a reply") };
     runtime.block_on(connected(&client, 2));
+    let file = |name: &str, text: &str| {
+        let path = folder.path().join(name);
+        std::fs::create_dir_all(path.parent().expect("a folder")).expect("made");
+        std::fs::write(path, text).expect("written");
+    };
+    file("config.ini", "; ours\n");
+    file("lab.yaml", "name: lab\nmembers: [\"1\"]\n");
+    file("repository/own/files/words.sh", "echo word\n");
+    file(
+        "repository/own/sensors/words.yaml",
+        "name: Own Words\ncontent_set: Core\ncolumns: [{name: Own Words}]\nplatforms: {linux: {interpreter: sh, file: files/words.sh, output: {delimited: \"|\"}}}\n",
+    );
     let mut place = Place {
         folder: folder.path().display().to_string(),
         url: server.http.clone(),

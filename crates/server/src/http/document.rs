@@ -4,8 +4,8 @@
 //! a format that holds it.
 
 use super::{
-    Api, accounts, answers, audit, compare, events, export, extract, fleet, groups, language,
-    questions, retention, rights, sessions,
+    Api, accounts, answers, audit, compare, content, events, export, extract, fleet, groups,
+    language, questions, retention, rights, sessions,
 };
 use api::answer::ChangesEvent;
 use api::error::ErrorBody;
@@ -62,6 +62,7 @@ pub(super) fn parts() -> (Router<Arc<Api>>, OpenApi) {
         .merge(export::routes())
         .merge(fleet::routes())
         .merge(groups::routes())
+        .merge(content::routes())
         .merge(audit::routes());
     let (routes, mut document) = OpenApiRouter::with_openapi(Document::openapi())
         .nest(api::BASE, version)

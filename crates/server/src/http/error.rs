@@ -5,14 +5,17 @@
 
 use crate::auth::AuthError;
 use crate::auth::password::PasswordError;
+use crate::content::{ContentError, FilesError};
 use crate::quota::QuotaError;
 use crate::store::StoreError;
+use ::content::change::{EditRefused, NotApplied};
 pub use api::error::{ErrorBody, ErrorCode};
-use api::error::{ErrorContent, Place};
+use api::error::{ErrorContent, PackFault, Place};
 use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use std::error::Error;
+use std::io;
 
 /// An error with its status.
 #[derive(Debug)]
@@ -21,6 +24,7 @@ pub struct ApiError {
     code: ErrorCode,
     message: String,
     details: Option<Box<Place>>,
+    faults: Vec<PackFault>,
     retry_after: Option<u64>,
 }
 
@@ -36,6 +40,7 @@ impl ApiError {
             code,
             message: message.into(),
             details: None,
+            faults: Vec::new(),
             retry_after: None,
         }
     }
@@ -137,6 +142,7 @@ impl IntoResponse for ApiError {
                 code: self.code,
                 message: self.message,
                 details: self.details.map(|place| *place),
+                faults: self.faults,
             },
         };
         let mut response = (self.status, Json(body)).into_response();
@@ -201,6 +207,57 @@ impl From<AuthError> for ApiError {
             AuthError::Secret(error) => Self::internal(&error),
             error @ AuthError::PasswordFile { .. } => Self::internal(&error),
         }
+    }
+}
+
+impl From<ContentError> for ApiError {
+    fn from(error: ContentError) -> Self {
+        let message = error.to_string();
+        let conflict = |code| Self::new(StatusCode::CONFLICT, code, message.as_str());
+        match error {
+            ContentError::Store(error) => error.into(),
+            ContentError::Faults { faults, .. } => Self {
+                faults: faults.into_iter().map(fault).collect(),
+                ..Self::new(StatusCode::UNPROCESSABLE_ENTITY, ErrorCode::Faults, message)
+            },
+            ContentError::OtherPlan
+            | ContentError::NotApplied(NotApplied::Changed { .. })
+            | ContentError::Edit(EditRefused::Changed { .. }) => conflict(ErrorCode::Changed),
+            ContentError::Edit(EditRefused::Unsound { faults, .. }) => Self {
+                faults: faults.into_iter().map(fault).collect(),
+                ..Self::new(StatusCode::UNPROCESSABLE_ENTITY, ErrorCode::Faults, message)
+            },
+            ContentError::Edit(EditRefused::OtherKey { .. })
+            | ContentError::Supply(_)
+            | ContentError::Invalid(_) => Self::invalid(message),
+            ContentError::Refused(_) | ContentError::NotApplied(_) | ContentError::Edit(_) => {
+                conflict(ErrorCode::Conflict)
+            }
+            ContentError::Missing(_) => Self::not_found(message),
+            ContentError::TooLarge { .. } => {
+                Self::new(StatusCode::PAYLOAD_TOO_LARGE, ErrorCode::TooLarge, message)
+            }
+            ContentError::Files(FilesError::Lost { .. }) => Self::damaged(&error),
+            ContentError::Files(FilesError::System { ref source, .. })
+                if matches!(
+                    source.kind(),
+                    io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded
+                ) =>
+            {
+                Self::full(&error)
+            }
+            ContentError::Files(_) => Self::disk(&error),
+            ContentError::Ended(_) => Self::internal(&error),
+        }
+    }
+}
+
+fn fault(fault: ::content::fault::Fault) -> PackFault {
+    PackFault {
+        file: fault.file,
+        line: fault.line,
+        column: fault.column,
+        message: fault.message,
     }
 }
 

@@ -98,6 +98,8 @@ enum Needs {
     OwnPassword,
     /// And this permission.
     Permission(Permission),
+    /// And to read content, whatever content set it lies in: lists and texts of content are not cut by sets yet.
+    AllContent,
 }
 
 impl Needs {
@@ -110,6 +112,13 @@ impl Needs {
         }
         match self {
             Self::Permission(needed) => caller.need(*needed, None),
+            Self::AllContent => [
+                Permission::ReadSensor,
+                Permission::ReadPackage,
+                Permission::ReadSavedQuestion,
+            ]
+            .into_iter()
+            .try_for_each(|needed| caller.need(needed, None)),
             _ => Ok(()),
         }
     }
@@ -170,6 +179,16 @@ guard!(
     /// A caller who may replace authorities and keys.
     ManagesTrust,
     Needs::Permission(Permission::ManageTrust)
+);
+guard!(
+    /// A caller who may read content of every content set.
+    ReadsContent,
+    Needs::AllContent
+);
+guard!(
+    /// A caller who may import, change and roll back content.
+    ManagesContent,
+    Needs::Permission(Permission::ManageContent)
 );
 guard!(
     /// A caller who may read the audit log.

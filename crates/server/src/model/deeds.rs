@@ -1,7 +1,7 @@
 //! The words for what is done, as the audit log has them: for whoever looks for one that nobody did yet.
 
 /// Every action that an entry may have.
-pub const ACTIONS: [&str; 62] = [
+pub const ACTIONS: [&str; 71] = [
     "access.end-all",
     "answer.export",
     "answer.read",
@@ -11,6 +11,15 @@ pub const ACTIONS: [&str; 62] = [
     "api.refused",
     "audit.contradicted",
     "audit.cut",
+    "content.delete",
+    "content.edit",
+    "content.file",
+    "content.import",
+    "content.remove",
+    "content.rollback",
+    "content.supply",
+    "content.upgrade",
+    "content.withdraw",
     "endpoint.approve",
     "endpoint.doubled",
     "endpoint.enrol",

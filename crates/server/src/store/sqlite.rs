@@ -13,6 +13,7 @@ mod audit;
 mod chain;
 pub mod check;
 mod connection;
+mod content;
 mod convert;
 mod endpoints;
 pub(crate) mod fault;

@@ -9,6 +9,7 @@
 pub mod accounts;
 pub mod answers;
 pub mod audit;
+pub mod content;
 pub mod endpoints;
 pub mod groups;
 pub mod origin;
@@ -53,6 +54,9 @@ macro_rules! suite {
             audit::the_chain_holds_across_changes_and_reopening,
             audit::entries_are_found_by_who_and_what,
             audit::entries_are_found_by_endpoint_and_time,
+            content::what_is_read_back_is_what_was_kept,
+            content::of_two_changes_of_one_revision_the_second_is_refused_whole,
+            content::what_was_done_is_found_by_object_and_pack,
             endpoints::a_token_lets_in_as_many_as_it_says,
             endpoints::refusals_say_why_and_change_nothing,
             endpoints::what_endpoints_say_is_kept,

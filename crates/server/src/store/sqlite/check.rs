@@ -10,7 +10,7 @@ use super::connection::{FILE_NAME, open_looking};
 use super::fault::Fault;
 use super::state::{State, StateFile};
 use super::wal::{self, Log};
-use super::{answers, chain, origin};
+use super::{answers, chain, content, origin};
 use crate::model::audit::{Head, Verdict};
 use rusqlite::{Connection, ErrorCode};
 use std::fmt;
@@ -286,6 +286,7 @@ pub fn thoroughly(folder: &Path) -> Result<Report> {
         Err(error) => report.references.push(error.to_string()),
     }
     report.values = answers::unreadable(connection, MOST);
+    report.values.extend(content::unreadable(connection, MOST));
     report.audit = chain::verify(connection, &[]).ok();
     if let Ok(anchor) = chain::anchor(connection) {
         report.anchor = anchor;

@@ -52,6 +52,7 @@ pub const MIGRATIONS: &[Migration] = &[
     migration!(42, "0042-keys-origin"),
     migration!(43, "0043-question-tail"),
     migration!(50, "0050-sessions"),
+    migration!(51, "0051-content"),
     migration!(60, "0060-rights"),
 ];
 

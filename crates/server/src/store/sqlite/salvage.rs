@@ -5,6 +5,7 @@
 //! The damaged folder is not changed. The new one gets the keys too, so that a server starts on it; its audit log is judged and told,
 //! not mended, and its next entry says what happened.
 
+use super::super::content::FILES_FOLDER;
 use super::super::error::{Result, StoreError};
 use super::super::lock::FolderLock;
 use super::connection::{self, FILE_NAME, open_looking, open_writing};
@@ -155,7 +156,8 @@ pub fn salvage(from: &Path, into: &Path, now: Timestamp) -> Result<Salvaged> {
         .map_err(|e| told(e.into()))?;
     let audit = chain::verify(&target, &[]).map_err(told)?;
     note(&target, &tables, &audit, now).map_err(told)?;
-    let keys = copy_keys(from, into)?;
+    let keys = copy_files(&from.join("identity"), &into.join("identity"))?;
+    copy_files(&from.join(FILES_FOLDER), &into.join(FILES_FOLDER))?;
     finish(target, into, &path)?;
     Ok(Salvaged {
         tables,
@@ -452,22 +454,21 @@ fn head_from_entries(target: &Connection) -> rusqlite::Result<()> {
     Ok(())
 }
 
-fn copy_keys(from: &Path, into: &Path) -> Result<bool> {
+/// Copies the files of a folder; gives whether there were any.
+fn copy_files(from: &Path, folder: &Path) -> Result<bool> {
     let failed = |path: &Path| {
         let path: PathBuf = path.to_owned();
         |source| StoreError::Folder { path, source }
     };
-    let keys = from.join("identity");
-    let entries = match fs::read_dir(&keys) {
+    let entries = match fs::read_dir(from) {
         Ok(entries) => entries,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(false),
-        Err(error) => return Err(failed(&keys)(error)),
+        Err(error) => return Err(failed(from)(error)),
     };
-    let folder = into.join("identity");
-    connection::make_private_folder(&folder)?;
+    connection::make_private_folder(folder)?;
     let mut some = false;
     for entry in entries {
-        let entry = entry.map_err(failed(&keys))?;
+        let entry = entry.map_err(failed(from))?;
         if entry.path().is_file() {
             fs::copy(entry.path(), folder.join(entry.file_name()))
                 .map_err(failed(&entry.path()))?;
