@@ -353,6 +353,45 @@ fn a_point_that_is_out_of_sight_is_looked_at_when_it_is_back() {
 }
 
 #[test]
+fn nothing_is_looked_at_in_a_place_that_is_another_until_it_is_walked() {
+    apart(
+        "mounts::moments::nothing_is_looked_at_in_a_place_that_is_another_until_it_is_walked",
+        || {
+            let place = Place::new();
+            let (tree, part) = (place.tree(), place.tree().join("part"));
+            must("mount", &["-t", "tmpfs", "none", text(&tree)]);
+            fs::create_dir(&part).unwrap();
+            place.index();
+            // What was a folder of the place is the place now, and passes for that folder by its inode.
+            must("mount", &["--bind", text(&part), text(&tree)]);
+            let point = tree.join("point");
+            fs::create_dir(&point).unwrap();
+            must("mount", &["-t", "tmpfs", "none", text(&point)]);
+            let round = place.round();
+            let engine = Engine::start(
+                index::store::open(&round.database).unwrap(),
+                &round.database,
+            )
+            .unwrap();
+            let live = live_of(&round.survey().unwrap()).holding([bytes(&tree)].into());
+            let look = Change::Point {
+                path: bytes(&point),
+            };
+            apply(
+                &engine,
+                &Arc::new(live),
+                vec![look, touched(&tree, "point")],
+            );
+            let all = index::query::Filter {
+                directories: true,
+                ..Default::default()
+            };
+            assert_eq!(place.names(&all), ["part"]);
+        },
+    );
+}
+
+#[test]
 fn a_folder_that_was_replaced_before_it_was_covered_again_is_that_folder() {
     apart(
         "mounts::moments::a_folder_that_was_replaced_before_it_was_covered_again_is_that_folder",
