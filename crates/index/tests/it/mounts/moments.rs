@@ -466,6 +466,28 @@ fn what_is_to_be_looked_at_once_more_is_so_by_the_next_table_of_mounts() {
 }
 
 #[test]
+fn a_file_that_got_another_name_out_of_sight_is_looked_at_by_those_in_sight() {
+    apart(
+        "mounts::moments::a_file_that_got_another_name_out_of_sight_is_looked_at_by_those_in_sight",
+        || {
+            let mut stage = Stage::new();
+            let tree = stage.path("tree");
+            fs::create_dir(tree.join("in")).unwrap();
+            fs::write(tree.join("in/file"), "1").unwrap();
+            fs::hard_link(tree.join("in/file"), tree.join("other")).unwrap();
+            let inside = fs::File::open(tree.join("in")).unwrap();
+            must("mount", &["-t", "tmpfs", "none", text(&tree.join("in"))]);
+            stage.index(std::slice::from_ref(&tree));
+            stage.settle("at first");
+            rustix::fs::renameat(&inside, "file", &inside, "new").unwrap();
+            drop(inside);
+            stage.settle("renamed");
+            assert_eq!(stage.names(), ["/in", "/other"]);
+        },
+    );
+}
+
+#[test]
 fn files_that_were_not_found_are_read_when_something_was_unmounted() {
     apart(
         "mounts::moments::files_that_were_not_found_are_read_when_something_was_unmounted",
