@@ -57,6 +57,8 @@ pub struct Live {
     /// What is indexed now. The database may still have a place that is gone, or not yet have one that came: a walk sees
     /// to that.
     places: Vec<Place>,
+    /// Paths of places of which nothing is looked at: what the database has there is of what was there before.
+    held: HashSet<Vec<u8>>,
     /// Files with names in directories that were not found where they should be, by volume and inode.
     unsettled: Mutex<AllShared>,
 }
@@ -69,8 +71,22 @@ impl Live {
             rules,
             mount_points,
             places: places.to_vec(),
+            held: HashSet::new(),
             unsettled: Mutex::default(),
         }
+    }
+
+    /// Looks at nothing in these places: they are walked, and what changed there meanwhile is looked at after that.
+    #[must_use]
+    pub fn holding(mut self, places: HashSet<Vec<u8>>) -> Self {
+        self.held = places;
+        self
+    }
+
+    /// The places of which nothing is looked at.
+    #[must_use]
+    pub fn held(&self) -> &HashSet<Vec<u8>> {
+        &self.held
     }
 
     /// Goes on with what another one, of the places of before, was to look at once more.

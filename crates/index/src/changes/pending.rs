@@ -133,9 +133,11 @@ impl Pending {
             (None, None) => {}
         }
         let written = event.mask & (mask::MODIFY | mask::CLOSE_WRITE) != 0;
-        // Attributes are those of each of its names; without a name, what changed is how many it has.
+        // Attributes are those of each of its names; without a name, what changed is how many it has. Another name moves the
+        // change time, too.
+        const ATTRIBUTES: u64 = mask::ATTRIB | mask::RENAME | mask::MOVED_TO;
         if let Some(file) = event.file
-            && (written || event.mask & mask::ATTRIB != 0)
+            && (written || event.mask & ATTRIBUTES != 0)
         {
             self.touch_file(file, written);
         }

@@ -67,7 +67,10 @@ impl<'a, 'c> Batch<'a, 'c> {
         Ok(Self {
             live,
             volumes: volumes
-                .filter(|(_, point, _)| live.places.iter().any(|place| place.path == *point))
+                .filter(|(_, point, _)| {
+                    !live.held.contains(point)
+                        && live.places.iter().any(|place| place.path == *point)
+                })
                 .map(|(id, point, kind)| Volume {
                     id,
                     point,

@@ -26,6 +26,16 @@ impl Session<'_> {
         Arc::clone(&ground)
     }
 
+    /// The places that are to be walked because they are others, or are walked now for that.
+    pub(super) fn held(&self) -> HashSet<Vec<u8>> {
+        let to_walk = self.to_walk.lock().unwrap_or_else(PoisonError::into_inner);
+        let now = self
+            .walked_now
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        to_walk.iter().flatten().chain(&*now).cloned().collect()
+    }
+
     /// Finds out what there is to index now, has it watched and walked, and answers where to look.
     /// `away` are mounts where something was looked for and not found: if they are there, they are walked.
     pub(super) fn look_around(

@@ -43,6 +43,8 @@ pub(super) struct Session<'a> {
     pub(super) ground: Mutex<Arc<Ground>>,
     /// Set when places are others than those that were walked: those that are to be walked for it.
     pub(super) to_walk: Mutex<Option<HashSet<Vec<u8>>>>,
+    /// Those of them that are walked now.
+    pub(super) walked_now: Mutex<HashSet<Vec<u8>>>,
     /// Whether somebody watches, who also sees to it that new places are.
     pub(super) watched: AtomicBool,
     /// Set when the watching thread is to look around.
@@ -167,6 +169,7 @@ pub(super) fn run(
         throttle,
         ground: Mutex::new(Arc::new(ground)),
         to_walk: Mutex::default(),
+        walked_now: Mutex::default(),
         watched: AtomicBool::new(watcher.is_some()),
         // Something may have been mounted before the watcher looked at the table first.
         around: AtomicBool::new(true),
@@ -306,6 +309,10 @@ impl Session<'_> {
             if part {
                 self.count(teller);
             }
+            self.walked_now
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .clear();
             self.first.store(false, Ordering::Release);
             self.walking.store(false, Ordering::Release);
             if self.round.surprises.any() {
@@ -482,11 +489,16 @@ impl Session<'_> {
             let mark = self.bell.mark();
             let left = until.saturating_duration_since(Instant::now());
             let all = self.lost.swap(false, Ordering::Relaxed) || left.is_zero();
-            let places = self
-                .to_walk
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .take();
+            let places = {
+                let mut to_walk = self.to_walk.lock().unwrap_or_else(PoisonError::into_inner);
+                let places = to_walk.take();
+                // Before anybody finds them in neither.
+                *self
+                    .walked_now
+                    .lock()
+                    .unwrap_or_else(PoisonError::into_inner) = places.clone().unwrap_or_default();
+                places
+            };
             if all {
                 return None;
             }

@@ -108,7 +108,12 @@ impl Session<'_> {
                 continue;
             }
             applied_since += changes.len();
-            let current = match live.take().or_else(|| self.live(teller)) {
+            // After it was asked whether a walk is under way: what is not held any more was walked to its end.
+            let held = self.held();
+            if live.as_ref().is_some_and(|live| *live.held() != held) {
+                former = live.take().or(former);
+            }
+            let current = match live.take().or_else(|| self.live(teller, held)) {
                 Some(current) => Arc::new(current),
                 None => return,
             };
@@ -161,18 +166,14 @@ impl Session<'_> {
         }
     }
 
-    fn live(&self, teller: &Teller) -> Option<Live> {
+    fn live(&self, teller: &Teller, held: HashSet<Vec<u8>>) -> Option<Live> {
         let mut survey = self.round.survey_of(&self.ground());
         // What is looked at again is not met for the first time.
         survey.met = Arc::default();
         let next = teller
             .call(|writer| next_number(writer.connection()))
             .ok()?;
-        Some(Live::new(
-            survey.live_rules(next),
-            survey.mount_points,
-            &survey.places,
-        ))
+        Some(Live::new(survey.live_rules(next), survey.mount_points, &survey.places).holding(held))
     }
 
     /// Hashes what changed, soon after it did.

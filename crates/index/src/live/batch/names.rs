@@ -439,6 +439,10 @@ impl Batch<'_, '_> {
     pub(super) fn look_at_names(&mut self) -> Result<AllShared, StoreError> {
         let mut waiting = HashMap::new();
         for ((volume, inode), mut shared) in std::mem::take(&mut self.shared) {
+            if !self.volumes.iter().any(|known| known.id == volume) {
+                // The walk of its place finds what is held for so long.
+                continue;
+            }
             let mut missed = false;
             for (dir, name) in self.writer.names_with(volume, inode)? {
                 missed |= !self.look_at_name(dir, &name, inode, shared)?;

@@ -353,6 +353,45 @@ fn a_point_that_is_out_of_sight_is_looked_at_when_it_is_back() {
 }
 
 #[test]
+fn nothing_is_looked_at_in_a_place_that_is_another_until_it_is_walked() {
+    apart(
+        "mounts::moments::nothing_is_looked_at_in_a_place_that_is_another_until_it_is_walked",
+        || {
+            let place = Place::new();
+            let (tree, part) = (place.tree(), place.tree().join("part"));
+            must("mount", &["-t", "tmpfs", "none", text(&tree)]);
+            fs::create_dir(&part).unwrap();
+            place.index();
+            // What was a folder of the place is the place now, and passes for that folder by its inode.
+            must("mount", &["--bind", text(&part), text(&tree)]);
+            let point = tree.join("point");
+            fs::create_dir(&point).unwrap();
+            must("mount", &["-t", "tmpfs", "none", text(&point)]);
+            let round = place.round();
+            let engine = Engine::start(
+                index::store::open(&round.database).unwrap(),
+                &round.database,
+            )
+            .unwrap();
+            let live = live_of(&round.survey().unwrap()).holding([bytes(&tree)].into());
+            let look = Change::Point {
+                path: bytes(&point),
+            };
+            apply(
+                &engine,
+                &Arc::new(live),
+                vec![look, touched(&tree, "point")],
+            );
+            let all = index::query::Filter {
+                directories: true,
+                ..Default::default()
+            };
+            assert_eq!(place.names(&all), ["part"]);
+        },
+    );
+}
+
+#[test]
 fn a_folder_that_was_replaced_before_it_was_covered_again_is_that_folder() {
     apart(
         "mounts::moments::a_folder_that_was_replaced_before_it_was_covered_again_is_that_folder",
@@ -424,6 +463,28 @@ fn what_is_to_be_looked_at_once_more_is_so_by_the_next_table_of_mounts() {
     let names = place.records();
     let mode = |name: &str| names[&bytes(&tree.join(name))].attributes.mode & 0o777;
     assert_eq!((mode("one/file"), mode("two/other")), (0o600, 0o600));
+}
+
+#[test]
+fn a_file_that_got_another_name_out_of_sight_is_looked_at_by_those_in_sight() {
+    apart(
+        "mounts::moments::a_file_that_got_another_name_out_of_sight_is_looked_at_by_those_in_sight",
+        || {
+            let mut stage = Stage::new();
+            let tree = stage.path("tree");
+            fs::create_dir(tree.join("in")).unwrap();
+            fs::write(tree.join("in/file"), "1").unwrap();
+            fs::hard_link(tree.join("in/file"), tree.join("other")).unwrap();
+            let inside = fs::File::open(tree.join("in")).unwrap();
+            must("mount", &["-t", "tmpfs", "none", text(&tree.join("in"))]);
+            stage.index(std::slice::from_ref(&tree));
+            stage.settle("at first");
+            rustix::fs::renameat(&inside, "file", &inside, "new").unwrap();
+            drop(inside);
+            stage.settle("renamed");
+            assert_eq!(stage.names(), ["/in", "/other"]);
+        },
+    );
 }
 
 #[test]
