@@ -21,25 +21,25 @@ fn number(name: &str, otherwise: u64) -> u64 {
 }
 
 #[test]
-#[ignore = "a comparison stands still for minutes once in some hundred, also on an idle machine; `cargo xtask mounts` runs it"]
+#[ignore = "until three rounds of 10,000 operations on each kind are good in a row; `cargo xtask mounts` runs it"]
 fn tmpfs() {
     apart("mounts::model::tmpfs", || walk("tmpfs"));
 }
 
 #[test]
-#[ignore = "a comparison stands still for minutes once in some hundred, also on an idle machine; `cargo xtask mounts` runs it"]
+#[ignore = "until three rounds of 10,000 operations on each kind are good in a row; `cargo xtask mounts` runs it"]
 fn ext4() {
     apart("mounts::model::ext4", || walk("ext4"));
 }
 
 #[test]
-#[ignore = "a comparison stands still for minutes once in some hundred, also on an idle machine; `cargo xtask mounts` runs it"]
+#[ignore = "until three rounds of 10,000 operations on each kind are good in a row; `cargo xtask mounts` runs it"]
 fn xfs() {
     apart("mounts::model::xfs", || walk("xfs"));
 }
 
 #[test]
-#[ignore = "a comparison stands still for minutes once in some hundred, also on an idle machine; `cargo xtask mounts` runs it"]
+#[ignore = "until three rounds of 10,000 operations on each kind are good in a row; `cargo xtask mounts` runs it"]
 fn btrfs() {
     apart("mounts::model::btrfs", || walk("btrfs"));
 }
