@@ -41,7 +41,7 @@ const VERBS: &[(&str, &[&str])] = &[
     ),
     ("roles", &["list_roles"]),
     ("roles change triage --grant use-ask", &["change_role"]),
-    ("users give olga --role triage", &["set_rights"]),
+    ("users give olga --everywhere", &["set_rights"]),
     (
         "user-groups create Night --member olga --role triage",
         &["create_user_group"],
@@ -53,7 +53,6 @@ const VERBS: &[(&str, &[&str])] = &[
     ),
     ("rights olga", &["get_rights"]),
     ("user-groups delete night", &["delete_user_group"]),
-    ("users give olga --everywhere", &[]),
     ("roles delete triage", &["delete_role"]),
     ("sessions", &["list_sessions"]),
     ("sessions end {session}", &["end_session"]),

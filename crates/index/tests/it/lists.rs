@@ -507,7 +507,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
     #[test]
-    fn agrees_with_a_set(numbers in prop::collection::vec(0..600_u64, 0..700), separators in "[,;]{1,2}[ \t]?|,?[\n\r]{1,2}[ \t,]?", upper: bool) {
+    fn agrees_with_a_set(numbers in prop::collection::vec(0..600_u64, 1..700), separators in "[,;]{1,2}[ \t]?|,?[\n\r]{1,2}[ \t,]?", upper: bool) {
         let mut expected: [BTreeSet<Vec<u8>>; 3] = Default::default();
         let mut text = String::new();
         for number in &numbers {

@@ -263,7 +263,7 @@ async fn who_is_bounded_sees_nothing_of_others_endpoints() {
     );
 
     // Rights that are taken away take away what was seen by them.
-    let nothing = json!({"bounds": {"without": ["web"]}});
+    let nothing = json!({"bounds": {"everything": true, "without": ["web"]}});
     admin
         .ok(Method::PUT, "/users/olga/rights", Some(nothing))
         .await;
