@@ -7,7 +7,6 @@
 use crate::row;
 use crate::spill::{Budget, Reader, Spill};
 use crate::table::{MOST_ROWS, Table};
-use crate::view::View;
 use crate::{AnswerError, Cell, Coverage, EndpointSet, Ordinal, State};
 use roaring::RoaringBitmap;
 use std::collections::BTreeMap;
@@ -277,18 +276,6 @@ impl Answer {
     #[must_use]
     pub fn version(&self) -> u64 {
         self.version
-    }
-
-    /// As those see it who see every endpoint.
-    #[must_use]
-    pub fn whole(&self) -> View<'_> {
-        View::new(self, None)
-    }
-
-    /// As those see it who see these endpoints only.
-    #[must_use]
-    pub fn seen_by<'a>(&'a self, within: Option<&'a EndpointSet>) -> View<'a> {
-        View::new(self, within)
     }
 
     /// Tables of the plan.

@@ -12,7 +12,7 @@ use crate::{Answer, AnswerError, Coverage, EndpointSet, State};
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-/// A [`Problem`] with the endpoints that reported it.
+/// A [`crate::Problem`] with the endpoints that reported it.
 pub type ProblemReport = (String, State, String, EndpointSet);
 
 /// What changed since a version: what a watcher gets.
@@ -46,8 +46,22 @@ pub struct View<'a> {
     within: Option<&'a EndpointSet>,
 }
 
+impl Answer {
+    /// As those see it who see every endpoint.
+    #[must_use]
+    pub fn whole(&self) -> View<'_> {
+        View::new(self, None)
+    }
+
+    /// As those see it who see these endpoints only.
+    #[must_use]
+    pub fn seen_by<'a>(&'a self, within: Option<&'a EndpointSet>) -> View<'a> {
+        View::new(self, within)
+    }
+}
+
 impl<'a> View<'a> {
-    pub(crate) fn new(answer: &'a Answer, within: Option<&'a EndpointSet>) -> Self {
+    fn new(answer: &'a Answer, within: Option<&'a EndpointSet>) -> Self {
         Self { answer, within }
     }
 

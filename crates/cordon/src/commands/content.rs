@@ -1,7 +1,7 @@
 //! `cordon content`: packs on this machine, without any server, and what a server has of them. Faults and failures are on standard
 //! output, so that other programs read them; what was done is told on standard error.
 //!
-//! Here is what needs no server. [`shown`]: what there is, what differs, what was done; [`plan`]: import, upgrade, roll-back, removal;
+//! Here is what needs no server. [`mod@shown`]: what there is, what differs, what was done; [`plan`]: import, upgrade, roll-back, removal;
 //! [`edit`], [`files`], [`sync`]: objects and files, one by one or a folder of them; [`mod@named`]: what words name.
 
 mod edit;
