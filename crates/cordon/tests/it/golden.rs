@@ -289,7 +289,8 @@ const VERBS: &[(&str, &[&str], Forms)] = &[
         One,
     ),
     // The log of all of this.
-    ("audit-list", &["audit", "list"], One),
+    // That an answer was read is noted beside what goes on, and stands in any order among it.
+    ("audit-list", &["audit", "list", "--action", "user."], One),
     ("audit-none", &["audit", "--action", "trust.recover"], All),
     ("audit-unknown", &["audit", "--who", "olge"], One),
     // Who compares reads both answers at once, and so the log has them in any order.

@@ -70,7 +70,7 @@ async fn withdraw(
 
 /// Takes a file ahead of the edit of an object that names it by its digest. Until then it stays only as long as the server runs.
 #[utoipa::path(post, path = "/content/files", operation_id = "send_file", tag = "content", security(("session" = []), ("token" = ["admin"])),
-    request_body(content = String, content_type = "application/octet-stream", description = "The file"), responses(
+    request_body(content = Option<String>, content_type = "application/octet-stream", description = "The file"), responses(
     (status = OK, body = StoredFile),
     (status = PAYLOAD_TOO_LARGE, description = "It is too large, or too much waits already", body = ErrorBody),
 ))]

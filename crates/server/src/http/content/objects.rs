@@ -11,6 +11,7 @@ use api::content::{
     DeedInfo, ExpectedQuery, HistoryQuery, ObjectDetail, ObjectEdit, ObjectKind, ObjectsPage,
     ObjectsQuery,
 };
+use api::ids::LARGEST;
 use axum::extract::State;
 use axum::http::StatusCode;
 use std::sync::Arc;
@@ -33,12 +34,17 @@ pub(super) fn routes() -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(pack_history))
 }
 
-fn entries(query: &HistoryQuery) -> DeedQuery {
-    DeedQuery {
+fn entries(query: &HistoryQuery) -> Result<DeedQuery, ApiError> {
+    if query.before.is_some_and(|before| before > LARGEST) {
+        return Err(ApiError::invalid(format!(
+            "`before` is an entry's number, which is {LARGEST} at most"
+        )));
+    }
+    Ok(DeedQuery {
         before: query.before,
         limit: query.limit.unwrap_or(ENTRIES).min(MOST_ENTRIES),
         ..DeedQuery::default()
-    }
+    })
 }
 
 /// Objects by kind and name, of all packs and those that people made.
@@ -146,7 +152,7 @@ async fn object_history(
 ) -> Result<axum::Json<Vec<DeedInfo>>, ApiError> {
     let deeds = api.content.deeds(DeedQuery {
         key: Some(Key::new(told::kind_of(kind), &name)),
-        ..entries(&query)
+        ..entries(&query)?
     });
     Ok(axum::Json(deeds.await?.iter().map(told::deed).collect()))
 }
@@ -161,7 +167,7 @@ async fn history(
     State(api): State<Arc<Api>>,
     Query(query): Query<HistoryQuery>,
 ) -> Result<axum::Json<Vec<DeedInfo>>, ApiError> {
-    let deeds = api.content.deeds(entries(&query)).await?;
+    let deeds = api.content.deeds(entries(&query)?).await?;
     Ok(axum::Json(deeds.iter().map(told::deed).collect()))
 }
 
@@ -178,7 +184,7 @@ async fn pack_history(
 ) -> Result<axum::Json<Vec<DeedInfo>>, ApiError> {
     let deeds = api.content.deeds(DeedQuery {
         pack: Some(name),
-        ..entries(&query)
+        ..entries(&query)?
     });
     Ok(axum::Json(deeds.await?.iter().map(told::deed).collect()))
 }
