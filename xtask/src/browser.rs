@@ -76,8 +76,11 @@ fn use_it(page: &mut Page) -> Result<()> {
     let column = page.text("[...$$('.table th')][1].textContent")?;
     page.write("#by", &format!("\"{column}\""))?;
     page.enter()?;
-    page.until("[...$$('.table th')].length === 2 && rows().length > 0")?;
-    let most = page.number("Math.max(...counts())")?;
+    // Looked at and taken in one go: the table may be drawn anew between two looks.
+    page.until(
+        "[...$$('.table th')].length === 2 && counts().length > 0 && (window.most = Math.max(...counts())) > 0",
+    )?;
+    let most = page.number("window.most")?;
     page.write("#count", &format!(">{most}"))?;
     page.enter()?;
     page.until("rows().length === 0 && $('.table header span').textContent.startsWith('0 rows')")?;

@@ -190,29 +190,6 @@ impl Caller {
         self.need(permission, None).is_ok()
     }
 
-    /// Whether the caller may do this with what lies in a content set.
-    #[must_use]
-    pub fn may_with(&self, permission: Permission, content_set: &str) -> bool {
-        self.need(permission, Some(content_set)).is_ok()
-    }
-
-    /// Refuses a caller who may not read one of these sensors.
-    ///
-    /// # Errors
-    /// As [`Self::need`].
-    pub fn need_sensors<'a>(
-        &self,
-        sensors: impl IntoIterator<Item = &'a str>,
-    ) -> Result<(), AuthError> {
-        for sensor in sensors {
-            if !self.rights.may_read_sensor(sensor) {
-                let set = self.rights.set_of_sensor(sensor);
-                return self.need(Permission::ReadSensor, Some(set));
-            }
-        }
-        Ok(())
-    }
-
     /// Whether the caller may read a sensor.
     #[must_use]
     pub fn reads_sensor(&self, sensor: &str) -> bool {

@@ -65,6 +65,9 @@ pub struct Memberships {
     pub(crate) clock: Clock,
 }
 
+/// When each version of a group was last asked about, in seconds since 1970.
+type Asked = HashMap<(String, u64), i64>;
+
 /// Whom to ask about a group.
 struct Due {
     group: StoredGroup,
@@ -78,15 +81,15 @@ impl Memberships {
     pub async fn run(self, stop: CancellationToken) {
         let mut presence = self.fleet.changes();
         let mut rights = self.access.changes();
-        // When each group was last asked about.
-        let mut asked: HashMap<String, i64> = HashMap::new();
+        let mut asked = Asked::new();
         loop {
             presence.borrow_and_update();
             rights.borrow_and_update();
             match self.due(&asked).await {
                 Ok(due) => {
                     for due in due {
-                        asked.insert(due.group.name.clone(), self.clock.seconds());
+                        let group = (due.group.name.clone(), due.group.version);
+                        asked.insert(group, self.clock.seconds());
                         tokio::select! {
                             () = stop.cancelled() => return,
                             outcome = self.evaluate(due) => if let Err(error) = outcome {
@@ -113,7 +116,7 @@ impl Memberships {
     }
 
     /// The groups that bound somebody and are not known well enough.
-    async fn due(&self, asked: &HashMap<String, i64>) -> Result<Vec<Due>, MembershipError> {
+    async fn due(&self, asked: &Asked) -> Result<Vec<Due>, MembershipError> {
         let book = self.access.book();
         let bounding = book.bounding();
         if bounding.is_empty() {
@@ -128,25 +131,25 @@ impl Memberships {
             }
             let known = book.evaluated(&group.name).cloned();
             let known = known.filter(|known| known.version == group.version);
-            let targets = match &known {
-                Some(known) if now.saturating_sub(known.evaluated_at) < EVERY => {
-                    let silent = online.minus(&known.members).minus(&known.others);
-                    let asked_at = asked.get(&group.name).copied().unwrap_or(i64::MIN);
-                    // Who was asked and did not say it is not asked at every look.
-                    if now.saturating_sub(asked_at) < PATIENCE && known.evaluated_at >= asked_at {
-                        let fresh = silent.iter().any(|ordinal| {
-                            let presence = self.fleet.presence(ordinal);
-                            presence.is_some_and(|p| p.since.as_second() >= asked_at)
-                        });
-                        if fresh { silent } else { EndpointSet::new() }
-                    } else {
-                        silent
-                    }
-                }
-                _ => online.clone(),
+            let fresh = known
+                .as_ref()
+                .filter(|known| now.saturating_sub(known.evaluated_at) < EVERY);
+            let targets = match fresh {
+                Some(known) => online.minus(&known.members).minus(&known.others),
+                None => online.clone(),
             };
+            // Who was asked and did not say it is not asked at every look; who came since was not asked.
+            let rests = asked
+                .get(&(group.name.clone(), group.version))
+                .is_some_and(|at| {
+                    let came = |ordinal| {
+                        let presence = self.fleet.presence(ordinal);
+                        presence.is_some_and(|p| p.since.as_second() >= *at)
+                    };
+                    now.saturating_sub(*at) < PATIENCE && !targets.iter().any(came)
+                });
             // With nobody to ask, that nobody is known is known.
-            if !targets.is_empty() || known.is_none() {
+            if !rests && (!targets.is_empty() || known.is_none()) {
                 due.push(Due {
                     group,
                     known,

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 /// The content set of what says nothing of it.
-pub const CORE: &str = "Core";
+const CORE: &str = "Core";
 
 /// In which content set each sensor lies.
 #[derive(Clone, Debug, Default)]

@@ -57,6 +57,18 @@ impl Reader {
         self.bounds().is_none_or(|reach| reach.contains(ordinal))
     }
 
+    /// The first of these sensors that they may not read, with its content set.
+    #[must_use]
+    pub fn unreadable<'a>(
+        &self,
+        sensors: impl IntoIterator<Item = &'a str>,
+    ) -> Option<(String, String)> {
+        let (_, rights) = self.who.as_ref()?;
+        let mut sensors = sensors.into_iter();
+        let sensor = sensors.find(|sensor| !rights.may_read_sensor(sensor))?;
+        Some((sensor.to_owned(), rights.set_of_sensor(sensor).to_owned()))
+    }
+
     /// Whether they see that a question was asked: it is theirs, or for an endpoint that they see; and they may read what it asks.
     #[must_use]
     pub fn sees_question(
@@ -65,11 +77,14 @@ impl Reader {
         targets: Option<&EndpointSet>,
         plan: &Plan,
     ) -> bool {
-        let Some((user, rights)) = &self.who else {
+        let Some((user, _)) = &self.who else {
             return true;
         };
-        let mut columns = plan.tables.iter().flat_map(|table| &table.columns);
-        if !columns.all(|column| rights.may_read_sensor(&column.sensor)) {
+        let columns = plan.tables.iter().flat_map(|table| &table.columns);
+        if self
+            .unreadable(columns.map(|column| column.sensor.as_str()))
+            .is_some()
+        {
             return false;
         }
         let is_for_theirs = || match (self.bounds(), targets) {

@@ -71,8 +71,17 @@ pub(super) fn metrics_only() -> Router<Arc<Api>> {
         .route("/metrics", get(scrape))
 }
 
-/// Counts tell a stranger how large the fleet is. This machine is no friend either: behind a proxy everybody comes from here.
-async fn metrics(_caller: Reads, state: State<Arc<Api>>) -> Result<impl IntoResponse, ApiError> {
+/// Counts tell a stranger how large the fleet is, and so they do somebody who sees a part of it. This machine is no friend either: behind a
+/// proxy everybody comes from here.
+async fn metrics(
+    Reads(caller): Reads,
+    state: State<Arc<Api>>,
+) -> Result<impl IntoResponse, ApiError> {
+    if caller.reader().bounds().is_some() {
+        return Err(ApiError::forbidden(
+            "these counts are of all endpoints, and you see some of them only",
+        ));
+    }
     scrape(state).await
 }
 

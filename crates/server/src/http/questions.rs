@@ -79,7 +79,9 @@ impl From<AskError> for ApiError {
             AskError::Expiry | AskError::NoTargets | AskError::Seal(SealError::TooLarge(_)) => {
                 Self::invalid(error.to_string())
             }
-            AskError::NothingInReach => Self::forbidden(error.to_string()),
+            AskError::Unreadable { .. } | AskError::NothingInReach => {
+                Self::forbidden(error.to_string())
+            }
             AskError::Stopping => Self::new(
                 StatusCode::SERVICE_UNAVAILABLE,
                 ErrorCode::Unavailable,
@@ -120,12 +122,7 @@ async fn ask(
         .take(api.store.as_ref(), user, cost, fleet, now)
         .await?;
     // Before the question: a group that is removed in between has given its filter already.
-    let catalogue = api.catalogue.now();
-    let groups = question::groups_named(&wanted.text, &catalogue);
-    // What a group's filter names counts as read by whoever asks by it: else its members would tell what its sensors do.
-    if let Ok(question) = question::parse(&wanted.text, &catalogue) {
-        caller.need_sensors(question.sensors())?;
-    }
+    let groups = question::groups_named(&wanted.text, &api.catalogue.now());
     let info = api
         .questions
         .ask(&wanted.text, &caller.actor(), &reader, life, targets)

@@ -5,6 +5,7 @@ use super::error::{ApiError, ErrorBody};
 use super::extract::{Json, ManagesUsers, Path, Query, SignedIn};
 use crate::access::{Book, Explained, Source};
 use crate::model::account::User;
+use crate::model::ids::UserId;
 use crate::model::rights::{NamedBounds, RoleLine, StoredRole, UserGroup};
 use crate::model::role::{Role, Scope};
 use crate::store::rights::{OwnDraft, RoleDraft, UserGroupDraft};
@@ -52,11 +53,7 @@ async fn permissions(_caller: SignedIn) -> axum::Json<Vec<PermissionInfo>> {
 #[utoipa::path(get, path = "/roles", operation_id = "list_roles", tag = "rights", security(("session" = []), ("token" = ["admin"])), responses(
     (status = OK, body = Vec<RoleInfo>),
 ))]
-async fn roles(
-    _caller: ManagesUsers,
-    State(api): State<Arc<Api>>,
-) -> Result<axum::Json<Vec<RoleInfo>>, ApiError> {
-    let kept = api.store.kept_rights().await?;
+async fn roles(_caller: ManagesUsers, State(api): State<Arc<Api>>) -> axum::Json<Vec<RoleInfo>> {
     let built_in = Role::ALL.into_iter().map(|role| RoleInfo {
         name: role.as_str().to_owned(),
         description: String::new(),
@@ -74,8 +71,9 @@ async fn roles(
         denies: Vec::new(),
         version: 0,
     });
-    let made = kept.roles.into_iter().map(role_info);
-    Ok(axum::Json(built_in.chain(made).collect()))
+    let mut made: Vec<_> = api.access.book().roles().cloned().collect();
+    made.sort_unstable_by_key(|role| role.name.to_lowercase());
+    axum::Json(built_in.chain(made.into_iter().map(role_info)).collect())
 }
 
 fn role_info(role: StoredRole) -> RoleInfo {
@@ -208,34 +206,27 @@ async fn bounds_kept(
 
 /// Names of users and roles, by their numbers.
 struct Names {
-    users: BTreeMap<u64, String>,
-    roles: BTreeMap<u64, String>,
+    users: BTreeMap<UserId, String>,
+    book: Arc<Book>,
 }
 
 impl Names {
     async fn read(api: &Api) -> Result<Self, ApiError> {
         let users = api.store.users().await?.into_iter();
-        let kept = api.store.kept_rights().await?;
         Ok(Self {
-            users: users.map(|user| (user.id.0, user.name)).collect(),
-            roles: kept
-                .roles
-                .into_iter()
-                .map(|role| (role.id.0, role.name))
-                .collect(),
+            users: users.map(|user| (user.id, user.name)).collect(),
+            book: api.access.book(),
         })
     }
 
     fn group(&self, group: UserGroup) -> UserGroupInfo {
         let members = group.members.iter();
-        let roles = group.roles.iter();
         let mut members: Vec<String> = members
-            .filter_map(|id| self.users.get(&id.0).cloned())
+            .filter_map(|id| self.users.get(id).cloned())
             .collect();
         members.sort_unstable();
-        let mut roles: Vec<String> = roles
-            .filter_map(|id| self.roles.get(&id.0).cloned())
-            .collect();
+        let roles = group.roles.iter().filter_map(|id| self.book.role(*id));
+        let mut roles: Vec<String> = roles.map(|role| role.name.clone()).collect();
         roles.sort_unstable();
         UserGroupInfo {
             id: group.id.into(),
@@ -258,7 +249,7 @@ async fn user_groups(
     State(api): State<Arc<Api>>,
 ) -> Result<axum::Json<Vec<UserGroupInfo>>, ApiError> {
     let names = Names::read(&api).await?;
-    let groups = api.store.kept_rights().await?.user_groups.into_iter();
+    let groups = names.book.user_groups().iter().cloned();
     Ok(axum::Json(groups.map(|group| names.group(group)).collect()))
 }
 

@@ -66,6 +66,13 @@ impl Questions {
         };
         let catalogue = self.catalogue.now();
         let question = question::parse(text, &catalogue).map_err(AskError::Parse)?;
+        // What a group's filter names counts as read by whoever asks by it: else its members would tell what its sensors do.
+        if let Some((sensor, content_set)) = reader.unreadable(question.sensors()) {
+            return Err(AskError::Unreadable {
+                sensor,
+                content_set,
+            });
+        }
         let understood = Understood {
             text: question.asked().to_string(),
             plan: question::plan(&question, &catalogue),

@@ -5,6 +5,7 @@ use crate::model::ids::QuestionId;
 use crate::model::order::SealError;
 use crate::store::StoreError;
 use crate::store::questions::StoredQuestion;
+use ::rights::Permission;
 use answer::{AnswerError, EndpointSet, State};
 use jiff::Timestamp;
 use question::{Headings, ParseError, Plan, Tail};
@@ -61,6 +62,17 @@ pub enum AskError {
     /// It is for nobody.
     #[error("the list of target endpoints is empty")]
     NoTargets,
+    /// The asker may not read what is asked.
+    #[error(
+        "this needs the permission `{}` over the content set `{content_set}`, in which the sensor `{sensor}` lies",
+        Permission::ReadSensor
+    )]
+    Unreadable {
+        /// The sensor.
+        sensor: String,
+        /// Where it lies.
+        content_set: String,
+    },
     /// The asker sees none of the endpoints.
     #[error(
         "none of these endpoints are within what you may see; `cordon rights` tells what bounds you"

@@ -199,6 +199,9 @@ async fn who_is_bounded_sees_nothing_of_others_endpoints() {
         );
     }
 
+    let metrics = olga.request(Method::GET, "/metrics").send().await;
+    assert_eq!(metrics.expect("a reply").status(), StatusCode::FORBIDDEN);
+
     // Endpoints: hers, by whatever name.
     assert_eq!(
         olga.get("/endpoints").await.as_array().map(Vec::len),
