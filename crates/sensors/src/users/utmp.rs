@@ -148,14 +148,27 @@ pub fn read(bytes: &[u8], layout: Layout) -> (Vec<Record>, usize) {
             // A torn record and the beginning of the next can look like one together: what another one follows is better than what
             // nothing follows. Where a record is torn for certain, one that nothing follows will do, for that may be torn as well.
             let torn = !layout.is_sound(place);
-            let sound = |by: &usize| {
-                let place = bytes.get(at + by..at + by + size);
-                place.is_some_and(|place| layout.is_sound(place))
-            };
+            let inner = |by: &usize| field(bytes, at + by, size);
             let followed = (1..size).find(|by| layout.begins(bytes, at + by));
-            let within = followed.or_else(|| (1..size).filter(|_| torn).find(sound));
-            if let Some(by) = within {
-                lost += by;
+            let sound = || (1..size).find(|by| layout.is_sound(inner(by)));
+            // Where nothing follows either, what is whole has no remains behind the ends of its words, and is written soon after what
+            // was read before: a torn one has the pieces of another in the place of its host or time.
+            let doubt = |place: &[u8]| {
+                let before = records.last().map(|last: &Record| last.seconds);
+                let apart = before.map(|at| at.abs_diff(decode(place, layout).seconds));
+                (remains(place), apart)
+            };
+            if let Some(by) = followed.or_else(sound) {
+                if followed.is_none() && !torn && doubt(place) <= doubt(inner(&by)) {
+                    // Both are good: this one lost its end only, and the address there is of the next one's bytes.
+                    let address = None;
+                    records.push(Record {
+                        address,
+                        ..decode(place, layout)
+                    });
+                } else {
+                    lost += by;
+                }
                 at += by;
                 continue;
             }
@@ -196,6 +209,15 @@ fn decode(record: &[u8], layout: Layout) -> Record {
         micros,
         address: ip(address),
     }
+}
+
+/// Bytes behind the end of line, user or host, which programs that write records leave zero.
+fn remains(place: &[u8]) -> usize {
+    [(8, 32), (44, 32), (76, 256)]
+        .iter()
+        .flat_map(|(at, size)| field(place, *at, *size).iter().skip_while(|b| **b != 0))
+        .filter(|b| **b != 0)
+        .count()
 }
 
 fn array<const N: usize>(bytes: &[u8], at: usize) -> [u8; N] {
